@@ -48,9 +48,7 @@ class CountedSampler:
         per_epoch = self.size // self.batch * mine
         epoch, offset = divmod(self.start, per_epoch)
         while True:
-            order = rng(self.seed, "order", epoch).permutation(self.size)[
-                : self.size // self.batch * self.batch
-            ]
+            order = rng(self.seed, "order", epoch).permutation(self.size)[: self.size // self.batch * self.batch]
             order = order.reshape(-1, self.batch)[:, self.rank :: self.world].reshape(-1)
             for index in order[offset:].tolist():
                 yield index, epoch

@@ -1,0 +1,1 @@
+"""backbone-transfer: the way through the house, from data to report."""

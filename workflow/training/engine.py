@@ -1,0 +1,136 @@
+"""One engine for the three tasks: mmengine's Runner, by iterations, resumed exactly.
+
+A task says what is trained (model, loaders, evaluator, optimizer); how often, how fast and in which precision comes
+from the recipe. Checked: a run killed at any iteration and started again ends with the same bits (tests).
+"""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from workflow.training.counted import CountedRandomness, seed_everything
+from workflow.training.hooks import EvaluationPrecision, History, ResumeState, Start
+from workflow.training.run import Run
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run is, in iterations: the whole, one evaluation interval, the points where the rate drops."""
+
+    iterations: int
+    evaluate_every: int
+    steps: list[int]
+
+    @classmethod
+    def of(cls, recipe: dict[str, Any], samples: int) -> "Budget":
+        """From a recipe in epochs (an epoch = samples // batch iterations) or in iterations."""
+        unit = max(1, samples // recipe["batch"]) if "epochs" in recipe else 1
+        whole = (recipe["epochs"] if "epochs" in recipe else recipe["iterations"]) * unit
+        every = recipe["evaluate_every"] * unit or whole
+        return cls(whole, every, [step * unit for step in recipe.get("steps", [])])
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a finished training leaves: the network, its curve, and the evaluation of the last iteration (law 2)."""
+
+    model: torch.nn.Module
+    budget: Budget
+    points: list[dict[str, float]]
+    evaluations: list[dict[str, Any]]
+    seconds: float
+    images_per_second: float
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The evaluation of the last iteration."""
+        return {key: value for key, value in self.evaluations[-1].items() if key != "iteration"}
+
+
+def schedule(recipe: dict[str, Any], budget: Budget) -> list[dict[str, Any]]:
+    """Linear warm-up over `warmup` iterations, then x 0.1 at each step, by iterations."""
+    drops = {"type": "MultiStepLR", "by_epoch": False, "milestones": budget.steps, "gamma": 0.1}
+    if not recipe.get("warmup"):
+        return [drops]
+    warmup = {"type": "LinearLR", "by_epoch": False, "start_factor": 0.01, "begin": 0, "end": recipe["warmup"]}
+    return [warmup, drops]
+
+
+def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -> Config:
+    """The Runner's config: the task's part and what the engine owns."""
+    task = dict(task)
+    scope = task.pop("default_scope", "mmengine")
+    optimizer = {"type": "PrecisionOptimWrapper", "precision": run.recipe["precision"], **task.pop("optim_wrapper")}
+    return Config(
+        {
+            **task,
+            "default_scope": scope,
+            "work_dir": str(state / "log"),
+            "experiment_name": "run",
+            "optim_wrapper": optimizer,
+            "param_scheduler": schedule(run.recipe, budget),
+            "train_cfg": {
+                "type": "IterBasedTrainLoop",
+                "max_iters": budget.iterations,
+                "val_interval": budget.evaluate_every,
+            },
+            "val_cfg": {"type": "ValLoop"},
+            "resume": (state / "state.pth").exists(),
+            "load_from": str(state / "state.pth") if (state / "state.pth").exists() else None,
+            "default_hooks": dict.fromkeys(["runtime_info", "timer", "logger", "checkpoint", "sampler_seed"]),
+            "randomness": {"seed": run.seed},
+            "env_cfg": {"mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 0}},
+            "log_level": "ERROR",
+        }
+    )
+
+
+def fit(
+    run: Run,
+    task: dict[str, Any],
+    samples: int,
+    state: Path,
+    start: Callable[[torch.nn.Module], None] | None = None,
+) -> Fit:
+    """Train `task` (a mmengine config dict: model, loaders, evaluator, optim_wrapper) to its end and return it.
+
+    `samples` is the size of the training set, `state` the folder of the resume state (`.work/<hash>`), `start` gives
+    a fresh network its weights. A state found there is resumed: no data already seen are loaded again.
+    """
+    torch.set_num_threads(run.threads)
+    cv2.setNumThreads(0)
+    budget = Budget.of(run.recipe, samples)
+    state.mkdir(parents=True, exist_ok=True)
+    seed_everything(run.seed, "init")
+    runner = Runner.from_cfg(runner_config(run, task, budget, state))
+    runner.model.to(memory_format=torch.channels_last)
+    history = History(run.name, budget.iterations, run.recipe["batch"])
+    hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, ResumeState(state)]
+    for hook in [Start(start)] * (start is not None) + hooks:
+        runner.register_hook(hook)
+    runner.train()
+    speed = budget.iterations * run.recipe["batch"] / max(history.seconds, 1e-9)
+    return Fit(runner.model, budget, history.points, history.evaluations, history.seconds, speed)
+
+
+@contextlib.contextmanager
+def resumable(state: Path) -> Iterator[None]:
+    """Around a whole run: a failure leaves its reason in `error.txt` for the report, success removes the state."""
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "error.txt").unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        (state / "error.txt").write_text(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n", encoding="utf-8")
+        raise
+    shutil.rmtree(state)

@@ -1,0 +1,175 @@
+"""What a run keeps and shows while it trains: its resume state, its history, its progress, its precision.
+
+mmengine's own CheckpointHook saves before the evaluation that follows an iteration, so a resumed run would skip that
+evaluation; and its LoggerHook prints eight columns where a person wants one line with an ETA.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+
+from workflow.training.errors import UserError
+
+SECONDS_BETWEEN_SAVES = 60.0
+SECONDS_BETWEEN_LINES = 10.0
+POINTS_OF_A_CURVE = 100
+
+
+def autocast(precision: str) -> torch.autocast:
+    """bf16 autocast on the device in use, or none for fp32. bf16 has fp32's range, so no loss scaling is needed."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+@OPTIM_WRAPPERS.register_module()
+class PrecisionOptimWrapper(OptimWrapper):
+    """An OptimWrapper whose forward pass runs in `precision` (mmengine's AmpOptimWrapper refuses a CPU)."""
+
+    def __init__(self, precision: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.precision = precision
+
+    def optim_context(self, model: torch.nn.Module) -> Any:
+        """Entered by mmengine around forward and loss."""
+        stack = super().optim_context(model)
+        return _Both(stack, autocast(self.precision))
+
+
+class _Both:
+    """Two context managers as one."""
+
+    def __init__(self, outer: Any, inner: Any) -> None:
+        self.outer, self.inner = outer, inner
+
+    def __enter__(self) -> None:
+        self.outer.__enter__()
+        self.inner.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.inner.__exit__(*error)
+        self.outer.__exit__(*error)
+
+
+class EvaluationPrecision(Hook):
+    """Evaluation runs in the recipe's precision too."""
+
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+
+    def before_val(self, runner: Any) -> None:
+        """Enter autocast."""
+        self.context = autocast(self.precision)
+        self.context.__enter__()
+
+    def after_val(self, runner: Any) -> None:
+        """Leave it."""
+        self.context.__exit__(None, None, None)
+
+
+class History(Hook):
+    """The curve of a run (`points`: mean loss and rate; `evaluations`: metrics), kept across kills in its state."""
+
+    priority = "LOW"
+
+    def __init__(self, name: str, iterations: int, batch: int) -> None:
+        self.name, self.iterations, self.batch = name, iterations, batch
+        self.every = max(1, iterations // POINTS_OF_A_CURVE)
+        self.points: list[dict[str, float]] = []
+        self.evaluations: list[dict[str, Any]] = []
+        self.losses: list[torch.Tensor] = []
+        self.seconds = 0.0
+        self.shown = 0.0
+
+    def before_train(self, runner: Any) -> None:
+        """Start the clock; say where a resumed run goes on."""
+        self.tick = time.monotonic()
+        self.first, self.began = runner.iter, self.tick
+        if runner.iter:
+            self.say(f"resumed at iteration {runner.iter} of {self.iterations}")
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Keep the loss; every so often a point of the curve and a line on the terminal."""
+        self.losses.append(outputs["loss"].detach())
+        done, now = runner.iter + 1, time.monotonic()
+        self.seconds, self.tick = self.seconds + now - self.tick, now
+        if done % self.every == 0 or done == self.iterations:
+            loss, rate = torch.stack(self.losses).mean().item(), runner.optim_wrapper.get_lr()["lr"][0]
+            if not loss - loss == 0:
+                raise UserError(f"{self.name}: the loss is not finite at iteration {done} (learning rate {rate:.2g})")
+            self.points.append({"iteration": done, "loss": loss, "lr": rate})
+            self.losses.clear()
+        if now - self.shown > SECONDS_BETWEEN_LINES or done == self.iterations:
+            self.shown = now
+            self.line(done, now)
+
+    def line(self, done: int, now: float) -> None:
+        """One line: how far, how good, how long still."""
+        left = int((now - self.began) / (done - self.first) * (self.iterations - done))
+        loss = f"loss {self.points[-1]['loss']:.3f}  " if self.points else ""
+        share = f"{done}/{self.iterations}  {100 * done // self.iterations:3d} %"
+        self.say(f"{share}  {loss}ETA {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}")
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Keep an evaluation; its time does not count as training time."""
+        self.evaluations.append({"iteration": runner.iter, **(metrics or {})})
+        numbers = "  ".join(f"{key} {value:.2f}" for key, value in (metrics or {}).items() if isinstance(value, float))
+        self.say(f"evaluated at {runner.iter}/{self.iterations}: {numbers}")
+        self.tick = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """A line on the terminal, marked with the run it belongs to: several runs may share a terminal."""
+        print(f"[{self.name}] {text}", flush=True)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """The history is part of the state."""
+        kept = {"points": self.points, "evaluations": self.evaluations, "seconds": self.seconds}
+        checkpoint["history"] = {**kept, "losses": [float(loss) for loss in self.losses]}
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Go on where the state was written."""
+        kept = checkpoint["history"]
+        self.points, self.evaluations, self.seconds = kept["points"], kept["evaluations"], kept["seconds"]
+        self.losses = [torch.tensor(loss) for loss in kept["losses"]]
+
+
+class ResumeState(Hook):
+    """Write all that the next iteration needs, before an iteration begins, at most once a minute, atomically."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.saved = time.monotonic()
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Here the evaluation after the last iteration is over, so a resumed run does not lose it."""
+        if runner.iter and time.monotonic() - self.saved >= SECONDS_BETWEEN_SAVES:
+            self.save(runner)
+
+    def after_train(self, runner: Any) -> None:
+        """The end is a state too: a run killed between training and its record only writes the record again."""
+        self.save(runner)
+
+    def save(self, runner: Any) -> None:
+        """Write to a temporary name, then rename."""
+        meta = {"iter": runner.iter, "epoch": runner.epoch}
+        runner.save_checkpoint(str(self.folder), "state.pth.part", by_epoch=False, meta=meta)
+        (self.folder / "state.pth.part").replace(self.folder / "state.pth")
+        self.saved = time.monotonic()
+
+
+class Start(Hook):
+    """Give a fresh run its weights: after mmengine has initialised the network, and not again when it resumes."""
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, start: Any) -> None:
+        self.start = start
+
+    def before_train(self, runner: Any) -> None:
+        """mmengine's hook point after initialisation and resuming."""
+        if runner.iter == 0:
+            self.start(runner.model)

@@ -1,0 +1,86 @@
+"""The record of a run: `metrics.json`, written last and atomically (design: Contracts), with the trail of its numbers."""
+
+import importlib.metadata
+import math
+import platform
+import resource
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import workflow
+from workflow.training.engine import Fit
+from workflow.training.errors import UserError
+from workflow.training.files import digest, read_json, sha256, write_json
+from workflow.training.run import Run
+
+LIBRARIES = "torch torchvision onedl-mmengine onedl-mmcv onedl-mmdetection pycocotools pycocoevalcap numpy".split()
+PROJECT = Path(workflow.__file__).parent.parent
+SHARED_CODE = ["workflow/training", "workflow/data", "pretrain"]
+
+
+def code_hash(task: str) -> str:
+    """SHA-256 over the sources that a run of `task` executes: its own room and what all rooms share."""
+    room = {"pretrain": "pretrain", "nic_coco": "captioning"}.get(task, "detection")
+    files = sorted({file for folder in [*SHARED_CODE, room] for file in (PROJECT / folder).rglob("*.py")})
+    return digest({file.relative_to(PROJECT).as_posix(): sha256(file) for file in files})
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process held, in MiB, and on a GPU what its tensors held there."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def provenance(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
+    """Hashes of all that a result depends on, and the machine that it was made on."""
+    return {
+        "recipe": run.recipe_hash,
+        "backbone": sha256(backbone) if backbone else None,
+        "data": read_json(check)["fingerprint"],
+        "code": code_hash(run.task),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine() + " CPU",
+        "threads": run.threads,
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+    }
+
+
+def write_record(
+    out: Path,
+    run: Run,
+    fit: Fit | None,
+    *,
+    metrics: dict[str, float],
+    protocol: dict[str, Any],
+    check: Path,
+    backbone: Path | None = None,
+    **more: Any,
+) -> None:
+    """Write `config.json` and then `metrics.json` into `out`; UserError if a metric is not a finite number.
+
+    `fit` is None where nothing was trained (brought and random backbones). `more` joins the record's top level
+    (per-class AP, the best epoch).
+    """
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise UserError(f"{run.name}: {name} is {value}, not a finite number; nothing is recorded")
+    trail = provenance(run, check, backbone)
+    if fit:
+        trail |= {"seconds": round(fit.seconds, 1), "images_per_second": round(fit.images_per_second, 2)}
+    history = {"points": fit.points, "evaluations": fit.evaluations} if fit else {"points": [], "evaluations": []}
+    write_json(out / "config.json", run.as_dict())
+    record = {
+        "task": run.task,
+        "backbone": run.backbone,
+        "seeds": run.seeds,
+        "metrics": metrics,
+        "protocol": protocol,
+        "provenance": trail,
+        **more,
+        "history": history,
+    }
+    write_json(out / "metrics.json", record)
