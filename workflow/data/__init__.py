@@ -1,0 +1,1 @@
+"""Make or check a data set: one set, one file."""
