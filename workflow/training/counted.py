@@ -82,7 +82,10 @@ class CountedDataset:
 
 @HOOKS.register_module()
 class CountedRandomness(Hook):
-    """Before every iteration, seed whatever the network draws (dropout, RoI sampling) from (seed, iteration)."""
+    """Before every iteration, seed whatever the network draws (dropout, RoI sampling) from (seed, iteration).
+
+    The number itself goes to mmengine's message hub as `iter`, for modules with draws of their own.
+    """
 
     priority = "VERY_HIGH"
 
@@ -92,3 +95,4 @@ class CountedRandomness(Hook):
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """mmengine's hook point."""
         seed_everything(self.seed, "iteration", runner.iter)
+        runner.message_hub.update_info("iter", runner.iter)

@@ -4,7 +4,9 @@ mmengine's own CheckpointHook saves before the evaluation that follows an iterat
 evaluation; and its LoggerHook prints eight columns where a person wants one line with an ETA.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +36,11 @@ class PrecisionOptimWrapper(OptimWrapper):
         super().__init__(**kwargs)
         self.precision = precision
 
-    def optim_context(self, model: torch.nn.Module) -> Any:
+    @contextlib.contextmanager
+    def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
         """Entered by mmengine around forward and loss."""
-        stack = super().optim_context(model)
-        return _Both(stack, autocast(self.precision))
-
-
-class _Both:
-    """Two context managers as one."""
-
-    def __init__(self, outer: Any, inner: Any) -> None:
-        self.outer, self.inner = outer, inner
-
-    def __enter__(self) -> None:
-        self.outer.__enter__()
-        self.inner.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self.inner.__exit__(*error)
-        self.outer.__exit__(*error)
+        with super().optim_context(model), autocast(self.precision):
+            yield
 
 
 class EvaluationPrecision(Hook):

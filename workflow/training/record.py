@@ -1,4 +1,4 @@
-"""The record of a run: `metrics.json`, written last and atomically (design: Contracts), with the trail of its numbers."""
+"""The record of a run: `metrics.json`, written last and atomically (design: Contracts), with the numbers' trail."""
 
 import importlib.metadata
 import math
@@ -15,15 +15,25 @@ from workflow.training.errors import UserError
 from workflow.training.files import digest, read_json, sha256, write_json
 from workflow.training.run import Run
 
-LIBRARIES = "torch torchvision onedl-mmengine onedl-mmcv onedl-mmdetection pycocotools pycocoevalcap numpy".split()
+LIBRARIES = [
+    "torch",
+    "torchvision",
+    "onedl-mmengine",
+    "onedl-mmcv",
+    "onedl-mmdetection",
+    "pycocotools",
+    "pycocoevalcap",
+    "numpy",
+]
 PROJECT = Path(workflow.__file__).parent.parent
-SHARED_CODE = ["workflow/training", "workflow/data", "pretrain"]
+SHARED_CODE = ["workflow/training", "workflow/data", "pretrain/backbone.py"]
 
 
 def code_hash(task: str) -> str:
     """SHA-256 over the sources that a run of `task` executes: its own room and what all rooms share."""
     room = {"pretrain": "pretrain", "nic_coco": "captioning"}.get(task, "detection")
-    files = sorted({file for folder in [*SHARED_CODE, room] for file in (PROJECT / folder).rglob("*.py")})
+    places = [PROJECT / place for place in [*SHARED_CODE, room]]
+    files = sorted({file for place in places for file in ([place] if place.is_file() else place.rglob("*.py"))})
     return digest({file.relative_to(PROJECT).as_posix(): sha256(file) for file in files})
 
 

@@ -1,0 +1,102 @@
+"""The published backbone: torchvision's ResNet-50 in safetensors, with its preprocessing in the metadata.
+
+The one door through which the three tasks load it. Loading is strict: but for the classifier `fc`, every tensor of the
+file must find its place, and every place its tensor.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from workflow.training.errors import UserError
+from workflow.training.files import atomic
+
+CLASSIFIER = "fc."
+COUNTER = "num_batches_tracked"  # BatchNorm's step counter: no weight, absent from old files
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a backbone expects of its input: channel order, and mean and std per channel in pixel units (0 to 255)."""
+
+    channel_order: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """RGB uint8 images (N, 3, H, W) to what the network expects, float32, same shape."""
+        images = images.float()
+        if self.channel_order == "BGR":
+            images = images.flip(1)
+        mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        return (images - mean) / std
+
+    def metadata(self) -> dict[str, str]:
+        """For the header of a safetensors file, whose values are strings."""
+        return {"channel_order": self.channel_order, "mean": json.dumps(self.mean), "std": json.dumps(self.std)}
+
+
+IMAGENET = Preprocessing("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+
+
+def preprocessing(declared: str | dict) -> Preprocessing:
+    """From the config: `imagenet`, or a mapping with channel_order, mean and std (the schema has checked it)."""
+    if declared == "imagenet":
+        return IMAGENET
+    return Preprocessing(declared["channel_order"], tuple(declared["mean"]), tuple(declared["std"]))
+
+
+def publish(path: Path, weights: dict[str, torch.Tensor], prepare: Preprocessing, **metadata: str) -> None:
+    """Write `backbone.safetensors` atomically: fp32, contiguous, torchvision's names, metadata as strings."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, metadata={**prepare.metadata(), **metadata})
+
+
+def read(path: Path) -> tuple[dict[str, torch.Tensor], Preprocessing]:
+    """The weights and the preprocessing of a published backbone; UserError if it is not one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+            header = file.metadata() or {}
+        return weights, Preprocessing(
+            header["channel_order"], tuple(json.loads(header["mean"])), tuple(json.loads(header["std"]))
+        )
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
+    except KeyError as key:
+        raise UserError(f"{path}: its metadata lack {key}; a published backbone carries its preprocessing") from None
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The header of a published backbone."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def load_into(path: Path, *modules: torch.nn.Module) -> dict[str, int]:
+    """Copy a published backbone into `modules`, whose own keys are torchvision's (conv1 ... layer4), and say so.
+
+    Several modules share the backbone where a network splits it (C4: layer4 is in the RoI head). Returns the counts
+    of matched, missing and unexpected keys. UserError names the keys if a place stays empty, a shape differs, or
+    anything but `fc.*` is left over.
+    """
+    weights, _ = read(path)
+    places = {key: value for module in modules for key, value in module.state_dict().items()}
+    missing = sorted(key for key in places.keys() - weights.keys() if not key.endswith(COUNTER))
+    unexpected = sorted(key for key in weights.keys() - places.keys() if not key.startswith(CLASSIFIER))
+    matched = weights.keys() & places.keys()
+    shapes = sorted(key for key in matched if weights[key].shape != places[key].shape)
+    report = {"matched": len(matched), "missing": len(missing), "unexpected": len(unexpected)}
+    left = len(weights) - len(matched) - len(unexpected)
+    print(f"backbone {path}: " + ", ".join(f"{n} keys {k}" for k, n in report.items()) + f", {left} of fc left over")
+    for keys, fault in ((missing, "missing"), (unexpected, "unexpected"), (shapes, "of another shape")):
+        if keys:
+            raise UserError(f"{path}: {len(keys)} keys {fault}: {', '.join(keys[:5])}{' ...' * (len(keys) > 5)}")
+    for module in modules:
+        module.load_state_dict({key: weights[key] for key in module.state_dict() if key in weights}, strict=False)
+    return report

@@ -1,0 +1,91 @@
+"""ImageNet in its folder layout, with the augmentation of the reference code: RandomResizedCrop, flip, colour jitter,
+PCA lighting. Images stay uint8 until they are on the device."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS
+from torchvision.datasets import ImageFolder
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms import v2
+
+from pretrain.regularizers import build
+from workflow.training.counted import seed_everything
+from workflow.training.rng import rng
+
+# The PCA of ImageNet's colours (Krizhevsky et al., 2012; figures of fb.resnet.torch), pixels in [0, 1].
+EIGENVALUES = torch.tensor([0.2175, 0.0188, 0.0045])
+EIGENVECTORS = torch.tensor([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
+
+
+def decode(path: str) -> torch.Tensor:
+    """An image file as uint8 RGB (3, H, W)."""
+    return decode_image(path, mode=ImageReadMode.RGB)
+
+
+class Lighting(torch.nn.Module):
+    """Shift the colour along the principal components by Gaussian amounts of standard deviation `strength`."""
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """uint8 (3, H, W) to the same."""
+        shift = EIGENVECTORS @ (EIGENVALUES * torch.randn(3) * self.strength) * 255
+        return (image + shift.view(3, 1, 1)).round().clamp(0, 255).to(torch.uint8)
+
+
+def augmentation(recipe: dict[str, Any]) -> v2.Compose:
+    """The training transform; a strength of 0 leaves its step out."""
+    jitter, lighting = recipe["color_jitter"], recipe["lighting"]
+    steps = [
+        v2.RandomResizedCrop(recipe["size"], scale=tuple(recipe["crop_scale"]), antialias=True),
+        v2.RandomHorizontalFlip(),
+    ]
+    steps += [v2.ColorJitter(jitter, jitter, jitter)] if jitter else []
+    steps += [Lighting(lighting)] if lighting else []
+    return v2.Compose(steps)
+
+
+@DATASETS.register_module()
+class ImageNetTrain:
+    """Training images by (index, epoch): {"images": uint8 (3, size, size), "labels": int}.
+
+    Crop, flip and colours are drawn from (seed, epoch, index), each image regularizer from a generator of its own.
+    """
+
+    def __init__(self, root: str, recipe: dict[str, Any], seed: int) -> None:
+        self.folder = ImageFolder(root, loader=decode)
+        self.transform = augmentation(recipe)
+        self.regularizers = build(recipe["regularizers"])
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.folder)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        index, epoch = key
+        seed_everything(self.seed, "sample", epoch, index)
+        image, label = self.folder[index]
+        image = self.transform(image)
+        for regularizer in self.regularizers:
+            image = regularizer.image(image, rng(self.seed, regularizer.name, epoch, index))
+        return {"images": image, "labels": label}
+
+
+@DATASETS.register_module()
+class ImageNetVal:
+    """Validation images: short side to `resize`, centre crop of `size` (256 and 224 in the paper)."""
+
+    def __init__(self, root: str, recipe: dict[str, Any]) -> None:
+        self.folder = ImageFolder(root, loader=decode)
+        self.transform = v2.Compose([v2.Resize(recipe["resize"], antialias=True), v2.CenterCrop(recipe["size"])])
+
+    def __len__(self) -> int:
+        return len(self.folder)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        image, label = self.folder[index]
+        return {"images": self.transform(image), "labels": np.int64(label)}

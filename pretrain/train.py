@@ -1,0 +1,74 @@
+"""Pretrain one backbone: `python -m pretrain.train --run JSON --data CHECK.json --state DIR --out DIR`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+
+def task(run: Any, check: dict[str, Any]) -> dict[str, Any]:
+    """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
+    from mmengine.config import Config
+
+    recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
+    cfg = Config.fromfile(Path(__file__).parent / "configs/resnet50_imagenet.py")
+    regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
+    cfg.model.update(classes=len(check["classes"]), zero_init_residual=recipe["zero_init_residual"], **regularized)
+    cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
+    cfg.train_dataloader.dataset.update(root=f"{check['root']}/train", recipe=recipe, seed=run.seed)
+    cfg.train_dataloader.sampler.update(batch=recipe["batch"], seed=run.seed)
+    cfg.val_dataloader.update(batch_size=recipe["batch"], **workers)
+    cfg.val_dataloader.dataset.update(root=f"{check['root']}/val", recipe=recipe)
+    cfg.optim_wrapper.optimizer.update({key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")})
+    return cfg.to_dict()
+
+
+def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[str, Any]:
+    """The epoch of the lowest top-1 error (the paper reports that one), shown beside the last."""
+    found = min(evaluations, key=lambda e: e["top1_error"])
+    return {"epoch": found["iteration"] // iterations_per_epoch, **{k: found[k] for k in ("top1_error", "top5_error")}}
+
+
+def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
+    """Train, publish `backbone.safetensors`, and write the record last."""
+    import json
+
+    import pretrain.dataset
+    import pretrain.metric
+    import pretrain.model  # noqa: F401 (registers)
+    from pretrain.backbone import IMAGENET, publish
+    from workflow.training.engine import fit, resumable
+    from workflow.training.files import read_json
+    from workflow.training.record import write_record
+
+    check, recipe = read_json(check_file), run.recipe
+    with resumable(state):
+        done = fit(run, task(run, check), check["counts"]["train"], state)
+        about = {"origin": "pretrained", "classes": json.dumps(check["classes"]), "recipe": run.recipe_hash}
+        publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, **about)
+        protocol = {
+            "split": f"{check['counts']['val']} validation images, resize {recipe['resize']}, crop {recipe['size']}",
+            "epoch": f"last of {recipe['epochs']}",
+        }
+        found = best(done.evaluations, done.budget.iterations // recipe["epochs"])
+        write_record(out, run, done, metrics=done.metrics, protocol=protocol, check=check_file,
+                     backbone=out / "backbone.safetensors", best=found)  # fmt: skip
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
+    parser.add_argument("--out", required=True, type=Path, help="folder of backbone and record")
+    args = parser.parse_args()
+    train(Run.parse(args.run), args.data, args.state, args.out)
+
+
+if __name__ == "__main__":
+    main()
