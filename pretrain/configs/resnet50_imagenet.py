@@ -14,4 +14,4 @@ val_dataloader = dict(
     collate_fn=dict(type="default_collate"),
 )
 val_evaluator = dict(type="TopError")
-optim_wrapper = dict(optimizer=dict(type="SGD"))
+optim_wrapper = dict(optimizer=dict(type="SGD", fused=True))
