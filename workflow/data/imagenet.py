@@ -1,0 +1,73 @@
+"""ImageNet as folders: ROOT/{train,val}/<class>/<image>. Labels are the places of the sorted class folders, as in
+torchvision's ImageFolder, whose extensions are also ours. Class names are the folders' names."""
+
+from pathlib import Path
+
+from workflow.data.checking import Faults, command_line, fingerprint, look_at_all, need_folder, refuse_shared
+from workflow.training.errors import UserError
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+OFFICIAL_VAL = 50_000
+
+
+def classes(root: str | Path) -> list[str]:
+    """The class folders of the training split, sorted: label = place in this list."""
+    return sorted(entry.name for entry in (Path(root) / "train").iterdir() if entry.is_dir())
+
+
+def images(folder: Path) -> list[Path]:
+    """The images of one class folder, sorted by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+
+
+def samples(root: str | Path, split: str) -> list[tuple[Path, int]]:
+    """(image, label) of split `train` or `val`, class by class: torchvision's order."""
+    return [(path, label) for label, name in enumerate(classes(root)) for path in images(Path(root) / split / name)]
+
+
+def _check_folders(root: Path, faults: Faults) -> None:
+    """Both splits have the same class folders, none of them without an image."""
+    for split in ("train", "val"):
+        folder = need_folder(root / split, f"ImageNet's folder {split}")
+        if not any(entry.is_dir() for entry in folder.iterdir()):
+            flat = f"holds {len(images(folder))} images that are not sorted into them" if images(folder) else "is empty"
+            raise UserError(f"{folder}: there are no class folders; it {flat}")
+    names = classes(root)
+    if len(names) < 2:
+        raise UserError(f"{root / 'train'}: there must be two class folders at least, found {len(names)}")
+    for split in ("train", "val"):
+        for name in names:
+            folder = root / split / name
+            if not folder.is_dir():
+                faults.add("missing class folders", f"{folder}: the class folder is missing, train has it")
+            elif not images(folder):
+                faults.add("class folders without images", f"{folder}: the class folder holds no image")
+    for extra in sorted({entry.name for entry in (root / "val").iterdir() if entry.is_dir()} - set(names)):
+        faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
+
+
+def check(section: dict, root: Path) -> dict:
+    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found."""
+    root, faults = Path(root), Faults()
+    need_folder(root, "the ImageNet folder")
+    _check_folders(root, faults)
+    faults.raise_if_any()
+    looked = {
+        split: look_at_all([path for path, _ in samples(root, split)], f"checking ImageNet {split}", faults)
+        for split in ("train", "val")
+    }
+    refuse_shared(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL_VAL, faults)
+    faults.raise_if_any()
+    return {
+        "set": "imagenet",
+        "root": str(root),
+        "fingerprint": fingerprint(root, looked["train"] | looked["val"], {}),
+        "classes": classes(root),
+        "counts": {split: len(found) for split, found in looked.items()},
+    }
+
+
+main = command_line(check)
+
+if __name__ == "__main__":
+    main()

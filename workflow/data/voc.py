@@ -1,0 +1,205 @@
+"""Pascal VOC: ROOT (the VOCdevkit) with VOC2007 and VOC2012. Trained on both trainval splits, tested on VOC2007's.
+
+Any set in this layout will do; the config gives its classes. Boxes are 1-based and inclusive, as in the devkit."""
+
+import hashlib
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import NamedTuple
+
+from workflow.data.checking import (
+    Faults,
+    Looked,
+    box_fault,
+    command_line,
+    fingerprint,
+    look_at_all,
+    need_folder,
+    refuse_shared,
+)
+from workflow.data.synthetic import class_names
+from workflow.training.errors import UserError
+from workflow.training.files import sha256
+
+CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+SPLITS = {"trainval07": ("2007", "trainval"), "trainval12": ("2012", "trainval"), "test07": ("2007", "test")}
+OFFICIAL_TEST = 4952
+
+
+class Annotation(NamedTuple):
+    """One XML: the image's (width, height) in px, and its objects as (class, (xmin, ymin, xmax, ymax), difficult)."""
+
+    size: tuple[int, int]
+    objects: list[tuple[str, tuple[float, float, float, float], bool]]
+
+
+class Checked(NamedTuple):
+    """The annotation of one image, where it stands, and the SHA-256 of its text."""
+
+    path: Path
+    hash: str
+    annotation: Annotation
+
+
+def classes(section: dict) -> list[str]:
+    """The class names in label order: of the synthetic shapes, VOC's twenty (`voc`) or the list given."""
+    if "synthetic" in section:
+        return class_names(section["synthetic"]["classes"])
+    if section["classes"] == "voc":
+        return list(CLASSES)
+    if len(set(section["classes"])) < len(section["classes"]) or not section["classes"]:
+        raise UserError(f"data.voc.classes: must list each class once, not {section['classes']!r}")
+    return list(section["classes"])
+
+
+def split_file(root: str | Path, split: str) -> Path:
+    """The image list of a split of SPLITS."""
+    year, name = SPLITS[split]
+    return Path(root) / f"VOC{year}" / "ImageSets" / "Main" / f"{name}.txt"
+
+
+def image_path(root: str | Path, split: str, name: str) -> Path:
+    """The JPEG of an image of a split."""
+    return Path(root) / f"VOC{SPLITS[split][0]}" / "JPEGImages" / f"{name}.jpg"
+
+
+def annotation_path(root: str | Path, split: str, name: str) -> Path:
+    """The XML of an image of a split."""
+    return Path(root) / f"VOC{SPLITS[split][0]}" / "Annotations" / f"{name}.xml"
+
+
+def names(root: str | Path, split: str) -> list[str]:
+    """The image names of a split, in the file's order."""
+    return split_file(root, split).read_text().splitlines()
+
+
+def _number(element: ET.Element | None, tag: str, where: str, whole: bool = False) -> float:
+    """The number in a child element; real sets also write whole numbers as `45.70`, so only sizes must be whole."""
+    text = element.findtext(tag) if element is not None else None
+    try:
+        return int(text) if whole else float(text)
+    except (TypeError, ValueError):
+        raise UserError(f"{where} has no valid <{tag}>" + (f": {text!r}" if text else "")) from None
+
+
+def parse(text: bytes, path: Path) -> Annotation:
+    """Read one annotation; UserError naming the file and the element at fault."""
+    try:
+        tree = ET.fromstring(text)
+    except ET.ParseError as error:
+        raise UserError(f"{path}:{error.position[0]}: the XML cannot be parsed: {error}") from None
+    size = tree.find("size")
+    if size is None:
+        raise UserError(f"{path}: the XML does not give the image's <size>")
+    width, height = (_number(size, tag, f"{path}: <size>", whole=True) for tag in ("width", "height"))
+    objects = []
+    for number, element in enumerate(tree.findall("object"), start=1):
+        where = f"{path}: object {number}"
+        name = (element.findtext("name") or "").strip()
+        if not name:
+            raise UserError(f"{where} has no <name>")
+        box = tuple(
+            _number(element.find("bndbox"), tag, f"{where} ({name})") for tag in ("xmin", "ymin", "xmax", "ymax")
+        )
+        difficult = element.find("difficult") is not None and _number(element, "difficult", f"{where} ({name})", True)
+        objects.append((name, box, bool(difficult)))
+    return Annotation((width, height), objects)
+
+
+def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]:
+    """name -> image of a split; every line names one image, once, that exists with its annotation."""
+    path = split_file(root, split)
+    if not path.is_file():
+        raise UserError(f"{path}: the image list is missing")
+    if not names(root, split):
+        raise UserError(f"{path}: the split is empty")
+    found: dict[str, Path] = {}
+    for number, name in enumerate(names(root, split), start=1):
+        image = image_path(root, split, name)
+        if not name or name.split() != [name]:
+            faults.add("bad lines", f"{path}:{number}: a line must be one image name, not {name!r}")
+        elif name in found:
+            faults.add("images listed twice", f"{path}:{number}: {name} is listed twice")
+        elif not image.is_file():
+            faults.add("absent images", f"{path}:{number}: the image {image} is missing")
+        elif not annotation_path(root, split, name).is_file():
+            faults.add("absent annotations", f"{path}:{number}: {annotation_path(root, split, name)} is missing")
+        else:
+            found[name] = image
+    return found
+
+
+def _check_annotation(path: Path, annotation: Annotation, known: list[str], faults: Faults) -> None:
+    """Every class is known, every box lies on an image of the stated size."""
+    for number, (name, box, _) in enumerate(annotation.objects, start=1):
+        where = f"{path}: object {number} ({name})"
+        if name not in known:
+            faults.add("unknown classes", f"{where}: the class is not in the class list {', '.join(known)}")
+        if fault := box_fault(box, 1, *annotation.size):
+            faults.add("bad boxes", f"{where}: {fault}")
+
+
+def _check_annotations(root: Path, split: str, known: list[str], faults: Faults) -> dict[Path, Checked]:
+    """Every annotation of a split; returns image -> what was read."""
+    read: dict[Path, Checked] = {}
+    for name, image in _check_split_file(root, split, faults).items():
+        path = annotation_path(root, split, name)
+        text = path.read_bytes()
+        try:
+            annotation = parse(text, path)
+        except UserError as error:
+            faults.add("bad annotations", str(error))
+            continue
+        read[image] = Checked(path, hashlib.sha256(text).hexdigest(), annotation)
+        _check_annotation(path, annotation, known, faults)
+    if read and not any(found.annotation.objects for found in read.values()):
+        faults.add("splits without objects", f"{split_file(root, split)}: no image of the split has an object")
+    return read
+
+
+def _look_at_split(split: str, read: dict[Path, Checked], faults: Faults) -> dict[Path, Looked]:
+    """Decode every image of a split and compare it with the size that its XML states."""
+    looked = look_at_all(read, f"checking VOC {split}", faults)
+    for image, found in looked.items():
+        stated, real = read[image].annotation.size, (found.width, found.height)
+        if stated != real:
+            sizes = "<size> says {}x{} px, the image has {}x{} px".format(*stated, *real)
+            faults.add("wrong sizes", f"{read[image].path}: {sizes}")
+    return looked
+
+
+def check(section: dict, root: Path) -> dict:
+    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found."""
+    root, faults, known = Path(root), Faults(), classes(section)
+    need_folder(root, "the VOCdevkit folder")
+    for year in ("2007", "2012"):
+        need_folder(root / f"VOC{year}", f"the folder VOC{year}")
+    read = {split: _check_annotations(root, split, known, faults) for split in SPLITS}
+    training = set(names(root, "trainval07"))
+    for number, name in enumerate(names(root, "test07"), start=1):
+        if name in training:
+            where = f"{split_file(root, 'test07')}:{number}"
+            faults.add("images in both training and test", f"{where}: {name} is also in trainval.txt, for training")
+    faults.raise_if_any()
+    looked = {split: _look_at_split(split, read[split], faults) for split in SPLITS}
+    trained = looked["trainval07"] | looked["trainval12"]
+    refuse_shared(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)
+    faults.raise_if_any()
+    hashes = {found.path: found.hash for members in read.values() for found in members.values()}
+    hashes |= {split_file(root, split): sha256(split_file(root, split)) for split in SPLITS}
+    return {
+        "set": "voc",
+        "root": str(root),
+        "fingerprint": fingerprint(root, trained | looked["test07"], hashes),
+        "classes": known,
+        "counts": {split: len(members) for split, members in read.items()},
+    }
+
+
+main = command_line(check)
+
+if __name__ == "__main__":
+    main()
