@@ -1,0 +1,8 @@
+"""Transfer to detection: SSD300 and Faster R-CNN C4 on a published ResNet-50, by mmdetection.
+
+Importing it puts stand-ins for what mmdet imports and a bare environment lacks in place, before any of mmdet.
+"""
+
+from detection.stand_ins import install
+
+install()

@@ -1,0 +1,32 @@
+"""PASCAL VOC as both detectors read it: trained on 07+12 trainval, tested on 07 test.
+
+Difficult objects are marked as ignored by VOCDataset: no loss sees them, and the metric neither rewards nor punishes
+a detection of one. Root, classes, batch and seed come in by detection/recipe.py.
+"""
+
+load = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations", with_bbox=True)]
+pack = dict(type="PackDetInputs", meta_keys=("img_id", "ori_shape", "img_shape", "scale_factor"))
+voc = dict(type="VOCDataset", filter_cfg=dict(filter_empty_gt=True))
+voc07 = dict(voc, ann_file="VOC2007/ImageSets/Main/trainval.txt", data_prefix=dict(sub_data_root="VOC2007/"))
+voc12 = dict(voc, ann_file="VOC2012/ImageSets/Main/trainval.txt", data_prefix=dict(sub_data_root="VOC2012/"))
+test07 = dict(
+    type="VOCDataset",
+    ann_file="VOC2007/ImageSets/Main/test.txt",
+    data_prefix=dict(sub_data_root="VOC2007/"),
+    test_mode=True,
+)
+trainval0712 = dict(type="ConcatDataset", datasets=[voc07, voc12], ignore_keys=["dataset_type"])
+
+train_dataloader = dict(
+    dataset=dict(type="CountedDataset", dataset=trainval0712),
+    sampler=dict(type="CountedSampler"),
+    collate_fn=dict(type="pseudo_collate"),
+)
+val_dataloader = dict(
+    dataset=test07,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    collate_fn=dict(type="pseudo_collate"),
+)
+val_evaluator = dict(type="VOC07Metric")
+optim_wrapper = dict(optimizer=dict(type="SGD"))
+default_scope = "mmdet"

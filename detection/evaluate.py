@@ -1,0 +1,61 @@
+"""Score detections on disk again: `python -m detection.evaluate --predictions FILE --data CHECK.json`."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import UserError, door
+
+
+def ground_truth(check: dict[str, Any]) -> tuple[list[str], list[dict]]:
+    """Names of VOC07's test images and mmdet's annotation of each, difficult objects among the ignored."""
+    import numpy as np
+    from mmdet.datasets import VOCDataset
+
+    metainfo = {"classes": tuple(check["classes"])}
+    where = {"ann_file": "VOC2007/ImageSets/Main/test.txt", "data_prefix": {"sub_data_root": "VOC2007/"}}
+    test = VOCDataset(data_root=check["root"], metainfo=metainfo, test_mode=True, **where)
+    truth = []
+    for item in test:
+        boxes = np.array([one["bbox"] for one in item["instances"]], dtype=np.float32).reshape(-1, 4)
+        labels = np.array([one["bbox_label"] for one in item["instances"]], dtype=np.int64)
+        ignored = np.array([one["ignore_flag"] for one in item["instances"]], dtype=bool)
+        scored, left = ({"bboxes": boxes[kind], "labels": labels[kind]} for kind in (~ignored, ignored))
+        truth.append({**scored, **{f"{key}_ignore": value for key, value in left.items()}})
+    return [item["img_id"] for item in test], truth
+
+
+def evaluate(predictions: Path, check: dict[str, Any]) -> dict[str, Any]:
+    """mAP, mAP_area and per-class AP in percent; UserError if a detection is of no test image or no class."""
+    from detection.metric import numbers, score
+
+    names, truth = ground_truth(check)
+    images = numbers(names)
+    try:
+        found = json.loads(predictions.read_text(encoding="utf-8"))
+        known, classes = set(images), range(1, len(check["classes"]) + 1)
+        for i, one in enumerate(found):
+            if one["image_id"] not in known:
+                raise UserError(f"{predictions}: detection {i}: image_id {one['image_id']} is no test image")
+            if one["category_id"] not in classes:
+                raise UserError(f"{predictions}: detection {i}: category_id {one['category_id']} is no class")
+        return score(found, images, truth, check["classes"])
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{predictions}: not COCO detection results: {type(error).__name__}: {error}") from None
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.files import read_json
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predictions", required=True, type=Path, help="COCO results JSON")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    args = parser.parse_args()
+    print(json.dumps(evaluate(args.predictions, read_json(args.data)), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The few modules that mmdet lacks, or has with a fault, for these two networks.
+
+Under bf16 autocast mmdet 3.5 computes anchors, boxes and RoIs in the features' eight bits of precision, which moves
+a box at pixel 300 by up to one pixel; the Float* modules hand fp32 on. Nothing changes where features are fp32.
+"""
+
+from typing import Any
+
+from mmdet.models.dense_heads import RPNHead, SSDHead
+from mmdet.models.necks import SSDNeck
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+Outputs = tuple[list[Tensor], list[Tensor]]
+
+
+@MODELS.register_module()
+class SSDLevels(SSDNeck):
+    """SSD's extra levels, and its L2 normalisation on the first one, there after layer2.
+
+    SSD scales conv4_3 to norm 20, a ResNet's layer2 has no need of it to train; kept because it gives the head the
+    same scale whatever the backbone, and so one recipe fits every row. mmdet leaves its weights as they lay in memory
+    until `init_weights` is called: here they are 20 from the start.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        nn.init.constant_(self.l2_norm.weight, self.l2_norm.scale)
+
+
+@MODELS.register_module()
+class FloatSSDHead(SSDHead):
+    """mmdet's SSD head with fp32 outputs, and with the attribute that its `predict` asks for."""
+
+    loss_cls = None  # SSD's loss is hard-negative mining, not a module; AnchorHead's code looks for one
+
+    def forward(self, x: tuple[Tensor, ...]) -> Outputs:
+        """Scores and box deltas of every level."""
+        scores, deltas = super().forward(x)
+        return [level.float() for level in scores], [level.float() for level in deltas]
+
+
+@MODELS.register_module()
+class FloatRPNHead(RPNHead):
+    """mmdet's RPN head with fp32 outputs."""
+
+    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and box deltas of the one level."""
+        score, delta = super().forward_single(x)
+        return score.float(), delta.float()
+
+
+@MODELS.register_module()
+class FloatRoIExtractor(SingleRoIExtractor):
+    """mmdet's RoI extractor in fp32: it casts the RoIs to the features' type."""
+
+    def forward(self, feats: tuple[Tensor, ...], rois: Tensor, roi_scale_factor: float | None = None) -> Tensor:
+        """Features (n, C, S, S) of RoIs (n, 5)."""
+        return super().forward(tuple(level.float() for level in feats), rois, roi_scale_factor)
+
+
+@MODELS.register_module()
+class FloatBBoxHead(BBoxHead):
+    """mmdet's box head with fp32 outputs."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Class scores and box deltas of each RoI."""
+        scores, deltas = super().forward(x)
+        return scores.float(), deltas.float()

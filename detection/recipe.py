@@ -1,0 +1,93 @@
+"""From a run to the mmengine config that trains it: the architecture of configs/, filled with the recipe of the YAML,
+the data of the check and the preprocessing of the backbone."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from detection import grid
+from pretrain.backbone import Preprocessing
+from workflow.training.errors import UserError
+from workflow.training.run import Run
+
+CONFIGS = {"ssd_voc": "ssd300_r50_voc.py", "faster_rcnn_voc": "faster_rcnn_r50_c4_voc.py"}
+PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_wrapper", "default_scope"]
+
+
+def task(run: Run, check: dict[str, Any], prepare: Preprocessing, predictions: Path) -> dict[str, Any]:
+    """The mmengine config of this run, as plain dicts; `predictions` is where each evaluation leaves its detections."""
+    cfg = Config.fromfile(Path(__file__).parent / "configs" / CONFIGS[run.task])
+    freeze(cfg.model.backbone, run.recipe)
+    {"ssd_voc": ssd, "faster_rcnn_voc": faster_rcnn}[run.task](cfg, run.recipe, len(check["classes"]))
+    preprocess(cfg, prepare)
+    loaders(cfg, run, check)
+    cfg.val_evaluator.predictions = str(predictions)
+    cfg.optim_wrapper.optimizer.update({key: run.recipe[key] for key in ("lr", "momentum", "weight_decay")})
+    return {part: cfg.to_dict()[part] for part in PARTS}
+
+
+def freeze(backbone: dict[str, Any], recipe: dict[str, Any]) -> None:
+    """Frozen stages (-1 none, 0 the stem, n the stem and layers 1 to n) and the mode of every BatchNorm.
+
+    `bn: frozen` keeps the statistics and the affine weights of pretraining, as mmdet's C4 config and the reference
+    code do; `bn: train` updates both.
+    """
+    train = recipe["bn"] == "train"
+    backbone.update(frozen_stages=recipe["frozen_stages"], norm_eval=not train)
+    backbone.update(norm_cfg={"type": "BN", "requires_grad": train})
+
+
+def ssd(cfg: Config, recipe: dict[str, Any], classes: int) -> None:
+    """SSD300 at the recipe's input size: the levels that stand there, priors in proportion."""
+    size, levels = recipe["size"], len(grid.cells(recipe["size"]))
+    cfg.model.neck.update(out_channels=cfg.model.neck.out_channels[:levels], **grid.neck(size))
+    head = cfg.model.bbox_head
+    head.update(num_classes=classes, in_channels=head.in_channels[:levels])
+    head.anchor_generator.update(input_size=size, **grid.priors(size))
+    resize(cfg, (size, size))
+
+
+def faster_rcnn(cfg: Config, recipe: dict[str, Any], classes: int) -> None:
+    """Faster R-CNN with the recipe's image sides, RoIs and proposals; layer4 halves the RoI's side."""
+    if recipe["frozen_stages"] > 3:
+        raise UserError("faster_rcnn_voc.frozen_stages: layer4 works on the RoIs and is trained; 3 is the most")
+    head, train, test = cfg.model.roi_head, cfg.model.train_cfg, cfg.model.test_cfg
+    norm = {key: cfg.model.backbone[key] for key in ("norm_cfg", "norm_eval")}
+    head.shared_head.update(norm)
+    head.bbox_roi_extractor.roi_layer.output_size = recipe["roi_size"]
+    head.bbox_head.update(num_classes=classes, roi_feat_size=(recipe["roi_size"] + 1) // 2)
+    train.rpn_proposal.max_per_img = recipe["proposals"]["train"]
+    test.rpn.max_per_img = recipe["proposals"]["test"]
+    train.rcnn.sampler.num = recipe["rois"]
+    resize(cfg, (recipe["long_side"], recipe["short_side"]))
+
+
+def resize(cfg: Config, scale: tuple[int, int]) -> None:
+    """Into both pipelines."""
+    for step in [*cfg.train_pipeline, *cfg.test_pipeline]:
+        if step.type == "Resize":
+            step.scale = scale
+
+
+def preprocess(cfg: Config, prepare: Preprocessing) -> None:
+    """The backbone's channel order, mean and std; images are loaded as BGR. Expand fills with the same mean."""
+    rgb = prepare.channel_order == "RGB"
+    cfg.model.data_preprocessor.update(mean=prepare.mean, std=prepare.std, bgr_to_rgb=rgb)
+    for step in cfg.train_pipeline:
+        if step.type == "Expand":
+            step.update(mean=prepare.mean, to_rgb=rgb)
+
+
+def loaders(cfg: Config, run: Run, check: dict[str, Any]) -> None:
+    """Root, classes, pipelines, batch and seed."""
+    train, val = cfg.train_dataloader, cfg.val_dataloader
+    for part in [*train.dataset.dataset.datasets, val.dataset]:
+        part.update(data_root=check["root"], metainfo={"classes": tuple(check["classes"])})
+    for part in train.dataset.dataset.datasets:
+        part.pipeline = cfg.train_pipeline
+    val.dataset.pipeline = cfg.test_pipeline
+    train.update(batch_size=run.recipe["batch"], num_workers=run.workers, persistent_workers=run.workers > 0)
+    val.update(batch_size=1, num_workers=run.workers, persistent_workers=run.workers > 0)
+    train.dataset.seed = run.seed
+    train.sampler.update(batch=run.recipe["batch"], seed=run.seed)

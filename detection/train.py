@@ -1,0 +1,80 @@
+"""Fine-tune one backbone for detection: `python -m detection.train --run JSON --backbone FILE --data CHECK.json
+--state DIR --out DIR`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+
+def parts(model: Any) -> list[Any]:
+    """The modules of a detector that make up the published backbone: C4 has its layer4 in the RoI head."""
+    return [model.backbone, model.roi_head.shared_head] if hasattr(model, "roi_head") else [model.backbone]
+
+
+def protocol(run: Any, check: dict[str, Any], prepare: Any) -> dict[str, Any]:
+    """How the numbers were made, for the record and the foot of the table."""
+    counts, recipe = check["counts"], run.recipe
+    return {
+        "metric": "VOC mAP at IoU 0.5, 11-point rule (mAP_area: area rule), difficult objects left out",
+        "split": f"trained on VOC07+12 trainval ({counts['trainval07']} + {counts['trainval12']} images), "
+        f"tested on VOC07 test ({counts['test07']} images)",
+        "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {recipe['bn']}",
+        "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
+        "iteration": f"last of {recipe['iterations']}",
+    }
+
+
+def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
+    """Train, leave `predictions.json`, and write the record last."""
+    import detection.metric
+    import detection.models  # noqa: F401 (registers)
+    from detection.evaluate import ground_truth
+    from detection.metric import numbers
+    from detection.recipe import task
+    from pretrain.backbone import load_into, read
+    from workflow.training.engine import fit, resumable
+    from workflow.training.files import atomic, read_json
+    from workflow.training.record import write_record
+
+    check, prepare = read_json(check_file), read(backbone)[1]
+    numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
+    with resumable(state):
+        found = state / "predictions.json"
+        samples = check["counts"]["trainval07"] + check["counts"]["trainval12"]
+        start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
+        done = fit(run, task(run, check, prepare, found), samples, state, start)
+        last, best = done.metrics, max(done.evaluations, key=lambda each: each["mAP"])
+        with atomic(out / "predictions.json") as temporary:
+            temporary.write_bytes(found.read_bytes())
+        write_record(
+            out,
+            run,
+            done,
+            metrics={key: last[key] for key in ("mAP", "mAP_area")},
+            protocol=protocol(run, check, prepare),
+            check=check_file,
+            backbone=backbone,
+            per_class=last["per_class"],
+            best={key: best[key] for key in ("iteration", "mAP", "mAP_area")},
+        )
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
+    parser.add_argument("--out", required=True, type=Path, help="folder of detections and record")
+    args = parser.parse_args()
+    train(Run.parse(args.run), args.backbone, args.data, args.state, args.out)
+
+
+if __name__ == "__main__":
+    main()
