@@ -1,0 +1,41 @@
+# One ResNet-50 per regularizer, fine-tuned in three networks under one recipe, one table. What is run: the config
+# (config/README.md); what follows from it: workflow/plan.py; how: the rules.
+import os
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+from workflow.plan import environment, settle
+
+if not (config or workflow.configfiles):
+
+    configfile: f"{workflow.basedir}/config/demo.yaml"
+
+
+plan = settle(workflow.configfiles, workflow.config_settings.config)
+os.environ.update(environment(workflow.basedir))
+
+
+wildcard_constraints:
+    set="|".join(plan.checks),
+    key="[0-9a-f]{10}",
+    backbone="[^/]+",
+    p=r"\d+",
+    s=r"\d+",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/detection.smk"
+include: "workflow/rules/captioning.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        plan.report,
+
+
+onerror:
+    print("Stopped. The reason stands above and in the log of the failed job; the same command resumes.")

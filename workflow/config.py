@@ -1,0 +1,255 @@
+"""The config: read, checked against workflow/schemas/config.schema.yaml and against what no schema can say.
+
+Every fault ends in one line that names the file and the key (or the line). No torch: planning must be quick.
+`python -m workflow.config FILE` checks a config without planning anything.
+"""
+
+import argparse
+import copy
+import functools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from workflow.training.errors import UserError, door
+
+SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
+NEEDS = {"ssd_voc": "voc", "faster_rcnn_voc": "voc", "nic_coco": "coco"}  # task: the data set it is trained on
+TAKEN = ("backbones", "data", "features", "bench")  # folders of results/ that are no experiment
+TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as people write it: `1e-4` is a number, a key that stands twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
+        """As in PyYAML, but keys must be text and must not repeat."""
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+            if not isinstance(key, str):
+                raise UserError(f"{self.name}:{line}: the key {key} is not text: put it in quotes")
+            if key in seen:
+                raise UserError(f"{self.name}:{line}: the key {key} stands twice")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 wants a point in `1.0e-4`, and reads `1e-4` as text.
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The checked config of one file (or inline JSON); later files and `overrides` are laid over the first.
+
+    UserError names the file and the key or line at fault.
+    """
+    config: dict[str, Any] = {}
+    for source in sources:
+        config = overlay(config, read(source))
+    name = ", ".join("--config" if inline(source) else relative(source) for source in sources)
+    return check(overlay(config, overrides or {}), name)
+
+
+def inline(source: str | Path) -> bool:
+    """Is this the text of a config, not the name of its file?"""
+    return str(source).lstrip().startswith("{")
+
+
+def relative(path: str | Path) -> str:
+    """The path as a person would write it: Snakemake makes all of them absolute."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def read(source: str | Path) -> dict[str, Any]:
+    """One YAML or JSON file, or inline JSON, unchecked; UserError if it is not a mapping or not YAML."""
+    name = "--config" if inline(source) else relative(source)
+    try:
+        loader = Loader(str(source) if inline(source) else Path(source).read_text(encoding="utf-8"))
+        loader.name = name
+        content = loader.get_single_data()
+    except OSError as error:
+        raise UserError(f"{name}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: not UTF-8 text: byte {error.start}: {error.reason}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{name}:{line}: not YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{name}: not a mapping of keys to values")
+    return content
+
+
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the values of `above`, mapping by mapping; neither is changed."""
+    merged = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = overlay(merged[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
+def check(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """The config itself if nothing is wrong with it; else UserError with its first fault and the count of the rest."""
+    faults = list(schema_faults(config)) or list(faults_of_sense(config))
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise UserError(f"{name}: {faults[0]}{more}")
+    return config
+
+
+@functools.cache
+def validator() -> jsonschema.Draft202012Validator:
+    """The compiled schema."""
+    return jsonschema.Draft202012Validator(yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader))
+
+
+def schema_faults(config: Any) -> Iterator[str]:
+    """What the schema objects to, in the order of the config's keys."""
+    for error in sorted(validator().iter_errors(config), key=lambda e: [str(part) for part in e.absolute_path]):
+        yield describe(error)
+
+
+def dotted(parts: Sequence[str | int]) -> str:
+    """`tasks.ssd_voc.steps[1]`"""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def describe(error: jsonschema.ValidationError) -> str:
+    """One line about one fault, key first."""
+    kind, rule, value = error.validator, error.validator_value, error.instance
+    path = list(error.absolute_path)
+    known = error.schema.get("properties", {})
+    if kind == "additionalProperties":
+        unknown = next(key for key in value if key not in known)
+        return f"{dotted([*path, unknown])}: unknown {error.schema.get('title', 'key')} (known: {', '.join(known)})"
+    if kind == "required":
+        absent = next(key for key in rule if key not in value and repr(key) in error.message)
+        return f"{dotted([*path, absent])}: missing {error.schema.get('title', 'key')}"
+    if "propertyNames" in error.absolute_schema_path:
+        path, value = [*path, value], value
+    return f"{dotted(path)}: {demand(kind, rule, error.schema)}, not {shown(value)}"
+
+
+def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
+    """What the schema wants at this place."""
+    if kind == "type":
+        return "must be " + " or ".join(TYPES[each] for each in ([rule] if isinstance(rule, str) else rule))
+    wording = {
+        "enum": lambda: f"must be {' or '.join(map(str, rule))}",
+        "pattern": lambda: f"must be {schema['description']}",
+        "minimum": lambda: f"must be at least {rule}",
+        "maximum": lambda: f"must be at most {rule}",
+        "exclusiveMinimum": lambda: f"must be above {rule}",
+        "exclusiveMaximum": lambda: f"must be below {rule}",
+        "minItems": lambda: "must not be empty" if rule == 1 else f"must have {rule} values",
+        "maxItems": lambda: f"must have {rule} values",
+        "minProperties": lambda: "must not be empty",
+        "minLength": lambda: "must not be empty",
+        "uniqueItems": lambda: "must not name a value twice",
+    }
+    return wording[kind]()
+
+
+def shown(value: Any) -> str:
+    """A value in a message: text in quotes, all else as YAML would have it, long things cut."""
+    text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a config that fits the schema."""
+    yield from infinite(config, [])
+    if config["experiment"] in TAKEN:
+        yield f"experiment: results/{config['experiment']} holds something else; choose another name"
+    for task in config["tasks"]:
+        if NEEDS[task] not in config["data"]:
+            yield f"data.{NEEDS[task]}: missing data set (tasks.{task} needs it)"
+    for name, section in config["data"].items():
+        if ("synthetic" in section) == ("root" in section):
+            yield f"data.{name}: needs exactly one of synthetic and root"
+        if name == "voc" and ("root" in section) != ("classes" in section):
+            yield f"data.voc.classes: {'missing key' if 'root' in section else 'belongs to a root'}"
+    if "baseline" not in config["backbones"]:
+        yield "backbones.baseline: missing backbone (every change in the table is one against it)"
+    for name, backbone in config["backbones"].items():
+        yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
+    yield from recipe_faults("pretrain", config["pretrain"])
+    for name, recipe in config["tasks"].items():
+        yield from recipe_faults(f"tasks.{name}", recipe)
+
+
+def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
+    """Numbers that are none: YAML knows .nan and .inf."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{dotted(path)}: must be a finite number, not {value}"
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in items:
+        yield from infinite(below, [*path, key])
+
+
+def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any]) -> Iterator[str]:
+    """A backbone has one origin: pretrained here, brought as a file, or random."""
+    origin = next((key for key in ("checkpoint", "init") if key in backbone), None)
+    if origin:
+        for other in ("init", "regularizers", "pretrain"):
+            if other in backbone and other != origin:
+                yield f"{path}: {origin} and {other} exclude each other"
+    if "preprocessing" in backbone and origin != "checkpoint":
+        yield f"{path}.preprocessing: belongs to a checkpoint"
+    if origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
+        yield f"{path}.checkpoint: no such file: {backbone['checkpoint']}"
+    if "pretrain" in backbone:
+        yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
+
+
+def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
+    """Schedules that go beyond their end, sizes that do not fit into each other."""
+    unit = "epochs" if "epochs" in recipe else "iterations"
+    end, steps = recipe[unit], recipe.get("steps", [])
+    if steps != sorted(set(steps)):
+        yield f"{path}.steps: must rise, not {shown(steps)}"
+    elif steps and steps[-1] >= end:
+        yield f"{path}.steps: {steps[-1]} is not before the end ({end} {unit})"
+    if unit == "iterations" and recipe["warmup"] >= end:
+        yield f"{path}.warmup: {recipe['warmup']} is not before the end ({end} {unit})"
+    for small, large in (("size", "resize"), ("crop", "resize"), ("short_side", "long_side")):
+        if small in recipe and large in recipe and recipe[small] > recipe[large]:
+            yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
+    low, high = recipe.get("crop_scale", (0, 1))
+    if low > high:
+        yield f"{path}.crop_scale: {low} is larger than {high}"
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Check a config.")
+    parser.add_argument("config", help="YAML file")
+    name = parser.parse_args().config
+    load(name)
+    print(f"{name}: nothing wrong with it")
+
+
+if __name__ == "__main__":
+    main()

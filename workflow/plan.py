@@ -1,0 +1,239 @@
+"""From a config to the runs that it asks for: their paths, keys, states and what each door is told.
+
+A key or a state is a hash of what a result depends on and of nothing else: threads, workers and the experiment's name
+stay out, so another experiment reuses the same backbone. No torch: planning must be quick.
+"""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow.config import NEEDS, load
+from workflow.training.errors import UserError
+from workflow.training.files import read_json, sha256, short
+
+VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One job of the DAG that leaves a record (or, for `features`, a folder that runs share).
+
+    `origin` says where the backbone comes from: pretrained, brought or random. `record` is the path of metrics.json,
+    `state` the folder of the resume state, `run` what the door gets as --run, `check` the result of the data check,
+    `weights` the published backbone, `features` the folder of cached features (captioning alone).
+    """
+
+    task: str
+    backbone: str
+    origin: str
+    seeds: dict[str, int]
+    record: str
+    state: str
+    run: dict[str, Any]
+    check: str
+    weights: str
+    features: str = ""
+
+    @property
+    def json(self) -> str:
+        """The text of --run."""
+        return json.dumps(self.run)
+
+    @property
+    def tracked(self) -> str:
+        """What Snakemake is to compare: all that the result depends on, data included; not threads and workers."""
+        kept = {key: value for key, value in self.run.items() if key not in ("threads", "workers")}
+        return json.dumps(kept | {"fingerprint": fingerprint(self)})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a config asks for. `tasks` are the transfer tasks; `runs` has the backbones' runs first."""
+
+    experiment: str
+    config: dict[str, Any]
+    backbones: list[str]
+    tasks: list[str]
+    runs: list[PlannedRun]
+    features: list[PlannedRun]
+    checks: dict[str, str]
+
+    @property
+    def cores(self) -> int:
+        """What one training job takes of Snakemake's --cores."""
+        return self.config["threads"] + self.config["workers"]
+
+    @property
+    def report(self) -> list[str]:
+        """What `rule all` asks for."""
+        return [f"results/{self.experiment}/report/transfer.{kind}" for kind in ("csv", "md", "html")]
+
+    @property
+    def text(self) -> str:
+        """The config as JSON, for the report."""
+        return json.dumps(self.config)
+
+    def section(self, name: str, *keys: str) -> str:
+        """The section of a data set, or what stands in it under `keys`, as JSON."""
+        return json.dumps(functools.reduce(lambda value, key: value[key], keys, self.config["data"][name]))
+
+    def made(self, name: str) -> list[str]:
+        """The folder of a data set that is made here; empty for one that is there already."""
+        return [self.root(name)] if "synthetic" in self.config["data"][name] else []
+
+    def root(self, name: str) -> str:
+        """The folder of a data set."""
+        return root(self.config, name)
+
+    def named(self, *origins: str) -> str:
+        """A pattern that matches the names of the backbones of these origins, for a wildcard."""
+        names = {run.backbone for run in self.runs if run.origin in origins}
+        return "|".join(sorted(name.replace(".", r"\.") for name in names)) or "(?!)"
+
+    def find(self, wildcards: Any, task: str | None = None) -> PlannedRun:
+        """The run that a rule's wildcards name; UserError if nothing of the kind is planned."""
+        task, s = task or wildcards.get("task", "pretrain"), wildcards.get("s")
+        try:
+            return self._index[task, wildcards.backbone, int(wildcards.p), None if s is None else int(s)]
+        except KeyError:
+            raise UserError(f"this config has no {task} of {wildcards.backbone} with these seeds") from None
+
+    @functools.cached_property
+    def _index(self) -> dict[tuple, PlannedRun]:
+        runs = {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")): run for run in self.runs}
+        return runs | {("features", run.backbone, run.seeds["pretrain"], None): run for run in self.features}
+
+
+def fingerprint(run: PlannedRun) -> str | None:
+    """The data's hash as last checked; where the check is gone, the one that the finished run was made with."""
+    if Path(run.check).exists():
+        return read_json(run.check)["fingerprint"]
+    if Path(run.record).is_file():
+        return read_json(run.record)["provenance"]["data"]
+    return None
+
+
+def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
+    """The plan of a Snakemake call: its config files and what --config adds. A fault ends the process with one line."""
+    try:
+        if not files:
+            raise UserError("--config alone: name the file that it changes, e.g. --configfile config/demo.yaml")
+        return plan(load(*files, overrides=overrides))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+
+
+def environment(house: str) -> dict[str, str]:
+    """What jobs need of their environment to run this Python on this code, from any --directory and on any node."""
+    first = {"PATH": str(Path(sys.executable).parent), "PYTHONPATH": house}
+    return {key: os.pathsep.join(filter(None, [value, os.environ.get(key)])) for key, value in first.items()}
+
+
+def plan(config: dict[str, Any]) -> Plan:
+    """All runs of a checked config; UserError if a brought file cannot be read."""
+    tasks = list(config["tasks"])
+    needed = {name: section_key(config, name) for name in ["imagenet", *(NEEDS[task] for task in tasks)]}
+    backbones = [run for name in config["backbones"] for run in backbone_runs(config, name)]
+    transfers = [run for task in tasks for start in backbones for run in transfer_runs(config, task, start)]
+    features = {run.features: run for run in transfers if run.features}
+    return Plan(
+        experiment=config["experiment"],
+        config=config,
+        backbones=list(config["backbones"]),
+        tasks=tasks,
+        runs=backbones + transfers,
+        features=[feature_run(run) for run in features.values()],
+        checks={name: f"results/data/{key}.json" for name, key in needed.items()},
+    )
+
+
+def section_key(config: dict[str, Any], name: str) -> str:
+    """`<set>-<hash of its section>`: names the made data and the check."""
+    return f"{name}-{short(config['data'][name])}"
+
+
+def root(config: dict[str, Any], name: str) -> str:
+    """Where a data set lies: the root of the config, or where the synthetic one is made."""
+    return config["data"][name].get("root", f"results/data/{section_key(config, name)}")
+
+
+def told(config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any], seeds: dict[str, int]) -> dict:
+    """The --run of a door: the data section with its root filled in, the recipe, the machine."""
+    name = NEEDS.get(task, "imagenet")
+    section = config["data"][name] | {"root": root(config, name)}
+    machine = {"threads": config["threads"], "workers": config["workers"]}
+    return {"task": task, "backbone": backbone, "seeds": seeds, "recipe": recipe, "data": section, **machine}
+
+
+def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
+    """One run per pretraining seed; a brought file is what it is, so it has one, under the first seed."""
+    origin, recipe, made_of = backbone_recipe(config, name)
+    key = short(made_of)
+    for seed in config["seeds"]["pretrain"][: 1 if origin == "brought" else None]:
+        folder = f"results/backbones/{name}-{key}/seed{seed}"
+        yield PlannedRun(
+            task="pretrain",
+            backbone=name,
+            origin=origin,
+            seeds={"pretrain": seed},
+            record=f"{folder}/metrics.json",
+            state=f".work/{short(['pretrain', key, seed])}",
+            run=told(config, "pretrain", name, recipe, {"pretrain": seed}),
+            check=f"results/data/{section_key(config, 'imagenet')}.json",
+            weights=f"{folder}/backbone.safetensors",
+        )
+
+
+def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, Any], Any]:
+    """(origin, the recipe that its door gets, what its key is the hash of)."""
+    backbone, pretrain, data = config["backbones"][name], config["pretrain"], config["data"]["imagenet"]
+    if "checkpoint" in backbone:
+        prepare = backbone.get("preprocessing", "imagenet")
+        try:
+            content = sha256(backbone["checkpoint"])
+        except OSError as error:
+            raise UserError(f"backbones.{name}.checkpoint: {backbone['checkpoint']}: {error.strerror}") from None
+        recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, "preprocessing": prepare}
+        return "brought", recipe, ["brought", content, prepare]
+    if "init" in backbone:
+        recipe = {"init": backbone["init"], "zero_init_residual": pretrain["zero_init_residual"]}
+        return "random", recipe, ["random", recipe, data]  # the data give the number of classes
+    recipe = {**pretrain, **backbone.get("pretrain", {}), "regularizers": backbone.get("regularizers", {})}
+    return "pretrained", recipe, ["pretrained", recipe, data]
+
+
+def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Iterator[PlannedRun]:
+    """One run per transfer seed, from one published backbone."""
+    recipe, data, p = config["tasks"][task], section_key(config, NEEDS[task]), start.seeds["pretrain"]
+    features = ""
+    if task == "nic_coco" and not recipe["finetune"]:
+        views = short([{key: recipe[key] for key in VIEWS}, data])
+        features = str(Path(start.weights).parent / views).replace("results/backbones/", "results/features/", 1)
+    for s in config["seeds"]["transfer"]:
+        seeds = {"pretrain": p, "transfer": s}
+        yield PlannedRun(
+            task=task,
+            backbone=start.backbone,
+            origin=start.origin,
+            seeds=seeds,
+            record=f"results/{config['experiment']}/{task}/{start.backbone}/p{p}s{s}/metrics.json",
+            state=f".work/{short([task, recipe, data, start.weights, s])}",
+            run=told(config, task, start.backbone, recipe, seeds),
+            check=f"results/data/{data}.json",
+            weights=start.weights,
+            features=features,
+        )
+
+
+def feature_run(run: PlannedRun) -> PlannedRun:
+    """The job that computes the features of a captioning run: of its recipe only what the features depend on."""
+    recipe = {key: run.run["recipe"][key] for key in VIEWS}
+    told_less = run.run | {"recipe": recipe, "seeds": {"pretrain": run.seeds["pretrain"]}}
+    return PlannedRun(**{**vars(run), "seeds": told_less["seeds"], "state": "", "run": told_less})

@@ -1,0 +1,57 @@
+# Caption with a backbone: NIC on COCO. A frozen encoder's features are computed once for all transfer seeds.
+# `tracked` and `run`: see pretrain.smk.
+
+
+rule features:
+    input:
+        weights=lambda w: plan.find(w, "features").weights,
+        check=lambda w: ancient(plan.find(w, "features").check),
+        gate=ancient("results/data/checked.txt"),
+    output:
+        folder=directory("results/features/{backbone}-{key}/seed{p}/{views}"),
+    log:
+        "results/features/{backbone}-{key}/seed{p}/{views}.log",
+    wildcard_constraints:
+        views="[0-9a-f]{10}",
+    conda:
+        "../../environment.yml"
+    threads: plan.cores
+    resources:
+        mem_mb=4000,
+    params:
+        tracked=lambda w: plan.find(w, "features").tracked,
+        run=lambda w, threads: plan.find(w, "features").json,
+    shell:
+        "python -m captioning.features --run {params.run:q} --backbone {input.weights:q} --data {input.check:q}"
+        " --out {output.folder:q} 2>&1 | tee -ia {log:q}"
+
+
+rule captioning:
+    input:
+        weights=lambda w: plan.find(w).weights,
+        features=lambda w: plan.find(w).features or [],
+        check=lambda w: ancient(plan.find(w).check),
+        gate=ancient("results/data/checked.txt"),
+    output:
+        record="results/{experiment}/{task}/{backbone}/p{p}s{s}/metrics.json",
+        config="results/{experiment}/{task}/{backbone}/p{p}s{s}/config.json",
+        predictions="results/{experiment}/{task}/{backbone}/p{p}s{s}/predictions.json",
+    log:
+        "results/{experiment}/{task}/{backbone}/p{p}s{s}/log.txt",
+    wildcard_constraints:
+        experiment=plan.experiment,
+        task="nic_coco",
+    conda:
+        "../../environment.yml"
+    threads: plan.cores
+    resources:
+        mem_mb=4000,
+    params:
+        tracked=lambda w: plan.find(w).tracked,
+        run=lambda w, threads: plan.find(w).json,
+        state=lambda w: plan.find(w).state,
+        features=lambda w: plan.find(w).features or "none",
+        out=subpath(output.record, parent=True),
+    shell:
+        "python -m captioning.train --run {params.run:q} --backbone {input.weights:q} --features {params.features:q}"
+        " --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"

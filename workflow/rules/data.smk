@@ -1,0 +1,60 @@
+# Make or check the data sets. Bad input stops the DAG here, before the first training step.
+localrules:
+    checked,
+
+
+rule make_data:
+    output:
+        root=directory("results/data/{set}-{key}"),
+    log:
+        "results/data/{set}-{key}.make.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        spec=lambda w: plan.section(w.set, "synthetic"),
+    shell:
+        "python -m workflow.data.synthetic {wildcards.set} --spec {params.spec:q} --out {output.root:q}"
+        " 2>&1 | tee -ia {log:q}"
+
+
+rule check_data:
+    input:
+        root=lambda w: plan.made(w.set),
+    output:
+        check="results/data/{set}-{key}.json",
+    log:
+        "results/data/{set}-{key}.check.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        section=lambda w: plan.section(w.set),
+        root=lambda w: plan.root(w.set),
+    shell:
+        "python -m workflow.data.{wildcards.set} --section {params.section:q} --root {params.root:q}"
+        " --out {output.check:q} 2>&1 | tee -ia {log:q}"
+
+
+# What every training rule waits for: one file for all sets, under one name for all configs, so that a changed data
+# set replans the runs that are trained on it and no others.
+rule checked:
+    input:
+        checks=list(plan.checks.values()),
+    output:
+        gate="results/data/checked.txt",
+    log:
+        "results/data/checked.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=100,
+    params:
+        names=list(plan.checks),
+    shell:
+        "printf '%s\n' {input.checks:q} 2> {log:q} > {output.gate:q}"

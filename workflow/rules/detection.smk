@@ -1,0 +1,30 @@
+# Fine-tune a backbone for detection: SSD300 and Faster R-CNN (C4) on VOC07+12. `tracked` and `run`: see pretrain.smk.
+
+
+rule detection:
+    input:
+        weights=lambda w: plan.find(w).weights,
+        check=lambda w: ancient(plan.find(w).check),
+        gate=ancient("results/data/checked.txt"),
+    output:
+        record="results/{experiment}/{task}/{backbone}/p{p}s{s}/metrics.json",
+        config="results/{experiment}/{task}/{backbone}/p{p}s{s}/config.json",
+        predictions="results/{experiment}/{task}/{backbone}/p{p}s{s}/predictions.json",
+    log:
+        "results/{experiment}/{task}/{backbone}/p{p}s{s}/log.txt",
+    wildcard_constraints:
+        experiment=plan.experiment,
+        task="ssd_voc|faster_rcnn_voc",
+    conda:
+        "../../environment.yml"
+    threads: plan.cores
+    resources:
+        mem_mb=4000,
+    params:
+        tracked=lambda w: plan.find(w).tracked,
+        run=lambda w, threads: plan.find(w).json,
+        state=lambda w: plan.find(w).state,
+        out=subpath(output.record, parent=True),
+    shell:
+        "python -m detection.train --run {params.run:q} --backbone {input.weights:q} --data {input.check:q}"
+        " --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"

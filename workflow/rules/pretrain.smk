@@ -1,0 +1,83 @@
+# Three origins of a backbone, one shape of what they leave: pretrained here, brought as a file, random.
+# `tracked` is what Snakemake compares to decide on a re-run; `run` has threads and workers too, and because its
+# function asks for `threads` Snakemake does not compare it.
+
+
+rule pretrain:
+    input:
+        check=lambda w: ancient(plan.find(w).check),
+        gate=ancient("results/data/checked.txt"),
+    output:
+        weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
+        record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
+        config="results/backbones/{backbone}-{key}/seed{p}/config.json",
+    log:
+        "results/backbones/{backbone}-{key}/seed{p}/log.txt",
+    wildcard_constraints:
+        backbone=plan.named("pretrained"),
+    conda:
+        "../../environment.yml"
+    threads: plan.cores
+    resources:
+        mem_mb=4000,
+    params:
+        tracked=lambda w: plan.find(w).tracked,
+        run=lambda w, threads: plan.find(w).json,
+        state=lambda w: plan.find(w).state,
+        out=subpath(output.record, parent=True),
+    shell:
+        "python -m pretrain.train --run {params.run:q} --data {input.check:q} --state {params.state:q}"
+        " --out {params.out:q} 2>&1 | tee -ia {log:q}"
+
+
+rule import_backbone:
+    input:
+        checkpoint=lambda w: ancient(plan.find(w).run["recipe"]["checkpoint"]),
+        check=lambda w: ancient(plan.find(w).check),
+        gate=ancient("results/data/checked.txt"),
+    output:
+        weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
+        record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
+        config="results/backbones/{backbone}-{key}/seed{p}/config.json",
+    log:
+        "results/backbones/{backbone}-{key}/seed{p}/log.txt",
+    wildcard_constraints:
+        backbone=plan.named("brought"),
+    conda:
+        "../../environment.yml"
+    threads: plan.cores
+    resources:
+        mem_mb=4000,
+    params:
+        tracked=lambda w: plan.find(w).tracked,
+        run=lambda w, threads: plan.find(w).json,
+        out=subpath(output.record, parent=True),
+    shell:
+        "python -m pretrain.import_backbone --run {params.run:q} --checkpoint {input.checkpoint:q}"
+        " --data {input.check:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+
+
+rule random_backbone:
+    input:
+        check=lambda w: ancient(plan.find(w).check),
+        gate=ancient("results/data/checked.txt"),
+    output:
+        weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
+        record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
+        config="results/backbones/{backbone}-{key}/seed{p}/config.json",
+    log:
+        "results/backbones/{backbone}-{key}/seed{p}/log.txt",
+    wildcard_constraints:
+        backbone=plan.named("random"),
+    conda:
+        "../../environment.yml"
+    threads: plan.cores
+    resources:
+        mem_mb=4000,
+    params:
+        tracked=lambda w: plan.find(w).tracked,
+        run=lambda w, threads: plan.find(w).json,
+        out=subpath(output.record, parent=True),
+    shell:
+        "python -m pretrain.random_backbone --run {params.run:q} --data {input.check:q}"
+        " --out {params.out:q} 2>&1 | tee -ia {log:q}"

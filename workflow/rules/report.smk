@@ -1,0 +1,26 @@
+# Records to tables and page. At any time, also without all records: python -m workflow.reporting.report.
+localrules:
+    report,
+
+
+rule report:
+    input:
+        records=[run.record for run in plan.runs],
+    output:
+        csv="results/{experiment}/report/transfer.csv",
+        md="results/{experiment}/report/transfer.md",
+        html="results/{experiment}/report/transfer.html",
+    log:
+        "results/{experiment}/report/log.txt",
+    wildcard_constraints:
+        experiment=plan.experiment,
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        config=lambda w: plan.text,
+        out=subpath(output.csv, parent=True),
+    shell:
+        "python -m workflow.reporting.report --config {params.config:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
