@@ -1,0 +1,42 @@
+"""Tiny drawn data sets that all tests share: made and checked once a session, never to be changed (copy first)."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from workflow.data import coco as coco_set
+from workflow.data import imagenet as imagenet_set
+from workflow.data import synthetic
+from workflow.data import voc as voc_set
+from workflow.training.files import write_json
+
+
+def _make(folder: Path, module, section: dict) -> SimpleNamespace:
+    """root: the data; check: the path of CHECK.json; section: the set's section of a config."""
+    name = module.__name__.split(".")[-1]
+    root, check = folder / name, folder / f"{name}.json"
+    synthetic.make(name, section["synthetic"], root)
+    write_json(check, module.check(section, root))
+    return SimpleNamespace(root=root, check=check, section=section)
+
+
+@pytest.fixture(scope="session")
+def imagenet(tmp_path_factory):
+    """40 training and 12 validation images of 4 classes, 48 px."""
+    spec = {"classes": 4, "train": 40, "val": 12, "size": 48, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), imagenet_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def voc(tmp_path_factory):
+    """8 + 8 trainval and 6 test images with objects of 4 classes, 96 px."""
+    spec = {"classes": 4, "trainval07": 8, "trainval12": 8, "test07": 6, "size": 96, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), voc_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def coco(tmp_path_factory):
+    """12 training and 6 test images with five captions each, 64 px."""
+    spec = {"classes": 4, "train": 12, "val": 6, "size": 64, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), coco_set, {"synthetic": spec, "split": "2014"})
