@@ -1,0 +1,107 @@
+"""Features of a frozen encoder, once per image and view, in memory-mapped .npy files.
+
+A fixed number of random views of each training image stands in for a fresh crop each time; they follow from the image's
+id and the view's number alone, so every epoch and every transfer seed shares them. A test image has its centre view.
+Kept as float16: 11 significant bits, where a bf16 encoder has 8, at half the size of float32.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from captioning.encoder import CHANNELS, Encoder, centre_view, load, random_view
+from pretrain.backbone import load_into
+from pretrain.backbone import read as read_backbone
+from workflow.data import coco
+from workflow.training.errors import UserError
+from workflow.training.files import atomic, read_json, sha256, write_json
+from workflow.training.hooks import autocast
+from workflow.training.rng import rng
+from workflow.training.run import Run
+
+BATCH = 64  # views in one pass of the encoder, about
+
+
+def origin(run: Run, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
+    """All that the features depend on; part of their index."""
+    values = {key: run.recipe[key] for key in ("resize", "crop", "views", "precision")}
+    return {**values, "data": check["fingerprint"], "backbone": sha256(backbone)}
+
+
+class Views(Dataset):
+    """All views of each image of a split: uint8 (views, 3, crop, crop)."""
+
+    def __init__(self, samples: list[coco.Captioned], split: str, recipe: dict[str, Any]) -> None:
+        self.samples, self.recipe, self.test = samples, recipe, split == "test"
+        self.shape = (len(samples), 1 if self.test else recipe["views"], CHANNELS)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        path, image_id, _ = self.samples[index]
+        image, crop = load(path, self.recipe["resize"]), self.recipe["crop"]
+        if self.test:
+            return centre_view(image, crop).unsqueeze(0)
+        draws = [rng("view", image_id, view) for view in range(self.recipe["views"])]
+        return torch.stack([random_view(image, crop, draw) for draw in draws])
+
+
+def encoded(encoder: Encoder, views: Views, run: Run) -> Iterator[np.ndarray]:
+    """Features (images, views, 2048) as float16, batch by batch, in the order of `views`."""
+    device = next(encoder.parameters()).device
+    loader = DataLoader(views, batch_size=max(1, BATCH // views.shape[1]), num_workers=run.workers)
+    with torch.inference_mode(), autocast(run.recipe["precision"]):
+        for batch in loader:
+            features = encoder(batch.flatten(0, 1).to(device)).half()
+            if not features.isfinite().all():
+                raise UserError(f"{run.name}: the encoder's features leave float16's range: check the backbone")
+            yield features.view(*batch.shape[:2], -1).cpu().numpy()
+
+
+def fill(path: Path, encoder: Encoder, views: Views, run: Run) -> None:
+    """Compute one split into one .npy file, atomically."""
+    bar = tqdm(total=views.shape[0] * views.shape[1], unit="view", desc=f"[{run.name}] {path.stem} features")
+    with atomic(path) as temporary, bar:
+        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=views.shape)
+        done = 0
+        for batch in encoded(encoder, views, run):
+            array[done : done + len(batch)] = batch
+            done += len(batch)
+            bar.update(batch.shape[0] * batch.shape[1])
+        array.flush()
+
+
+def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
+    """Write `train.npy` and `test.npy` (images, views, 2048) and, last, `index.json` with the image ids of the rows."""
+    torch.set_num_threads(run.threads)
+    check = read_json(check_file)
+    encoder = Encoder(read_backbone(backbone)[1])
+    load_into(backbone, encoder.network)
+    encoder.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
+    index = origin(run, check, backbone)
+    for split in ("train", "test"):
+        samples = coco.read(check, split)
+        fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe), run)
+        index[split] = [sample.image_id for sample in samples]
+    write_json(out / "index.json", index)
+
+
+def read(folder: str | Path, split: str) -> np.ndarray:
+    """The features of a split, (images, views, 2048) float16, mapped read-only."""
+    return np.asarray(np.load(Path(folder) / f"{split}.npy", mmap_mode="r"))
+
+
+def verify(folder: Path, run: Run, check: dict[str, Any], backbone: Path) -> None:
+    """UserError, naming the key, unless the features in `folder` were made of this run's backbone, data and views."""
+    if not (folder / "index.json").is_file():
+        raise UserError(f"{folder}/index.json is missing: run captioning.features first")
+    index = read_json(folder / "index.json")
+    for key, value in origin(run, check, backbone).items():
+        if index.get(key) != value:
+            raise UserError(f"{folder}/index.json: made with {key} {index.get(key)}, but this run has {value}")

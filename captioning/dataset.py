@@ -1,0 +1,124 @@
+"""COCO captions for NIC: one training sample is one caption of one image, seen in one random view.
+
+The image side is either the cached features of a frozen encoder or the photos themselves (fine-tuning).
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS, FUNCTIONS
+from torch.nn.utils.rnn import pad_sequence
+
+from captioning import cache, encoder
+from captioning.jvm import tokenize
+from captioning.vocabulary import END, PAD, START, Vocabulary
+from workflow.data import coco
+from workflow.training.files import atomic, read_json
+from workflow.training.rng import rng
+
+
+class CachedViews:
+    """The views of a split's images as cached features (2048,)."""
+
+    def __init__(self, folder: str, split: str) -> None:
+        self.views = cache.read(folder, split)
+
+    def random(self, row: int, draw: np.random.Generator) -> np.ndarray:
+        """One of an image's views."""
+        return self.views[row, draw.integers(self.views.shape[1])]
+
+    def test(self, row: int) -> np.ndarray:
+        """The only view of a test image."""
+        return self.views[row, 0]
+
+
+class Photos:
+    """The photos of a split as uint8 images (3, crop, crop), a fresh random view each time."""
+
+    def __init__(self, check: str, split: str, resize: int, crop: int) -> None:
+        self.paths = [image.path for image in coco.read(read_json(check), split)]
+        self.resize, self.crop = resize, crop
+
+    def random(self, row: int, draw: np.random.Generator) -> np.ndarray:
+        """A random crop, flipped half the time."""
+        return encoder.random_view(encoder.load(self.paths[row], self.resize), self.crop, draw).numpy()
+
+    def test(self, row: int) -> np.ndarray:
+        """The centre crop."""
+        return encoder.centre_view(encoder.load(self.paths[row], self.resize), self.crop).numpy()
+
+
+def source(split: str, images: dict[str, Any]) -> CachedViews | Photos:
+    """`{"folder": …}` means cached features, `{"check": …, "resize": …, "crop": …}` photos."""
+    return (CachedViews if "folder" in images else Photos)(split=split, **images)
+
+
+def encode(images: Iterable[coco.Captioned], threshold: int, out: Path) -> int:
+    """Write `vocabulary.json` and `captions.npz` of the training images into `out`; returns the number of captions.
+
+    `captions.npz` holds all captions end to end: `words`, `ends` (where each caption ends) and `rows` (its image).
+    """
+    captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
+    tokens = tokenize([caption for _, caption in captions])
+    vocabulary = Vocabulary.build(tokens, threshold)
+    encoded = [[START, *vocabulary.encode(caption), END] for caption in tokens]
+    vocabulary.save(out / "vocabulary.json")
+    with atomic(out / "captions.npz") as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            words=np.fromiter((word for caption in encoded for word in caption), dtype=np.int32),
+            ends=np.cumsum([len(caption) for caption in encoded]),
+            rows=np.asarray([row for row, _ in captions], dtype=np.int32),
+        )
+    return len(captions)
+
+
+@DATASETS.register_module()
+class CaptionTrain:
+    """Training samples by (index, epoch): {"inputs": one view of the image, "tokens": <start>, words, <end>}.
+
+    The view is drawn from (seed, epoch, index).
+    """
+
+    def __init__(self, captions: str, images: dict[str, Any], seed: int) -> None:
+        with np.load(captions) as arrays:
+            self.words, self.ends, self.rows = (arrays[name] for name in ("words", "ends", "rows"))
+        self.source = source("train", images)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, np.ndarray]:
+        index, epoch = key
+        start = self.ends[index - 1] if index else 0
+        view = self.source.random(self.rows[index], rng(self.seed, "view", epoch, index))
+        return {"inputs": view, "tokens": self.words[start : self.ends[index]]}
+
+
+@DATASETS.register_module()
+class CaptionTest:
+    """Test images: {"inputs": the one view, "image_ids": int}."""
+
+    def __init__(self, check: str, images: dict[str, Any]) -> None:
+        self.image_ids = [image.image_id for image in coco.read(read_json(check), "test")]
+        self.source = source("test", images)
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"inputs": self.source.test(index), "image_ids": self.image_ids[index]}
+
+
+@FUNCTIONS.register_module()
+def caption_batch(samples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Stack samples; tokens are padded to the longest caption of the batch."""
+    batch = {"inputs": torch.from_numpy(np.stack([sample["inputs"] for sample in samples]))}
+    if "tokens" in samples[0]:
+        tokens = [torch.from_numpy(sample["tokens"].astype(np.int64)) for sample in samples]
+        return {**batch, "tokens": pad_sequence(tokens, batch_first=True, padding_value=PAD)}
+    return {**batch, "image_ids": torch.tensor([sample["image_ids"] for sample in samples])}

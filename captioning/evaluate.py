@@ -1,0 +1,44 @@
+"""Score captions on disk again: `python -m captioning.evaluate --predictions FILE --data CHECK.json`.
+
+FILE holds COCO caption results, [{"image_id": …, "caption": …}]; the metrics are printed as JSON.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import UserError, door
+
+
+def read_predictions(path: Path) -> list[dict[str, Any]]:
+    """The entries of a results file; UserError, naming the file and the entry, if it is not one."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON: {error}") from None
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: is not a list of COCO caption results")
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict) or not isinstance(entry.get("caption"), str) or "image_id" not in entry:
+            raise UserError(f"{path}: entry {number} lacks an image_id or a caption")
+    return entries
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predictions", required=True, type=Path, help="COCO caption results")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    args = parser.parse_args()
+    predictions = read_predictions(args.predictions)
+
+    from captioning.metric import evaluate, references
+
+    metrics, _ = evaluate(predictions, references(args.data))
+    print(json.dumps(metrics, indent=1))
+
+
+if __name__ == "__main__":
+    main()

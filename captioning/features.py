@@ -1,0 +1,28 @@
+"""Compute the features of a frozen encoder:
+`python -m captioning.features --run JSON --backbone FILE --data CHECK.json --out DIR`."""
+
+import argparse
+from pathlib import Path
+
+from workflow.training.errors import door
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of a captioning run, as planned")
+    parser.add_argument("--backbone", required=True, type=Path, help="published backbone.safetensors")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the features")
+    args = parser.parse_args()
+
+    from captioning.cache import make
+
+    make(Run.parse(args.run), args.backbone, args.data, args.out)
+
+
+if __name__ == "__main__":
+    main()

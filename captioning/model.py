@@ -1,0 +1,99 @@
+"""NIC (Vinyals et al., "Show and Tell", CVPR 2015): the image is the first word that an LSTM reads.
+
+As in the reference code, the image's embedding passes a BatchNorm and dropout acts on the LSTM's output; the step that
+reads the image says nothing, the next one reads <start>. The language part computes in fp32 in either precision.
+"""
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+from torch.nn import functional
+
+from captioning import beam
+from captioning.encoder import CHANNELS, Encoder
+from captioning.vocabulary import PAD, Vocabulary
+from pretrain.backbone import Preprocessing
+
+
+@MODELS.register_module()
+class NIC(BaseModel):
+    """The captioner.
+
+    Args:
+        vocabulary: path of the saved vocabulary.
+        embedding: size of a word's and of the image's embedding.
+        hidden: size of the LSTM's state.
+        dropout: probability, on the LSTM's output.
+        beam: width of the beam search.
+        max_length: most words of a caption.
+        encoder: the backbone's preprocessing (channel_order, mean, std), for fine-tuning: the inputs are then uint8
+            images and the encoder's weights learn too. None: the inputs are features of a frozen encoder.
+    """
+
+    def __init__(
+        self,
+        vocabulary: str,
+        embedding: int,
+        hidden: int,
+        dropout: float,
+        beam: int,
+        max_length: int,
+        encoder: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.vocabulary = Vocabulary.load(vocabulary)
+        self.beam, self.max_length = beam, max_length
+        self.encoder = Encoder(Preprocessing(**encoder)) if encoder else nn.Identity()
+        self.image = nn.Sequential(nn.Linear(CHANNELS, embedding), nn.BatchNorm1d(embedding, momentum=0.01))
+        self.embed = nn.Embedding(len(self.vocabulary), embedding)
+        self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, len(self.vocabulary))
+
+    def init_weights(self) -> None:
+        """The reference code's start; the LSTM keeps torch's, the encoder gets the backbone's weights later."""
+        nn.init.normal_(self.image[0].weight, std=0.02)
+        nn.init.zeros_(self.image[0].bias)
+        nn.init.uniform_(self.embed.weight, -0.1, 0.1)
+        nn.init.uniform_(self.output.weight, -0.1, 0.1)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(
+        self, inputs: Tensor, tokens: Tensor | None = None, image_ids: Tensor | None = None, mode: str = "tensor"
+    ) -> Any:
+        """Inputs: features (N, 2048), or images (N, 3, H, W) where the encoder learns.
+
+        mode "loss" takes `tokens` (N, L): <start>, words, <end>, padding; "predict" gives one COCO caption result per
+        image, for `image_ids` (N); "tensor" gives the image's embedding (N, embedding).
+        """
+        features = self.encoder(inputs)
+        with torch.autocast(inputs.device.type, enabled=False):
+            image = self.image(features.float())
+            if mode == "loss":
+                return {"loss": self.loss(image, tokens)}
+            if mode == "predict":
+                sentences, _ = self.say(image)
+                pairs = zip(image_ids.tolist(), sentences.tolist(), strict=True)
+                return [{"image_id": i, "caption": self.vocabulary.decode(said)} for i, said in pairs]
+        return image
+
+    def loss(self, image: Tensor, tokens: Tensor) -> Tensor:
+        """Mean cross-entropy of the next word over all real words, <end> among them; padding costs nothing."""
+        read = torch.cat([image.unsqueeze(1), self.embed(tokens[:, :-1])], dim=1)
+        hidden = self.lstm(read)[0][:, 1:]
+        real = tokens[:, 1:] != PAD
+        logits = self.output(self.dropout(hidden[real]))
+        return functional.cross_entropy(logits, tokens[:, 1:][real])
+
+    def say(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The best sentence of each image embedding (N, embedding) and its log-probability: see `beam.search`."""
+        state = self.lstm(image.unsqueeze(1))[1]
+        return beam.search(self.step, (state[0][0], state[1][0]), self.beam, self.max_length)
+
+    def step(self, tokens: Tensor, state: beam.State) -> tuple[Tensor, beam.State]:
+        """One word further: tokens (rows,) and states (rows, hidden) to log-probabilities (rows, words) and states."""
+        hidden, state = self.lstm(self.embed(tokens).unsqueeze(1), tuple(part.unsqueeze(0) for part in state))
+        return self.output(hidden[:, 0]).log_softmax(-1), (state[0][0], state[1][0])

@@ -1,0 +1,106 @@
+"""Train the captioner: `python -m captioning.train --run JSON --backbone FILE --features DIR --data CHECK.json
+--state DIR --out DIR`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+
+def task(run: Any, check_file: Path, backbone: Path, features: Path, state: Path) -> dict[str, Any]:
+    """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
+    from mmengine.config import Config
+
+    from pretrain.backbone import read
+
+    recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
+    images, check = {"folder": str(features)}, str(check_file)
+    name = "nic_r50_coco_finetune.py" if recipe["finetune"] else "nic_r50_coco.py"
+    cfg = Config.fromfile(Path(__file__).parent / "configs" / name)
+    if recipe["finetune"]:
+        images = {"check": check, "resize": recipe["resize"], "crop": recipe["crop"]}
+        cfg.model.encoder = vars(read(backbone)[1])
+    network = {key: recipe[key] for key in ("embedding", "hidden", "dropout", "beam", "max_length")}
+    cfg.model.update(vocabulary=str(state / "vocabulary.json"), **network)
+    cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
+    cfg.train_dataloader.dataset.update(captions=str(state / "captions.npz"), images=images, seed=run.seed)
+    cfg.train_dataloader.sampler.update(batch=recipe["batch"], seed=run.seed)
+    cfg.val_dataloader.update(**workers)
+    cfg.val_dataloader.dataset.update(check=check, images=images)
+    cfg.val_evaluator.update(check=check, keep=str(state))
+    cfg.optim_wrapper.optimizer.update(lr=recipe["lr"])
+    return cfg.to_dict()
+
+
+def protocol(recipe: dict[str, Any], check: dict[str, Any], words: int) -> dict[str, Any]:
+    """What a reader must know to compare the numbers."""
+    views = "a fresh random view each time" if recipe["finetune"] else f"{recipe['views']} random views an image"
+    return {
+        "split": f"{check['split']}: {check['counts']['test_images']} test images",
+        "input": f"squashed to {recipe['resize']}, crop {recipe['crop']}; {views}, one centre crop in the test",
+        "encoder": "fine-tuned" if recipe["finetune"] else "frozen",
+        "bn": "statistics frozen",
+        "beam": recipe["beam"],
+        "score": "sum of log-probabilities, no length normalisation",
+        "vocabulary": f"{words} words seen {recipe['threshold']} times or more in the training captions",
+        "epoch": f"last of {recipe['epochs']}",
+    }
+
+
+def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[str, Any]:
+    """The epoch of the highest CIDEr, shown beside the last."""
+    found = max(evaluations, key=lambda e: e["CIDEr"])
+    return {"epoch": found["iteration"] // iterations_per_epoch, "CIDEr": found["CIDEr"]}
+
+
+def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Path, out: Path) -> None:
+    """Train, keep the predictions, and write the record last."""
+    import shutil
+
+    import captioning.dataset
+    import captioning.metric
+    import captioning.model
+    from captioning.cache import verify
+    from captioning.vocabulary import SPECIAL, Vocabulary
+    from pretrain.backbone import load_into, read
+    from workflow.data import coco
+    from workflow.training.engine import fit, resumable
+    from workflow.training.files import atomic, read_json
+    from workflow.training.record import write_record
+
+    check, recipe = read_json(check_file), run.recipe
+    with resumable(state):
+        if not recipe["finetune"]:
+            verify(features, run, check, backbone)
+        samples = captioning.dataset.encode(coco.read(check, "train"), recipe["threshold"], state)
+        config = task(run, check_file, backbone, features, state)
+        start = (lambda model: load_into(backbone, model.encoder.network)) if recipe["finetune"] else None
+        done = fit(run, config, samples, state, start)
+        for name in ("vocabulary.json", "predictions.json", "per_image.json"):
+            with atomic(out / name) as temporary:
+                shutil.copyfile(state / name, temporary)
+        words = len(Vocabulary.load(state / "vocabulary.json")) - len(SPECIAL)
+        write_record(out, run, done, metrics=done.metrics, protocol=protocol(recipe, check, words), check=check_file,
+                     backbone=backbone, best=best(done.evaluations, samples // recipe["batch"]),
+                     preprocessing=vars(read(backbone)[1]))  # fmt: skip
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--backbone", required=True, type=Path, help="published backbone.safetensors")
+    parser.add_argument("--features", required=True, type=Path, help="folder made by captioning.features")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the record")
+    args = parser.parse_args()
+    train(Run.parse(args.run), args.backbone, args.features, args.data, args.state, args.out)
+
+
+if __name__ == "__main__":
+    main()

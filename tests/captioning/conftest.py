@@ -1,0 +1,66 @@
+"""A random backbone, its features, and runs on the tiny drawn COCO set."""
+
+import contextlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pycocoevalcap.rouge.rouge import Rouge
+from torchvision.models import resnet50
+
+from captioning import cache, metric
+from pretrain.backbone import IMAGENET, publish
+from workflow.training.run import Run
+
+RECIPE = {
+    "epochs": 2,
+    "batch": 10,
+    "lr": 0.001,
+    "precision": "fp32",
+    "resize": 40,
+    "crop": 32,
+    "views": 2,
+    "finetune": False,
+    "embedding": 8,
+    "hidden": 12,
+    "dropout": 0.1,
+    "threshold": 2,
+    "beam": 3,
+    "max_length": 6,
+    "evaluate_every": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """A captioning run on the tiny set."""
+    return Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, RECIPE, data={}, threads=1, workers=0)
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory) -> Path:
+    """A published ResNet-50 with random weights and lively BatchNorm statistics."""
+    torch.manual_seed(0)
+    network = resnet50(weights=None)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+    path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
+    publish(path, network.state_dict(), IMAGENET, origin="random")
+    return path
+
+
+@pytest.fixture(scope="session")
+def made(coco, backbone, run, tmp_path_factory) -> SimpleNamespace:
+    """`coco` and `backbone` with the features of `run` in `features`."""
+    features = tmp_path_factory.mktemp("features")
+    cache.make(run, backbone, coco.check, features)
+    return SimpleNamespace(check=coco.check, root=coco.root, backbone=backbone, features=features)
+
+
+@pytest.fixture
+def no_meteor(monkeypatch):
+    """Training tests need no METEOR, whose JVM reads a table for 6 seconds: ROUGE_L stands in its place."""
+    monkeypatch.setattr(metric, "meteor", lambda: contextlib.nullcontext(Rouge()))

@@ -1,0 +1,120 @@
+import itertools
+
+import pytest
+import torch
+
+from captioning import beam
+from captioning.vocabulary import END, PAD, SPECIAL, START
+
+WORDS = len(SPECIAL) + 3
+LONGEST = 4
+
+
+class Speaker:
+    """A small random recurrent network; keeps no state of its own, counts its steps."""
+
+    def __init__(self, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        random = {"generator": generator, "dtype": torch.float64}
+        self.embed, self.recur = torch.randn(WORDS, 6, **random), torch.randn(6, 6, **random)
+        self.output, self.start = 1.5 * torch.randn(6, WORDS, **random), torch.randn(5, 6, **random)
+        self.steps = 0
+
+    def step(self, tokens, state):
+        self.steps += 1
+        state = torch.tanh(self.embed[tokens] + state[0] @ self.recur)
+        return (state @ self.output).log_softmax(-1), (state,)
+
+    def say(self, width, images=slice(None)):
+        return beam.search(self.step, (self.start[images],), width, LONGEST)
+
+    def log_prob(self, image, words):
+        """Of <start> words <end>, one step after the other."""
+        state, total = (self.start[image : image + 1],), 0.0
+        for before, after in itertools.pairwise([START, *words, END]):
+            log_probs, state = self.step(torch.tensor([before]), state)
+            total += log_probs[0, after].item()
+        return total
+
+
+def sentence(row):
+    """The words before <end>; checks that there is one and nothing but padding after it."""
+    row = row.tolist()
+    end = row.index(END)
+    assert set(row[end + 1 :]) <= {PAD}
+    return row[:end]
+
+
+@pytest.fixture(params=range(4))
+def speaker(request):
+    return Speaker(request.param)
+
+
+def greedy(speaker, image):
+    """The most probable allowed word, again and again."""
+    words, state = [], (speaker.start[image : image + 1],)
+    while len(words) < LONGEST:
+        log_probs, state = speaker.step(torch.tensor([words[-1] if words else START]), state)
+        allowed = list(range(len(SPECIAL), WORDS)) + [END] * bool(words)
+        best = max(allowed, key=lambda word: log_probs[0, word].item())
+        if best == END:
+            break
+        words.append(best)
+    return words
+
+
+def test_width_one_is_greedy(speaker):
+    tokens, _ = speaker.say(1)
+    assert [sentence(row) for row in tokens] == [greedy(speaker, image) for image in range(5)]
+
+
+def test_unbounded_width_is_exhaustive_search(speaker):
+    every = [w for n in range(1, LONGEST + 1) for w in itertools.product(range(len(SPECIAL), WORDS), repeat=n)]
+    tokens, scores = speaker.say(1000)
+    for image in range(5):
+        best = max(every, key=lambda words: speaker.log_prob(image, words))
+        assert tuple(sentence(tokens[image])) == best
+        assert scores[image].item() == pytest.approx(speaker.log_prob(image, best))
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_score_is_the_log_probability_of_the_sentence(speaker, width):
+    tokens, scores = speaker.say(width)
+    for image in range(5):
+        assert scores[image].item() == pytest.approx(speaker.log_prob(image, sentence(tokens[image])))
+
+
+def test_a_wider_beam_is_never_less_probable(speaker):
+    scores = torch.stack([speaker.say(width)[1] for width in (1, 5, 20, 1000)])
+    assert (scores.diff(dim=0) >= -1e-12).all()
+
+
+@pytest.mark.parametrize("width", [1, 3, 20])
+def test_a_batch_says_what_each_image_says_alone(speaker, width):
+    tokens, scores = speaker.say(width)
+    for image in range(5):
+        alone, score = speaker.say(width, slice(image, image + 1))
+        assert sentence(alone[0]) == sentence(tokens[image])
+        assert score[0].item() == pytest.approx(scores[image].item())
+
+
+def test_one_step_for_all_hypotheses_and_images(speaker):
+    speaker.say(20)
+    assert speaker.steps <= LONGEST + 1
+
+
+def test_sentences_have_a_word_an_end_and_no_other_special_token(speaker):
+    speaker.output[:, END] += 3  # a network that would rather be silent
+    tokens, _ = speaker.say(3)
+    assert all(len(sentence(row)) >= 1 and min(sentence(row)) >= len(SPECIAL) for row in tokens)
+
+
+def test_a_sentence_that_does_not_end_is_cut_at_the_longest(speaker):
+    def endless(tokens, state):
+        log_probs, state = speaker.step(tokens, state)
+        log_probs[:, END] = -1000
+        return log_probs, state
+
+    tokens, scores = beam.search(endless, (speaker.start,), 3, LONGEST)
+    assert all(len(sentence(row)) == LONGEST for row in tokens)
+    assert (scores < -1000).all()

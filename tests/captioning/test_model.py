@@ -1,0 +1,95 @@
+import itertools
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+
+from captioning.model import NIC
+from captioning.vocabulary import END, PAD, START, Vocabulary
+from pretrain.backbone import IMAGENET, load_into, read
+
+
+@pytest.fixture
+def build(tmp_path):
+    Vocabulary.build(["a b c d e"], 1).save(tmp_path / "vocabulary.json")
+    sizes = {"embedding": 8, "hidden": 12, "dropout": 0.0, "beam": 3, "max_length": 4}
+
+    def network(**changes):
+        torch.manual_seed(0)
+        model = NIC(str(tmp_path / "vocabulary.json"), **{**sizes, **changes})
+        model.init_weights()
+        return model
+
+    return network
+
+
+TOKENS = torch.tensor([[START, 4, 5, 6, END], [START, 7, END, PAD, PAD], [START, 8, 8, END, PAD]])
+
+
+def train_step(model, inputs):
+    model.train()
+    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), lr=0.01))
+    return model.train_step({"inputs": inputs, "tokens": TOKENS}, wrapper)["loss"].item()
+
+
+def test_padding_costs_nothing(build):
+    model, features = build(), torch.randn(3, 2048)
+    longer = torch.nn.functional.pad(TOKENS, (0, 4), value=PAD)
+    loss = model(features, TOKENS, mode="loss")["loss"]
+    assert model(features, longer, mode="loss")["loss"].item() == pytest.approx(loss.item(), rel=1e-6)
+
+
+def test_loss_is_the_mean_over_words_of_what_the_beam_sees(build):
+    """The sum of one-step log-probabilities, fed word by word as in the search, gives the same loss."""
+    model, features = build().eval(), torch.randn(3, 2048)
+    image, total = model(features), 0.0
+    for row, tokens in enumerate(TOKENS):
+        state = tuple(part[0] for part in model.lstm(image[row].view(1, 1, -1))[1])
+        words = tokens[tokens != PAD].tolist()
+        for before, after in itertools.pairwise(words):
+            log_probs, state = model.step(torch.tensor([before]), state)
+            total -= log_probs[0, after]
+    loss = model(features, TOKENS, mode="loss")["loss"]
+    assert loss.item() == pytest.approx(total.item() / (TOKENS[:, 1:] != PAD).sum().item(), rel=1e-5)
+
+
+def test_it_learns_and_says_its_captions(build):
+    model, features = build(embedding=16, hidden=32), torch.randn(3, 2048)
+    losses = [train_step(model, features) for _ in range(80)]
+    assert losses[-1] < 0.1 < losses[0]
+    model.image[1].momentum = None
+    model.image[1].reset_running_stats()
+    model(features)
+    said = model.eval()(features, image_ids=torch.tensor([5, 6, 7]), mode="predict")
+    decode = model.vocabulary.decode
+    assert said == [{"image_id": 5 + i, "caption": decode(row[1:])} for i, row in enumerate(TOKENS.tolist())]
+
+
+def test_dropout_is_a_switch(build):
+    features = torch.randn(3, 2048)
+    losses = [build(dropout=rate).train()(features, TOKENS, mode="loss")["loss"].item() for rate in (0.0, 0.5)]
+    assert losses[0] != losses[1]
+
+
+def test_frozen_has_no_encoder_to_train(build):
+    assert not [name for name, _ in build().named_parameters() if "encoder" in name]
+
+
+def test_fine_tuning_changes_the_encoder_but_not_its_statistics(build, backbone):
+    model = build(encoder=vars(IMAGENET))
+    load_into(backbone, model.encoder.network)
+    before, _ = read(backbone)
+    train_step(model, torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8))
+    after = model.encoder.network.state_dict()
+    changed = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    assert {"conv1.weight", "layer4.2.conv3.weight", "layer1.0.bn1.weight"} <= changed
+    assert not [key for key in changed if "running" in key or "num_batches" in key]
+
+
+def test_language_is_fp32_under_autocast(build):
+    model, features = build().eval(), torch.randn(3, 2048)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(model(features), model(features.clone()))
+        assert model(features).dtype == torch.float32
+        inside = model(features, TOKENS, mode="loss")["loss"]
+    assert inside.item() == model(features, TOKENS, mode="loss")["loss"].item()

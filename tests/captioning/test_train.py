@@ -1,0 +1,164 @@
+import contextlib
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+
+from captioning import dataset, metric, train
+from captioning.cache import read
+from captioning.model import NIC
+from captioning.vocabulary import END, PAD, START, Vocabulary
+from pretrain.backbone import read as read_backbone
+from workflow.data import coco as coco_set
+from workflow.training import engine, hooks
+from workflow.training.errors import UserError
+from workflow.training.files import read_json
+
+pytestmark = pytest.mark.usefixtures("no_meteor")
+
+
+def go(run, made, folder, check=None):
+    """Train through the door's function; returns the record and the predictions."""
+    train.train(run, made.backbone, made.features, check or made.check, folder / "state", folder / "out")
+    assert not (folder / "state").exists()
+    return read_json(folder / "out/metrics.json"), read_json(folder / "out/predictions.json")
+
+
+def curve(record):
+    return record["history"]["points"], record["history"]["evaluations"], record["metrics"]
+
+
+@pytest.fixture(scope="module")
+def finished(made, run, tmp_path_factory):
+    """The record and the predictions of an undisturbed run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metric, "meteor", lambda: contextlib.nullcontext(metric.Rouge()))
+        return go(run, made, tmp_path_factory.mktemp("finished"))
+
+
+def test_record(finished, made, run):
+    record, predictions = finished
+    assert set(record["metrics"]) == {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"}
+    assert record["protocol"]["encoder"] == "frozen"
+    assert record["protocol"]["beam"] == 3
+    assert record["preprocessing"]["channel_order"] == "RGB"
+    assert record["best"]["CIDEr"] == max(e["CIDEr"] for e in record["history"]["evaluations"])
+    assert [e["iteration"] for e in record["history"]["evaluations"]] == [6, 12]
+    test = coco_set.read(read_json(made.check), "test")
+    assert sorted(p["image_id"] for p in predictions) == [image.image_id for image in test]
+
+
+def test_predictions_on_disk_give_the_records_numbers(finished, made):
+    record, predictions = finished
+    assert metric.evaluate(predictions, metric.references(made.check))[0] == record["metrics"]
+
+
+@pytest.mark.parametrize("killed_at", [1, 6, 9])
+def test_killed_and_started_again_gives_the_same_bits(finished, made, run, tmp_path, monkeypatch, killed_at):
+    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0.0)
+    loss, calls = NIC.loss, []
+
+    def mortal(self, *inputs):
+        calls.append(1)
+        if len(calls) == killed_at + 1:
+            raise KeyboardInterrupt
+        return loss(self, *inputs)
+
+    monkeypatch.setattr(NIC, "loss", mortal)
+    with pytest.raises(KeyboardInterrupt):
+        go(run, made, tmp_path)
+    record, predictions = go(run, made, tmp_path)
+    assert len(calls) == 12 + 1  # nothing was trained twice
+    assert curve(record) == curve(finished[0])
+    assert predictions == finished[1]
+
+
+def test_transfer_seed_changes_the_run(finished, made, run, tmp_path):
+    record, _ = go(replace(run, seeds={"pretrain": 0, "transfer": 1}), made, tmp_path)
+    assert curve(record)[0] != curve(finished[0])[0]
+
+
+def test_vocabulary_is_of_the_training_captions_alone(made, run, tmp_path):
+    shutil.copytree(made.root, tmp_path / "coco")
+    file = tmp_path / "coco/annotations/captions_val2014.json"
+    content = json.loads(file.read_text())
+    for annotation in content["annotations"]:
+        annotation["caption"] = "zebra zebra zebra"
+    file.write_text(json.dumps(content))
+    check = {**read_json(made.check), "root": str(tmp_path / "coco")}
+    (tmp_path / "check.json").write_text(json.dumps(check))
+    record, _ = go(replace(run, recipe={**run.recipe, "epochs": 1}), made, tmp_path, tmp_path / "check.json")
+    words = read_json(tmp_path / "out/vocabulary.json")
+    said = {w for image in coco_set.read(check, "train") for c in image.captions for w in c.lower().split()}
+    assert "zebra" not in words
+    assert len(words) > 10
+    assert set(words[4:]) <= {word.strip(".,:") for word in said}
+    assert record["metrics"]["CIDEr"] == 0
+
+
+def test_fine_tuning_trains_the_encoder_from_photos(finished, made, run, tmp_path, monkeypatch):
+    kept = {}
+    fit = engine.fit
+    monkeypatch.setattr(engine, "fit", lambda *a: kept.setdefault("fit", fit(*a)))
+    tuned = replace(run, recipe={**run.recipe, "finetune": True, "epochs": 1, "batch": 20})
+    record, _ = go(tuned, replace_features(made, tmp_path / "nowhere"), tmp_path)
+    before, _ = read_backbone(made.backbone)
+    after = kept["fit"].model.encoder.network.state_dict()
+    moved = (after["conv1.weight"] - before["conv1.weight"]).abs().max().item()
+    assert 0 < moved < 1e-3  # a hundredth of the rate, three steps
+    assert torch.equal(after["bn1.running_mean"], before["bn1.running_mean"])
+    assert record["protocol"]["encoder"] == "fine-tuned"
+
+
+def replace_features(made, folder):
+    """The same data and backbone with other features."""
+    return type(made)(**{**vars(made), "features": folder})
+
+
+def test_features_of_another_recipe_are_refused(made, run, tmp_path):
+    with pytest.raises(UserError, match="made with views 2, but this run has 3"):
+        go(replace(run, recipe={**run.recipe, "views": 3}), made, tmp_path)
+    assert "made with views 2" in (tmp_path / "state/error.txt").read_text()
+
+
+@pytest.fixture
+def samples(made, tmp_path):
+    """The training set with features, and its images."""
+    images = coco_set.read(read_json(made.check), "train")
+    assert dataset.encode(images, 2, tmp_path) == 60
+    cached = dataset.CaptionTrain(str(tmp_path / "captions.npz"), {"folder": str(made.features)}, seed=0)
+    return cached, images, Vocabulary.load(tmp_path / "vocabulary.json")
+
+
+def test_a_sample_is_a_caption_with_a_view_of_its_image(samples, made):
+    cached, images, vocabulary = samples
+    views = read(made.features, "train")
+    captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
+    assert len(cached) == len(captions)
+    for index, (row, caption) in enumerate(captions):
+        sample = cached[index, 0]
+        assert any((sample["inputs"] == view).all() for view in views[row])
+        assert sample["tokens"][0] == START
+        assert sample["tokens"][-1] == END
+        words = caption.rstrip(".").lower().replace(",", "").replace(":", "").split()
+        assert len(sample["tokens"]) == len(words) + 2
+        assert vocabulary.decode(sample["tokens"]) == " ".join(w for w in words if w in vocabulary.numbers)
+
+
+def test_the_view_follows_from_seed_epoch_and_index(samples):
+    cached, _, _ = samples
+    drawn = torch.tensor([[cached[i, e]["inputs"][:64].sum() for i in range(60)] for e in range(2)])
+    again = torch.tensor([[cached[i, e]["inputs"][:64].sum() for i in range(60)] for e in range(2)])
+    assert torch.equal(drawn, again)
+    assert (drawn[0] != drawn[1]).any()
+
+
+def test_a_batch_is_padded(samples):
+    cached, _, _ = samples
+    batch = dataset.caption_batch([cached[i, 0] for i in range(10)])
+    lengths = (batch["tokens"] != PAD).sum(1)
+    assert batch["inputs"].shape == (10, 2048)
+    assert batch["tokens"].shape == (10, lengths.max())
+    assert (batch["tokens"].gather(1, lengths[:, None] - 1) == END).all()
