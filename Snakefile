@@ -1,11 +1,10 @@
 # One ResNet-50 per regularizer, fine-tuned in three networks under one recipe, one table. What is run: the config
 # (config/README.md); what follows from it: workflow/plan.py; how: the rules.
-import os
 from snakemake.utils import min_version
 
 min_version("9.0")
 
-from workflow.plan import environment, settle
+from workflow.plan import prepare_jobs, settle
 
 if not (config or workflow.configfiles):
 
@@ -13,7 +12,7 @@ if not (config or workflow.configfiles):
 
 
 plan = settle(workflow.configfiles, workflow.config_settings.config)
-os.environ.update(environment(workflow.basedir))
+prepare_jobs(workflow.basedir)
 
 
 wildcard_constraints:

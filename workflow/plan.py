@@ -130,10 +130,10 @@ def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
         raise SystemExit(1) from None
 
 
-def environment(house: str) -> dict[str, str]:
-    """What jobs need of their environment to run this Python on this code, from any --directory and on any node."""
-    first = {"PATH": str(Path(sys.executable).parent), "PYTHONPATH": house}
-    return {key: os.pathsep.join(filter(None, [value, os.environ.get(key)])) for key, value in first.items()}
+def prepare_jobs(house: str | Path) -> None:
+    """Let every job run this Python on the code in `house`, from any --directory and on any node."""
+    for key, first in {"PATH": Path(sys.executable).parent, "PYTHONPATH": house}.items():
+        os.environ[key] = os.pathsep.join(filter(None, [str(first), os.environ.get(key)]))
 
 
 def plan(config: dict[str, Any]) -> Plan:
