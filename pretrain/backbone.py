@@ -5,16 +5,18 @@ file must find its place, and every place its tensor.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from workflow.training.errors import UserError
 from workflow.training.files import atomic
 
+KEY = "backbone"  # of the metadata
 CLASSIFIER = "fc."
 COUNTER = "num_batches_tracked"  # BatchNorm's step counter: no weight, absent from old files
 
@@ -35,10 +37,6 @@ class Preprocessing:
         mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
         return (images - mean) / std
 
-    def metadata(self) -> dict[str, str]:
-        """For the header of a safetensors file, whose values are strings."""
-        return {"channel_order": self.channel_order, "mean": json.dumps(self.mean), "std": json.dumps(self.std)}
-
 
 IMAGENET = Preprocessing("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
@@ -50,32 +48,34 @@ def preprocessing(declared: str | dict) -> Preprocessing:
     return Preprocessing(declared["channel_order"], tuple(declared["mean"]), tuple(declared["std"]))
 
 
-def publish(path: Path, weights: dict[str, torch.Tensor], prepare: Preprocessing, **metadata: str) -> None:
-    """Write `backbone.safetensors` atomically: fp32, contiguous, torchvision's names, metadata as strings."""
+def publish(path: Path, weights: dict[str, torch.Tensor], prepare: Preprocessing, **about: Any) -> None:
+    """Write `backbone.safetensors` atomically: fp32, contiguous, torchvision's names.
+
+    Preprocessing and `about` are one JSON value under one key: safetensors writes several keys in random order, and
+    equal backbones would be unequal files.
+    """
     tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+    header = {KEY: json.dumps({**asdict(prepare), **about}, sort_keys=True)}
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata={**prepare.metadata(), **metadata})
+        save_file(tensors, temporary, metadata=header)
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """Preprocessing, origin, classes and recipe of a published backbone; UserError if the file is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return json.loads((file.metadata() or {})[KEY])
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
+    except KeyError:
+        raise UserError(f"{path}: no published backbone: its metadata have no key {KEY!r}") from None
 
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], Preprocessing]:
     """The weights and the preprocessing of a published backbone; UserError if it is not one."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-            header = file.metadata() or {}
-        return weights, Preprocessing(
-            header["channel_order"], tuple(json.loads(header["mean"])), tuple(json.loads(header["std"]))
-        )
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
-    except KeyError as key:
-        raise UserError(f"{path}: its metadata lack {key}; a published backbone carries its preprocessing") from None
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """The header of a published backbone."""
-    with safe_open(path, framework="pt") as file:
-        return file.metadata() or {}
+    about = metadata(path)
+    prepare = Preprocessing(about["channel_order"], tuple(about["mean"]), tuple(about["std"]))
+    return load_file(path), prepare
 
 
 def load_into(path: Path, *modules: torch.nn.Module) -> dict[str, int]:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.registry import DATASETS
+from PIL import Image
 from torchvision.datasets import ImageFolder
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 
 from pretrain.regularizers import build
@@ -20,8 +20,9 @@ EIGENVECTORS = torch.tensor([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.81
 
 
 def decode(path: str) -> torch.Tensor:
-    """An image file as uint8 RGB (3, H, W)."""
-    return decode_image(path, mode=ImageReadMode.RGB)
+    """An image file as uint8 RGB (3, H, W). Pillow: torchvision's own decoders are deprecated since 0.29."""
+    with Image.open(path) as image:
+        return v2.functional.pil_to_tensor(image.convert("RGB"))
 
 
 class Lighting(torch.nn.Module):

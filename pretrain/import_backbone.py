@@ -4,7 +4,6 @@ Reads torchvision's own state dict of a ResNet-50, as safetensors or as a torch 
 """
 
 import argparse
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     check, recipe, published = read_json(check_file), run.recipe, out / "backbone.safetensors"
     weights = checked(checkpoint, weights_of(checkpoint))
     scored = len(weights.get("fc.bias", [])) == len(check["classes"])
-    about = {"origin": "brought", "classes": json.dumps(check["classes"] if scored else []), "recipe": run.recipe_hash}
+    about = {"origin": "brought", "classes": check["classes"] if scored else [], "recipe": run.recipe_hash}
     publish(published, weights, preprocessing(recipe["preprocessing"]), **about, file=sha256(checkpoint))
     metrics = evaluate(published, check, recipe, run.threads) if scored else {}
     protocol = {"epoch": "brought", "split": f"{check['counts']['val']} validation images" if scored else "not scored"}

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     classes = read_json(check_file)["classes"]
     seed_everything(run.seed, "init")
     network = resnet50(weights=None, num_classes=len(classes))
-    about = {"origin": "random", "classes": json.dumps(classes), "recipe": run.recipe_hash}
+    about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
     write_record(out, run, None, metrics={}, protocol=protocol, check=check_file, backbone=out / "backbone.safetensors")

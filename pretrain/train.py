@@ -32,8 +32,6 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
 
 def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish `backbone.safetensors`, and write the record last."""
-    import json
-
     import pretrain.dataset
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
@@ -45,7 +43,7 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     check, recipe = read_json(check_file), run.recipe
     with resumable(state):
         done = fit(run, task(run, check), check["counts"]["train"], state)
-        about = {"origin": "pretrained", "classes": json.dumps(check["classes"]), "recipe": run.recipe_hash}
+        about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
         publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, **about)
         protocol = {
             "split": f"{check['counts']['val']} validation images, resize {recipe['resize']}, crop {recipe['size']}",

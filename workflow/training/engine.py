@@ -7,6 +7,7 @@ from the recipe. Checked: a run killed at any iteration and started again ends w
 import contextlib
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
             **task,
             "default_scope": scope,
             "work_dir": str(state / "log"),
-            "experiment_name": "run",
+            "experiment_name": uuid.uuid4().hex,  # mmengine keeps global state under this name: never share it
             "optim_wrapper": optimizer,
             "param_scheduler": schedule(run.recipe, budget),
             "train_cfg": {

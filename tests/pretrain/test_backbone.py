@@ -1,0 +1,103 @@
+"""The contract of a published backbone, and the strictness of its one door."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models import resnet50
+
+from pretrain.backbone import IMAGENET, Preprocessing, load_into, metadata, preprocessing, publish, read
+from workflow.training.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return resnet50(num_classes=3).eval()
+
+
+@pytest.fixture(scope="module")
+def published(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
+    publish(path, network.state_dict(), IMAGENET, origin="pretrained")
+    return path
+
+
+def test_equal_backbones_are_equal_files(published, network, tmp_path):
+    for name in ("a", "b", "c"):
+        publish(tmp_path / name, network.state_dict(), IMAGENET, origin="pretrained")
+        assert (tmp_path / name).read_bytes() == published.read_bytes()
+
+
+class Trunk(torch.nn.Module):
+    """Part of a ResNet under torchvision's names."""
+
+    def __init__(self, names):
+        super().__init__()
+        whole = resnet50()
+        for name in names:
+            self.add_module(name, getattr(whole, name))
+
+
+STEM = ["conv1", "bn1", "layer1", "layer2", "layer3"]
+
+
+def test_it_loads_strictly_into_torchvision(published, network):
+    weights, prepare = read(published)
+    fresh = resnet50(num_classes=3)
+    fresh.load_state_dict(weights, strict=True)
+    x = torch.rand(1, 3, 32, 32)
+    assert torch.equal(fresh.eval()(x), network(x))
+    assert prepare == IMAGENET
+    assert metadata(published)["origin"] == "pretrained"
+
+
+def test_a_split_network_is_filled_and_only_fc_is_left(published, network, capsys):
+    trunk, head = Trunk(STEM), Trunk(["layer4"])
+    assert load_into(published, trunk, head) == {"matched": 318, "missing": 0, "unexpected": 0}
+    assert torch.equal(head.layer4[2].conv3.weight, network.layer4[2].conv3.weight)
+    assert "318 keys matched, 0 keys missing, 0 keys unexpected, 2 of fc left over" in capsys.readouterr().out
+
+
+def test_left_over_weights_are_refused(published):
+    with pytest.raises(UserError, match=r"keys unexpected: layer4\.0\.bn1\.bias"):
+        load_into(published, Trunk(STEM))
+
+
+def test_empty_places_are_refused(network, tmp_path):
+    weights = {key: value for key, value in network.state_dict().items() if not key.startswith("layer4.2.conv3")}
+    publish(tmp_path / "b.safetensors", weights, IMAGENET)
+    with pytest.raises(UserError, match=r"1 keys missing: layer4\.2\.conv3\.weight"):
+        load_into(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
+
+
+def test_other_shapes_are_refused(network, tmp_path):
+    weights = {**network.state_dict(), "conv1.weight": torch.zeros(64, 3, 3, 3)}
+    publish(tmp_path / "b.safetensors", weights, IMAGENET)
+    with pytest.raises(UserError, match=r"1 keys of another shape: conv1\.weight"):
+        load_into(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
+
+
+def test_what_is_no_backbone_is_said(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"no weights")
+    with pytest.raises(UserError, match="cannot be read as safetensors"):
+        read(tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match="cannot be read as safetensors"):
+        read(tmp_path / "absent.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "y.safetensors")
+    with pytest.raises(UserError, match="metadata have no key 'backbone'"):
+        read(tmp_path / "y.safetensors")
+
+
+def test_preprocessing_is_what_torchvision_does():
+    images = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    assert torch.allclose(IMAGENET(images), (images / 255 - mean) / std, atol=1e-5)
+
+
+def test_a_caffe_declaration_changes_the_input_as_it_must():
+    caffe = preprocessing({"channel_order": "BGR", "mean": [103.53, 116.28, 123.675], "std": [1, 1, 1]})
+    images = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    images[:, 0] = 255  # pure red
+    assert caffe(images)[0, :, 0, 0].tolist() == pytest.approx([-103.53, -116.28, 255 - 123.675])
+    assert preprocessing("imagenet") == IMAGENET
+    assert isinstance(caffe, Preprocessing)

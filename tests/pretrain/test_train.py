@@ -1,0 +1,134 @@
+"""Pretraining, whole, on a set of drawn shapes: exact resume, the switches, the record."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pretrain.dataset import ImageNetTrain, ImageNetVal
+from pretrain.evaluate import evaluate
+from pretrain.metric import ranks
+from pretrain.train import best, train
+from workflow.training import hooks
+from workflow.training.files import read_json
+from workflow.training.run import Run
+
+RECIPE = {
+    "epochs": 2, "batch": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 2,
+    "steps": [1], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
+    "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1, "regularizers": {},
+}  # fmt: skip
+BOTH = {"cutout": {"size": 10, "probability": 0.5}, "cutmix": {"alpha": 1.0, "probability": 0.5}}
+
+
+def run_of(seed=0, **changes):
+    return Run("pretrain", "baseline", {"pretrain": seed}, {**RECIPE, **changes}, {}, threads=1, workers=0)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, monkeypatch):
+    run = run_of(regularizers=BOTH)
+    train(run, imagenet.check, tmp_path / "state a", tmp_path / "a")
+    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
+    save, moment = hooks.ResumeState.save, read_json(imagenet.check)["counts"]["train"] // 8 + 1
+
+    def save_and_die(self, runner):
+        save(self, runner)
+        if runner.iter == moment:
+            raise Killed
+
+    monkeypatch.setattr(hooks.ResumeState, "save", save_and_die)
+    with pytest.raises(Killed):
+        train(run, imagenet.check, tmp_path / "state b", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+    monkeypatch.setattr(hooks.ResumeState, "save", save)
+    train(run, imagenet.check, tmp_path / "state b", tmp_path / "b")
+    assert not (tmp_path / "state b").exists()
+    one, two = (read_json(tmp_path / name / "metrics.json") for name in "ab")
+    assert one["provenance"]["backbone"] == two["provenance"]["backbone"]
+    assert (one["metrics"], one["history"], one["best"]) == (two["metrics"], two["history"], two["best"])
+    # The published file gives the record's numbers, which are those of the last epoch (law 2).
+    check = read_json(imagenet.check)
+    assert evaluate(tmp_path / "a/backbone.safetensors", check, RECIPE, threads=1) == one["metrics"]
+    assert one["history"]["evaluations"][-1]["top1_error"] == one["metrics"]["top1_error"]
+    assert len(one["history"]["evaluations"]) == 2
+
+
+def test_the_best_epoch_is_shown_beside_the_last():
+    evaluations = [
+        {"iteration": 4 * e, "top1_error": t, "top5_error": 1.0} for e, t in ((1, 50.0), (2, 30.0), (3, 40.0))
+    ]
+    assert best(evaluations, 4) == {"epoch": 2, "top1_error": 30.0, "top5_error": 1.0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"crop_scale": [0.1, 0.2]}, {"color_jitter": 0.4}, {"lighting": 0.5}, {"regularizers": BOTH}, {"size": 24}],
+)
+def test_each_switch_of_the_augmentation_changes_the_images(change, imagenet):
+    root = f"{imagenet.root}/train"
+    plain, changed = (ImageNetTrain(root, recipe, seed=0) for recipe in (RECIPE, {**RECIPE, **change}))
+    assert any(not torch.equal(plain[(i, 0)]["images"], changed[(i, 0)]["images"]) for i in range(8))
+
+
+def test_a_regularizer_never_moves_another_draw(imagenet):
+    """Outside the holes the pixels are the baseline's: cutout's draws are its own."""
+    root = f"{imagenet.root}/train"
+    plain, cut = (ImageNetTrain(root, {**RECIPE, "regularizers": r}, seed=0) for r in ({}, {"cutout": BOTH["cutout"]}))
+    wide = ImageNetTrain(root, {**RECIPE, "regularizers": {"cutout": {"size": 16, "probability": 0.5}}}, seed=0)
+    acted = 0
+    for i in range(16):
+        a, b, c = (s[(i, 1)]["images"] for s in (plain, cut, wide))
+        hole, larger = (a != b).any(0), (a != c).any(0)
+        assert hole.sum() <= 100
+        assert larger.sum() <= 256
+        assert not (hole & ~larger).any(), "a larger hole has the same centre"
+        acted += bool(hole.any())
+    assert 2 < acted < 14
+
+
+def test_epochs_draw_anew_and_seeds_differ(imagenet):
+    data = ImageNetTrain(f"{imagenet.root}/train", RECIPE, seed=0)
+    other = ImageNetTrain(f"{imagenet.root}/train", RECIPE, seed=1)
+    assert torch.equal(data[(0, 0)]["images"], data[(0, 0)]["images"])
+    assert not torch.equal(data[(0, 0)]["images"], data[(0, 1)]["images"])
+    assert not torch.equal(data[(0, 0)]["images"], other[(0, 0)]["images"])
+
+
+def test_validation_is_a_centre_crop(imagenet):
+    whole = ImageNetVal(f"{imagenet.root}/val", {"resize": 36, "size": 36})[0]["images"]
+    crop = ImageNetVal(f"{imagenet.root}/val", {"resize": 36, "size": 32})[0]["images"]
+    assert crop.shape == (3, 32, 32)
+    assert torch.equal(crop, whole[:, 2:34, 2:34])
+
+
+def test_ranks_count_the_classes_above_the_true_one():
+    logits = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    assert ranks(logits, torch.tensor([0, 0])).tolist() == [0, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [{"lr": 0.05}, {"momentum": 0.5}, {"nesterov": False}, {"weight_decay": 0.1}, {"zero_init_residual": False}],
+)
+def test_each_switch_of_the_optimizer_changes_the_weights(change, imagenet, tmp_path):
+    for name, run in (("a", run_of(epochs=1, steps=[])), ("b", run_of(epochs=1, steps=[], **change))):
+        train(run, imagenet.check, tmp_path / f"state {name}", tmp_path / name)
+    a, b = (load_file(tmp_path / name / "backbone.safetensors")["layer4.2.conv3.weight"] for name in "ab")
+    assert not torch.equal(a, b)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mixup", "cutout", "cutmix"])
+def test_probability_0_leaves_the_run_bit_identical_to_baseline(name, imagenet, tmp_path):
+    first = {"cutout": {"size": 9}}.get(name, {"alpha": 1.0})
+    off = {name: {**first, "probability": 0.0}}
+    for out, regularizers in (("a", {}), ("b", off)):
+        train(
+            run_of(epochs=1, steps=[], regularizers=regularizers), imagenet.check, tmp_path / f"s{out}", tmp_path / out
+        )
+    a, b = (load_file(tmp_path / out / "backbone.safetensors") for out in "ab")
+    assert all(torch.equal(a[key], b[key]) for key in a)

@@ -1,0 +1,72 @@
+"""Law 3: randomness is counted, not carried."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from workflow.training import counted
+from workflow.training.counted import CountedDataset, CountedSampler
+from workflow.training.errors import UserError
+from workflow.training.rng import rng
+
+
+def taken(sampler, count):
+    return list(itertools.islice(iter(sampler), count))
+
+
+def test_equal_keys_draw_equally_and_other_keys_do_not():
+    assert np.array_equal(rng(1, "a", 2).random(4), rng(1, "a", 2).random(4))
+    draws = {tuple(rng(*keys).random(2)) for keys in [(1, "a"), (1, "b"), (2, "a"), ("1", "a"), (1, "a", 0)]}
+    assert len(draws) == 5
+
+
+def test_an_epoch_visits_every_sample_at_most_once_and_drops_what_fills_no_batch():
+    stream = taken(CountedSampler(range(11), batch=4, seed=3), 24)
+    for epoch in range(3):
+        visited = [index for index, e in stream if e == epoch]
+        assert len(visited) == len(set(visited)) == 8
+    assert [e for _, e in stream] == [0] * 8 + [1] * 8 + [2] * 8
+    assert stream[:8] != [(i, 0) for i, _ in stream[8:16]]
+
+
+@pytest.mark.parametrize("position", [0, 4, 8, 12, 20, 36])
+def test_skipping_goes_on_where_an_undisturbed_stream_would_be(position):
+    whole = taken(CountedSampler(range(11), batch=4, seed=3), 60)
+    sampler = CountedSampler(range(11), batch=4, seed=3)
+    sampler.skip(position)
+    assert taken(sampler, 20) == whole[position : position + 20]
+
+
+def test_processes_share_every_global_batch(monkeypatch):
+    whole = taken(CountedSampler(range(12), batch=4, seed=3), 24)
+    parts = []
+    for rank in range(2):
+        monkeypatch.setattr(counted, "get_dist_info", lambda rank=rank: (rank, 2))
+        parts.append(taken(CountedSampler(range(12), batch=4, seed=3), 12))
+    for i in range(0, 6):
+        batch = set(whole[4 * i : 4 * i + 4])
+        assert batch == set(parts[0][2 * i : 2 * i + 2]) | set(parts[1][2 * i : 2 * i + 2])
+
+
+def test_fewer_samples_than_a_batch_is_said():
+    with pytest.raises(UserError, match="3 samples, fewer than one batch of 4"):
+        CountedSampler(range(3), batch=4)
+
+
+class Noise:
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return index, np.random.rand(), torch.rand(1).item()
+
+
+def test_a_sample_draws_what_follows_from_seed_epoch_and_index():
+    noise = CountedDataset(Noise(), seed=1)
+    first = noise[(2, 0)]
+    np.random.rand(7)
+    assert noise[(2, 0)] == first
+    assert len({noise[key][1] for key in [(2, 0), (2, 1), (3, 0)]}) == 3
+    assert CountedDataset(Noise(), seed=2)[(2, 0)] != first

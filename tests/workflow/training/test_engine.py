@@ -1,0 +1,197 @@
+"""The engine on a network small enough to be killed at every iteration."""
+
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.registry import DATASETS, METRICS, MODELS
+
+from workflow.training import hooks
+from workflow.training.engine import Budget, fit, resumable, schedule
+from workflow.training.errors import UserError
+from workflow.training.run import Run
+
+
+@MODELS.register_module()
+class Line(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Dropout(0.5), torch.nn.Linear(4, 1))
+
+    def forward(self, x, y, mode="tensor"):
+        out = self.layer(x).float()
+        return {"loss": (out - y).square().mean()} if mode == "loss" else [{"error": (out - y).abs().mean()}]
+
+
+@DATASETS.register_module()
+class Points:
+    def __init__(self, broken=False):
+        self.broken = broken
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, index):
+        x = torch.randn(3)
+        return {"x": x, "y": torch.full((1,), torch.nan) if self.broken else x[:1] + 0.01 * index}
+
+
+@METRICS.register_module()
+class MeanError(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results.append(data_samples[0]["error"].item())
+
+    def compute_metrics(self, results):
+        return {"error": sum(results) / len(results)}
+
+
+class Fixed(Points):
+    def __getitem__(self, index):
+        return {"x": torch.arange(3) + 0.1 * index, "y": torch.ones(1)}
+
+
+DATASETS.register_module(module=Fixed)
+RECIPE = {"iterations": 12, "batch": 4, "warmup": 3, "steps": [8], "evaluate_every": 5, "precision": "fp32"}
+
+
+def run_of(**changes):
+    return Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, {**RECIPE, **changes}, {}, threads=1, workers=0)
+
+
+def task(run, broken=False):
+    collate = {"type": "default_collate"}
+    counted = {"type": "CountedDataset", "dataset": {"type": "Points", "broken": broken}, "seed": run.seed}
+    return {
+        "model": {"type": "Line"},
+        "train_dataloader": {
+            "dataset": counted,
+            "sampler": {"type": "CountedSampler", "batch": 4, "seed": run.seed},
+            "batch_size": 4,
+            "num_workers": run.workers,
+            "collate_fn": collate,
+        },
+        "val_dataloader": {"dataset": {"type": "Fixed"}, "sampler": {"type": "DefaultSampler", "shuffle": False},
+                           "batch_size": 4, "num_workers": 0, "collate_fn": collate},
+        "val_evaluator": {"type": "MeanError"},
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.02, "momentum": 0.9}},
+    }  # fmt: skip
+
+
+def outcome(done):
+    return [*(value.clone() for value in done.model.state_dict().values())], done.points, done.evaluations
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    run = run_of()
+    return outcome(fit(run, task(run), 20, tmp_path_factory.mktemp("whole")))
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("moment", [1, 5, 6, 9, 12])
+def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
+    saves = []
+    save = hooks.ResumeState.save
+
+    def save_or_die(self, runner):
+        if runner.iter == moment and not saves:
+            saves.append(runner.iter)
+            raise Killed
+        save(self, runner)
+
+    monkeypatch.setattr(hooks.ResumeState, "save", save_or_die)
+    run = run_of()
+    with pytest.raises(Killed):
+        fit(run, task(run), 20, tmp_path)
+    tensors, points, evaluations = outcome(fit(run, task(run), 20, tmp_path))
+    assert all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
+    assert points == undisturbed[1]
+    assert evaluations == undisturbed[2]
+
+
+def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
+    loaded = []
+    monkeypatch.setattr(
+        Points, "__getitem__", lambda self, i: loaded.append(i) or {"x": torch.ones(3), "y": torch.ones(1)}
+    )
+    monkeypatch.setattr(Fixed, "__getitem__", lambda self, i: {"x": torch.ones(3), "y": torch.ones(1)})
+    run, after = run_of(), hooks.History.after_train_iter
+
+    def die(self, runner, *args, **kwargs):
+        after(self, runner, *args, **kwargs)
+        if runner.iter == 7:
+            raise Killed
+
+    monkeypatch.setattr(hooks.History, "after_train_iter", die)
+    with pytest.raises(Killed):
+        fit(run, task(run), 20, tmp_path)
+    monkeypatch.setattr(hooks.History, "after_train_iter", after)
+    loaded.clear()
+    fit(run, task(run), 20, tmp_path)
+    assert len(loaded) == (12 - 7) * 4
+
+
+def test_workers_do_not_change_the_bits(undisturbed, tmp_path):
+    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, RECIPE, {}, threads=1, workers=1)
+    tensors, points, evaluations = outcome(fit(run, task(run), 20, tmp_path))
+    assert all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
+    assert (points, evaluations) == undisturbed[1:]
+
+
+@pytest.mark.parametrize("change", [{"precision": "bf16"}, {"warmup": 0}, {"steps": [2]}, {"iterations": 11}])
+def test_each_switch_of_the_engine_changes_the_result(change, undisturbed, tmp_path):
+    run = run_of(**change)
+    tensors = outcome(fit(run, task(run), 20, tmp_path))[0]
+    assert not all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
+
+
+def test_another_seed_is_another_run(undisturbed, tmp_path):
+    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 2}, RECIPE, {}, threads=1, workers=0)
+    tensors = outcome(fit(run, task(run), 20, tmp_path))[0]
+    assert not all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
+
+
+def test_evaluations_come_at_their_interval_and_the_last_one_counts(undisturbed):
+    assert [e["iteration"] for e in undisturbed[2]] == [5, 10, 12]
+    assert [p["iteration"] for p in undisturbed[1]] == list(range(1, 13))
+    assert undisturbed[1][-1]["lr"] == pytest.approx(0.002)
+
+
+def test_budget_in_epochs_counts_whole_batches():
+    budget = Budget.of({"epochs": 3, "batch": 4, "evaluate_every": 1, "steps": [2]}, samples=11)
+    assert budget == Budget(iterations=6, evaluate_every=2, steps=[4])
+    assert Budget.of({"iterations": 7, "batch": 4, "evaluate_every": 0}, 11) == Budget(7, 7, [])
+
+
+def test_no_warmup_no_warmup_schedule():
+    budget = Budget(10, 5, [4])
+    assert [s["type"] for s in schedule({"warmup": 2}, budget)] == ["LinearLR", "MultiStepLR"]
+    assert [s["type"] for s in schedule({"warmup": 0}, budget)] == ["MultiStepLR"]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    run = run_of()
+    with pytest.raises(UserError, match="loss is not finite at iteration 1 "):
+        fit(run, task(run, broken=True), 20, tmp_path)
+
+
+def test_progress_names_the_run_and_the_time_left(tmp_path, capsys):
+    run = run_of()
+    fit(run, task(run), 20, tmp_path)
+    said = capsys.readouterr().out
+    assert "[ssd_voc cutmix p0s1] 12/12  100 %  loss " in said
+    assert "ETA 0:00:00" in said
+
+
+def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
+    with pytest.raises(UserError), resumable(tmp_path / "state"):
+        raise UserError("the disk\nis full")
+    assert "UserError: the disk is full" in (tmp_path / "state/error.txt").read_text()
+    with resumable(tmp_path / "state"):
+        assert not (tmp_path / "state/error.txt").exists()
+    assert not (tmp_path / "state").exists()

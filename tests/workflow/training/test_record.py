@@ -1,0 +1,72 @@
+"""Law 8: no cell without a trail."""
+
+import pytest
+import torch
+
+from workflow.training import record
+from workflow.training.engine import Budget, Fit
+from workflow.training.errors import UserError
+from workflow.training.files import read_json, sha256, write_json
+from workflow.training.record import code_hash, write_record
+from workflow.training.run import Run
+
+RUN = Run("nic_coco", "cutmix", {"pretrain": 0, "transfer": 3}, {"lr": 0.1, "batch": 2}, {}, threads=1, workers=0)
+
+
+@pytest.fixture
+def check(tmp_path):
+    write_json(tmp_path / "check.json", {"fingerprint": "f00"})
+    return tmp_path / "check.json"
+
+
+def test_the_record_holds_the_trail(tmp_path, check):
+    backbone = tmp_path / "backbone.safetensors"
+    backbone.write_bytes(b"weights")
+    evaluations = [{"iteration": 5, "CIDEr": 40.0}, {"iteration": 9, "CIDEr": 50.0}]
+    done = Fit(torch.nn.Identity(), Budget(9, 5, []), [{"iteration": 9, "loss": 1.0, "lr": 0.1}], evaluations, 3.0, 6.0)
+    assert done.metrics == {"CIDEr": 50.0}
+    write_record(tmp_path / "out", RUN, done, metrics=done.metrics, protocol={"beam": 20}, check=check,
+                 backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
+    written = read_json(tmp_path / "out/metrics.json")
+    assert written["seeds"] == {"pretrain": 0, "transfer": 3}
+    assert written["history"]["evaluations"] == evaluations
+    trail = written["provenance"]
+    assert (trail["recipe"], trail["data"], trail["backbone"]) == (RUN.recipe_hash, "f00", sha256(backbone))
+    assert {"code", "libraries", "device", "threads", "seconds", "peak_memory_mb", "images_per_second"} <= trail.keys()
+    assert written["per_image"] == {"CIDEr": [1.0]}
+    assert read_json(tmp_path / "out/config.json")["recipe"] == RUN.recipe
+
+
+def test_a_number_that_is_none_is_not_recorded(tmp_path, check):
+    with pytest.raises(UserError, match="nic_coco cutmix p0s3: CIDEr is nan"):
+        write_record(tmp_path / "out", RUN, None, metrics={"CIDEr": float("nan")}, protocol={}, check=check)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_recipe_hash_is_of_the_recipe_alone():
+    other = Run("nic_coco", "baseline", {"pretrain": 1, "transfer": 0}, RUN.recipe, {"root": "x"}, threads=2, workers=4)
+    assert other.recipe_hash == RUN.recipe_hash
+    assert Run(**{**RUN.as_dict(), "recipe": {"lr": 0.2, "batch": 2}}).recipe_hash != RUN.recipe_hash
+
+
+def test_changed_code_changes_its_hash(tmp_path, monkeypatch):
+    for room in ("captioning", "detection", "workflow/training", "workflow/data", "pretrain"):
+        (tmp_path / room).mkdir(parents=True)
+    (tmp_path / "pretrain/backbone.py").write_text("x = 1")
+    monkeypatch.setattr(record, "PROJECT", tmp_path)
+    before = code_hash("nic_coco"), code_hash("ssd_voc")
+    (tmp_path / "captioning/model.py").write_text("x = 1")
+    after = code_hash("nic_coco"), code_hash("ssd_voc")
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
+def test_a_run_that_is_no_json_is_said():
+    with pytest.raises(UserError, match="--run is not the JSON of a run"):
+        Run.parse("{")
+    with pytest.raises(UserError, match="--run is not the JSON of a run"):
+        Run.parse('{"task": "x"}')
+
+
+def test_a_run_has_a_name_for_the_terminal():
+    assert RUN.name == "nic_coco cutmix p0s3"
