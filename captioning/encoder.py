@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.models import resnet50
 from torchvision.transforms.v2 import functional
 
@@ -20,8 +20,8 @@ CHANNELS = 2048
 
 def load(path: str | Path, resize: int) -> Tensor:
     """An image file as uint8 RGB (3, resize, resize)."""
-    image = decode_image(str(path), mode=ImageReadMode.RGB)
-    return functional.resize(image, [resize, resize], antialias=True)
+    with Image.open(path) as image:
+        return functional.pil_to_tensor(image.convert("RGB").resize((resize, resize), Image.Resampling.BILINEAR))
 
 
 def random_view(image: Tensor, crop: int, draw: np.random.Generator) -> Tensor:

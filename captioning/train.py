@@ -33,14 +33,15 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, state: Path
     return cfg.to_dict()
 
 
-def protocol(recipe: dict[str, Any], check: dict[str, Any], words: int) -> dict[str, Any]:
-    """What a reader must know to compare the numbers."""
+def protocol(recipe: dict[str, Any], check: dict[str, Any], prepare: Any, words: int) -> dict[str, Any]:
+    """How the numbers were made, for the record and the foot of the table."""
     views = "a fresh random view each time" if recipe["finetune"] else f"{recipe['views']} random views an image"
     return {
         "split": f"{check['split']}: {check['counts']['test_images']} test images",
         "input": f"squashed to {recipe['resize']}, crop {recipe['crop']}; {views}, one centre crop in the test",
         "encoder": "fine-tuned" if recipe["finetune"] else "frozen",
         "bn": "statistics frozen",
+        "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
         "beam": recipe["beam"],
         "score": "sum of log-probabilities, no length normalisation",
         "vocabulary": f"{words} words seen {recipe['threshold']} times or more in the training captions",
@@ -81,9 +82,16 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
         words = len(Vocabulary.load(state / "vocabulary.json")) - len(SPECIAL)
-        write_record(out, run, done, metrics=done.metrics, protocol=protocol(recipe, check, words), check=check_file,
-                     backbone=backbone, best=best(done.evaluations, samples // recipe["batch"]),
-                     preprocessing=vars(read(backbone)[1]))  # fmt: skip
+        write_record(
+            out,
+            run,
+            done,
+            metrics=done.metrics,
+            protocol=protocol(recipe, check, read(backbone)[1], words),
+            check=check_file,
+            backbone=backbone,
+            best=best(done.evaluations, samples // recipe["batch"]),
+        )
 
 
 @door

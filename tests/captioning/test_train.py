@@ -43,7 +43,7 @@ def test_record(finished, made, run):
     assert set(record["metrics"]) == {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"}
     assert record["protocol"]["encoder"] == "frozen"
     assert record["protocol"]["beam"] == 3
-    assert record["preprocessing"]["channel_order"] == "RGB"
+    assert record["protocol"]["preprocessing"]["channel_order"] == "RGB"
     assert record["best"]["CIDEr"] == max(e["CIDEr"] for e in record["history"]["evaluations"])
     assert [e["iteration"] for e in record["history"]["evaluations"]] == [6, 12]
     test = coco_set.read(read_json(made.check), "test")
