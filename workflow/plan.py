@@ -17,6 +17,7 @@ from workflow.config import NEEDS, load
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256, short
 
+MACHINE = ("threads", "workers")  # where a result is computed, not what it is
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 
 
@@ -48,7 +49,7 @@ class PlannedRun:
     @property
     def tracked(self) -> str:
         """What Snakemake is to compare: all that the result depends on, data included; not threads and workers."""
-        kept = {key: value for key, value in self.run.items() if key not in ("threads", "workers")}
+        kept = {key: value for key, value in self.run.items() if key not in MACHINE}
         return json.dumps(kept | {"fingerprint": fingerprint(self)})
 
 
@@ -78,6 +79,11 @@ class Plan:
     def text(self) -> str:
         """The config as JSON, for the report."""
         return json.dumps(self.config)
+
+    @property
+    def tracked(self) -> str:
+        """What of it Snakemake is to compare."""
+        return json.dumps({key: value for key, value in self.config.items() if key not in MACHINE})
 
     def section(self, name: str, *keys: str) -> str:
         """The section of a data set, or what stands in it under `keys`, as JSON."""
@@ -168,7 +174,7 @@ def told(config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any
     """The --run of a door: the data section with its root filled in, the recipe, the machine."""
     name = NEEDS.get(task, "imagenet")
     section = config["data"][name] | {"root": root(config, name)}
-    machine = {"threads": config["threads"], "workers": config["workers"]}
+    machine = {key: config[key] for key in MACHINE}
     return {"task": task, "backbone": backbone, "seeds": seeds, "recipe": recipe, "data": section, **machine}
 
 
@@ -200,7 +206,8 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
             content = sha256(backbone["checkpoint"])
         except OSError as error:
             raise UserError(f"backbones.{name}.checkpoint: {backbone['checkpoint']}: {error.strerror}") from None
-        recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, "preprocessing": prepare}
+        scored = {key: pretrain[key] for key in ("size", "resize", "batch", "precision")}
+        recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, "preprocessing": prepare, **scored}
         return "brought", recipe, ["brought", content, prepare]
     if "init" in backbone:
         recipe = {"init": backbone["init"], "zero_init_residual": pretrain["zero_init_residual"]}
