@@ -1,0 +1,159 @@
+"""A small finished experiment: records as the trainers write them, and the plan that expects them."""
+
+import itertools
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workflow.reporting.metrics import METRICS
+from workflow.training.files import digest
+
+RECIPES = {
+    "pretrain": {"epochs": 4, "batch": 32, "lr": 0.1, "resize": 56, "size": 48},
+    "ssd_voc": {"iterations": 200, "batch": 16, "lr": 0.01, "bn": "frozen"},
+    "faster_rcnn_voc": {"iterations": 250, "batch": 4, "lr": 0.01, "bn": "frozen"},
+    "nic_coco": {"epochs": 10, "batch": 20, "lr": 0.001, "beam": 20, "finetune": False},
+}
+PROTOCOLS = {
+    "pretrain": {"split": "400 validation images, resize 56, crop 48", "epoch": "last of 4"},
+    "ssd_voc": {"metric": "VOC07 11-point", "split": "VOC07 test, 150 images", "difficult": "left out"},
+    "faster_rcnn_voc": {"metric": "VOC07 11-point", "split": "VOC07 test, 150 images", "difficult": "left out"},
+    "nic_coco": {"split": "val2014, 100 images", "beam": 20, "encoder": "frozen"},
+}
+
+
+@dataclass
+class PlannedRun:
+    """As workflow.plan has it."""
+
+    task: str
+    backbone: str
+    seeds: dict[str, int]
+    record: Path
+    state: Path
+
+
+@dataclass
+class Plan:
+    """As workflow.plan has it."""
+
+    experiment: str
+    backbones: list[str]
+    tasks: list[str]
+    config: dict[str, Any]
+    runs: list[PlannedRun] = field(default_factory=list)
+
+
+def value(task: str, backbone: str, metric: str, seeds: dict[str, int]) -> float:
+    """Some fixed number between 20 and 60."""
+    return 20 + int(digest([task, backbone, metric, seeds])[:8], 16) % 4000 / 100
+
+
+@dataclass
+class Experiment:
+    """A folder with records and the plan for it; `run` finds a planned run."""
+
+    plan: Plan
+    folder: Path
+
+    def run(self, task: str, backbone: str, **seeds: int) -> PlannedRun:
+        """The run of these names (and seeds, if given)."""
+        found = [r for r in self.plan.runs if (r.task, r.backbone) == (task, backbone)]
+        return next(r for r in found if all(r.seeds[key] == seed for key, seed in seeds.items()))
+
+    def edit(self, run: PlannedRun, **changes: Any) -> None:
+        """Rewrite the record of `run` with the given parts merged in."""
+        record = json.loads(Path(run.record).read_text())
+        for key, part in changes.items():
+            record[key] = {**record[key], **part}
+        Path(run.record).write_text(json.dumps(record))
+
+    def recipe(self, run: PlannedRun, **changes: Any) -> None:
+        """Rewrite `run` as made under a changed recipe."""
+        path = Path(run.record).with_name("config.json")
+        config = json.loads(path.read_text())
+        config["recipe"] |= changes
+        path.write_text(json.dumps(config))
+        self.edit(run, provenance={"recipe": digest(config["recipe"])})
+
+    def fail(self, run: PlannedRun, reason: str) -> None:
+        """Leave `run` as a failure does: no record, its reason in the state folder."""
+        shutil.rmtree(Path(run.record).parent)
+        Path(run.state).mkdir(parents=True)
+        (Path(run.state) / "error.txt").write_text(reason + "\n")
+
+    def remove(self, run: PlannedRun) -> None:
+        """Leave `run` as not yet started."""
+        shutil.rmtree(Path(run.record).parent)
+
+
+def write(run: PlannedRun, recipe: dict[str, Any]) -> None:
+    """A record as the trainers write it."""
+    losses = [{"iteration": 10 * i, "loss": 3.0 / i, "lr": 0.1} for i in range(1, 21)]
+    record = {
+        "task": run.task,
+        "backbone": run.backbone,
+        "seeds": run.seeds,
+        "metrics": {m: value(run.task, run.backbone, m, run.seeds) for m in METRICS[run.task]},
+        "protocol": PROTOCOLS[run.task],
+        "provenance": {
+            "recipe": digest(recipe),
+            "backbone": digest(run.backbone),
+            "data": digest(run.task),
+            "code": digest("code"),
+            "device": "x86_64 CPU",
+            "threads": 1,
+            "peak_memory_mb": 2100.4,
+            "seconds": 104.2,
+            "images_per_second": 61.53,
+        },
+        "history": {"points": losses, "evaluations": [{"iteration": 100}, {"iteration": 200}]},
+    }
+    if run.task == "pretrain":
+        record["best"] = {"epoch": 3, **{m: v - 1.25 for m, v in record["metrics"].items()}}
+    folder = Path(run.record).parent
+    folder.mkdir(parents=True)
+    config = {"task": run.task, "backbone": run.backbone, "recipe": recipe, "data": {"root": "somewhere"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    Path(run.record).write_text(json.dumps(record))
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Call it to make an experiment: rows, seeds (pretraining × transfer), data sections, tasks."""
+    made = itertools.count()
+
+    def make(backbones=None, seeds=(1, 1), data=None, tasks=("ssd_voc", "faster_rcnn_voc", "nic_coco")) -> Experiment:
+        rows = (
+            {"baseline": {}, "cutmix": {"regularizers": {"cutmix": {"alpha": 1.0}}}} if backbones is None else backbones
+        )
+        config = {"backbones": rows, "data": data or {"imagenet": {"root": "x"}, "voc": {"root": "y"}}}
+        plan = Plan("small", list(rows), list(tasks), config)
+        folder = tmp_path / str(next(made))
+        results = folder / "results"
+        for row, spec in rows.items():
+            recipe = RECIPES["pretrain"] | spec.get("pretrain", {}) | {"regularizers": spec.get("regularizers", {})}
+            for p in range(seeds[0]):
+                record = results / f"backbones/{row}-k/seed{p}/metrics.json"
+                run = PlannedRun("pretrain", row, {"pretrain": p}, record, folder / f".work/{row}{p}")
+                plan.runs.append(run)
+                write(run, recipe)
+                for task in tasks:
+                    for s in range(seeds[1]):
+                        record = results / f"small/{task}/{row}/p{p}s{s}/metrics.json"
+                        state = folder / f".work/{task}{row}{p}{s}"
+                        plan.runs.append(PlannedRun(task, row, {"pretrain": p, "transfer": s}, record, state))
+                        write(plan.runs[-1], RECIPES[task])
+        return Experiment(plan, folder)
+
+    return make
+
+
+@pytest.fixture
+def finish():
+    """Call it with a planned run to give it a record."""
+    return write

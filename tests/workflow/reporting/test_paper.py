@@ -1,0 +1,32 @@
+"""The paper's numbers join with our names."""
+
+import csv
+
+from workflow.reporting.metrics import METRICS
+from workflow.reporting.paper import TABLE, paper_numbers
+from workflow.reporting.summary import summarize
+
+
+def test_every_number_has_our_names_and_a_source_and_stands_once():
+    rows = list(csv.DictReader(TABLE.open(encoding="utf-8", newline="")))
+    known = METRICS | {"faster_rcnn_coco": ("AP",)}
+    keys = [(row["backbone"], row["task"], row["metric"]) for row in rows]
+    assert len(set(keys)) == len(rows)
+    assert all(metric in known[task] for _, task, metric in keys)
+    assert all(row["source"].startswith("CutMix, ICCV 2019, ") for row in rows)
+
+
+def test_numbers_are_those_of_the_paper():
+    numbers = paper_numbers()
+    assert numbers["cutmix", "pretrain", "top1_error"].value == 21.4
+    assert numbers["mixup", "faster_rcnn_voc", "mAP"].value == 73.9
+    assert numbers["cutout", "nic_coco", "CIDEr"].value == 74.1
+    assert numbers["dropblock", "pretrain", "top5_error"].note == "quoted from its authors' paper"
+
+
+def test_cells_carry_the_paper_s_number_and_its_change(experiment):
+    table = summarize(experiment().plan).cells
+    cell = table["cutmix", "ssd_voc", "mAP"]
+    assert cell.paper.value == 77.6
+    assert round(cell.paper_delta, 6) == 0.9
+    assert table["cutmix", "ssd_voc", "mAP_area"].paper is None

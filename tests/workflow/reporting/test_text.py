@@ -1,0 +1,101 @@
+"""transfer.csv, transfer.md and the terminal's table."""
+
+import csv
+import io
+import random
+from pathlib import Path
+
+from workflow.reporting.metrics import METRICS
+from workflow.reporting.summary import summarize
+from workflow.reporting.text import TERMINAL_WIDTH, long_csv, markdown, terminal
+
+SYNTHETIC = {"imagenet": {"synthetic": {"classes": 8}}, "voc": {"root": "somewhere"}}
+PAGE = Path("results/small/report/transfer.html")
+
+
+def rows(small):
+    return list(csv.DictReader(io.StringIO(long_csv(summarize(small.plan)))))
+
+
+def test_the_columns_of_the_csv_are_the_contract_s(experiment):
+    header = long_csv(summarize(experiment().plan)).splitlines()[0]
+    assert header == "backbone,task,metric,mean,std,n,delta,delta_low,delta_high,verdict,paper"
+
+
+def test_the_csv_has_one_line_per_backbone_task_and_metric(experiment):
+    found = [(row["backbone"], row["task"], row["metric"]) for row in rows(experiment())]
+    assert found == [(b, t, m) for b in ("baseline", "cutmix") for t in METRICS for m in METRICS[t]]
+
+
+def test_the_csv_says_what_is_missing(experiment):
+    small = experiment(seeds=(2, 1))
+    small.fail(small.run("ssd_voc", "cutmix", pretrain=0), 'ValueError: a, "b"')
+    small.fail(small.run("ssd_voc", "cutmix", pretrain=1), 'ValueError: a, "b"')
+    by_name = {(row["backbone"], row["task"], row["metric"]): row for row in rows(small)}
+    empty, full = by_name["cutmix", "ssd_voc", "mAP"], by_name["baseline", "ssd_voc", "mAP"]
+    assert (empty["mean"], empty["n"], empty["delta"]) == ("", "0", "")
+    assert empty["verdict"] == 'failed: ValueError: a, "b"'
+    assert empty["paper"] == "77.6"
+    assert float(full["std"]) > 0
+    assert (full["n"], float(full["delta"]), full["delta_low"], full["delta_high"]) == ("2", 0, "", "")
+
+
+def test_the_order_in_which_records_are_found_changes_nothing(experiment):
+    small = experiment(seeds=(3, 2))
+    before = summarize(small.plan)
+    texts = long_csv(before), markdown(before), terminal(before, PAGE)
+    random.Random(0).shuffle(small.plan.runs)
+    after = summarize(small.plan)
+    assert texts == (long_csv(after), markdown(after), terminal(after, PAGE))
+
+
+def test_the_wide_table_has_one_row_per_backbone(experiment):
+    text = markdown(summarize(experiment().plan))
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 2
+    assert {line.count("|") for line in table} == {13}
+    assert "*paper 77.6*" in table[3]
+    assert "BLEU-2" not in text
+
+
+def test_names_and_reasons_cannot_break_the_markdown(experiment):
+    small = experiment({"baseline": {}, "a|b<script>": {}})
+    small.fail(small.run("ssd_voc", "a|b<script>"), "<img src=x> | *x*")
+    text = markdown(summarize(small.plan))
+    assert "<script>" not in text
+    assert "<img" not in text
+    assert "a\\|b&lt;script&gt;" in text
+
+
+def test_a_demo_is_called_one_above_the_table(experiment):
+    for data, expected in ((SYNTHETIC, True), (None, False)):
+        summary = summarize(experiment(data=data).plan)
+        for text in (markdown(summary), terminal(summary, PAGE)):
+            above = " ".join(text.partition("top1_error")[0].split())
+            assert ("far too short to compare regularizers" in above) is expected
+
+
+def test_the_terminal_s_table_fits_a_terminal(experiment):
+    small = experiment({"baseline": {}, "cutmix": {}, "stochastic_depth": {}}, seeds=(3, 1))
+    small.fail(small.run("ssd_voc", "cutmix", pretrain=0), "ValueError: " + "long " * 100)
+    text = terminal(summarize(small.plan), PAGE)
+    table = [line for line in text.splitlines() if not line.startswith("ssd_voc cutmix p0s0: failed")]
+    assert max(map(len, table)) <= TERMINAL_WIDTH <= 120
+    assert text.count("\nstochastic_depth ") == text.count("\nbackbone ") >= 2
+    assert text.endswith(f"Page: {PAGE}")
+
+
+def test_the_terminal_says_what_is_not_done(experiment):
+    small = experiment()
+    small.fail(small.run("ssd_voc", "cutmix"), "ValueError: bad luck")
+    small.remove(small.run("nic_coco", "cutmix"))
+    text = terminal(summarize(small.plan), PAGE)
+    assert "\nssd_voc cutmix p0s0: failed: ValueError: bad luck\n1 of 8 runs are pending\n" in text
+
+
+def test_every_run_names_its_record_or_its_reason(experiment):
+    small = experiment()
+    small.remove(small.run("nic_coco", "cutmix"))
+    text = markdown(summarize(small.plan)).replace("\\", "")
+    assert "- nic_coco cutmix p0s0: pending\n" in text
+    assert f"- ssd_voc cutmix p0s0: {small.run('ssd_voc', 'cutmix').record}\n" in text

@@ -1,0 +1,26 @@
+"""What the columns of the transfer table are: tasks, their metrics, and how a number is printed."""
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "pretrain": ("top1_error", "top5_error"),
+    "ssd_voc": ("mAP", "mAP_area"),
+    "faster_rcnn_voc": ("mAP", "mAP_area"),
+    "nic_coco": ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"),
+}
+LONG_TABLE_ONLY = {"BLEU-2", "BLEU-3"}  # as in the paper's own transfer table; transfer.csv has them
+TITLES = {
+    "pretrain": "classification",
+    "ssd_voc": "SSD, detection",
+    "faster_rcnn_voc": "Faster R-CNN, detection",
+    "nic_coco": "NIC, captioning",
+}
+
+
+def lower_is_better(metric: str) -> bool:
+    """Errors fall, scores rise."""
+    return metric.endswith("_error")
+
+
+def number(metric: str, value: float, sign: bool = False) -> str:
+    """A value in percent with the digits that the paper prints: two for errors, one for scores."""
+    digits = 2 if metric.endswith("_error") else 1
+    return f"{value:+z.{digits}f}" if sign else f"{value:z.{digits}f}"

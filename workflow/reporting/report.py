@@ -1,0 +1,43 @@
+"""Print and write the transfer table from whatever records exist: `python -m workflow.reporting.report`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from workflow.config import load
+from workflow.plan import plan
+from workflow.reporting.page import html
+from workflow.reporting.summary import summarize
+from workflow.reporting.text import long_csv, markdown, terminal
+from workflow.training.errors import door
+from workflow.training.files import atomic
+
+
+def report(config: str, out: Path | None) -> str:
+    """Write transfer.csv, .md and .html for a config (a file, or its content as JSON); return the terminal's text.
+
+    UserError if the config is at fault, a record is not one, or two records cannot share a column.
+    """
+    summary = summarize(plan(load(config)))
+    out = out or Path("results") / summary.experiment / "report"
+    texts = {"csv": long_csv(summary), "md": markdown(summary), "html": html(summary, out)}
+    for suffix, text in texts.items():
+        with atomic(out / f"transfer.{suffix}") as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
+    return terminal(summary, out / "transfer.html")
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", default="config/demo.yaml", help="config file, or its content as JSON")
+    parser.add_argument("--out", type=Path, help="folder of the tables (default: results/<experiment>/report)")
+    args = parser.parse_args()
+    text = report(args.config, args.out)
+    sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ± still gets its table
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Records to cells: mean, standard deviation and n over seeds, the change against the baseline, or a reason."""
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from workflow.reporting.metrics import METRICS
+from workflow.reporting.paper import PaperNumber
+from workflow.reporting.records import Outcome
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table, in percent. None stands for what is not there; `verdict` then says why.
+
+    `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation.
+    """
+
+    backbone: str
+    task: str
+    metric: str
+    runs: tuple[Outcome, ...]
+    values: tuple[float, ...]
+    mean: float | None
+    std: float | None
+    delta: float | None
+    verdict: str
+    paper: PaperNumber | None
+    paper_delta: float | None
+
+    @property
+    def n(self) -> int:
+        """How many runs the mean is over."""
+        return len(self.values)
+
+
+Cells = dict[tuple[str, str, str], Cell]
+
+
+def cells(
+    backbones: Iterable[str],
+    tasks: Iterable[str],
+    outcomes: list[Outcome],
+    paper: dict[tuple[str, str, str], PaperNumber],
+) -> Cells:
+    """(backbone, task, metric) to its cell, in the order of the table."""
+    table: Cells = {}
+    for backbone in backbones:
+        for task in tasks:
+            own = [o for o in outcomes if (o.backbone, o.task) == (backbone, task)]
+            base = [o for o in outcomes if (o.backbone, o.task) == (BASELINE, task)]
+            for metric in METRICS[task]:
+                table[backbone, task, metric] = _cell(backbone, task, metric, own, base, paper)
+    return table
+
+
+def _values(outcomes: list[Outcome], metric: str) -> dict[int, float]:
+    return {
+        i: o.record["metrics"][metric] for i, o in enumerate(outcomes) if o.record and metric in o.record["metrics"]
+    }
+
+
+def _cell(
+    backbone: str,
+    task: str,
+    metric: str,
+    own: list[Outcome],
+    base: list[Outcome],
+    paper: dict[tuple[str, str, str], PaperNumber],
+) -> Cell:
+    found, reference = _values(own, metric), list(_values(base, metric).values())
+    values = tuple(found.values())
+    mean = statistics.fmean(values) if values else None
+    known, known_base = paper.get((backbone, task, metric)), paper.get((BASELINE, task, metric))
+    return Cell(
+        backbone,
+        task,
+        metric,
+        runs=tuple(own[i] for i in found),
+        values=values,
+        mean=mean,
+        std=statistics.stdev(values) if len(values) > 1 else None,
+        delta=mean - statistics.fmean(reference) if values and reference else None,
+        verdict=_missing(own, set(found)),
+        paper=known,
+        paper_delta=known.value - known_base.value if known and known_base else None,
+    )
+
+
+def _missing(outcomes: list[Outcome], found: set[int]) -> str:
+    """Why values are missing, e.g. `pending` or `failed: out of memory (p1s0); pending (p2s0)`; empty if none is."""
+    if not outcomes:
+        return "not planned"
+    reasons: dict[str, list[str]] = {}
+    for i, outcome in enumerate(outcomes):
+        if i not in found:
+            why = "not measured" if outcome.record else outcome.why
+            reasons.setdefault(why, []).append(outcome.seed_name)
+    if len(reasons) == 1 and not found:
+        return next(iter(reasons))
+    return "; ".join(f"{text} ({', '.join(names)})" for text, names in reasons.items())

@@ -1,0 +1,81 @@
+"""All that the report says, before it is drawn: a pure function of the plan and the records that exist."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from workflow.reporting import notes
+from workflow.reporting.guard import check_columns
+from workflow.reporting.metrics import LONG_TABLE_ONLY, METRICS
+from workflow.reporting.paper import paper_numbers
+from workflow.reporting.records import Outcome, read
+from workflow.reporting.statistics import Cell, Cells, cells
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The content of every output. `origins`: what a row is beyond its name; `protocols`: task to (key, text)."""
+
+    experiment: str
+    backbones: list[str]
+    tasks: list[str]
+    cells: Cells
+    outcomes: list[Outcome]
+    origins: dict[str, str]
+    notices: list[str]
+    remarks: list[str]
+    protocols: dict[str, list[tuple[str, str]]]
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """(task, metric) of the wide tables; transfer.csv has more metrics."""
+        return [(task, m) for task in self.tasks for m in METRICS[task] if m not in LONG_TABLE_ONLY]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """What is not done: a line for each run that failed or has begun, and how many have not."""
+        lines = [f"{o.name}: {o.why}" for o in self.outcomes if not o.record and o.reason]
+        waiting = sum(not o.record and not o.reason for o in self.outcomes)
+        return lines + ([f"{waiting} of {len(self.outcomes)} runs are pending"] if waiting else [])
+
+
+def summarize(plan: Any) -> Summary:
+    """Read the records of `plan` (workflow.plan.Plan); UserError if they cannot share a table."""
+    backbones = list(plan.backbones)
+    tasks = ["pretrain", *(task for task in plan.tasks if task != "pretrain")]
+    outcomes = read(plan.runs)
+    outcomes.sort(key=lambda o: (tasks.index(o.task), backbones.index(o.backbone)))
+    specs = plan.config["backbones"]
+    check_columns(outcomes, specs)
+    return Summary(
+        experiment=plan.experiment,
+        backbones=backbones,
+        tasks=tasks,
+        cells=cells(backbones, tasks, outcomes, paper_numbers()),
+        outcomes=outcomes,
+        origins={name: notes.origin(specs[name]) for name in backbones},
+        notices=notes.notices(plan.config),
+        remarks=notes.remarks(outcomes),
+        protocols={task: notes.protocol(outcomes, task) for task in tasks},
+    )
+
+
+class Best(NamedTuple):
+    """The best evaluation of a cell: its value (mean over the runs), and each run's epoch (or iteration: `unit`)."""
+
+    value: float
+    unit: str
+    when: list[int]
+
+
+def best_epoch(cell: Cell) -> Best | None:
+    """What the best epoch would have given, to be shown beside the last (law 2).
+
+    None unless every run was evaluated more than once and says which evaluation was best, as the trainers do.
+    """
+    found = [o.record["best"] for o in cell.runs if cell.metric in o.record.get("best", {})]
+    several = all(len(o.record["history"]["evaluations"]) > 1 for o in cell.runs)
+    if not found or len(found) < cell.n or not several:
+        return None
+    unit = "epoch" if "epoch" in found[0] else "iteration"
+    return Best(statistics.fmean(best[cell.metric] for best in found), unit, [best[unit] for best in found])

@@ -1,0 +1,143 @@
+"""The table as text: transfer.csv (long), transfer.md (wide), and the terminal's."""
+
+import csv
+import io
+import textwrap
+from pathlib import Path
+
+from workflow.reporting.metrics import lower_is_better, number
+from workflow.reporting.statistics import Cell
+from workflow.reporting.summary import Summary, best_epoch
+
+CSV_COLUMNS = ["backbone", "task", "metric", "mean", "std", "n", "delta", "delta_low", "delta_high", "verdict", "paper"]
+TERMINAL_WIDTH = 116
+REASON_WIDTH = 60
+
+
+def long_csv(summary: Summary) -> str:
+    """transfer.csv: one line a backbone, task and metric. Intervals are empty; a missing number has its reason."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for cell in summary.cells.values():
+        mean, std, delta = ("" if v is None else f"{v:z.4f}" for v in (cell.mean, cell.std, cell.delta))
+        paper = cell.paper.value if cell.paper else ""
+        writer.writerow([cell.backbone, cell.task, cell.metric, mean, std, cell.n, delta, "", "", cell.verdict, paper])
+    return out.getvalue()
+
+
+def heading(metric: str) -> str:
+    """A metric with the direction that is better."""
+    return f"{metric} {'↓' if lower_is_better(metric) else '↑'}"
+
+
+def measured(cell: Cell) -> str:
+    """Mean, spread and change, e.g. `76.7 ± 0.2 (+0.9)`; a dash if there is nothing."""
+    if cell.mean is None:
+        return "–"
+    spread = f" ± {number(cell.metric, cell.std)}" if cell.std is not None else ""
+    change = f" ({number(cell.metric, cell.delta, sign=True)})" if cell.delta is not None else ""
+    return number(cell.metric, cell.mean) + spread + change
+
+
+def clipped(text: str, width: int = REASON_WIDTH) -> str:
+    """Long reasons stand in full below the table."""
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+
+
+def markdown(summary: Summary) -> str:
+    """transfer.md: one row a backbone, one column a task and metric."""
+    columns = summary.columns
+    lines = [f"# Transfer table: {_md(summary.experiment)}", ""]
+    lines += [f"> **{_md(notice)}**\n" for notice in summary.notices]
+    lines.append("| backbone | " + " | ".join(f"{task}<br>{heading(metric)}" for task, metric in columns) + " |")
+    lines.append("|:--|" + "--:|" * len(columns))
+    for backbone in summary.backbones:
+        row = [_md_cell(summary.cells[backbone, task, metric]) for task, metric in columns]
+        about = f"<br>{_md(summary.origins[backbone])}" if summary.origins[backbone] else ""
+        lines.append(f"| {_md(backbone)}{about} | " + " | ".join(row) + " |")
+    lines += ["", *(f"{_md(remark)}  " for remark in summary.remarks), ""]
+    for task, protocol in summary.protocols.items():
+        if protocol:
+            lines.append(f"- **{task}**: " + ". ".join(f"{_md(key)}: {_md(text)}" for key, text in protocol))
+    lines += ["", "Each run and its record:", ""]
+    for outcome in summary.outcomes:
+        lines.append(f"- {_md(outcome.name)}: {_md(str(outcome.path) if outcome.record else outcome.why)}")
+    return "\n".join(lines) + "\n"
+
+
+def _md_cell(cell: Cell) -> str:
+    parts = [measured(cell)] if cell.mean is not None else []
+    if cell.verdict:
+        parts.append(_md(clipped(cell.verdict)))
+    if best := best_epoch(cell):
+        parts.append(f"best {number(cell.metric, best.value)}, {best.unit} {', '.join(map(str, best.when))}")
+    if cell.n > 1:
+        parts.append(f"n = {cell.n}")
+    if cell.paper:
+        parts.append(f"*paper {number(cell.metric, cell.paper.value)}*")
+    return "<br>".join(parts)
+
+
+def _md(text: str) -> str:
+    """Data inside Markdown: no HTML, no table borders, no emphasis of its own."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{c}" if c in "|*`[]\\" else c for c in text)
+
+
+def terminal(summary: Summary, page: Path) -> str:
+    """The table for a terminal, in as many blocks as its columns need, and where the page lies."""
+    names = ["backbone", *summary.backbones]
+    lines = [f"Transfer table: {summary.experiment}"]
+    lines += ["\n" + textwrap.fill(notice, TERMINAL_WIDTH) for notice in summary.notices]
+    for block in _blocks(summary, max(map(len, names))):
+        lines += ["", *_block(block, names)]
+    about = [f"{name}: {text}" for name, text in summary.origins.items() if text]
+    about += [clipped(line, 2 * TERMINAL_WIDTH) for line in summary.unfinished]
+    legend = "In brackets: change against baseline. ±: standard deviation over seeds. best: value@epoch (@iteration)."
+    return "\n".join([*lines, *([""] if about else []), *about, "", legend, f"Page: {page}"])
+
+
+Column = tuple[str, list[list[str]]]  # a task, and sub-columns of texts from their heading down
+
+
+def _column(summary: Summary, task: str, metric: str) -> Column:
+    """A metric: ours, and best and paper where any row has one."""
+    cells = [summary.cells[backbone, task, metric] for backbone in summary.backbones]
+    ours = [measured(c) if c.mean is not None else c.verdict.split(":")[0] for c in cells]
+    best = [f"{number(metric, b.value)}@{','.join(map(str, b.when))}" if (b := best_epoch(c)) else "" for c in cells]
+    paper = [number(metric, c.paper.value) if c.paper else "" for c in cells]
+    parts = [[heading(metric), *ours]]
+    parts += [[name, *texts] for name, texts in (("best", best), ("paper", paper)) if any(texts)]
+    return task, parts
+
+
+def _width(columns: list[Column]) -> int:
+    return sum(max(map(len, part)) + 2 for _, parts in columns for part in parts)
+
+
+def _blocks(summary: Summary, first: int) -> list[list[Column]]:
+    """Columns packed into blocks no wider than the terminal; a task is only split where it must be."""
+    blocks: list[list[Column]] = [[]]
+    for task in summary.tasks:
+        columns = [_column(summary, *column) for column in summary.columns if column[0] == task]
+        whole = first + _width(columns) <= TERMINAL_WIDTH
+        for group in [columns] if whole else [[column] for column in columns]:
+            if blocks[-1] and first + _width(blocks[-1] + group) > TERMINAL_WIDTH:
+                blocks.append([])
+            blocks[-1] += group
+    return blocks
+
+
+def _block(block: list[Column], names: list[str]) -> list[str]:
+    """A block's lines: tasks, metrics, a rule, one line a backbone."""
+    first = max(map(len, names))
+    top, lines, before = "", [name.ljust(first) for name in names], None
+    for task, parts in block:
+        if task != before:
+            top = top.ljust(len(lines[0]) + 2) + task
+        before = task
+        for part in parts:
+            width = max(map(len, part))
+            lines = [f"{line}  {text.rjust(width)}" for line, text in zip(lines, part, strict=True)]
+    return [top, lines[0], "─" * len(lines[0]), *(line.rstrip() for line in lines[1:])]
