@@ -1,9 +1,7 @@
-"""Features of a frozen encoder, once per image and view, in memory-mapped .npy files.
-
-A fixed number of random views of each training image stands in for a fresh crop each time; they follow from the image's
-id and the view's number alone, so every epoch and every transfer seed shares them. A test image has its centre view.
-Kept as float16: 11 significant bits, where a bf16 encoder has 8, at half the size of float32.
-"""
+"""Features of a frozen encoder, once per image and view, in memory-mapped .npy files. A fixed number of random views of
+each training image stands in for a fresh crop each time; they follow from the image's id and the view's number alone,
+so every epoch and every transfer seed shares them. A test image has its centre view. Kept as float16: 11 significant
+bits, where a bf16 encoder has 8, at half the size of float32."""
 
 from collections.abc import Iterator
 from pathlib import Path
