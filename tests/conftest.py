@@ -1,5 +1,7 @@
 """Tiny drawn data sets that all tests share: made and checked once a session, never to be changed (copy first)."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,8 @@ from workflow.data import imagenet as imagenet_set
 from workflow.data import synthetic
 from workflow.data import voc as voc_set
 from workflow.training.files import write_json
+
+PROJECT = Path(__file__).parent.parent
 
 
 def _make(folder: Path, module, section: dict) -> SimpleNamespace:
@@ -40,3 +44,15 @@ def coco(tmp_path_factory):
     """12 training and 6 test images with five captions each, 64 px."""
     spec = {"classes": 4, "train": 12, "val": 6, "size": 64, "seed": 0}
     return _make(tmp_path_factory.mktemp("data"), coco_set, {"synthetic": spec, "split": "2014"})
+
+
+@pytest.fixture
+def snakemake(tmp_path):
+    """Call the real Snakemake on the project's Snakefile, in tmp_path; returns (exit status, all that it printed)."""
+
+    def call(*arguments: str, timeout: float = 120) -> tuple[int, str]:
+        command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    return call

@@ -8,7 +8,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256, short
 
 MACHINE = ("threads", "workers")  # where a result is computed, not what it is
+SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 
 
@@ -45,6 +46,10 @@ class PlannedRun:
     def json(self) -> str:
         """The text of --run."""
         return json.dumps(self.run)
+
+    def start(self, ancient: Callable[[str], str]) -> str:
+        """The backbone as an input. What is brought or random follows from its path: writing it anew changes nothing."""
+        return self.weights if self.origin == "pretrained" else ancient(self.weights)
 
     @property
     def tracked(self) -> str:

@@ -4,7 +4,7 @@
 
 rule features:
     input:
-        weights=lambda w: plan.find(w, "features").weights,
+        weights=lambda w: plan.find(w, "features").start(ancient),
         check=lambda w: ancient(plan.find(w, "features").check),
         gate=ancient("results/data/checked.txt"),
     output:
@@ -28,7 +28,7 @@ rule features:
 
 rule captioning:
     input:
-        weights=lambda w: plan.find(w).weights,
+        weights=lambda w: plan.find(w).start(ancient),
         features=lambda w: plan.find(w).features or [],
         check=lambda w: ancient(plan.find(w).check),
         gate=ancient("results/data/checked.txt"),

@@ -3,7 +3,7 @@
 
 rule detection:
     input:
-        weights=lambda w: plan.find(w).weights,
+        weights=lambda w: plan.find(w).start(ancient),
         check=lambda w: ancient(plan.find(w).check),
         gate=ancient("results/data/checked.txt"),
     output:

@@ -1,4 +1,5 @@
 # Records to tables and page. At any time, also without all records: python -m workflow.reporting.report.
+# `tracked` and `config` as `tracked` and `run` in pretrain.smk.
 localrules:
     report,
 
@@ -20,7 +21,8 @@ rule report:
     resources:
         mem_mb=1000,
     params:
-        config=lambda w: plan.text,
+        tracked=lambda w: plan.tracked,
+        config=lambda w, threads: plan.text,
         out=subpath(output.csv, parent=True),
     shell:
         "python -m workflow.reporting.report --config {params.config:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
