@@ -15,8 +15,7 @@ help:
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all
-	@echo && cat results/demo/report/transfer.md
-	@echo && echo "The page: $(CURDIR)/results/demo/report/transfer.html"
+	@$(BIN)/python -m workflow.reporting.report
 
 test: $(READY)
 	$(BIN)/pytest -m "not slow"

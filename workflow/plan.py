@@ -48,7 +48,7 @@ class PlannedRun:
         return json.dumps(self.run)
 
     def start(self, ancient: Callable[[str], str]) -> str:
-        """The backbone as an input. What is brought or random follows from its path: writing it anew changes nothing."""
+        """The backbone as an input. What is brought or random follows from its path: made anew it changes nothing."""
         return self.weights if self.origin == "pretrained" else ancient(self.weights)
 
     @property
@@ -101,6 +101,12 @@ class Plan:
     def root(self, name: str) -> str:
         """The folder of a data set."""
         return root(self.config, name)
+
+    @property
+    def gate(self) -> list[tuple[str, str]]:
+        """The checks that training waits for, each with a name that is the same for every config; always three."""
+        checks = list(self.checks.values())
+        return [(f"data check {n}", checks[n % len(checks)]) for n in range(3)]
 
     def named(self, *origins: str) -> str:
         """A pattern that matches the names of the backbones of these origins, for a wildcard."""

@@ -1,0 +1,219 @@
+"""Laws of the plan: a key or a state changes with what a result depends on, and with nothing else."""
+
+import copy
+import functools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from workflow.config import load
+from workflow.plan import Plan, plan, prepare_jobs, settle
+from workflow.training.errors import UserError
+from workflow.training.files import write_json
+
+PROJECT = Path(__file__).parents[2]
+DEMO = load(PROJECT / "config/demo.yaml")
+
+
+def planned(*edits: tuple[str, object]) -> Plan:
+    """The plan of the demo with values set at paths like `tasks/ssd_voc/lr`."""
+    config = copy.deepcopy(DEMO)
+    for path, value in edits:
+        *parents, last = path.split("/")
+        functools.reduce(lambda node, key: node[key], parents, config)[last] = value
+    return plan(config)
+
+
+class Wildcards(SimpleNamespace):
+    """As Snakemake's: attributes, and `get`."""
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return getattr(self, key, default)
+
+
+def differing(one: Plan, other: Plan, field: str) -> set[tuple[str, str]]:
+    """(task, backbone) of the runs that have another `field` in the other plan."""
+    pairs = zip([*one.runs, *one.features], [*other.runs, *other.features], strict=True)
+    return {(a.task, a.backbone) for a, b in pairs if getattr(a, field) != getattr(b, field)}
+
+
+TASKS = ("ssd_voc", "faster_rcnn_voc", "nic_coco")
+ROWS = ("baseline", "mixup", "cutout", "cutmix")
+
+
+def test_paths_are_the_contracts():
+    demo = planned(("seeds", {"pretrain": [3], "transfer": [7]}))
+    backbone, ssd = demo.runs[0], next(run for run in demo.runs if run.task == "ssd_voc")
+    key = backbone.weights.split("-")[1].split("/")[0]
+    assert len(key) == 10
+    assert backbone.weights == f"results/backbones/baseline-{key}/seed3/backbone.safetensors"
+    assert backbone.record == f"results/backbones/baseline-{key}/seed3/metrics.json"
+    assert ssd.record == "results/demo/ssd_voc/baseline/p3s7/metrics.json"
+    assert ssd.weights == backbone.weights
+    assert ssd.state.startswith(".work/")
+    assert ssd.seeds == ssd.run["seeds"] == {"pretrain": 3, "transfer": 7}
+    features = demo.features[0].features
+    assert features.startswith(f"results/features/baseline-{key}/seed3/")
+    assert ssd.run["data"]["root"] + ".json" == ssd.check == demo.checks["voc"]
+
+
+def test_every_backbone_meets_every_task_and_seed():
+    plan_ = planned(("seeds", {"pretrain": [0, 1], "transfer": [0, 1, 2]}))
+    runs = {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")) for run in plan_.runs}
+    assert runs == {("pretrain", b, p, None) for b in ROWS for p in (0, 1)} | {
+        (t, b, p, s) for t in TASKS for b in ROWS for p in (0, 1) for s in (0, 1, 2)
+    }
+    assert len({run.record for run in plan_.runs}) == len({run.state for run in plan_.runs}) == len(runs)
+    assert len(plan_.features) == len(ROWS) * 2, "features are shared by the transfer seeds"
+
+
+def test_a_run_is_told_its_section_and_no_more():
+    from workflow.training.run import Run
+
+    demo = planned()
+    for run in demo.runs:
+        assert Run.parse(run.json).as_dict() == run.run
+        if run.task != "pretrain":
+            assert run.run["recipe"] == DEMO["tasks"][run.task]
+    cutmix = next(run for run in demo.runs if run.backbone == "cutmix")
+    assert cutmix.run["recipe"] == DEMO["pretrain"] | {"regularizers": {"cutmix": {"alpha": 1.0, "probability": 1.0}}}
+
+
+@pytest.mark.parametrize("edit", [("experiment", "other"), ("threads", 8), ("workers", 8)])
+def test_name_and_machine_stay_out_of_keys_and_states(edit):
+    one, other = planned(), planned(edit)
+    assert differing(one, other, "weights") == differing(one, other, "state") == set()
+    assert differing(one, other, "features") == set()
+    assert differing(one, other, "tracked") == set()
+
+
+@pytest.mark.parametrize(
+    ("edit", "weights", "states"),
+    [
+        (("pretrain/lr", 0.05), ROWS, {(t, b) for t in ("pretrain", *TASKS) for b in ROWS}),
+        (("data/imagenet/synthetic/seed", 1), ROWS, {(t, b) for t in ("pretrain", *TASKS) for b in ROWS}),
+        (("data/voc/synthetic/seed", 1), (), {(t, b) for t in ("ssd_voc", "faster_rcnn_voc") for b in ROWS}),
+        (("data/coco/synthetic/seed", 1), (), {("nic_coco", b) for b in ROWS}),
+        (("tasks/ssd_voc/lr", 0.02), (), {("ssd_voc", b) for b in ROWS}),
+        (("tasks/nic_coco/lr", 0.02), (), {("nic_coco", b) for b in ROWS}),
+        (
+            ("backbones/mixup/regularizers/mixup/alpha", 0.5),
+            ("mixup",),
+            {(t, "mixup") for t in ("pretrain", *TASKS)},
+        ),
+        (
+            ("backbones/cutout/pretrain", {"epochs": 6}),
+            ("cutout",),
+            {(t, "cutout") for t in ("pretrain", *TASKS)},
+        ),
+    ],
+)
+def test_a_value_changes_what_depends_on_it(edit, weights, states):
+    one, other = planned(), planned(edit)
+    assert {backbone for _, backbone in differing(one, other, "weights")} == set(weights)
+    assert differing(one, other, "state") == states
+    assert differing(one, other, "tracked") == (states if not weights else {s for s in states if s[0] == "pretrain"})
+
+
+def test_added_seeds_leave_the_other_runs_alone():
+    one, more = planned(), planned(("seeds", {"pretrain": [0, 5], "transfer": [0, 9]}))
+    before = {(run.record, run.state, run.json) for run in one.runs}
+    assert before < {(run.record, run.state, run.json) for run in more.runs}
+
+
+def test_features_depend_on_the_views_alone():
+    assert differing(planned(), planned(("tasks/nic_coco/hidden", 9)), "features") == set()
+    assert differing(planned(), planned(("tasks/nic_coco/views", 9)), "features") == {("nic_coco", b) for b in ROWS}
+    fine_tuned = planned(("tasks/nic_coco/finetune", True))
+    assert fine_tuned.features == []
+    assert all(run.features == "" for run in fine_tuned.runs)
+
+
+def test_a_brought_backbone_is_known_by_its_bytes(tmp_path):
+    for name, content in {"a.pth": b"one", "b.pth": b"one", "c.pth": b"two"}.items():
+        (tmp_path / name).write_bytes(content)
+
+    def key(**backbone) -> str:
+        runs = planned(("backbones/mine", backbone), ("seeds/pretrain", [4, 5])).runs
+        mine = [run for run in runs if (run.task, run.backbone) == ("pretrain", "mine")]
+        assert [run.seeds for run in mine] == [{"pretrain": 4}], "one run, under the first seed"
+        assert mine[0].origin == "brought"
+        return mine[0].weights
+
+    one = key(checkpoint=str(tmp_path / "a.pth"))
+    assert one == key(checkpoint=str(tmp_path / "b.pth"))
+    assert one == key(checkpoint=str(tmp_path / "a.pth"), preprocessing="imagenet")
+    assert one != key(checkpoint=str(tmp_path / "c.pth"))
+    bgr = {"channel_order": "BGR", "mean": [1, 2, 3], "std": [1, 1, 1]}
+    assert one != key(checkpoint=str(tmp_path / "a.pth"), preprocessing=bgr)
+
+
+def test_a_brought_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"^backbones\.mine\.checkpoint: .*gone\.pth: No such file"):
+        planned(("backbones/mine", {"checkpoint": str(tmp_path / "gone.pth")}))
+
+
+def test_a_random_backbone_has_a_run_per_seed_and_follows_the_classes():
+    def scratch(*edits) -> list[str]:
+        runs = planned(("backbones/scratch", {"init": "random"}), ("seeds/pretrain", [0, 1]), *edits).runs
+        return [run.weights for run in runs if (run.task, run.origin) == ("pretrain", "random")]
+
+    assert len(set(scratch())) == 2
+    assert scratch() == scratch(("pretrain/lr", 0.5))
+    assert scratch() != scratch(("data/imagenet/synthetic/classes", 9))
+
+
+def test_the_patterns_of_the_three_origins_share_no_name(tmp_path):
+    (tmp_path / "w").write_bytes(b"")
+    mixed = planned(
+        ("backbones/a.b", {"init": "random"}), ("backbones/a-b", {}), ("backbones/axb", {"checkpoint": f"{tmp_path}/w"})
+    )
+    for name, origin in {"a.b": "random", "a-b": "pretrained", "axb": "brought", "baseline": "pretrained"}.items():
+        found = [o for o in ("pretrained", "brought", "random") if re.fullmatch(mixed.named(o), name)]
+        assert found == [origin]
+    assert not re.fullmatch(planned().named("brought"), "")
+
+
+def test_a_check_that_is_gone_is_vouched_for_by_the_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = planned().runs[0]
+    unknown = run.tracked
+    write_json(run.check, {"fingerprint": "f1"})
+    known = run.tracked
+    write_json(run.record, {"provenance": {"data": "f1"}})
+    Path(run.check).unlink()
+    assert known == run.tracked != unknown
+    write_json(run.check, {"fingerprint": "f2"})
+    assert run.tracked not in (known, unknown)
+
+
+def test_nothing_that_is_not_planned_is_found():
+    demo = planned()
+    assert demo.find(Wildcards(task="ssd_voc", backbone="cutmix", p="0", s="0")).seeds == {"pretrain": 0, "transfer": 0}
+    with pytest.raises(UserError, match="this config has no ssd_voc of cutmix with these seeds"):
+        demo.find(Wildcards(task="ssd_voc", backbone="cutmix", p="0", s="8"))
+
+
+def test_a_fault_ends_the_process_with_one_line(capsys):
+    with pytest.raises(SystemExit) as end:
+        settle([], {"threads": 2})
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("error: --config alone")
+
+
+def test_jobs_run_this_python_on_this_code(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "theirs")
+    monkeypatch.setenv("PATH", "/bin")
+    prepare_jobs("house with blanks")
+    assert os.environ["PYTHONPATH"] == f"house with blanks{os.pathsep}theirs"
+    assert os.environ["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/bin"
+
+
+def test_planning_needs_no_torch():
+    code = "import sys, workflow.plan; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

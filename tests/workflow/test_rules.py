@@ -1,0 +1,209 @@
+"""Which jobs Snakemake plans: the whole matrix at first, then exactly what a change touches (law 5), by dry-run.
+
+A finished DAG is pretended: every planned file is made, and `snakemake --touch` records it as finished.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow.config import load, overlay
+from workflow.plan import Plan, plan
+
+PROJECT = Path(__file__).parents[2]
+DEMO = load(PROJECT / "config/demo.yaml")
+SMALL = DEMO | {"backbones": {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}}
+
+
+def jobs(said: str) -> dict[str, int]:
+    """The `Job stats` of a dry-run: rule to count; {} if there is nothing to do."""
+    if "Nothing to be done" in said:
+        return {}
+    table = re.search(r"^job +count\n[- ]+\n(.*?)^total", said, re.M | re.S)
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table[1], re.M)}
+
+
+def outputs(said: str) -> str:
+    """The output lines of a dry-run."""
+    return "\n".join(re.findall(r"^    output: .*$", said, re.M))
+
+
+def pretend(todo: Plan) -> None:
+    """Make every file that the finished DAG leaves."""
+    files = ["results/data/checked.txt", *todo.report]
+    for run in todo.runs:
+        files += [run.record, str(Path(run.record).with_name("config.json"))]
+        files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
+    folders = [run.features for run in todo.features] + [root for name in todo.checks for root in todo.made(name)]
+    for file in [*files, *(f"{folder}/.snakemake_timestamp" for folder in folders)]:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).touch()
+    for check in todo.checks.values():
+        Path(check).write_text(json.dumps({"fingerprint": f"of {check}"}))
+    for run in todo.runs:
+        Path(run.record).write_text(json.dumps({"provenance": {"data": f"of {run.check}"}}))
+
+
+@pytest.fixture(scope="module")
+def finished_once(tmp_path_factory):
+    """A folder with the finished DAG of SMALL."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "x.yaml").write_text(yaml.safe_dump(SMALL))
+    with contextlib.chdir(folder):
+        pretend(plan(SMALL))
+    call = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "x.yaml"]
+    subprocess.run([*call, "--touch", "--forceall", "--cores", "1", "--quiet", "all"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def dry_run(finished_once, snakemake, tmp_path, monkeypatch):
+    """Dry-run a config (changed by keywords) in a copy of the finished DAG; returns what was said."""
+    shutil.copytree(finished_once, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    def call(config: dict, *arguments: str) -> str:
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
+        status, said = snakemake("-n", "--configfile", "x.yaml", *arguments)
+        assert status == 0, said
+        return said
+
+    return call
+
+
+def test_a_finished_dag_does_nothing(dry_run):
+    assert jobs(dry_run(SMALL)) == {}
+
+
+def changed(path: str, value: object) -> dict:
+    """SMALL with a value set at a path like `tasks/ssd_voc/lr`."""
+    for key in reversed(path.split("/")):
+        value = {key: value}
+    return overlay(SMALL, value)
+
+
+def test_the_machine_and_a_comment_cost_nothing(dry_run):
+    Path("x.yaml").write_text("# words\n" + Path("x.yaml").read_text())
+    assert jobs(dry_run(SMALL | {"threads": 7, "workers": 3})) == {}
+
+
+def test_a_learning_rate_costs_its_runs(dry_run):
+    said = dry_run(changed("tasks/ssd_voc/lr", 0.02))
+    assert jobs(said) == {"detection": 2, "report": 1, "all": 1}
+    assert "faster_rcnn" not in outputs(said)
+
+
+def test_an_added_seed_costs_its_runs(dry_run):
+    said = dry_run(changed("seeds/transfer", [0, 1]))
+    assert jobs(said) == {"detection": 4, "captioning": 2, "report": 1, "all": 1}
+    assert "p0s0" not in outputs(said)
+
+
+def test_a_regularizer_costs_its_backbone_and_what_hangs_on_it(dry_run):
+    said = dry_run(changed("backbones/cutmix/regularizers/cutmix/alpha", 0.5))
+    assert jobs(said) == {"pretrain": 1, "detection": 2, "features": 1, "captioning": 1, "report": 1, "all": 1}
+    assert "baseline" not in outputs(said)
+
+
+def test_another_experiment_reuses_backbones_and_features(dry_run):
+    said = dry_run(SMALL | {"experiment": "other"})
+    assert jobs(said) == {"detection": 4, "captioning": 2, "report": 1, "all": 1}
+
+
+def test_another_data_set_costs_its_tasks(dry_run):
+    said = dry_run(changed("data/voc/synthetic/seed", 1))
+    assert jobs(said) == {"make_data": 1, "check_data": 1, "checked": 1, "detection": 4, "report": 1, "all": 1}
+
+
+def test_another_data_set_hides_no_other_change(dry_run):
+    both = overlay(changed("data/coco/synthetic/seed", 1), {"tasks": {"ssd_voc": {"lr": 0.02}}})
+    assert jobs(dry_run(both)) == {
+        **{"make_data": 1, "check_data": 1, "checked": 1},
+        **{"detection": 2, "features": 2, "captioning": 2, "report": 1, "all": 1},
+    }
+
+
+def test_another_origin_comes_by_its_own_rule(dry_run):
+    Path("w.pth").write_bytes(b"weights")
+    said = dry_run(changed("backbones", {"mine": {"checkpoint": "w.pth"}, "scratch": {"init": "random"}}))
+    assert jobs(said) == {
+        **{"import_backbone": 1, "random_backbone": 1},
+        **{"detection": 4, "features": 2, "captioning": 2, "report": 1, "all": 1},
+    }
+
+
+def test_fine_tuning_needs_no_features(dry_run):
+    shutil.rmtree("results/features")
+    assert jobs(dry_run(changed("tasks/nic_coco/finetune", True))) == {"captioning": 2, "report": 1, "all": 1}
+
+
+def test_a_repeated_check_trains_nothing(dry_run):
+    assert jobs(dry_run(SMALL, "--forcerun", "check_data")) == {"check_data": 3}
+
+
+def test_a_touched_or_lost_check_trains_nothing(dry_run):
+    for name, check in plan(SMALL).checks.items():
+        Path(check).touch() if name == "imagenet" else Path(check).unlink()
+    assert jobs(dry_run(SMALL)) == {}
+
+
+def test_data_that_changed_under_the_same_name_are_trained_on_anew(dry_run):
+    Path(plan(SMALL).checks["voc"]).write_text(json.dumps({"fingerprint": "new"}))
+    assert jobs(dry_run(SMALL)) == {"detection": 4, "report": 1, "all": 1}
+
+
+def test_a_named_config_replaces_the_demo(dry_run):
+    alone = SMALL | {"backbones": {"baseline": {}}, "tasks": {"ssd_voc": SMALL["tasks"]["ssd_voc"]}}
+    said = dry_run(alone | {"experiment": "alone"})
+    assert jobs(said) == {"detection": 1, "report": 1, "all": 1}
+
+
+def test_the_demo_is_run_when_none_is_named(snakemake):
+    status, said = snakemake("-n")
+    assert status == 0
+    assert jobs(said) == {
+        **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 4},
+        **{"detection": 8, "features": 4, "captioning": 4, "report": 1, "all": 1},
+    }
+    assert "results/demo/report/transfer.csv" in said
+
+
+def test_the_paper_is_planned_as_a_full_matrix(snakemake):
+    status, said = snakemake("-n", "--configfile", str(PROJECT / "config/paper.yaml"))
+    assert status == 0
+    assert jobs(said) == {
+        **{"check_data": 3, "checked": 1, "pretrain": 4},
+        **{"detection": 8, "features": 4, "captioning": 4, "report": 1, "all": 1},
+    }
+    for backbone in ("baseline", "mixup", "cutout", "cutmix"):
+        for task in ("ssd_voc", "faster_rcnn_voc", "nic_coco"):
+            assert f"results/paper/{task}/{backbone}/p0s0/metrics.json" in outputs(said)
+
+
+def test_a_missing_root_is_refused_before_any_training(snakemake):
+    status, said = snakemake("--cores", "1", "--configfile", str(PROJECT / "config/paper.yaml"))
+    assert status != 0
+    assert re.search(r"^error: data/\S+: .* is missing$", said, re.M)
+    assert "the same command resumes" in said
+    assert "rule pretrain:" not in said
+    logs = [path.read_text() for path in Path.cwd().glob("results/data/*.check.log")]
+    assert logs == [] or any("error: data/" in log for log in logs)
+
+
+def test_the_snakefile_is_a_table_of_contents():
+    assert len((PROJECT / "Snakefile").read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("workflow/rules/*.smk")), ids=lambda path: path.stem)
+def test_every_rule_fills_the_same_slots(path):
+    slots = ["input", "output", "log", "conda", "threads", "resources", "params", "shell"]
+    for body in re.split(r"^rule \w+:\n", path.read_text(), flags=re.M)[1:]:
+        found = [slot for slot in re.findall(r"^    (\w+):", body, re.M) if slot != "wildcard_constraints"]
+        assert found == slots or found == slots[1:]  # data that are drawn have no input
