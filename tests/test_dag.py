@@ -94,4 +94,5 @@ def test_real_photos(snakemake, tmp_path, monkeypatch):
         "coco": {"root": f"{root}/coco", "split": "2014"},
     }
     rows = {name: DEMO["backbones"][name] for name in ("baseline", "mixup", "cutout", "cutmix")}
-    run_dag(overlay(DEMO, TINY) | {"experiment": "real", "data": data, "backbones": rows}, snakemake, tmp_path)
+    tiny = overlay(overlay(DEMO, TINY), {"pretrain": {"batch": 50}})  # 2,000 photos
+    run_dag(tiny | {"experiment": "real", "data": data, "backbones": rows}, snakemake, tmp_path)
