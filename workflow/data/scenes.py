@@ -91,7 +91,7 @@ def _place(label: int, classes: int, width: int, height: int, others: list[Thing
     colour, tiny = _colour(label, classes, rng), rng.random() < 0.06
     over_edge, overlap = rng.random() < 0.15, rng.random() < 0.05
     for attempt in range(20):
-        share = rng.uniform(0.12, 0.2) if tiny else rng.uniform(0.25, 0.6 if attempt < 5 else 0.35)
+        share = rng.uniform(0.12, 0.2) if tiny else rng.uniform(0.35, 0.75 if attempt < 5 else 0.45)
         points = outline(class_names(classes)[label], share * min(width, height), rng)
         extent = np.ptp(points, axis=0)
         margin = extent * (rng.uniform(0.2, 0.4) if over_edge else 0.5)
@@ -109,7 +109,7 @@ def scene(classes: int, size: int, rng: np.random.Generator) -> Scene:
     bright = bool(rng.random() < 0.5)
     canvas = background(width, height, bright, rng)
     things: list[Thing] = []
-    for _ in range(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2])):
+    for _ in range(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2])):
         thing = _place(int(rng.integers(classes)), classes, width, height, things, rng)
         things += [thing] if thing else []
     things.sort(key=lambda thing: -thing.side)
