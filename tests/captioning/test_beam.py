@@ -1,3 +1,5 @@
+"""Beam search: width 1 is greedy, wider is never less probable, every caption ends."""
+
 import itertools
 
 import pytest

@@ -1,3 +1,5 @@
+"""Features of the frozen encoder: computed once, by the published backbone, and refused where they do not fit."""
+
 import json
 from dataclasses import replace
 

@@ -1,3 +1,5 @@
+"""The JVM of the environment and the PTB tokenizer on it."""
+
 import os
 import shutil
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Captions are scored as pycocoevalcap scores them, one caption an image."""
+
 import contextlib
 import json
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""NIC: shapes, the loss over real words, what is trained and what is frozen."""
+
 import itertools
 
 import pytest

@@ -1,3 +1,5 @@
+"""Captioning, whole, on drawn scenes: exact resume, the switches, the record."""
+
 import contextlib
 import json
 import shutil

@@ -1,3 +1,5 @@
+"""The vocabulary: words of the training captions alone, seen often enough."""
+
 import pytest
 
 from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary
