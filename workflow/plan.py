@@ -148,7 +148,8 @@ def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
 
 
 def prepare_jobs(house: str | Path) -> None:
-    """Let every job run this Python on the code in `house`, from any --directory and on any node."""
+    """Let every job run this Python on the code in `house`, from any --directory and on any node, and speak at once."""
+    os.environ["PYTHONUNBUFFERED"] = "1"
     for key, first in {"PATH": Path(sys.executable).parent, "PYTHONPATH": house}.items():
         os.environ[key] = os.pathsep.join(filter(None, [str(first), os.environ.get(key)]))
 

@@ -95,7 +95,7 @@ def test_the_machine_and_a_comment_cost_nothing(dry_run):
 
 
 def test_a_learning_rate_costs_its_runs(dry_run):
-    said = dry_run(changed("tasks/ssd_voc/lr", 0.02))
+    said = dry_run(changed("tasks/ssd_voc/lr", 0.0123))
     assert jobs(said) == {"detection": 2, "report": 1, "all": 1}
     assert "faster_rcnn" not in outputs(said)
 
@@ -107,7 +107,7 @@ def test_an_added_seed_costs_its_runs(dry_run):
 
 
 def test_a_regularizer_costs_its_backbone_and_what_hangs_on_it(dry_run):
-    said = dry_run(changed("backbones/cutmix/regularizers/cutmix/alpha", 0.5))
+    said = dry_run(changed("backbones/cutmix/regularizers/cutmix/alpha", 0.123))
     assert jobs(said) == {"pretrain": 1, "detection": 2, "features": 1, "captioning": 1, "report": 1, "all": 1}
     assert "baseline" not in outputs(said)
 
@@ -118,12 +118,12 @@ def test_another_experiment_reuses_backbones_and_features(dry_run):
 
 
 def test_another_data_set_costs_its_tasks(dry_run):
-    said = dry_run(changed("data/voc/synthetic/seed", 1))
+    said = dry_run(changed("data/voc/synthetic/seed", 97))
     assert jobs(said) == {"make_data": 1, "check_data": 1, "checked": 1, "detection": 4, "report": 1, "all": 1}
 
 
 def test_another_data_set_hides_no_other_change(dry_run):
-    both = overlay(changed("data/coco/synthetic/seed", 1), {"tasks": {"ssd_voc": {"lr": 0.02}}})
+    both = overlay(changed("data/coco/synthetic/seed", 97), {"tasks": {"ssd_voc": {"lr": 0.0123}}})
     assert jobs(dry_run(both)) == {
         **{"make_data": 1, "check_data": 1, "checked": 1},
         **{"detection": 2, "features": 2, "captioning": 2, "report": 1, "all": 1},
@@ -187,14 +187,17 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
             assert f"results/paper/{task}/{backbone}/p0s0/metrics.json" in outputs(said)
 
 
-def test_a_missing_root_is_refused_before_any_training(snakemake):
-    status, said = snakemake("--cores", "1", "--configfile", str(PROJECT / "config/paper.yaml"))
+def test_a_missing_root_is_refused_before_any_training(snakemake, tmp_path):
+    root = "no such; touch x $(touch y) `touch z`"
+    paper = overlay(load(PROJECT / "config/paper.yaml"), {"data": {"voc": {"root": root}}})
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(paper))
+    status, said = snakemake("--cores", "1", "--keep-going", "--configfile", "x.yaml")
     assert status != 0
-    assert re.search(r"^error: data/\S+: .* is missing$", said, re.M)
+    assert f"error: {root}" in said, "on the terminal, with the folder's name"
     assert "the same command resumes" in said
     assert "rule pretrain:" not in said
-    logs = [path.read_text() for path in Path.cwd().glob("results/data/*.check.log")]
-    assert logs == [] or any("error: data/" in log for log in logs)
+    assert any(f"error: {root}" in log.read_text() for log in tmp_path.glob("results/data/voc-*.check.log"))
+    assert not {path.name for path in tmp_path.iterdir()} & {"x", "y", "z"}, "nothing of it was run"
 
 
 def test_the_snakefile_is_a_table_of_contents():
