@@ -1,0 +1,55 @@
+"""The README keeps what it says: its links lead somewhere, its commands exist and can be planned."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1]
+README = (HOUSE / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("#")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.split("\n")
+]
+PAGES = ["README.md", "config/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page):
+    text = (HOUSE / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("https://")]
+    assert all((HOUSE / page).parent.joinpath(link).exists() for link in links), links
+
+
+def test_make_targets_exist():
+    targets = re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE)
+    asked = {command.split()[1] for command in COMMANDS if command.startswith("make ")}
+    assert {"demo", "test"} <= asked <= set(targets)
+
+
+def test_modules_named_exist_and_explain_themselves():
+    named = sorted(set(re.findall(r"python -m ([a-z_.]+)", README)))
+    assert "workflow.reporting.report" in named
+    for module in named:
+        done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=HOUSE, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "usage:" in done.stdout
+
+
+def test_its_real_run_is_planned(snakemake):
+    dry = [c.split("snakemake ")[1].split() for c in COMMANDS if "snakemake -n" in c]
+    assert dry
+    for arguments in dry:
+        arguments = [str(HOUSE / a) if a.startswith("config/") else a for a in arguments]
+        status, said = snakemake(*arguments)
+        assert status == 0, said
+        assert re.search(r"^detection +8", said, re.MULTILINE), "four backbones in two detectors"
+
+
+def test_the_regularizer_that_it_shows_is_the_projects():
+    shown = re.search(r"    def batch\(self, images.*?\n(.*?)```", README, re.DOTALL).group(1)
+    body = re.sub(r'\n +""".*?"""', "", (HOUSE / "pretrain/regularizers/mixup.py").read_text())
+    assert shown.strip() in re.sub(r"\n\s*\n", "\n", body)
