@@ -6,7 +6,6 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -39,9 +38,11 @@ class Absent(ModuleType):
         super().__init__(name)
         self.__spec__ = ModuleSpec(name, None)  # find_spec, with which mmengine looks for mmcv._ext, wants one
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # Python itself asks for __path__, __file__ and the like
+        if f"{self.__name__}.{name}" in sys.modules:
+            return sys.modules[f"{self.__name__}.{name}"]
 
         def absent(*_: Any, **__: Any) -> Any:
             raise NotImplementedError(f"'{name}' needs {self.__name__}, which is not installed")

@@ -28,6 +28,7 @@ def protocol(run: Any, check: dict[str, Any], prepare: Any) -> dict[str, Any]:
 
 def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, leave `predictions.json`, and write the record last."""
+    import detection.crop
     import detection.metric
     import detection.models  # noqa: F401 (registers)
     from detection.evaluate import ground_truth

@@ -23,7 +23,7 @@ model = dict(
 # In the order of the original; mmdet's own config distorts last, and with it the filling, and swaps channels.
 distort = dict(type="PhotoMetricDistortion", swap_channels=False)
 expand = dict(type="Expand")
-crop = dict(type="MinIoURandomCrop")
+crop = dict(type="SSDCrop")  # mmdet has MinIoURandomCrop: slower, and stricter than the authors
 resize = dict(type="Resize", keep_ratio=False)
 flip = dict(type="RandomFlip", prob=0.5)
 train_pipeline = [*_base_.load, distort, expand, crop, resize, flip, _base_.pack]

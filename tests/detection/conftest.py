@@ -1,0 +1,71 @@
+"""What the detection tests share: a published backbone of random weights, and both tasks in small."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torchvision.models import resnet50
+
+import detection.crop
+import detection.metric
+import detection.models  # noqa: F401 (registers)
+import workflow.training.counted  # noqa: F401 (registers)
+from detection.recipe import task
+from detection.train import parts
+from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish
+from workflow.training.run import Run
+
+COMMON = {"iterations": 4, "batch": 2, "lr": 0.001, "momentum": 0.9, "weight_decay": 5e-4, "warmup": 2, "steps": [3]}
+COMMON |= {"precision": "fp32", "frozen_stages": 1, "bn": "frozen", "evaluate_every": 0}
+SSD = {**COMMON, "size": 96}
+FASTER = {**COMMON, "short_side": 96, "long_side": 96, "rois": 8, "proposals": {"train": 40, "test": 10}, "roi_size": 7}
+RECIPES = {"ssd_voc": SSD, "faster_rcnn_voc": FASTER}
+
+
+def make_run(name: str, **changes) -> Run:
+    """A run of task `name` under the small recipe with `changes`."""
+    recipe = {**RECIPES[name], **changes}
+    return Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """A published ResNet-50 of random weights, BatchNorm statistics included; path and torchvision network."""
+    torch.manual_seed(0)
+    network = resnet50(zero_init_residual=True)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, 0, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+            module.weight.data.clamp_(min=0.2)  # of a branch's last norm, else 0; with 1 the signal would explode
+    path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
+    publish(path, network.state_dict(), IMAGENET, origin="random", classes=[], recipe="")
+    return SimpleNamespace(path=path, network=network.eval())
+
+
+@pytest.fixture(scope="session")
+def build(voc, published):
+    """build(task, prepare, **recipe changes): its network with the published backbone, and both of its loaders."""
+
+    MMLogger.get_instance("detection-tests", log_level="ERROR")  # or mmengine prints every weight's origin
+
+    def built(name: str, prepare: Preprocessing = IMAGENET, **changes) -> SimpleNamespace:
+        from mmdet.registry import MODELS
+
+        init_default_scope("mmdet")
+        check = json.loads(Path(voc.check).read_text())
+        cfg = Config(task(make_run(name, **changes), check, prepare, Path("unused.json")))
+        torch.manual_seed(0)
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+        load_into(published.path, *parts(model))
+        train, val = (Runner.build_dataloader(cfg[f"{part}_dataloader"]) for part in ("train", "val"))
+        return SimpleNamespace(model=model, train=train, val=val, cfg=cfg)
+
+    return built

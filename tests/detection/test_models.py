@@ -1,0 +1,109 @@
+"""The networks: mining, precision, and the published backbone inside them."""
+
+import torch
+from mmdet.registry import MODELS
+from torch.nn import functional
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.ops import roi_align
+
+from pretrain.backbone import IMAGENET, Preprocessing
+
+BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (1.0, 2.0, 3.0))
+
+
+def square_image(loader):
+    """A batch of one square image, which a resize to its own size leaves alone, and its pixels as RGB."""
+    for index, batch in enumerate(loader):
+        if batch["data_samples"][0].ori_shape == (96, 96):
+            path = loader.dataset.get_data_info(index)["img_path"]
+            return batch, decode_image(path, mode=ImageReadMode.RGB)[None]
+    raise AssertionError("the test data hold no square image")
+
+
+def stages(network: torch.nn.Module, images: torch.Tensor) -> list[torch.Tensor]:
+    """Outputs of layers 1 to 4 of torchvision's ResNet."""
+    x = network.maxpool(network.relu(network.bn1(network.conv1(images))))
+    found = []
+    for layer in (network.layer1, network.layer2, network.layer3, network.layer4):
+        x = layer(x)
+        found.append(x)
+    return found
+
+
+def same(one: torch.Tensor, other: torch.Tensor) -> None:
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_ssd_sees_the_published_network(build, published):
+    built = build("ssd_voc")
+    batch, pixels = square_image(built.val)
+    images = built.model.eval().data_preprocessor(batch)["inputs"]
+    same(images, IMAGENET(pixels))
+    for ours, theirs in zip(built.model.backbone(images), stages(published.network, images)[1:], strict=True):
+        same(ours, theirs)
+
+
+@torch.no_grad()
+def test_faster_rcnn_sees_the_published_network_layer4_included(build, published):
+    built = build("faster_rcnn_voc")
+    batch, pixels = square_image(built.val)
+    images = built.model.eval().data_preprocessor(batch)["inputs"]
+    same(images, IMAGENET(pixels))
+    (ours,), theirs = built.model.backbone(images), stages(published.network, images)
+    same(ours, theirs[2])
+    same(built.model.roi_head.shared_head(ours), theirs[3])
+
+
+def test_channel_order_mean_and_std_are_the_backbones(build):
+    built = build("ssd_voc", prepare=BGR)
+    batch, pixels = square_image(built.val)
+    same(built.model.data_preprocessor(batch)["inputs"], BGR(pixels))
+    (expand,) = [
+        step for step in built.cfg.train_dataloader.dataset.dataset.datasets[0].pipeline if step.type == "Expand"
+    ]
+    assert (expand.mean, expand.to_rgb) == (BGR.mean, False)  # loaded as BGR, filled as BGR
+
+
+def test_hard_negative_mining_takes_three_hardest_per_positive(build):
+    head = build("ssd_voc").model.bbox_head
+    scores = torch.randn(100, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    labels = torch.full((100,), 4)
+    labels[:6] = torch.tensor([0, 1, 2, 3, 0, 1])
+    boxes = torch.zeros(100, 4, requires_grad=True)
+    loss, _ = head.loss_by_feat_single(
+        scores, boxes, boxes, labels, torch.ones(100), torch.zeros(100, 4), torch.zeros(100, 4), avg_factor=6
+    )
+    loss.sum().backward()
+    used = scores.grad.abs().sum(dim=1) > 0
+    each = functional.cross_entropy(scores, labels, reduction="none")
+    assert used[:6].all()
+    assert used[6:].sum() == 18
+    assert each[6:][used[6:]].min() >= each[6:][~used[6:]].max()
+
+
+def test_l2norm_starts_at_its_scale_without_init_weights():
+    neck = {"in_channels": (8, 16), "out_channels": (8, 16, 8), "level_strides": (2,), "level_paddings": (1,)}
+    levels = MODELS.get("SSDLevels")(**neck)
+    norm = levels.l2_norm(torch.randn(1, 8, 4, 4)).norm(dim=1)
+    torch.testing.assert_close(norm, torch.full_like(norm, 20))
+
+
+def test_boxes_leave_the_networks_in_fp32_under_bf16(build):
+    for name in ("ssd_voc", "faster_rcnn_voc"):
+        model = build(name).model.eval()
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            features = model.extract_feat(torch.randn(1, 3, 96, 96))
+            assert features[-1].dtype == torch.bfloat16
+            scores, deltas = (model.bbox_head if name == "ssd_voc" else model.rpn_head)(features)
+        assert {level.dtype for level in [*scores, *deltas]} == {torch.float32}
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert {out.dtype for out in model.roi_head.bbox_head(torch.randn(3, 2048, 4, 4))} == {torch.float32}
+
+
+def test_rois_keep_their_place_under_bf16(build):
+    extractor = build("faster_rcnn_voc").model.roi_head.bbox_roi_extractor
+    features = torch.randn(1, 1024, 20, 20).bfloat16()
+    rois = torch.tensor([[0.0, 257.3, 130.6, 301.4, 188.9]])  # bf16 would make it 258, 131, 302, 189
+    expected = roi_align(features.float(), rois, (7, 7), 1 / 16, 0, True)
+    assert torch.equal(extractor((features,), rois), expected)

@@ -1,0 +1,142 @@
+"""Every switch of the two recipes changes the network or what goes through it; every config opens."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from torch.nn import BatchNorm2d
+
+import detection
+from detection.recipe import CONFIGS, task
+from pretrain.backbone import IMAGENET
+from workflow.training.errors import UserError
+
+from .conftest import make_run
+
+TASKS = list(CONFIGS)
+
+
+def losses(built) -> dict[str, torch.Tensor]:
+    """Of one training batch."""
+    built.model.train()
+    torch.manual_seed(0)
+    data = built.model.data_preprocessor(next(iter(built.train)), training=True)
+    return built.model(**data, mode="loss")
+
+
+def total(built) -> torch.Tensor:
+    return built.model.parse_losses(losses(built))[0]
+
+
+def through(module: torch.nn.Module) -> list[torch.Size]:
+    """Shapes of what will be put into `module`."""
+    seen: list[torch.Size] = []
+    module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    return seen
+
+
+@pytest.mark.parametrize("name", ["voc0712.py", *CONFIGS.values()])
+def test_configs_open_and_name_what_nothing_downloads(name):
+    text = str(Config.fromfile(Path(detection.__file__).parent / "configs" / name).to_dict())
+    assert "open-mmlab" not in text
+    assert "http" not in text
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_losses_are_finite_and_reach_the_backbone(build, name):
+    built = build(name)
+    loss = total(built)
+    assert torch.isfinite(loss)
+    loss.backward()
+    trained = built.model.backbone.layer3[0].conv1.weight if name == "faster_rcnn_voc" else built.model.backbone.layer4
+    weight = trained if isinstance(trained, torch.Tensor) else trained[0].conv1.weight
+    assert weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("bn", ["frozen", "train"])
+def test_bn(build, name, bn):
+    built = build(name, bn=bn, frozen_stages=-1)
+    norms = [module for module in built.model.modules() if isinstance(module, BatchNorm2d)]
+    before = [norm.running_mean.clone() for norm in norms]
+    losses(built)
+    moved = [not torch.equal(norm.running_mean, old) for norm, old in zip(norms, before, strict=True)]
+    assert len(norms) == 53
+    assert set(moved) == {bn == "train"}
+    assert {norm.weight.requires_grad for norm in norms} == {bn == "train"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_frozen_stages(build, name):
+    for frozen in (-1, 0, 2):
+        backbone = build(name, frozen_stages=frozen).model.backbone
+        learns = {part: getattr(backbone, part).weight.requires_grad for part in ("conv1",)}
+        learns |= {f"layer{n}": getattr(backbone, f"layer{n}")[0].conv1.weight.requires_grad for n in (1, 2, 3)}
+        assert list(learns.values()) == [frozen < 0, frozen < 1, frozen < 2, True]
+
+
+def test_layer4_of_faster_rcnn_cannot_be_frozen(voc):
+    run = make_run("faster_rcnn_voc", frozen_stages=4)
+    with pytest.raises(UserError, match=r"faster_rcnn_voc\.frozen_stages: layer4 works on the RoIs"):
+        task(run, {"classes": ["a"], "root": "x"}, IMAGENET, Path("unused.json"))
+
+
+@pytest.mark.parametrize("size", [96, 160])
+def test_size(build, size):
+    built = build("ssd_voc", size=size)
+    seen = through(built.model.backbone.conv1)
+    assert torch.isfinite(total(built))
+    assert seen == [(2, 3, size, size)]
+
+
+def test_ssd300_grid(build):
+    model = build("ssd_voc", size=300).model.eval()
+    with torch.no_grad():
+        assert [level.shape[-1] for level in model.extract_feat(torch.zeros(1, 3, 300, 300))] == [38, 19, 10, 5, 3, 1]
+
+
+@pytest.mark.parametrize(("rois", "roi_size"), [(8, 7), (16, 14)])
+def test_rois_and_their_size(build, rois, roi_size):
+    built = build("faster_rcnn_voc", rois=rois, roi_size=roi_size)
+    seen = through(built.model.roi_head.shared_head)
+    assert torch.isfinite(total(built))
+    assert seen == [(2 * rois, 1024, roi_size, roi_size)]
+
+
+def test_proposals(build):
+    for train, test in ((40, 10), (20, 5)):
+        built = build("faster_rcnn_voc", proposals={"train": train, "test": test})
+        seen = through(built.model.roi_head.shared_head)
+        with torch.no_grad():
+            built.model.eval().test_step(next(iter(built.val)))
+        assert seen[0][0] == test
+        made = []
+        predict = built.model.rpn_head.loss_and_predict
+        built.model.rpn_head.loss_and_predict = lambda *a, keep=predict, to=made, **k: (
+            to.append(keep(*a, **k)) or to[-1]
+        )
+        losses(built)
+        assert {len(proposals) for proposals in made[0][1]} == {train}
+
+
+def test_short_and_long_side(build):
+    for short, long, largest in ((48, 96, 64), (96, 96, 96)):
+        built = build("faster_rcnn_voc", short_side=short, long_side=long)
+        shapes = [item["data_samples"].img_shape for item in built.val.dataset]
+        assert {min(shape) for shape in shapes} <= {short, 72}
+        assert max(max(shape) for shape in shapes) == largest
+
+
+def test_difficult_objects_are_left_out_of_training(voc, build):
+    import xml.etree.ElementTree as ElementTree
+
+    built, difficult = build("ssd_voc"), 0
+    for part in built.train.dataset.dataset.datasets:
+        for index in range(len(part)):
+            info = part.get_data_info(index)
+            objects = ElementTree.parse(info["xml_path"]).findall("object")
+            hard = sum(int(one.findtext("difficult")) for one in objects)
+            assert sum(one["ignore_flag"] for one in info["instances"]) == hard
+            difficult += hard
+    assert difficult > 0

@@ -1,0 +1,91 @@
+"""A whole run of both tasks in small: its record and predictions, and the same bits after a kill."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from detection.evaluate import evaluate
+from detection.train import train
+from pretrain.backbone import IMAGENET, publish
+from workflow.training import engine, hooks
+from workflow.training.errors import UserError
+
+from .conftest import make_run
+
+TASKS = ["ssd_voc", "faster_rcnn_voc"]
+
+
+class Kill(BaseException):
+    """As from outside: no handler of the run's own sees it."""
+
+
+@pytest.fixture
+def runner(voc, published, tmp_path, monkeypatch):
+    """run(name, folder) trains in `folder` and returns the record and the final weights."""
+    weights = {}
+    fit = engine.fit
+
+    def kept(*args, **kwargs):
+        done = fit(*args, **kwargs)
+        weights.update({key: value.clone() for key, value in done.model.state_dict().items()})
+        return done
+
+    monkeypatch.setattr(engine, "fit", kept)
+
+    def run(name: str, folder: str, **changes) -> tuple[dict, dict]:
+        out = tmp_path / folder
+        train(make_run(name, **changes), published.path, Path(voc.check), tmp_path / f"{folder}-state", out)
+        return json.loads((out / "metrics.json").read_text()), dict(weights)
+
+    return run
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_killed_and_started_again_ends_with_the_same_bits(runner, voc, tmp_path, monkeypatch, capsys, name):
+    whole, expected = runner(name, "whole", precision="bf16")
+    after = hooks.History.after_train_iter
+
+    def dies(self, runner, *args, **kwargs):
+        after(self, runner, *args, **kwargs)
+        if runner.iter == 2:
+            raise Kill
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0.0)
+        patched.setattr(hooks.History, "after_train_iter", dies)
+        with pytest.raises(Kill):
+            runner(name, "killed", precision="bf16")
+    assert not (tmp_path / "killed" / "metrics.json").exists()
+    again, weights = runner(name, "killed", precision="bf16")
+    assert "resumed at iteration 2 of 4" in capsys.readouterr().out
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[key], expected[key]) for key in weights)
+    assert again["metrics"] == whole["metrics"]
+    assert again["history"] == whole["history"]
+    predictions = [(tmp_path / folder / "predictions.json").read_bytes() for folder in ("whole", "killed")]
+    assert predictions[0] == predictions[1]
+    assert len(json.loads(predictions[0])) > 0
+    assert not (tmp_path / "killed-state").exists()
+    check_record(whole, name, evaluate(tmp_path / "whole" / "predictions.json", json.loads(voc.check.read_text())))
+
+
+def check_record(record: dict, name: str, scored_again: dict) -> None:
+    """The record tells how its numbers were made, and `detection.evaluate` finds them again, to the last digit."""
+    assert record["task"] == name
+    assert record["metrics"] == {key: scored_again[key] for key in ("mAP", "mAP_area")}
+    assert record["per_class"] == scored_again["per_class"]
+    protocol = record["protocol"]
+    assert protocol["fine_tuning"] == "frozen stages 1, batch norm frozen"
+    assert protocol["preprocessing"]["channel_order"] == "RGB"
+    assert protocol["split"].endswith("tested on VOC07 test (6 images)")
+    assert record["best"]["mAP"] >= record["metrics"]["mAP"]
+
+
+def test_a_backbone_that_does_not_fit_trains_nothing(voc, tmp_path):
+    path = tmp_path / "odd.safetensors"
+    publish(path, {"conv1.weight": torch.zeros(64, 3, 7, 7)}, IMAGENET, origin="random", classes=[], recipe="")
+    with pytest.raises(UserError, match=r"keys missing: bn1\.bias"):
+        train(make_run("ssd_voc"), path, Path(voc.check), tmp_path / "state", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
