@@ -35,9 +35,12 @@ DRAWN = {
 
 
 def cells(todo: Plan, folder: Path) -> dict[tuple[str, str, str], float]:
-    """(backbone, task, metric) to the mean of transfer.csv; a cell without a number is an error."""
+    """(backbone, task, metric) to the mean of transfer.csv; only what was never trained may lack a pretraining score."""
+    untrained = {run.backbone for run in todo.runs if run.origin != "pretrained"}
     with (folder / todo.report[0]).open() as file:
-        return {(row["backbone"], row["task"], row["metric"]): float(row["mean"]) for row in csv.DictReader(file)}
+        rows = {(row["backbone"], row["task"], row["metric"]): row["mean"] for row in csv.DictReader(file)}
+    assert all(mean or (task == "pretrain" and name in untrained) for (name, task, _), mean in rows.items())
+    return {cell: float(mean) for cell, mean in rows.items() if mean}
 
 
 def check_results(todo: Plan, folder: Path) -> None:
