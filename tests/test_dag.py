@@ -35,7 +35,7 @@ DRAWN = {
 
 
 def cells(todo: Plan, folder: Path) -> dict[tuple[str, str, str], float]:
-    """(backbone, task, metric) to the mean of transfer.csv; only what was never trained may lack a pretraining score."""
+    """(backbone, task, metric) to the mean of transfer.csv; only what was not pretrained here may lack that score."""
     untrained = {run.backbone for run in todo.runs if run.origin != "pretrained"}
     with (folder / todo.report[0]).open() as file:
         rows = {(row["backbone"], row["task"], row["metric"]): row["mean"] for row in csv.DictReader(file)}
