@@ -1,5 +1,8 @@
 # Records to tables and page. At any time, also without all records: python -m workflow.reporting.report.
 # `tracked` and `config` as `tracked` and `run` in pretrain.smk.
+report: "../report/workflow.rst"
+
+
 localrules:
     report,
 
@@ -10,7 +13,11 @@ rule report:
     output:
         csv="results/{experiment}/report/transfer.csv",
         md="results/{experiment}/report/transfer.md",
-        html="results/{experiment}/report/transfer.html",
+        html=report(
+            "results/{experiment}/report/transfer.html",
+            caption="../report/transfer.rst",
+            category="Table",
+        ),
     log:
         "results/{experiment}/report/log.txt",
     wildcard_constraints:
