@@ -1,16 +1,21 @@
-"""torchvision's ResNet-50 as a classifier that mmengine trains, with the batch regularizers in front of it."""
+"""torchvision's ResNet-50 as a classifier that mmengine trains, with the regularizers of batch, network and target."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
+from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet50
+from torchvision.models.resnet import Bottleneck
 
 from pretrain.backbone import IMAGENET
 from pretrain.regularizers import build
+from pretrain.regularizers.base import Changes
 from workflow.training.rng import rng
 
 
@@ -21,7 +26,7 @@ class Classifier(BaseModel):
     Args:
         classes: number of classes.
         zero_init_residual: start each residual branch at zero (torchvision's switch).
-        regularizers: of the config; those that act on a batch are applied here.
+        regularizers: of the config; all but those that act on an image are applied here.
         seed: of their draws.
     """
 
@@ -34,6 +39,9 @@ class Classifier(BaseModel):
     ) -> None:
         super().__init__()
         self.network = resnet50(weights=None, num_classes=classes, zero_init_residual=zero_init_residual)
+        for block in self.network.modules():
+            if isinstance(block, Bottleneck) and block.downsample is None:
+                block.downsample = nn.Identity()  # so that every skip connection is a module, and keys stay the same
         self.prepare = IMAGENET
         self.regularizers = build(regularizers or {})
         self.seed, self.classes = seed, classes
@@ -49,8 +57,34 @@ class Classifier(BaseModel):
         return logits
 
     def loss(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy against class probabilities, after the batch regularizers."""
-        for regularizer in self.regularizers:
-            draws = rng(self.seed, regularizer.name, MessageHub.get_current_instance().get_info("iter"))
+        """Cross-entropy against class probabilities, after the regularizers of batch, network and target."""
+        hub = MessageHub.get_current_instance()
+        iteration, progress = hub.get_info("iter"), hub.get_info("progress")
+        drawing = [(each, rng(self.seed, each.name, iteration)) for each in self.regularizers]
+        changes = []
+        for regularizer, draws in drawing:
             images, targets = regularizer.batch(images, targets, draws)
-        return functional.cross_entropy(self.network(images).float(), targets)
+        for regularizer, draws in drawing:
+            inside, targets = regularizer.inside(images, targets, draws, progress)
+            changes.append(inside)
+        for regularizer, draws in drawing:
+            targets = regularizer.target(targets, draws)
+        with changed(self.network, changes):
+            return functional.cross_entropy(self.network(images).float(), targets)
+
+
+@contextlib.contextmanager
+def changed(network: nn.Module, changes: list[Changes]) -> Iterator[None]:
+    """Within, the outputs of the named modules are what `changes` make of them; `""` stands for the network's input."""
+    handles = []
+    for name, change in (item for each in changes for item in each.items()):
+        if name:
+            hook = network.get_submodule(name).register_forward_hook
+            handles.append(hook(lambda module, inputs, output, change=change: change(output)))
+        else:
+            handles.append(network.register_forward_pre_hook(lambda module, inputs, change=change: change(inputs[0])))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from pretrain.regularizers import base
+from workflow import config, regularizers
+from workflow.training.errors import UserError
 
 HOUSE = Path(__file__).parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -46,10 +51,27 @@ def test_its_real_run_is_planned(snakemake):
         arguments = [str(HOUSE / a) if a.startswith("config/") else a for a in arguments]
         status, said = snakemake(*arguments)
         assert status == 0, said
-        assert re.search(r"^detection +8", said, re.MULTILINE), "four backbones in two detectors"
+        assert re.search(r"^detection +20", said, re.MULTILINE), "ten backbones in two detectors"
 
 
-def test_the_regularizer_that_it_shows_is_the_projects():
-    shown = re.search(r"    def batch\(self, images.*?\n(.*?)```", README, re.DOTALL).group(1)
-    body = re.sub(r'\n +""".*?"""', "", (HOUSE / "pretrain/regularizers/mixup.py").read_text())
-    assert shown.strip() in re.sub(r"\n\s*\n", "\n", body)
+def test_the_regularizer_that_it_shows_works_with_its_test_and_its_rows(tmp_path, monkeypatch):
+    source, test = re.findall(r"```python\n(.*?)```", README.split("## Add a regularizer")[1], re.DOTALL)[:2]
+    rows = re.search(r"```yaml\n(backbones:.*?)```", README, re.DOTALL).group(1)
+    for file in regularizers.FOLDER.glob("*.py"):
+        (tmp_path / file.name).write_text(file.read_text())
+    (tmp_path / "gray.py").write_text(source)
+    monkeypatch.setattr(regularizers, "FOLDER", tmp_path)
+    monkeypatch.setattr(base, "REGULARIZERS", dict(base.REGULARIZERS))
+    monkeypatch.syspath_prepend(tmp_path)
+    found: dict = {}
+    exec(test.replace("pretrain.regularizers.gray", "gray"), found)
+    found["test_at_full_strength_no_colour_is_left"]()
+    config.validator.cache_clear()
+    try:
+        demo = config.read(HOUSE / "config/demo.yaml")
+        config.check(config.overlay(demo, yaml.safe_load(rows)), "README")
+        with pytest.raises(UserError, match=r"gray\.strength: must be at most 1, not 2"):
+            config.check(config.overlay(demo, yaml.safe_load(rows.replace("strength: 1.0", "strength: 2"))), "README")
+    finally:
+        config.validator.cache_clear()
+        sys.modules.pop("gray", None)

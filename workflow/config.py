@@ -17,6 +17,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from workflow import regularizers
 from workflow.training.errors import UserError, door
 
 SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
@@ -120,8 +121,10 @@ def check(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 @functools.cache
 def validator() -> jsonschema.Draft202012Validator:
-    """The compiled schema."""
-    return jsonschema.Draft202012Validator(yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader))
+    """The compiled schema, with the regularizers that there are."""
+    schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)
+    schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
+    return jsonschema.Draft202012Validator(schema)
 
 
 def schema_faults(config: Any) -> Iterator[str]:
@@ -166,6 +169,7 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         "maxItems": lambda: f"must have {rule} values",
         "minProperties": lambda: "must not be empty",
         "minLength": lambda: "must not be empty",
+        "not": lambda: f"must be {schema['description']}",
         "uniqueItems": lambda: "must not name a value twice",
     }
     return wording[kind]()
@@ -219,6 +223,13 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         yield f"{path}.preprocessing: belongs to a checkpoint"
     if origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
         yield f"{path}.checkpoint: no such file: {backbone['checkpoint']}"
+    mixing = [
+        name
+        for name, each in regularizers.declared().items()
+        if each.mixes and name in backbone.get("regularizers", {})
+    ]
+    if len(mixing) > 1:
+        yield f"{path}.regularizers: {' and '.join(mixing)} exclude each other: each pairs every image with a partner"
     if "pretrain" in backbone:
         yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
 

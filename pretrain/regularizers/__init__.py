@@ -1,7 +1,7 @@
 """The regularizers: one file, one registered name each. Importing this package registers them all.
 
-A regularizer acts at one of four places and overrides that one method:
-`image` (one training image, before batching), `batch` (images and targets of one batch, on the device).
+A regularizer acts at one of four places and overrides that one method: `image` (one training image), `batch` (images
+and targets of one batch), `inside` (outputs of the network's modules), `target` (the class probabilities).
 Its draws come from a generator of its own, keyed by (seed, name, epoch, index) or (seed, name, iteration): so no
 regularizer moves another's draws, and a resumed run draws what an undisturbed one does.
 """
@@ -17,8 +17,8 @@ for _module in pkgutil.iter_modules(__path__):
 
 
 def build(config: dict[str, dict[str, Any]]) -> list[Regularizer]:
-    """The regularizers of a backbone, in the config's order."""
-    return [REGULARIZERS[name](**parameters) for name, parameters in config.items()]
+    """The regularizers of a backbone, by name: the order in which a config lists them means nothing, as in its hash."""
+    return [REGULARIZERS[name](**config[name]) for name in sorted(config)]
 
 
 __all__ = ["REGULARIZERS", "Regularizer", "build"]

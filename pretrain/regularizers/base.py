@@ -1,20 +1,23 @@
-"""What a regularizer is: a name, its parameters, and the places at which it acts."""
+"""What a regularizer is: a name, its parameters, and the four places at which it may act."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
+Changes = dict[str, Callable[[torch.Tensor], torch.Tensor]]
 
 
 class Regularizer:
-    """Does nothing at either place; a regularizer overrides the one at which it acts.
+    """Does nothing at any place; a regularizer overrides the one at which it acts.
 
-    Every regularizer has a `probability`: how often it acts (per image or per batch).
+    Every regularizer has a `probability`: how often it acts (per image, or per batch).
     """
 
     name: str
+    mixes: bool
 
     def __init__(self, probability: float) -> None:
         self.probability = probability
@@ -24,7 +27,7 @@ class Regularizer:
         return rng.random() < self.probability
 
     def image(self, image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """One training image, uint8 (3, H, W), after crop and flip."""
+        """One training image, uint8 (3, H, W), after crop, flip and colours."""
         return image
 
     def batch(
@@ -33,15 +36,48 @@ class Regularizer:
         """One batch on the device: normalised images (N, 3, H, W) and class probabilities (N, classes)."""
         return images, targets
 
+    def inside(
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+    ) -> tuple[Changes, torch.Tensor]:
+        """What changes the output of which modules in this iteration, and the targets.
 
-def register(name: str) -> Callable[[type[Regularizer]], type[Regularizer]]:
-    """Class decorator: the name in config, path and table. ValueError if it is taken."""
+        The modules are named as in torchvision's ResNet-50 (`layer2`, `layer3.0.bn1`); `downsample` is there in every
+        block, and `""` stands for the images. `progress` is the share of the training that is done, 0 to 1.
+        """
+        return {}, targets
+
+    def target(self, targets: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """The class probabilities (N, classes) of a batch, after all else."""
+        return targets
+
+
+def register(
+    name: str, parameters: dict[str, str], mixes: bool = False
+) -> Callable[[type[Regularizer]], type[Regularizer]]:
+    """Class decorator: the name in config, path and table.
+
+    `parameters` says, for each argument of the constructor but `probability`, what the config may give: the name of a
+    definition in workflow/schemas/config.schema.yaml. `mixes`: it pairs each image with a partner and blends their
+    targets, so no other one that does so may be beside it. The planning reads both from the source, without torch
+    (workflow/regularizers.py), so they are written out here. ValueError if the name is taken.
+    """
 
     def add(cls: type[Regularizer]) -> type[Regularizer]:
         if name in REGULARIZERS:
             raise ValueError(f"the regularizer {name} is registered twice")
-        cls.name = name
+        cls.name, cls.mixes = name, mixes
         REGULARIZERS[name] = cls
         return cls
 
     return add
+
+
+@contextlib.contextmanager
+def seeded(rng: np.random.Generator, device: torch.device | None = None) -> Iterator[None]:
+    """Within, torch's generator of `device` (default: the CPU's) draws what follows from `rng`; after it, it goes on as
+    if nothing had been drawn. A data worker must not touch CUDA: hence the care for which generator is meant."""
+    cuda = device is not None and device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if cuda else []):
+        generator = torch.cuda.default_generators[device.index or 0] if cuda else torch.default_generator
+        generator.manual_seed(int(rng.integers(2**63)))
+        yield

@@ -3,10 +3,14 @@
 Section 3.1 and Algorithm A1, whose r_w = √(1 − λ) lacks the factor W (and r_h the H): the text of 3.1 has them.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
 from pretrain.regularizers.base import Regularizer, register
+
+Map = Callable[[torch.Tensor], torch.Tensor]
 
 
 def box(height: int, width: int, weight: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
@@ -19,7 +23,22 @@ def box(height: int, width: int, weight: float, rng: np.random.Generator) -> tup
     return edges[0], edges[1], edges[2], edges[3]
 
 
-@register("cutmix")
+def pasting(alpha: float, count: int, height: int, width: int, rng: np.random.Generator) -> tuple[Map, Map]:
+    """Two maps of one drawn λ ~ Beta(alpha, alpha), box and permutation of `count` samples: the first pastes the box of
+    each sample's partner into tensors (N, C, height, width), the second weighs targets by the area that it leaves."""
+    partner = torch.from_numpy(rng.permutation(count))
+    top, bottom, left, right = box(height, width, rng.beta(alpha, alpha), rng)
+    kept = 1 - (bottom - top) * (right - left) / (height * width)
+
+    def paste(x: torch.Tensor) -> torch.Tensor:
+        mixed = x.clone()
+        mixed[..., top:bottom, left:right] = x[partner.to(x.device), :, top:bottom, left:right]
+        return mixed
+
+    return paste, lambda targets: torch.lerp(targets[partner.to(targets.device)], targets, kept)
+
+
+@register("cutmix", {"alpha": "positive"}, mixes=True)
 class CutMix(Regularizer):
     """Paste one box of a partner's image; the target is weighted by the area that really was not pasted.
 
@@ -38,10 +57,5 @@ class CutMix(Regularizer):
         """See the class."""
         if not self.acts(rng):
             return images, targets
-        height, width = images.shape[-2:]
-        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
-        top, bottom, left, right = box(height, width, rng.beta(self.alpha, self.alpha), rng)
-        mixed = images.clone()
-        mixed[..., top:bottom, left:right] = images[partner, :, top:bottom, left:right]
-        kept = 1 - (bottom - top) * (right - left) / (height * width)
-        return mixed, torch.lerp(targets[partner], targets, kept)
+        paste, blend = pasting(self.alpha, len(images), *images.shape[-2:], rng)
+        return paste(images), blend(targets)

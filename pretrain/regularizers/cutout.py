@@ -10,7 +10,7 @@ from pretrain.regularizers.base import Regularizer, register
 FILL = torch.tensor(IMAGENET.mean).round().to(torch.uint8).view(3, 1, 1)
 
 
-@register("cutout")
+@register("cutout", {"size": "count"})
 class Cutout(Regularizer):
     """Blank one square of each image; its centre is uniform over the image, so it may hang over the edge.
 

@@ -1,12 +1,20 @@
 """Mixup: "mixup: Beyond Empirical Risk Minimization", Zhang et al., ICLR 2018; alpha 1.0 as in the CutMix paper."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
 from pretrain.regularizers.base import Regularizer, register
 
 
-@register("mixup")
+def blending(alpha: float, count: int, rng: np.random.Generator) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The map x to λ x + (1 − λ) x' of one drawn λ ~ Beta(alpha, alpha) and one permutation of `count` samples."""
+    partner, weight = torch.from_numpy(rng.permutation(count)), rng.beta(alpha, alpha)
+    return lambda x: torch.lerp(x[partner.to(x.device)], x, weight)
+
+
+@register("mixup", {"alpha": "positive"}, mixes=True)
 class Mixup(Regularizer):
     """Blend each image and its target with those of a partner: λ x + (1 − λ) x', one λ and one permutation a batch.
 
@@ -25,6 +33,5 @@ class Mixup(Regularizer):
         """See the class."""
         if not self.acts(rng):
             return images, targets
-        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
-        weight = rng.beta(self.alpha, self.alpha)
-        return torch.lerp(images[partner], images, weight), torch.lerp(targets[partner], targets, weight)
+        blend = blending(self.alpha, len(images), rng)
+        return blend(images), blend(targets)

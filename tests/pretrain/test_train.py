@@ -17,7 +17,17 @@ RECIPE = {
     "steps": [1], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
     "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1, "regularizers": {},
 }  # fmt: skip
+REGULARIZERS = {
+    "autoaugment": {}, "cutmix": {"alpha": 1.0}, "cutout": {"size": 9}, "dropblock": {"block": 7, "keep": 0.5},
+    "feature_cutmix": {"alpha": 1.0, "layers": ["layer1"]}, "label_smoothing": {"smoothing": 0.1},
+    "manifold_mixup": {"alpha": 1.0, "layers": ["layer1"]}, "mixup": {"alpha": 1.0}, "stochastic_depth": {"drop": 1.0},
+}  # fmt: skip
 BOTH = {"cutout": {"size": 10, "probability": 0.5}, "cutmix": {"alpha": 1.0, "probability": 0.5}}
+
+EVERYWHERE = {
+    name: {**REGULARIZERS[name], "probability": 0.5}
+    for name in ("autoaugment", "cutout", "dropblock", "feature_cutmix", "label_smoothing", "stochastic_depth")
+}
 
 
 def run_of(seed=0, **changes):
@@ -29,7 +39,7 @@ class Killed(BaseException):
 
 
 def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, monkeypatch):
-    run = run_of(regularizers=BOTH)
+    run = run_of(regularizers=EVERYWHERE)
     train(run, imagenet.check, tmp_path / "state a", tmp_path / "a")
     monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
     save, moment = hooks.ResumeState.save, read_json(imagenet.check)["counts"]["train"] // 8 + 1
@@ -122,13 +132,13 @@ def test_each_switch_of_the_optimizer_changes_the_weights(change, imagenet, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mixup", "cutout", "cutmix"])
-def test_probability_0_leaves_the_run_bit_identical_to_baseline(name, imagenet, tmp_path):
-    first = {"cutout": {"size": 9}}.get(name, {"alpha": 1.0})
-    off = {name: {**first, "probability": 0.0}}
-    for out, regularizers in (("a", {}), ("b", off)):
-        train(
-            run_of(epochs=1, steps=[], regularizers=regularizers), imagenet.check, tmp_path / f"s{out}", tmp_path / out
-        )
-    a, b = (load_file(tmp_path / out / "backbone.safetensors") for out in "ab")
-    assert all(torch.equal(a[key], b[key]) for key in a)
+def test_probability_0_leaves_the_run_bit_identical_to_baseline_and_1_does_not(imagenet, tmp_path):
+    def weights(out, regularizers):
+        train(run_of(epochs=1, steps=[], regularizers=regularizers), imagenet.check, tmp_path / "s", tmp_path / out)
+        return load_file(tmp_path / out / "backbone.safetensors")
+
+    plain = weights("baseline", {})
+    for name, parameters in REGULARIZERS.items():
+        off, on = (weights(f"{name} {p}", {name: {**parameters, "probability": p}}) for p in (0.0, 1.0))
+        assert all(torch.equal(plain[key], off[key]) for key in plain), name
+        assert not torch.equal(plain["layer4.2.conv3.weight"], on["layer4.2.conv3.weight"]), name

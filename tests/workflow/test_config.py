@@ -85,7 +85,15 @@ BAD = [
     ("backbones/baseline", None, "backbones.baseline: must be a mapping, not null"),
     ("backbones/cut mix", {}, "backbones.cut mix: must be a name of letters, digits, _ . and -"),
     ("backbones/a", {"regularizers": {"cutmx": {}}},
-     "backbones.a.regularizers.cutmx: unknown regularizer (known: mixup, cutout, cutmix)"),
+     "backbones.a.regularizers.cutmx: unknown regularizer (known: autoaugment, cutmix, cutout, "),
+    ("backbones/a", {"regularizers": dict.fromkeys(["cutmix", "mixup"], {"alpha": 1, "probability": 1})},
+     "backbones.a.regularizers: cutmix and mixup exclude each other: each pairs every image with a partner"),
+    ("backbones/a", {"regularizers": {"dropblock": {"block": 4, "keep": 0.9, "probability": 1}}},
+     "backbones.a.regularizers.dropblock.block: must be odd, not 4"),
+    ("backbones/a", {"regularizers": {"dropblock": {"block": 3, "keep": 0, "probability": 1}}},
+     "backbones.a.regularizers.dropblock.keep: must be above 0, not 0"),
+    ("backbones/a", {"regularizers": {"manifold_mixup": {"alpha": 1, "layers": ["stem"], "probability": 1}}},
+     "backbones.a.regularizers.manifold_mixup.layers[0]: must be input or layer1 or layer2 or layer3 or layer4"),
     ("backbones/a", {"regularizers": {}}, "backbones.a.regularizers: must not be empty"),
     ("backbones/a", {"regularizers": {"mixup": None}}, "backbones.a.regularizers.mixup: must be a mapping, not null"),
     ("backbones/a", {"regularizers": {"mixup": {}}}, "backbones.a.regularizers.mixup.alpha: missing key (and 1 more)"),
@@ -157,7 +165,8 @@ def test_snakemake_shows_the_line_and_plans_nothing(snakemake, tmp_path):
     status, said = snakemake("-n", "--configfile", "x.yaml")
     assert status == 1
     assert said.strip() == (
-        "error: x.yaml: backbones.cutmix.regularizers.cutmx: unknown regularizer (known: mixup, cutout, cutmix)"
+        "error: x.yaml: backbones.cutmix.regularizers.cutmx: unknown regularizer (known: autoaugment, cutmix, cutout, "
+        "dropblock, feature_cutmix, label_smoothing, manifold_mixup, mixup, stochastic_depth)"
     )
 
 
@@ -230,7 +239,15 @@ def test_a_brought_backbone_passes(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_that_is_shipped_opens(path):
-    assert config.load(path)["experiment"] == path.stem
+    below = [PROJECT / "config/demo.yaml"] if path.stem == "demo-all" else []
+    assert config.load(*below, path)["experiment"] == path.stem
+
+
+def test_demo_and_paper_know_every_regularizer():
+    demo = config.load(PROJECT / "config/demo.yaml", PROJECT / "config/demo-all.yaml")
+    for rows in (demo["backbones"], config.load(PROJECT / "config/paper.yaml")["backbones"]):
+        named = {name: set(row["regularizers"]) for name, row in rows.items() if "regularizers" in row}
+        assert named == {name: {name} for name in config.regularizers.declared()}
 
 
 def test_the_paper_has_the_papers_settings():
@@ -255,7 +272,7 @@ def test_schema_and_regularizers_are_in_step():
         assert known[name]["properties"].keys() == parameters.keys() == set(known[name]["required"])
         for key, parameter in parameters.items():
             kind = defs[known[name]["properties"][key]["$ref"].rsplit("/", 1)[1]]["type"]
-            assert kind == {int: "integer", float: "number"}[parameter.annotation], f"{name}.{key}"
+            assert kind == {int: "integer", float: "number", list[str]: "array"}[parameter.annotation], f"{name}.{key}"
 
 
 def test_schema_knows_how_many_shapes_can_be_drawn():

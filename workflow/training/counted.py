@@ -84,7 +84,8 @@ class CountedDataset:
 class CountedRandomness(Hook):
     """Before every iteration, seed whatever the network draws (dropout, RoI sampling) from (seed, iteration).
 
-    The number itself goes to mmengine's message hub as `iter`, for modules with draws of their own.
+    The number itself goes to mmengine's message hub as `iter`, for modules with draws of their own, and the share of the
+    run that is done as `progress`.
     """
 
     priority = "VERY_HIGH"
@@ -96,3 +97,4 @@ class CountedRandomness(Hook):
         """mmengine's hook point."""
         seed_everything(self.seed, "iteration", runner.iter)
         runner.message_hub.update_info("iter", runner.iter)
+        runner.message_hub.update_info("progress", runner.iter / runner.max_iters)

@@ -1,42 +1,120 @@
 """The registry, and what holds for every regularizer."""
 
+import inspect
+
 import pytest
 import torch
 
 from pretrain.regularizers import REGULARIZERS, build
-from pretrain.regularizers.base import Regularizer, register
+from pretrain.regularizers.base import Regularizer, register, seeded
+from workflow.regularizers import declared
 from workflow.training.rng import rng
 
+LAYERS = ["input", "layer1", "layer2"]
 PARAMETERS = {
-    "mixup": {"alpha": 1.0, "probability": 1.0},
-    "cutout": {"size": 4, "probability": 1.0},
-    "cutmix": {"alpha": 1.0, "probability": 1.0},
+    "autoaugment": {},
+    "cutmix": {"alpha": 1.0},
+    "cutout": {"size": 4},
+    "dropblock": {"block": 3, "keep": 0.7},
+    "feature_cutmix": {"alpha": 1.0, "layers": LAYERS},
+    "label_smoothing": {"smoothing": 0.1},
+    "manifold_mixup": {"alpha": 1.0, "layers": LAYERS},
+    "mixup": {"alpha": 1.0},
+    "stochastic_depth": {"drop": 0.5},
 }
 IMAGES = torch.rand(6, 3, 10, 10, generator=torch.Generator().manual_seed(1))
+FEATURES = torch.rand(6, 4, 6, 6, generator=torch.Generator().manual_seed(2)) + 1
+
+
+def made(name, probability=1.0):
+    return build({name: {**PARAMETERS[name], "probability": probability}})[0]
+
+
+def applied(regularizer, *keys):
+    """All that a regularizer does at its four places, with the draws of `keys`, as one vector."""
+    image = regularizer.image((IMAGES[0] * 255).to(torch.uint8), rng(*keys)).float()
+    batch, targets = regularizer.batch(IMAGES, torch.eye(6), rng(*keys))
+    changes, blended = regularizer.inside(IMAGES, torch.eye(6), rng(*keys), progress=1.0)
+    features = [change(FEATURES) for change in changes.values()]
+    names = torch.tensor([float(sum(name.encode())) for name in changes])
+    smoothed = regularizer.target(torch.eye(6), rng(*keys))
+    return torch.cat([part.flatten() for part in (image, batch, targets, blended, smoothed, names, *features)])
 
 
 def test_every_regularizer_is_tested_here():
     assert REGULARIZERS.keys() == PARAMETERS.keys()
 
 
+def test_what_the_planning_reads_is_what_the_constructors_take():
+    assert declared().keys() == REGULARIZERS.keys()
+    for name, each in declared().items():
+        taken = list(inspect.signature(REGULARIZERS[name].__init__).parameters)[1:]
+        assert [*each.parameters, "probability"] == taken
+        assert each.mixes == REGULARIZERS[name].mixes
+
+
+def test_the_mixing_ones_are_those_that_blend_targets():
+    mixing = {name for name in PARAMETERS if name != "label_smoothing" and blends(made(name))}
+    assert mixing == {name for name, each in declared().items() if each.mixes}
+
+
+def blends(regularizer):
+    batch = regularizer.batch(IMAGES, torch.eye(6), rng(0, 7))[1]
+    inside = regularizer.inside(IMAGES, torch.eye(6), rng(0, 7), 1.0)[1]
+    return not (torch.equal(batch, torch.eye(6)) and torch.equal(inside, torch.eye(6)))
+
+
 def test_a_name_is_taken_once():
     with pytest.raises(ValueError, match="mixup is registered twice"):
-        register("mixup")(type("Other", (Regularizer,), {}))
+        register("mixup", {})(type("Other", (Regularizer,), {}))
 
 
-def test_they_are_built_in_the_configs_order():
-    names = [r.name for r in build({"cutmix": PARAMETERS["cutmix"], "cutout": PARAMETERS["cutout"]})]
-    assert names == ["cutmix", "cutout"]
+def test_the_order_in_the_config_means_nothing():
+    config = {name: {**PARAMETERS[name], "probability": 1.0} for name in ("cutmix", "autoaugment", "cutout")}
+    assert [r.name for r in build(config)] == ["autoaugment", "cutmix", "cutout"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_same_keys_give_the_same_draw(name):
-    def apply(*keys):
-        regularizer = build({name: PARAMETERS[name]})[0]
-        image = regularizer.image((IMAGES[0] * 255).to(torch.uint8), rng(*keys))
-        batch, targets = regularizer.batch(IMAGES, torch.eye(6), rng(*keys))
-        return torch.cat([image.flatten().float(), batch.flatten(), targets.flatten()])
+    regularizer, other = made(name), made(name)
+    assert torch.equal(applied(regularizer, 0, name, 7), applied(other, 0, name, 7))
+    if name == "label_smoothing":
+        return  # draws nothing but whether it acts
+    many = [applied(regularizer, seed, name, i) for seed, i in [(0, 7), *((1, i) for i in range(8))]]
+    assert any(many[0].shape != each.shape or not torch.equal(many[0], each) for each in many[1:])
 
-    assert torch.equal(apply(0, name, 7), apply(0, name, 7))
-    assert not torch.equal(apply(0, name, 7), apply(0, name, 8))
-    assert not torch.equal(apply(0, name, 7), apply(1, name, 7))
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_probability_0_does_nothing(name):
+    nothing = applied(Regularizer(0.0), 0, name, 7)
+    assert torch.equal(applied(made(name, 0.0), 0, name, 7), nothing)
+    assert not any(torch.equal(applied(made(name), 0, name, i), nothing) for i in (7, 8))
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_probability_does_not_move_the_draws(name):
+    always, often = made(name), made(name, 0.6)
+    nothing = applied(Regularizer(0.0), 0)
+    found = [(applied(always, 0, name, i), applied(often, 0, name, i)) for i in range(40)]
+    acted = [torch.equal(a, b) for a, b in found]
+    assert all(same or torch.equal(b, nothing) for same, (_, b) in zip(acted, found, strict=True))
+    assert 14 <= sum(acted) <= 34
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_global_generators_are_left_alone(name):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    applied(made(name), 0, name, 7)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_seeded_follows_the_generator_alone():
+    with seeded(rng(1)):
+        first = torch.rand(2)
+    torch.rand(5)
+    with seeded(rng(1)):
+        assert torch.equal(torch.rand(2), first)
+    with seeded(rng(2)):
+        assert not torch.equal(torch.rand(2), first)

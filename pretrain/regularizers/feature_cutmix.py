@@ -1,0 +1,41 @@
+"""Feature CutMix: CutMix at the features behind one layer (Yun et al., ICCV 2019, section 4.1, "Feature CutMix").
+
+The layer is drawn for each batch "as Manifold Mixup does"; the paper does not say which layers there are to draw from.
+"""
+
+import numpy as np
+import torch
+
+from pretrain.regularizers.base import Changes, Regularizer, register
+from pretrain.regularizers.cutmix import pasting
+from pretrain.regularizers.manifold_mixup import INPUT, drawn
+
+STRIDES = {INPUT: 1, "layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}  # pixels of the image per cell
+
+
+@register("feature_cutmix", {"alpha": "positive", "layers": "layers"}, mixes=True)
+class FeatureCutMix(Regularizer):
+    """CutMix of the features behind one layer, drawn anew for each batch; at the layer `input` it is CutMix itself.
+
+    The box is drawn in cells of that layer, and the target weighted by the cells that really were not pasted.
+
+    Args:
+        alpha: λ ~ Beta(alpha, alpha).
+        layers: to draw from: `input`, `layer1` ... `layer4` (the output of a stage), all equally probable.
+        probability: how often a batch is mixed.
+    """
+
+    def __init__(self, alpha: float, layers: list[str], probability: float) -> None:
+        super().__init__(probability)
+        self.alpha, self.layers = alpha, layers
+
+    def inside(
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+    ) -> tuple[Changes, torch.Tensor]:
+        """See the class."""
+        if not self.acts(rng):
+            return {}, targets
+        layer = drawn(self.layers, rng)
+        height, width = (-(-side // STRIDES[layer]) for side in images.shape[-2:])
+        paste, blend = pasting(self.alpha, len(images), height, width, rng)
+        return {"" if layer == INPUT else layer: paste}, blend(targets)

@@ -1,0 +1,48 @@
+"""Stochastic Depth: "Deep Networks with Stochastic Depth", Huang et al., ECCV 2016; drop rate 0.25 in the CutMix paper.
+
+torchvision's operation does it. It divides what is kept by its keep rate in training, where the authors multiply by it
+in the test: the expectation is the same, and the published weights are those of the plain network. A dropped block is
+still computed, so its batch norm sees the batch, which the authors' does not.
+"""
+
+import functools
+
+import numpy as np
+import torch
+from torchvision.ops import stochastic_depth
+
+from pretrain.regularizers.base import Changes, Regularizer, register, seeded
+
+BLOCKS = [f"layer{stage}.{block}" for stage, blocks in enumerate((3, 4, 6, 3), start=1) for block in range(blocks)]
+
+
+@register("stochastic_depth", {"drop": "fraction"})
+class StochasticDepth(Regularizer):
+    """Drop the residual branch of whole blocks, for the whole batch at once.
+
+    The rate rises linearly over depth (section 3, "linear decay" of the survival probability): block l of 16 is dropped
+    at l/16 × `drop`.
+
+    Args:
+        drop: how often the last block is dropped (CutMix paper: 0.25).
+        probability: how often a batch is treated so.
+    """
+
+    def __init__(self, drop: float, probability: float) -> None:
+        super().__init__(probability)
+        self.drop = drop
+
+    def inside(
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+    ) -> tuple[Changes, torch.Tensor]:
+        """See the class. The branch ends with its third batch norm."""
+        if not self.acts(rng):
+            return {}, targets
+        rates = {f"{name}.bn3": self.drop * n / len(BLOCKS) for n, name in enumerate(BLOCKS, start=1)}
+        return {name: functools.partial(dropped, rate=rate, rng=rng) for name, rate in rates.items()}, targets
+
+
+def dropped(branch: torch.Tensor, rate: float, rng: np.random.Generator) -> torch.Tensor:
+    """The branch times 0, or times 1 / (1 − rate)."""
+    with seeded(rng, branch.device):
+        return stochastic_depth(branch, rate, "batch")

@@ -1,0 +1,63 @@
+"""The laws of DropBlock (paper, section 3; figures of section 4.1)."""
+
+import pytest
+import torch
+
+from pretrain.regularizers.dropblock import DropBlock, masked
+from workflow.training.rng import rng
+
+IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
+
+
+def changes(progress, keep=0.9, block=7):
+    found, targets = DropBlock(block, keep, 1.0).inside(IMAGES, TARGETS, rng(0), progress)
+    assert torch.equal(targets, TARGETS)
+    return found
+
+
+def share(module, progress, keep=0.9, side=14, block=3):
+    """The cells that stay, over many channels, of what is done to a module's output."""
+    return (changes(progress, keep, block)[module](torch.ones(16, 256, side, side)) > 0).float().mean().item()
+
+
+def test_it_acts_on_every_convolution_and_skip_of_the_last_two_stages():
+    expected = {
+        f"layer{stage}.{block}.{part}"
+        for stage, blocks in ((3, 6), (4, 3))
+        for block in range(blocks)
+        for part in ("bn1", "bn2", "bn3", "downsample")
+    }
+    assert changes(1.0).keys() == expected
+
+
+@pytest.mark.parametrize(("keep", "side", "block"), [(0.9, 14, 7), (0.9, 7, 7), (0.8, 14, 3), (0.7, 9, 1), (0.9, 2, 7)])
+def test_the_keep_rate_is_the_nominal_one(keep, side, block):
+    assert abs(share("layer4.0.bn1", 1.0, keep, side, block) - keep) < 0.03
+    assert abs(share("layer3.5.downsample", 1.0, keep, side, block) - (1 - (1 - keep) / 4)) < 0.03
+
+
+def test_the_rate_rises_linearly_from_nothing():
+    assert torch.equal(changes(0.0)["layer4.0.bn1"](torch.ones(1, 1, 7, 7)), torch.ones(1, 1, 7, 7))
+    rates = [1 - share("layer4.0.bn1", progress, keep=0.8, block=1) for progress in (0.25, 0.5, 0.75)]
+    assert all(abs(rate - expected) < 0.01 for rate, expected in zip(rates, (0.05, 0.1, 0.15), strict=True))
+
+
+def test_what_is_dropped_are_whole_squares_and_the_expectation_is_kept():
+    features = masked(torch.ones(64, 16, 12, 12), 0.15, 3, rng(3))
+    assert abs(features.mean() - 1) < 1e-4
+    holes = (features == 0).float()
+    # Every hole is covered by 3 x 3 squares of holes: opening the mask by the block changes nothing.
+    whole = -torch.nn.functional.max_pool2d(-holes, 3, stride=1)
+    opened = torch.nn.functional.max_pool2d(torch.nn.functional.pad(whole, [2] * 4), 3, stride=1)
+    assert holes.sum() > 100
+    assert torch.equal(opened, holes)
+
+
+def test_channels_and_samples_have_masks_of_their_own():
+    holes = masked(torch.ones(4, 8, 10, 10), 0.3, 3, rng(1)).flatten(2).flatten(0, 1) == 0
+    assert len(holes.unique(dim=0)) > 24
+
+
+def test_each_module_draws_its_own():
+    found = list(changes(1.0, keep=0.5, block=3).values())
+    assert not torch.equal(found[0](torch.ones(2, 4, 8, 8)), found[1](torch.ones(2, 4, 8, 8)))

@@ -1,0 +1,49 @@
+"""The laws of Feature CutMix."""
+
+import pytest
+import torch
+from torchvision.models import resnet50
+
+from pretrain.regularizers.cutmix import CutMix
+from pretrain.regularizers.feature_cutmix import STRIDES, FeatureCutMix
+from workflow.training.rng import rng
+
+IMAGES = torch.rand(8, 3, 50, 70, generator=torch.Generator().manual_seed(1))
+TARGETS = torch.eye(8)
+
+
+def test_at_the_input_it_is_cutmix_exactly():
+    cutmix, feature = CutMix(1.0, 0.8), FeatureCutMix(1.0, ["input"], 0.8)
+    for i in range(20):
+        images, targets = cutmix.batch(IMAGES, TARGETS, rng(0, i))
+        changes, blended = feature.inside(IMAGES, TARGETS, rng(0, i), 0.0)
+        assert set(changes) <= {""}
+        assert torch.equal(changes.get("", lambda x: x)(IMAGES), images)
+        assert torch.equal(blended, targets)
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (50, 70), (33, 224)])
+def test_the_box_is_drawn_on_the_map_that_the_network_really_has(height, width):
+    network, sizes = resnet50(weights=None).eval(), {}
+    for layer in list(STRIDES)[1:]:
+        hook = lambda module, inputs, output, layer=layer: sizes.update({layer: tuple(output.shape[-2:])})  # noqa: E731
+        network.get_submodule(layer).register_forward_hook(hook)
+    with torch.no_grad():
+        network(torch.zeros(1, 3, height, width))
+    assert sizes == {layer: (-(-height // s), -(-width // s)) for layer, s in STRIDES.items() if layer != "input"}
+
+
+@pytest.mark.parametrize("layer", ["layer1", "layer2", "layer3", "layer4"])
+def test_the_label_weight_is_the_share_of_cells_that_was_not_pasted(layer):
+    regularizer, height, width = FeatureCutMix(1.0, [layer], 1.0), *(-(-side // STRIDES[layer]) for side in (50, 70))
+    own = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 1, height, width)
+    for i in range(30):
+        changes, targets = regularizer.inside(IMAGES, TARGETS, rng(i), 0.0)
+        cells = changes[layer](own)
+        for n in range(8):
+            kept = (cells[n] == n).float().mean()
+            assert torch.allclose(targets[n, n], kept, atol=1e-6)
+            partner = cells[n][cells[n] != n].unique()
+            assert len(partner) <= 1
+            if len(partner):
+                assert torch.allclose(targets[n, int(partner)], 1 - kept, atol=1e-6)

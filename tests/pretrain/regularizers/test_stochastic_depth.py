@@ -1,0 +1,46 @@
+"""The laws of Stochastic Depth."""
+
+import torch
+from torchvision.models import resnet50
+
+from pretrain.regularizers.stochastic_depth import BLOCKS, StochasticDepth
+from workflow.training.rng import rng
+
+IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
+
+
+def kept(drop, i):
+    changes, targets = StochasticDepth(drop, 1.0).inside(IMAGES, TARGETS, rng(0, i), 0.0)
+    assert torch.equal(targets, TARGETS)
+    return torch.stack([change(torch.ones(4, 2, 3, 3)) for change in changes.values()])
+
+
+def test_the_blocks_are_those_of_the_network():
+    network = resnet50(weights=None)
+    stages = [(f"layer{n}", network.get_submodule(f"layer{n}")) for n in range(1, 5)]
+    assert [f"{name}.{block}" for name, stage in stages for block in range(len(stage))] == BLOCKS
+    changes = StochasticDepth(0.5, 1.0).inside(IMAGES, TARGETS, rng(0), 0.0)[0]
+    assert list(changes) == [f"{block}.bn3" for block in BLOCKS]
+
+
+def test_the_keep_rate_falls_linearly_to_the_nominal_one():
+    found = torch.stack([(kept(0.5, i) > 0).flatten(1).all(dim=1).float() for i in range(2000)]).mean(dim=0)
+    nominal = 1 - 0.5 * torch.arange(1, 17) / 16
+    assert (found - nominal).abs().max() < 0.03
+
+
+def test_a_block_is_dropped_whole_for_the_whole_batch_and_the_expectation_is_kept():
+    found = torch.stack([kept(0.25, i) for i in range(3000)])
+    flat = found.flatten(2)
+    assert torch.equal(flat, flat[:, :, :1].expand_as(flat))
+    assert (found.mean(dim=(0, 2, 3, 4, 5)) - 1).abs().max() < 0.03
+
+
+def test_blocks_are_dropped_independently():
+    alive = torch.stack([(kept(1.0, i) > 0).flatten(1).all(dim=1).float() for i in range(2000)])
+    correlation = torch.corrcoef(alive[:, 3:-1].T) - torch.eye(12)
+    assert correlation.abs().max() < 0.1
+
+
+def test_drop_0_changes_nothing():
+    assert torch.equal(kept(0.0, 1), torch.ones(16, 4, 2, 3, 3))
