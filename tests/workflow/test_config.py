@@ -86,7 +86,7 @@ BAD = [
     ("backbones/cut mix", {}, "backbones.cut mix: must be a name of letters, digits, _ . and -"),
     ("backbones/a", {"regularizers": {"cutmx": {}}},
      "backbones.a.regularizers.cutmx: unknown regularizer (known: autoaugment, cutmix, cutout, "),
-    ("backbones/a", {"regularizers": dict.fromkeys(["cutmix", "mixup"], {"alpha": 1, "probability": 1})},
+    ("backbones/a", {"regularizers": {key: {"alpha": 1, "probability": 1} for key in ("cutmix", "mixup")}},
      "backbones.a.regularizers: cutmix and mixup exclude each other: each pairs every image with a partner"),
     ("backbones/a", {"regularizers": {"dropblock": {"block": 4, "keep": 0.9, "probability": 1}}},
      "backbones.a.regularizers.dropblock.block: must be odd, not 4"),
