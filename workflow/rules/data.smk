@@ -1,9 +1,12 @@
 # Make or check the data sets. Bad input stops the DAG here, before the first training step.
+from pathlib import Path
+
 from snakemake.io import flag
 
 
 localrules:
     checked,
+    data,
 
 
 rule make_data:
@@ -21,6 +24,54 @@ rule make_data:
     shell:
         "python -m workflow.data.synthetic {wildcards.set} --spec {params.spec:q} --out {output.root:q}"
         " 2>&1 | tee -ia {log:q}"
+
+
+# Only `snakemake data` asks for this. The folder is the user's and no output: Snakemake would remove it after a failure.
+checkpoint fetch_data:
+    output:
+        record="results/data/{set}-{key}.fetched.json",
+    log:
+        "results/data/{set}-{key}.fetch.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        section=lambda w: plan.fetching(w.set),
+        root=lambda w: plan.root(w.set),
+        lost=lambda w: plan.lost(w.set),
+    shell:
+        "python -m workflow.data.fetch {wildcards.set} --section {params.section:q} --root {params.root:q}"
+        " --out {output.record:q} 2>&1 | tee -ia {log:q}"
+
+
+def checks_after_fetching(wildcards):
+    """The checks of all sets, once all that are to be fetched are there: a checkpoint keeps the two in order."""
+    for record in plan.fetched.values():
+        name, key = Path(record).name.removesuffix(".fetched.json").split("-")
+        checkpoints.fetch_data.get(set=name, key=key)
+    return list(plan.checks.values())
+
+
+# `snakemake data`: nothing is downloaded without it.
+rule data:
+    input:
+        fetched=list(plan.fetched.values()),
+        checks=checks_after_fetching,
+    output:
+        ready="results/data/ready.txt",
+    log:
+        "results/data/ready.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=100,
+    params:
+        what="The data are there, and checked:",
+    shell:
+        "echo {params.what:q} {input.checks:q} 2> {log:q} | tee {output.ready:q}"
 
 
 rule check_data:
