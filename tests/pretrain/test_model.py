@@ -77,3 +77,18 @@ def test_a_failure_within_leaves_nothing_behind():
     with pytest.raises(ZeroDivisionError), changed(network, [{"0": lambda v: v / (1 // 0)}]):
         network(torch.ones(1))
     assert network(torch.ones(1)).item() == 1
+
+
+@pytest.mark.parametrize("other", [name for name in INSIDE if name != "feature_cutmix"])
+def test_no_regularizer_moves_the_draws_of_another(other):
+    def mixed(**more):
+        model, seen = classifier(cutmix={"alpha": 1.0, "probability": 0.7}, **more), []
+        model.network.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+        for iteration in range(4):
+            loss(model, iteration)
+        return torch.stack(seen)
+
+    plain = mixed()
+    assert len(plain.unique(dim=0)) > 1
+    for probability in (0.5, 1.0):
+        assert torch.equal(mixed(**{other: INSIDE[other] | {"probability": probability}}), plain)
