@@ -1,0 +1,125 @@
+"""ResNet-50s pass in whole; every other network is refused in one line that says what it looks like."""
+
+import pytest
+import timm
+import torch
+from torchvision import models
+from torchvision.models import resnet50
+
+from pretrain.architecture import checked
+from workflow.training.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def weights():
+    torch.manual_seed(0)
+    return resnet50(num_classes=3).state_dict()
+
+
+def test_a_file_without_fc_or_counters_is_whole(weights, tmp_path):
+    bare = {k: v for k, v in weights.items() if not k.startswith("fc.") and "num_batches" not in k}
+    found = checked(tmp_path / "x", bare)
+    assert list(found) == [k for k in weights if not k.startswith("fc.")]
+    assert found["bn1.num_batches_tracked"] == 0
+
+
+def test_weights_become_fp32_of_their_own(weights, tmp_path):
+    for kind in (torch.float16, torch.bfloat16, torch.float64):
+        cast = {k: v.to(kind) if v.is_floating_point() else v for k, v in weights.items()}
+        found = checked(tmp_path / "x", cast)
+        assert found["conv1.weight"].dtype == torch.float32
+        assert torch.equal(found["conv1.weight"], cast["conv1.weight"].float())
+    shared = torch.zeros(64)
+    found = checked(tmp_path / "x", {**weights, "bn1.weight": shared, "bn1.bias": shared})
+    assert found["bn1.weight"].data_ptr() != found["bn1.bias"].data_ptr() != shared.data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.full((64,), float("nan")), r"bn1\.weight holds values that are not finite"),
+        (torch.ones(64, dtype=torch.int8), r"bn1\.weight is of type int8, strided; weights must be dense floating"),
+        (torch.ones(64).to_sparse(), r"bn1\.weight is of type float32, sparse_coo"),
+    ],
+)
+def test_what_is_no_number_is_named(value, message, weights, tmp_path):
+    with pytest.raises(UserError, match=message):
+        checked(tmp_path / "x", {**weights, "bn1.weight": value})
+
+
+def other(name):
+    """Names and shapes are all that matters: nothing is computed."""
+    with torch.device("meta"):
+        return (
+            timm.create_model(name).state_dict() if name in timm.list_models() else getattr(models, name)().state_dict()
+        )
+
+
+OTHERS = {
+    "resnet18": r"looks like a ResNet-18 \(2, 2, 2, 2 blocks instead of 3, 4, 6, 3\): it has layer1\.0\.conv1\.weight of",
+    "resnet34": r"looks like a ResNet-34 \(3, 4, 6, 3 blocks",
+    "resnet26": r"looks like a ResNet-26",
+    "resnet101": r"looks like a ResNet-101 \(3, 4, 23, 3 blocks instead of 3, 4, 6, 3\): it has layer3\.6\.conv1\.weight,"
+    r" which a ResNet-50 has not \(and \d+ more differences\)",
+    "resnet152": r"looks like a ResNet-152 \(3, 8, 36, 3",
+    "wide_resnet50_2": r"a ResNet-50 \(a layer1 that is 128 channels wide instead of 64\): it has layer1\.0\.conv1\.weight",
+    "resnext50_32x4d": r"a ResNet-50 \(3×3 convolutions in 32 groups, as in ResNeXt\)",
+    "resnet50d": r"a deep stem, as in ResNet-C and -D; average pooling in its shortcuts, as in ResNet-D\): it lacks conv1",
+    "resnet50c": r"a ResNet-50 \(a deep stem, as in ResNet-C and -D\)",
+    "seresnet50": r"a ResNet-50 \(squeeze-and-excitation in its blocks\): it has layer1\.0\.se\.fc1\.weight",
+    "resnet50_gn": r"a ResNet-50 \(no statistics of BatchNorm, as with GroupNorm\): it lacks bn1\.running_mean",
+    "resnetv2_50": r"nor any ResNet with its names \(its keys begin with stem\.conv\.weight",
+    "vit_b_16": r"nor any ResNet with its names \(its keys begin with class_token",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_network_is_named(name, tmp_path):
+    with pytest.raises(UserError, match=OTHERS[name]) as caught:
+        checked(tmp_path / "x.pth", other(name))
+    assert str(caught.value).startswith(f"checkpoint {tmp_path}/x.pth is not torchvision's ResNet-50, ")
+    assert "\n" not in str(caught.value)
+
+
+def test_mmpretrains_deep_stem_is_named(tmp_path):
+    import detection  # noqa: F401 (stands in for mmcv's compiled operators)
+    from mmdet.models.backbones import ResNetV1d
+
+    with torch.device("meta"):
+        weights = ResNetV1d(depth=50).state_dict()
+    with pytest.raises(UserError, match=r"a deep stem.*; average pooling in its shortcuts.*it lacks conv1\.weight"):
+        checked(tmp_path / "x", weights)
+
+
+CHANGES = {
+    "grey": (
+        {"conv1.weight": (64, 1, 7, 7)},
+        r"for images of 1 channels\): it has conv1\.weight of shape \(64, 1, 7, 7\)",
+    ),
+    "cifar": ({"conv1.weight": (64, 3, 3, 3)}, r"a first convolution of 3×3\)"),
+    "bias": (
+        {"layer1.0.conv1.bias": (64,)},
+        r"convolutions with a bias\): it has layer1\.0\.conv1\.bias, which a ResN",
+    ),
+    "blur": ({"layer2.0.conv2.1.filt": (128, 1, 3, 3)}, r"anti-aliased downsampling\)"),
+    "width": (
+        {"conv1.weight": (32, 3, 7, 7)},
+        r"ResNet-50: it has conv1\.weight of shape \(32, 3, 7, 7\) instead of \(64",
+    ),
+    "more": ({"stem2.weight": (1,)}, r"ResNet-50: it has stem2\.weight, which a ResNet-50 has not$"),
+    "fc": ({"fc.weight": (3, 512)}, r"ResNet-50: it has fc\.weight of shape \(3, 512\) instead of \(3, 2048\)"),
+    "fc.bias": ({"fc.bias": (4,)}, r"it has fc\.bias of shape \(4,\) instead of \(3,\)"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_one_difference_is_named(name, weights, tmp_path):
+    shapes, message = CHANGES[name]
+    with pytest.raises(UserError, match=message):
+        checked(tmp_path / "x", {**weights, **{key: torch.zeros(shape) for key, shape in shapes.items()}})
+
+
+def test_half_a_classifier_is_named(weights, tmp_path):
+    for key in ("fc.weight", "fc.bias"):
+        with pytest.raises(UserError, match=f"it lacks {key}"):
+            checked(tmp_path / "x", {k: v for k, v in weights.items() if k != key})
