@@ -1,27 +1,31 @@
-"""What the checks of the three sets share: collecting faults, looking into every image, and CHECK.json.
+"""What the checks of the three sets share: collecting faults, the fingerprint, and the door that leaves CHECK.json.
 
-A check lists every fault that it finds (ten of a kind, then their number) instead of stopping at the first."""
+A check lists every fault that it finds instead of stopping at the first: ten of a kind on the terminal, all in a
+file."""
 
 import argparse
-import io
 import json
 import os
-import warnings
-import zlib
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from workflow.data.memory import Looked
 from workflow.training.errors import UserError, door
-from workflow.training.files import digest, sha256, write_json
+from workflow.training.files import atomic, digest, sha256, short, write_json
 
 LISTED = 10
 # Boxes of real sets may lie up to one pixel outside: 0-based next to 1-based, and rounding.
 SLACK = 1.0
+
+
+class DataError(UserError):
+    """Faults in the data: `listed` has a line for each of them, however many there are."""
+
+    def __init__(self, message: str, listed: list[str]) -> None:
+        super().__init__(message)
+        self.listed = listed
 
 
 class Faults:
@@ -47,57 +51,18 @@ class Faults:
         return lines
 
     def raise_if_any(self) -> None:
-        """UserError: the message itself if there is one fault, a list if there are several."""
-        if len(self) == 1:
-            raise UserError(self.lines()[0])
-        if self.kinds:
-            raise UserError(f"{len(self)} faults in the data:" + "".join(f"\n  {line}" for line in self.lines()))
+        """DataError: the message itself if there is one fault, a list if there are several."""
+        listed = [message for messages in self.kinds.values() for message in messages]
+        if len(listed) == 1:
+            raise DataError(listed[0], listed)
+        if listed:
+            shown = "".join(f"\n  {line}" for line in self.lines())
+            raise DataError(f"{len(listed)} faults in the data:{shown}", listed)
 
     def warn(self) -> None:
         """Print them as warnings: for what the official sets themselves contain."""
         for line in self.lines():
             tqdm.write(f"warning: {line}")
-
-
-class Looked(NamedTuple):
-    """What one image file is: bytes and their CRC-32, width and height in px."""
-
-    bytes: int
-    crc: int
-    width: int
-    height: int
-
-
-def look(path: str) -> Looked | str:
-    """Decode one image to its end (at 1/8 scale where JPEG allows); what is wrong with it, in words, if it fails."""
-    try:
-        data = Path(path).read_bytes()
-        if not data:
-            return "the image is empty (0 bytes)"
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("ignore")  # e.g. broken EXIF: harmless
-            size = image.size
-            image.draft(None, (1, 1))
-            image.load()
-    except UnidentifiedImageError:
-        return "the image cannot be decoded: no known image format"
-    except Exception as error:  # PIL's decoders raise many types on damaged files
-        return f"the image cannot be decoded: {error}"
-    return Looked(len(data), zlib.crc32(data), *size)
-
-
-def look_at_all(paths: Iterable[Path], what: str, faults: Faults) -> dict[Path, Looked]:
-    """Look at every image on all cores; those that cannot be decoded become faults and are left out."""
-    paths = list(dict.fromkeys(paths))
-    looked = {}
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        results = pool.map(look, map(str, paths), chunksize=32)
-        for path, result in zip(paths, tqdm(results, what, len(paths), unit="img"), strict=True):
-            if isinstance(result, str):
-                faults.add("images that cannot be decoded", f"{path}: {result}")
-            else:
-                looked[path] = result
-    return looked
 
 
 def refuse_shared(train: dict[Path, Looked], test: dict[Path, Looked], official: bool, faults: Faults) -> None:
@@ -118,15 +83,35 @@ def refuse_shared(train: dict[Path, Looked], test: dict[Path, Looked], official:
 
 def fingerprint(root: Path, looked: dict[Path, Looked], annotations: dict[Path, str]) -> str:
     """SHA-256 over every image's relative name, size and CRC and every annotation file's hash; root plays no part."""
-    images = sorted((path.relative_to(root).as_posix(), look.bytes, look.crc) for path, look in looked.items())
-    return digest([images, sorted((path.relative_to(root).as_posix(), text) for path, text in annotations.items())])
+    start = len(os.path.join(root, ""))  # noqa: PTH118  (`relative_to` takes a minute for a million paths)
+    images = sorted((str(path)[start:], look.bytes, look.crc) for path, look in looked.items())
+    return digest([images, sorted((str(path)[start:], text) for path, text in annotations.items())])
 
 
 def need_folder(path: Path, what: str) -> Path:
     """`path` if it is a folder; UserError otherwise."""
     if not path.is_dir():
-        raise UserError(f"{path}: {what} is missing")
+        fetch = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
+        raise UserError(f"{path}: {what} is missing; {fetch}")
     return path
+
+
+def load_lists(path: Path, keys: dict[str, tuple[str, ...]]) -> dict:
+    """An annotation file whose lists hold objects with the given keys; UserError naming what is not there."""
+    if not path.is_file():
+        raise UserError(f"{path}: the annotation file is missing")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    for name, needed in keys.items():
+        if not isinstance(content, dict) or not isinstance(content.get(name), list):
+            raise UserError(f"{path}: the list '{name}' is missing")
+        for number, entry in enumerate(content[name]):
+            missing = [key for key in needed if not isinstance(entry, dict) or key not in entry]
+            if missing:
+                raise UserError(f"{path}: {name}[{number}] has no '{missing[0]}'")
+    return content
 
 
 def box_fault(box: tuple[float, ...], low: int, width: int, height: int) -> str | None:
@@ -141,8 +126,9 @@ def box_fault(box: tuple[float, ...], low: int, width: int, height: int) -> str 
     return None
 
 
-def command_line(check: Callable[[dict, Path], dict]) -> Callable[[], None]:
-    """The door of a check: --section JSON --root DIR --out CHECK.json."""
+def command_line(check: Callable[[dict, Path, Path], dict]) -> Callable[[], None]:
+    """The door of a check: --section JSON --root DIR --out CHECK.json. Beside it lie the full list of faults, if there
+    are any, and what is remembered of this root's images, whichever config asks."""
 
     @door
     def main() -> None:
@@ -151,7 +137,16 @@ def command_line(check: Callable[[dict, Path], dict]) -> Callable[[], None]:
         parser.add_argument("--root", required=True, type=Path)
         parser.add_argument("--out", required=True, type=Path, help="CHECK.json")
         args = parser.parse_args()
-        content = check(args.section, args.root)
+        memory = args.out.parent / f".seen-{short(str(args.root.resolve()))}.sqlite"
+        listed = args.out.with_suffix(".faults.txt")
+        listed.unlink(missing_ok=True)
+        try:
+            content = check(args.section, args.root, memory)
+        except DataError as error:
+            with atomic(listed) as temporary:
+                temporary.write_text("".join(f"{line}\n" for line in error.listed), encoding="utf-8")
+            more = f"\nAll {len(error.listed)} stand in {listed}" if len(error.listed) > 1 else ""
+            raise UserError(f"{error}{more}") from None
         write_json(args.out, content)
         print(f"{args.root}: fine; " + ", ".join(f"{key} {count}" for key, count in content["counts"].items()))
 

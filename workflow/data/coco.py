@@ -1,27 +1,30 @@
 """MS-COCO 2014 in its official layout: ROOT/annotations/{captions,instances}_*.json, ROOT/{train,val}2014/.
 
-Split "2014" trains on train2014 and tests on val2014, as the paper's reference code does."""
+Split "2014" trains on train2014 and tests on val2014, as the paper's reference code does; for "karpathy" see
+karpathy.py."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow.data import karpathy
 from workflow.data.checking import (
     Faults,
-    Looked,
     box_fault,
     command_line,
     fingerprint,
-    look_at_all,
+    load_lists,
     need_folder,
     refuse_shared,
 )
+from workflow.data.looking import look_at_all
+from workflow.data.memory import Looked, Memory
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256
 
-# The one place that says which official files a split is made of: config value -> part -> official name.
-SPLITS = {"2014": {"train": "train2014", "test": "val2014"}}
+# The one place that says what a split is made of: config value -> its parts.
+SPLITS = {"2014": ("train", "test"), "karpathy": tuple(karpathy.PARTS)}
+NAMES = {"train": "train2014", "test": "val2014"}  # part of split "2014" -> official name
 OFFICIAL_IMAGES = {"train2014": 82_783, "val2014": 40_504}
 
 
@@ -33,13 +36,6 @@ class Captioned(NamedTuple):
     captions: list[str]
 
 
-def parts(split: str) -> dict[str, str]:
-    """{"train": official name, "test": official name} of a split; UserError if there is no such split."""
-    if split not in SPLITS:
-        raise UserError(f"data.coco.split: must be one of {', '.join(SPLITS)}, not {split!r}")
-    return SPLITS[split]
-
-
 def annotation_file(root: str | Path, name: str, kind: str) -> Path:
     """The annotation file of an official part: kind is `captions` or `instances`."""
     return Path(root) / "annotations" / f"{kind}_{name}.json"
@@ -47,31 +43,20 @@ def annotation_file(root: str | Path, name: str, kind: str) -> Path:
 
 def read(check: dict, part: str) -> list[Captioned]:
     """The images of part `train` or `test` with their captions, by image id; `check` is CHECK.json's content."""
-    name = parts(check["split"])[part]
-    folder = Path(check["root"]) / name
-    content = read_json(annotation_file(check["root"], name, "captions"))
+    root = Path(check["root"])
+    if check["split"] == "karpathy":
+        found = {
+            image["cocoid"]: Captioned(
+                root / image["filepath"] / image["filename"], image["cocoid"], [s["raw"] for s in image["sentences"]]
+            )
+            for image in karpathy.images(root, part)
+        }
+        return [found[image_id] for image_id in sorted(found)]
+    folder, content = root / NAMES[part], read_json(annotation_file(root, NAMES[part], "captions"))
     found = {image["id"]: Captioned(folder / image["file_name"], image["id"], []) for image in content["images"]}
     for annotation in content["annotations"]:
         found[annotation["image_id"]].captions.append(annotation["caption"])
     return [found[image_id] for image_id in sorted(found)]
-
-
-def _load(path: Path, keys: dict[str, tuple[str, ...]]) -> dict:
-    """An annotation file whose lists hold objects with the given keys; UserError naming what is not there."""
-    if not path.is_file():
-        raise UserError(f"{path}: the annotation file is missing")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
-    for name, needed in keys.items():
-        if not isinstance(content, dict) or not isinstance(content.get(name), list):
-            raise UserError(f"{path}: the list '{name}' is missing")
-        for number, entry in enumerate(content[name]):
-            missing = [key for key in needed if not isinstance(entry, dict) or key not in entry]
-            if missing:
-                raise UserError(f"{path}: {name}[{number}] has no '{missing[0]}'")
-    return content
 
 
 def _check_ids(path: Path, name: str, entries: list[dict], faults: Faults) -> None:
@@ -142,7 +127,7 @@ def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]
         ("instances", {"annotations": ("id", "image_id", "category_id", "bbox"), "categories": ("id", "name")}),
     ):
         path = annotation_file(root, name, kind)
-        contents[kind] = _load(path, {"images": image, **needed})
+        contents[kind] = load_lists(path, {"images": image, **needed})
         _check_images(path, folder, contents[kind]["images"], faults)
     _check_captions(annotation_file(root, name, "captions"), contents["captions"], faults)
     official = len(contents["instances"]["images"]) == OFFICIAL_IMAGES.get(name)
@@ -150,22 +135,26 @@ def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]
     return contents
 
 
-def _check_parts(root: Path, names: dict[str, str], contents: dict[str, dict], faults: Faults) -> None:
-    """Training and test have the same categories and no image, by id, in common."""
-    ids = {part: {image["id"] for image in content["captions"]["images"]} for part, content in contents.items()}
-    test = annotation_file(root, names["test"], "captions")
-    for image_id in sorted(ids["train"] & ids["test"]):
-        faults.add("images in both training and test", f"{test}: image {image_id} is also in {names['train']}")
-    if contents["train"]["instances"]["categories"] != contents["test"]["instances"]["categories"]:
-        files = [annotation_file(root, names[part], "instances") for part in ("test", "train")]
+def _check_parts(root: Path, contents: dict[str, dict], faults: Faults) -> None:
+    """train2014 and val2014 have the same categories and no image, by id, in common."""
+    (train, trained), (test, tested) = contents.items()
+    for image_id in sorted(
+        {i["id"] for i in trained["captions"]["images"]} & {i["id"] for i in tested["captions"]["images"]}
+    ):
+        path = annotation_file(root, test, "captions")
+        faults.add("images in both training and test", f"{path}: image {image_id} is also in {train}")
+    if trained["instances"]["categories"] != tested["instances"]["categories"]:
+        files = [annotation_file(root, name, "instances") for name in (test, train)]
         faults.add("differing classes", "{}: its 'categories' are not those of {}".format(*files))
 
 
-def _look_at_part(root: Path, name: str, contents: dict[str, dict], faults: Faults) -> dict[Path, Looked]:
+def _look_at_part(
+    root: Path, name: str, contents: dict[str, dict], faults: Faults, memory: Memory
+) -> dict[Path, Looked]:
     """Decode every image of a part and compare it with the size that the annotation files state."""
     entries = [(kind, image) for kind, content in contents.items() for image in content["images"]]
     paths = sorted({root / name / image["file_name"] for _, image in entries})
-    looked = look_at_all(paths, f"checking COCO {name}", faults)
+    looked = look_at_all(paths, f"checking COCO {name}", faults, memory)
     for kind, image in entries:
         real = looked.get(root / name / image["file_name"])
         if real and (real.width, real.height) != (image["width"], image["height"]):
@@ -175,28 +164,51 @@ def _look_at_part(root: Path, name: str, contents: dict[str, dict], faults: Faul
     return looked
 
 
-def check(section: dict, root: Path) -> dict:
-    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found."""
-    root, faults, names = Path(root), Faults(), parts(section["split"])
+def _check_all_annotations(section: dict, root: Path, faults: Faults) -> dict[str, dict]:
+    """Check all annotation files of the split; returns official name -> kind -> content."""
+    contents = {name: _check_annotations(root, name, faults) for name in NAMES.values()}
+    _check_parts(root, contents, faults)
+    if section["split"] == "karpathy":
+        lists = [(name, image) for name in contents for image in contents[name]["captions"]["images"]]
+        known = {(name, image["file_name"]): image["id"] for name, image in lists}
+        karpathy.check(root, known, "root" in section, faults)
+    faults.raise_if_any()
+    return contents
+
+
+def check(section: dict, root: Path, remember: Path | None = None) -> dict:
+    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
+
+    `remember`: the file that keeps what is known of its images; without it, all are looked at.
+    """
+    root, faults, split = Path(root), Faults(), section["split"]
+    if split not in SPLITS:
+        raise UserError(f"data.coco.split: must be one of {', '.join(SPLITS)}, not {split!r}")
     need_folder(root, "the COCO folder")
-    contents = {part: _check_annotations(root, name, faults) for part, name in names.items()}
-    _check_parts(root, names, contents, faults)
+    contents, memory = _check_all_annotations(section, root, faults), Memory(remember, root)
+    looked = {}
+    for name in contents:
+        looked |= _look_at_part(root, name, contents[name], faults, memory)
+    parts = {part: read({"root": root, "split": split}, part) for part in SPLITS[split]}
+    train, test = (
+        {image.path: looked[image.path] for image in parts[part] if image.path in looked} for part in ("train", "test")
+    )
+    official = len(parts["test"]) == OFFICIAL_IMAGES["val2014"] if split == "2014" else "root" in section
+    refuse_shared(train, test, official, faults)
     faults.raise_if_any()
-    looked = {part: _look_at_part(root, name, contents[part], faults) for part, name in names.items()}
-    refuse_shared(looked["train"], looked["test"], len(looked["test"]) == OFFICIAL_IMAGES.get(names["test"]), faults)
-    faults.raise_if_any()
-    files = [annotation_file(root, name, kind) for name in names.values() for kind in ("captions", "instances")]
-    categories = sorted(contents["train"]["instances"]["categories"], key=lambda category: category["id"])
+    files = [annotation_file(root, name, kind) for name in contents for kind in ("captions", "instances")]
+    files += [karpathy.split_file(root)] if split == "karpathy" else []
+    categories = sorted(contents["train2014"]["instances"]["categories"], key=lambda category: category["id"])
     return {
         "set": "coco",
         "root": str(root),
-        "split": section["split"],
-        "fingerprint": fingerprint(root, looked["train"] | looked["test"], {path: sha256(path) for path in files}),
+        "split": split,
+        "fingerprint": fingerprint(root, looked, {path: sha256(path) for path in files}),
         "classes": [category["name"] for category in categories],
         "counts": {
-            f"{part}_{what}": len(content["captions"][key])
-            for part, content in contents.items()
-            for what, key in (("images", "images"), ("captions", "annotations"))
+            f"{part}_{what}": count
+            for part, images in parts.items()
+            for what, count in (("images", len(images)), ("captions", sum(len(image.captions) for image in images)))
         },
     }
 

@@ -3,7 +3,9 @@ torchvision's ImageFolder, whose extensions are also ours. Class names are the f
 
 from pathlib import Path
 
-from workflow.data.checking import Faults, command_line, fingerprint, look_at_all, need_folder, refuse_shared
+from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared
+from workflow.data.looking import look_at_all
+from workflow.data.memory import Memory
 from workflow.training.errors import UserError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -46,14 +48,17 @@ def _check_folders(root: Path, faults: Faults) -> None:
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
 
 
-def check(section: dict, root: Path) -> dict:
-    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found."""
-    root, faults = Path(root), Faults()
+def check(section: dict, root: Path, remember: Path | None = None) -> dict:
+    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
+
+    `remember`: the file that keeps what is known of its images; without it, all are looked at.
+    """
+    root, faults, memory = Path(root), Faults(), Memory(remember, root)
     need_folder(root, "the ImageNet folder")
     _check_folders(root, faults)
     faults.raise_if_any()
     looked = {
-        split: look_at_all([path for path, _ in samples(root, split)], f"checking ImageNet {split}", faults)
+        split: look_at_all([path for path, _ in samples(root, split)], f"checking ImageNet {split}", faults, memory)
         for split in ("train", "val")
     }
     refuse_shared(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL_VAL, faults)

@@ -136,10 +136,32 @@ def _coco_split(root: Path, spec: dict, split: str) -> None:
         (root / "annotations" / f"{kind}_{split}2014.json").write_text(json.dumps({**head, **body}))
 
 
+def _karpathy(root: Path) -> None:
+    """annotations/dataset_coco.json: of val2014 every third image is for test, restval and val."""
+    entries = []
+    for name in ("val2014", "train2014"):
+        content = json.loads((root / "annotations" / f"captions_{name}.json").read_text())
+        said: dict[int, list[dict]] = {}
+        for sentence in content["annotations"]:
+            said.setdefault(sentence["image_id"], []).append({"raw": sentence["caption"], "sentid": sentence["id"]})
+        for index, image in enumerate(content["images"]):
+            entries.append(
+                {
+                    "filepath": name,
+                    "filename": image["file_name"],
+                    "cocoid": image["id"],
+                    "split": "train" if name == "train2014" else ("test", "restval", "val")[index % 3],
+                    "sentences": said[image["id"]],
+                }
+            )
+    (root / "annotations/dataset_coco.json").write_text(json.dumps({"dataset": "coco", "images": entries}))
+
+
 def _coco(root: Path, spec: dict) -> None:
-    """{train,val}2014/ and annotations/{instances,captions}_{train,val}2014.json."""
+    """{train,val}2014/ and annotations/: {instances,captions}_{train,val}2014.json and Karpathy's split of them."""
     for split in ("train", "val"):
         _coco_split(root, spec, split)
+    _karpathy(root)
 
 
 SETS = {

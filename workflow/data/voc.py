@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from workflow.data.checking import (
     Faults,
-    Looked,
     box_fault,
     command_line,
     fingerprint,
-    look_at_all,
     need_folder,
     refuse_shared,
 )
+from workflow.data.looking import look_at_all
+from workflow.data.memory import Looked, Memory
 from workflow.data.synthetic import class_names
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
@@ -160,9 +160,9 @@ def _check_annotations(root: Path, split: str, known: list[str], faults: Faults)
     return read
 
 
-def _look_at_split(split: str, read: dict[Path, Checked], faults: Faults) -> dict[Path, Looked]:
+def _look_at_split(split: str, read: dict[Path, Checked], faults: Faults, memory: Memory) -> dict[Path, Looked]:
     """Decode every image of a split and compare it with the size that its XML states."""
-    looked = look_at_all(read, f"checking VOC {split}", faults)
+    looked = look_at_all(read, f"checking VOC {split}", faults, memory)
     for image, found in looked.items():
         stated, real = read[image].annotation.size, (found.width, found.height)
         if stated != real:
@@ -171,8 +171,11 @@ def _look_at_split(split: str, read: dict[Path, Checked], faults: Faults) -> dic
     return looked
 
 
-def check(section: dict, root: Path) -> dict:
-    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found."""
+def check(section: dict, root: Path, remember: Path | None = None) -> dict:
+    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
+
+    `remember`: the file that keeps what is known of its images; without it, all are looked at.
+    """
     root, faults, known = Path(root), Faults(), classes(section)
     need_folder(root, "the VOCdevkit folder")
     for year in ("2007", "2012"):
@@ -184,7 +187,8 @@ def check(section: dict, root: Path) -> dict:
             where = f"{split_file(root, 'test07')}:{number}"
             faults.add("images in both training and test", f"{where}: {name} is also in trainval.txt, for training")
     faults.raise_if_any()
-    looked = {split: _look_at_split(split, read[split], faults) for split in SPLITS}
+    memory = Memory(remember, root)
+    looked = {split: _look_at_split(split, read[split], faults, memory) for split in SPLITS}
     trained = looked["trainval07"] | looked["trainval12"]
     refuse_shared(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)
     faults.raise_if_any()

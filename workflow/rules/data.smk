@@ -1,6 +1,4 @@
 # Make or check the data sets. Bad input stops the DAG here, before the first training step.
-from pathlib import Path
-
 from snakemake.io import flag
 
 
@@ -46,19 +44,11 @@ checkpoint fetch_data:
         " --out {output.record:q} 2>&1 | tee -ia {log:q}"
 
 
-def checks_after_fetching(wildcards):
-    """The checks of all sets, once all that are to be fetched are there: a checkpoint keeps the two in order."""
-    for record in plan.fetched.values():
-        name, key = Path(record).name.removesuffix(".fetched.json").split("-")
-        checkpoints.fetch_data.get(set=name, key=key)
-    return list(plan.checks.values())
-
-
 # `snakemake data`: nothing is downloaded without it.
 rule data:
     input:
         fetched=list(plan.fetched.values()),
-        checks=checks_after_fetching,
+        checks=lambda w: plan.checked(checkpoints.fetch_data.get),
     output:
         ready="results/data/ready.txt",
     log:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from workflow.data.checking import LISTED, Faults, Looked, box_fault, fingerprint, look, look_at_all, refuse_shared
+from workflow.data.checking import LISTED, Faults, box_fault, fingerprint, refuse_shared
+from workflow.data.memory import Looked
 from workflow.training.errors import UserError
 
 

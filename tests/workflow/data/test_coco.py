@@ -145,8 +145,8 @@ def test_every_fault_is_named(fault, root, coco):
 
 
 def test_an_unknown_split_is_refused(root):
-    with pytest.raises(UserError, match=r"data\.coco\.split: must be one of 2014, not 'karpathy'"):
-        door.check({"split": "karpathy"}, root)
+    with pytest.raises(UserError, match=r"data\.coco\.split: must be one of 2014, karpathy, not '2017'"):
+        door.check({"split": "2017"}, root)
 
 
 def grey(root):

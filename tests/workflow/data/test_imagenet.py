@@ -124,5 +124,6 @@ def test_the_command_line(root, tmp_path):
     shutil.rmtree(root / "val")
     bad = subprocess.run(command, capture_output=True, text=True)
     assert bad.returncode == 1
-    assert bad.stderr == f"error: {root / 'val'}: ImageNet's folder val is missing\n"
+    fetch = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
+    assert bad.stderr == f"error: {root / 'val'}: ImageNet's folder val is missing; {fetch}\n"
     assert not out.exists()

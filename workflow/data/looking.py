@@ -1,0 +1,101 @@
+"""Look into every image of a set, on all cores: is it whole, what are its size and bytes, and is it odd?
+
+Odd is what the official sets contain and every reader must bear: CMYK and Adobe's YCCK, one format under the name of
+another, broken EXIF. It is decoded to RGB like the rest, and counted."""
+
+import io
+import os
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from workflow.data.checking import Faults
+from workflow.data.memory import Looked, Memory
+
+NAMED = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+TOGETHER = 10_000  # images whose results are kept at once: what an interrupted check does not lose
+
+
+def look(path: str) -> Looked | str:
+    """Decode one image to its end (at 1/8 scale where JPEG allows); what is wrong with it, in words, if it fails."""
+    try:
+        data = Path(path).read_bytes()
+        if not data:
+            return "the image is empty (0 bytes)"
+        with warnings.catch_warnings(record=True) as warned, Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("always")
+            size, odd = image.size, _oddity(image, path)
+            image.draft(None, (1, 1))
+            image.convert("RGB")
+    except UnidentifiedImageError:
+        return "the image cannot be decoded: no known image format"
+    except Exception as error:  # PIL's decoders raise many types on damaged files
+        return f"the image cannot be decoded: {error}"
+    if not odd and any("EXIF" in str(warning.message) for warning in warned):
+        odd = "with broken EXIF"
+    return Looked(len(data), zlib.crc32(data), *size, odd)
+
+
+def _oddity(image: Image.Image, path: str) -> str:
+    """What is odd about an image that was opened and not yet decoded."""
+    named = NAMED.get(os.path.splitext(path)[1].lower())  # noqa: PTH122  (a Path for each of a million images is slow)
+    if named and image.format not in (named, "MPO"):  # an MPO is a JPEG with further pictures behind it
+        return f"{image.format} named {named}"
+    if image.mode == "CMYK":
+        return "YCCK" if image.info.get("adobe_transform") == 2 else "CMYK"
+    if "exif" in image.info:
+        try:
+            dict(image.getexif())
+        except Exception:  # as many types as there are ways to break it
+            return "with broken EXIF"
+    return ""
+
+
+def look_at_all(paths: Iterable[Path], what: str, faults: Faults, memory: Memory) -> dict[Path, Looked]:
+    """Look at every image that is not remembered unchanged; those that cannot be decoded become faults and are left
+    out. Prints how many of which kind are odd."""
+    by_name = {str(path): path for path in paths}
+    looked, new = {}, []
+    for name, stat, remembered in memory.split(by_name):
+        looked[by_name[name]] = remembered  # also if None: the order of `paths` is kept
+        if remembered is None:
+            new.append((name, stat))
+    with tqdm(desc=what, total=len(by_name), initial=len(by_name) - len(new), unit="img") as bar:
+        results = _look_at(new, bar)
+        while batch := list(islice(results, TOGETHER)):
+            memory.keep((name, stat, found) for name, stat, found in batch if isinstance(found, Looked))
+            for name, _, found in batch:
+                if isinstance(found, str):
+                    faults.add("images that cannot be decoded", f"{name}: {found}")
+                    del looked[by_name[name]]
+                else:
+                    looked[by_name[name]] = found
+    if odd := Counter(found.oddity for found in looked.values() if found.oddity):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in odd.most_common())
+        tqdm.write(f"{what}: {kinds}: odd, but no fault; they are decoded to RGB as the rest")
+    return looked
+
+
+def _look_at(new: list[tuple[str, tuple[int, int]]], bar: tqdm) -> Iterator[tuple[str, tuple[int, int], Looked | str]]:
+    if not new:
+        return
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        names = [name for name, _ in new]
+        for (name, stat), found in zip(new, pool.map(look, names, chunksize=32), strict=True):
+            bar.update()
+            yield name, stat, found
