@@ -7,6 +7,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "nic_coco": ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"),
 }
 LONG_TABLE_ONLY = {"BLEU-2", "BLEU-3"}  # as in the paper's own transfer table; transfer.csv has them
+IMAGENET_TABLE_ONLY = {"top5_error"}  # likewise
 TITLES = {
     "pretrain": "classification",
     "ssd_voc": "SSD, detection",

@@ -7,15 +7,22 @@ from typing import Any
 from workflow.reporting.records import Outcome
 
 DEMO = (
-    "This is a demo on generated images with short schedules: far too short to compare regularizers. "
-    "It shows that the way from data to table works; differences between its rows are noise. "
+    "This is a demo on generated images: {seeds} and short schedules, too little to tell a difference between its rows "
+    "from noise. It shows that the way from data to table works. "
     "The paper's numbers beside were measured on ImageNet, VOC and COCO and are no target for it."
 )
 
 
-def notices(config: dict[str, Any]) -> list[str]:
+def notices(config: dict[str, Any], outcomes: list[Outcome]) -> list[str]:
     """What has to stand above the table: that it is a demo, if any of its data are generated."""
-    return [DEMO] if any("synthetic" in section for section in config["data"].values()) else []
+    text = DEMO.format(seeds="few seeds" if repeated(outcomes) else "one seed")
+    return [text] if any("synthetic" in section for section in config["data"].values()) else []
+
+
+def repeated(outcomes: list[Outcome]) -> bool:
+    """Is there a cell of several runs?"""
+    cells = [(o.task, o.backbone) for o in outcomes]
+    return len(cells) > len(set(cells))
 
 
 def remarks(outcomes: list[Outcome]) -> list[str]:
@@ -25,10 +32,7 @@ def remarks(outcomes: list[Outcome]) -> list[str]:
         "The last epoch counts: it is evaluated, published and transferred. Where there was more than one evaluation, "
         "the best one (by top1_error, mAP, CIDEr) is shown beside it, never instead. The paper reports its best epoch.",
     ]
-    runs = {(o.task, o.backbone): 0 for o in outcomes}
-    for outcome in outcomes:
-        runs[outcome.task, outcome.backbone] += 1
-    if max(runs.values(), default=0) > 1:
+    if repeated(outcomes):
         texts.append("Where n > 1: mean ± sample standard deviation over n runs with different seeds.")
     else:
         texts.append("One run a cell: nothing here tells a difference from the noise of a repeated run.")

@@ -1,5 +1,6 @@
 """transfer.html: one self-contained page that asks nothing of any server; each number links to its record (law 8)."""
 
+import base64
 import os
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from workflow.reporting.metrics import METRICS, TITLES, number
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import Cell
 from workflow.reporting.summary import Summary, best_epoch
-from workflow.reporting.text import clipped, heading
+from workflow.reporting.text import IMAGENET_GROUPS, clipped, heading
 
 CURVE_WIDTH, CURVE_HEIGHT = 180, 40
 
 
-def html(summary: Summary, folder: Path) -> str:
-    """The page as it will lie in `folder`: its links are relative to it. All data are escaped."""
+def html(summary: Summary, folder: Path, picture: bytes | None = None) -> str:
+    """The page as it will lie in `folder`: its links are relative to it. All data are escaped. `picture` is the
+    gallery, a PNG that becomes a part of the page."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -32,6 +34,8 @@ def html(summary: Summary, folder: Path) -> str:
         summary=summary,
         groups=[(task, TITLES[task], sum(t == task for t, _ in summary.columns)) for task in summary.tasks],
         runs={task: [run(o) for o in summary.outcomes if o.task == task] for task in summary.tasks},
+        picture=base64.b64encode(picture).decode() if picture else "",
+        imagenet_groups=IMAGENET_GROUPS,
         singles=singles,
     )
 

@@ -16,11 +16,15 @@ from workflow.training.files import atomic
 def report(config: str, out: Path | None) -> str:
     """Write transfer.csv, .md and .html for a config (a file, or its content as JSON); return the terminal's text.
 
+    The page shows the gallery if that is drawn.
+
     UserError if the config is at fault, a record is not one, or two records cannot share a column.
     """
-    summary = summarize(plan(load(config)))
+    todo = plan(load(config))
+    summary = summarize(todo)
+    pictures = [Path(path).read_bytes() for path in todo.picture if Path(path).is_file()]
     out = out or Path("results") / summary.experiment / "report"
-    texts = {"csv": long_csv(summary), "md": markdown(summary), "html": html(summary, out)}
+    texts = {"csv": long_csv(summary), "md": markdown(summary), "html": html(summary, out, *pictures)}
     for suffix, text in texts.items():
         with atomic(out / f"transfer.{suffix}") as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from workflow.reporting.metrics import METRICS
 from workflow.reporting.paper import PaperNumber
@@ -96,8 +97,14 @@ def _missing(outcomes: list[Outcome], found: set[int]) -> str:
     reasons: dict[str, list[str]] = {}
     for i, outcome in enumerate(outcomes):
         if i not in found:
-            why = "not measured" if outcome.record else outcome.why
+            why = _unscored(outcome.record) if outcome.record else outcome.why
             reasons.setdefault(why, []).append(outcome.seed_name)
     if len(reasons) == 1 and not found:
         return next(iter(reasons))
     return "; ".join(f"{text} ({', '.join(names)})" for text, names in reasons.items())
+
+
+def _unscored(record: dict[str, Any]) -> str:
+    """Why a record lacks a metric: what its protocol says of a backbone that was not scored."""
+    split = str(record["protocol"].get("split", ""))
+    return split if split.startswith("not scored") else "not measured"

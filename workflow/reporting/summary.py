@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from workflow.reporting import notes
 from workflow.reporting.guard import check_columns
-from workflow.reporting.metrics import LONG_TABLE_ONLY, METRICS
+from workflow.reporting.imagenet import ImageNetRow, imagenet_rows
+from workflow.reporting.metrics import IMAGENET_TABLE_ONLY, LONG_TABLE_ONLY, METRICS
 from workflow.reporting.paper import paper_numbers
 from workflow.reporting.records import Outcome, read
 from workflow.reporting.statistics import Cell, Cells, cells
@@ -20,6 +21,7 @@ class Summary:
     backbones: list[str]
     tasks: list[str]
     cells: Cells
+    imagenet: list[ImageNetRow]
     outcomes: list[Outcome]
     origins: dict[str, str]
     notices: list[str]
@@ -28,7 +30,12 @@ class Summary:
 
     @property
     def columns(self) -> list[tuple[str, str]]:
-        """(task, metric) of the wide tables; transfer.csv has more metrics."""
+        """(task, metric) of the wide transfer tables; transfer.csv has more metrics."""
+        return [(task, m) for task, m in self.terminal_columns if m not in IMAGENET_TABLE_ONLY]
+
+    @property
+    def terminal_columns(self) -> list[tuple[str, str]]:
+        """(task, metric) of the terminal's, which is both tables in one."""
         return [(task, m) for task in self.tasks for m in METRICS[task] if m not in LONG_TABLE_ONLY]
 
     @property
@@ -47,14 +54,16 @@ def summarize(plan: Any) -> Summary:
     outcomes.sort(key=lambda o: (tasks.index(o.task), backbones.index(o.backbone)))
     specs = plan.config["backbones"]
     check_columns(outcomes, specs)
+    table = cells(backbones, tasks, outcomes, paper_numbers())
     return Summary(
         experiment=plan.experiment,
         backbones=backbones,
         tasks=tasks,
-        cells=cells(backbones, tasks, outcomes, paper_numbers()),
+        cells=table,
+        imagenet=imagenet_rows(specs, table, outcomes),
         outcomes=outcomes,
         origins={name: notes.origin(specs[name]) for name in backbones},
-        notices=notes.notices(plan.config),
+        notices=notes.notices(plan.config, outcomes),
         remarks=notes.remarks(outcomes),
         protocols={task: notes.protocol(outcomes, task) for task in tasks},
     )
@@ -66,6 +75,11 @@ class Best(NamedTuple):
     value: float
     unit: str
     when: list[int]
+
+    @property
+    def words(self) -> str:
+        """`epoch 3`, or with several runs `epoch 3, 4`."""
+        return f"{self.unit} {', '.join(map(str, self.when))}"
 
 
 def best_epoch(cell: Cell) -> Best | None:

@@ -12,6 +12,7 @@ from workflow.reporting.summary import Summary, best_epoch
 CSV_COLUMNS = ["backbone", "task", "metric", "mean", "std", "n", "delta", "delta_low", "delta_high", "verdict", "paper"]
 TERMINAL_WIDTH = 116
 REASON_WIDTH = 60
+IMAGENET_GROUPS = ("last epoch", "best epoch", "paper")
 
 
 def long_csv(summary: Summary) -> str:
@@ -56,6 +57,7 @@ def markdown(summary: Summary) -> str:
         row = [_md_cell(summary.cells[backbone, task, metric]) for task, metric in columns]
         about = f"<br>{_md(summary.origins[backbone])}" if summary.origins[backbone] else ""
         lines.append(f"| {_md(backbone)}{about} | " + " | ".join(row) + " |")
+    lines += ["", "## ImageNet classification", "", *_md_imagenet(summary)]
     lines += ["", *(f"{_md(remark)}  " for remark in summary.remarks), ""]
     for task, protocol in summary.protocols.items():
         if protocol:
@@ -67,16 +69,29 @@ def markdown(summary: Summary) -> str:
 
 
 def _md_cell(cell: Cell) -> str:
-    parts = [measured(cell)] if cell.mean is not None else []
-    if cell.verdict:
-        parts.append(_md(clipped(cell.verdict)))
+    parts = [_md_last(cell)]
     if best := best_epoch(cell):
-        parts.append(f"best {number(cell.metric, best.value)}, {best.unit} {', '.join(map(str, best.when))}")
-    if cell.n > 1:
-        parts.append(f"n = {cell.n}")
+        parts.append(f"best {number(cell.metric, best.value)}, {best.words}")
     if cell.paper:
         parts.append(f"*paper {number(cell.metric, cell.paper.value)}*")
-    return "<br>".join(parts)
+    return "<br>".join(filter(None, parts))
+
+
+def _md_imagenet(summary: Summary) -> list[str]:
+    """The second table: errors of the last epoch, of the best, and the paper's."""
+    errors = [f"{name}<br>{heading(cell.metric)}" for name in IMAGENET_GROUPS for cell in summary.imagenet[0].cells]
+    lines = [f"| backbone | what it is | epochs | {' | '.join(errors)} |", "|:--|:--|--:|" + "--:|" * len(errors)]
+    for row in summary.imagenet:
+        last = [_md_last(cell) for cell in row.cells]
+        best = [f"{number(c.metric, b.value)} ({b.words})" if (b := best_epoch(c)) else "" for c in row.cells]
+        paper = [number(c.metric, c.paper.value) if c.paper else "" for c in row.cells]
+        lines.append("| " + " | ".join([_md(row.backbone), _md(row.about), row.epochs, *last, *best, *paper]) + " |")
+    return lines
+
+
+def _md_last(cell: Cell) -> str:
+    parts = [measured(cell) if cell.mean is not None else "", _md(clipped(cell.verdict))]
+    return "<br>".join(filter(None, [*parts, f"n = {cell.n}" if cell.n > 1 else ""]))
 
 
 def _md(text: str) -> str:
@@ -120,7 +135,7 @@ def _blocks(summary: Summary, first: int) -> list[list[Column]]:
     """Columns packed into blocks no wider than the terminal; a task is only split where it must be."""
     blocks: list[list[Column]] = [[]]
     for task in summary.tasks:
-        columns = [_column(summary, *column) for column in summary.columns if column[0] == task]
+        columns = [_column(summary, *column) for column in summary.terminal_columns if column[0] == task]
         whole = first + _width(columns) <= TERMINAL_WIDTH
         for group in [columns] if whole else [[column] for column in columns]:
             if blocks[-1] and first + _width(blocks[-1] + group) > TERMINAL_WIDTH:

@@ -80,6 +80,12 @@ class Experiment:
         path.write_text(json.dumps(config))
         self.edit(run, provenance={"recipe": digest(config["recipe"])})
 
+    def unscored(self, run: PlannedRun, why: str) -> None:
+        """Rewrite the record of `run` as that of a backbone that was neither trained here nor scored."""
+        path = Path(run.record)
+        nothing = {"metrics": {}, "best": {}, "history": {"points": [], "evaluations": []}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | nothing | {"protocol": {"split": why}}))
+
     def fail(self, run: PlannedRun, reason: str) -> None:
         """Leave `run` as a failure does: no record, its reason in the state folder."""
         shutil.rmtree(Path(run.record).parent)

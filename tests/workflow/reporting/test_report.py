@@ -41,9 +41,19 @@ def test_the_demo_s_records_fill_its_table(main, finish):
         finish(run, run.run["recipe"])
     text = main("--config", json.dumps(config), "--out", "elsewhere")
     assert "pending" not in text
-    assert "far too short to compare regularizers" in " ".join(text.split())
+    assert "too little to tell a difference between its rows from noise" in " ".join(text.split())
     assert 'href="../results/demo/ssd_voc/cutmix/p0s0/metrics.json"' in Path("elsewhere/transfer.html").read_text()
     assert not Path("results/demo/report").exists()
+
+
+def test_the_page_has_the_gallery_if_that_is_drawn(main):
+    (picture,) = plan(load(DEMO)).picture
+    main("--config", DEMO, "--out", "without")
+    Path(picture).parent.mkdir(parents=True)
+    Path(picture).write_bytes(b"some PNG")
+    main("--config", DEMO, "--out", "with")
+    pages = [Path(name, "transfer.html").read_text() for name in ("without", "with")]
+    assert ["data:image/png;base64,c29tZSBQTkc=" in page for page in pages] == [False, True]
 
 
 def test_the_same_records_give_the_same_bytes(main, finish):
@@ -71,7 +81,8 @@ def test_two_recipes_end_it_with_one_line_and_no_table(main, finish, capsys):
 
 
 def test_it_starts_without_torch():
-    code = "import sys, workflow.reporting.report as r; print({'torch', 'pandas', 'mmengine'} & set(sys.modules))"
+    heavy = {"torch", "pandas", "mmengine", "matplotlib", "pretrain"}
+    code = f"import sys, workflow.reporting.report; print({heavy} & set(sys.modules))"
     call = [sys.executable, "-c", code]
     found = subprocess.run(call, cwd=DEMO.parents[1], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"

@@ -64,12 +64,15 @@ def test_a_cell_that_lacks_some_seeds_says_which(experiment):
     assert cell.verdict == "failed: ValueError: bad luck (p0s0); pending (p2s0)"
 
 
-def test_a_backbone_without_a_score_is_not_measured(experiment):
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [("not scored: its fc has 9 classes", "not scored: its fc has 9 classes"), ("400 images", "not measured")],
+)
+def test_a_backbone_without_a_score_says_why(said, verdict, experiment):
     small = experiment({"baseline": {}, "scratch": {"init": "random"}})
-    path = Path(small.run("pretrain", "scratch").record)
-    path.write_text(json.dumps({**json.loads(path.read_text()), "metrics": {}}))
+    small.unscored(small.run("pretrain", "scratch"), said)
     summary = summarize(small.plan)
-    assert summary.cells["scratch", "pretrain", "top1_error"].verdict == "not measured"
+    assert summary.cells["scratch", "pretrain", "top1_error"].verdict == verdict
     assert summary.origins["scratch"] == "random initialisation"
 
 

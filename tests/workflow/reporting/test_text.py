@@ -51,9 +51,9 @@ def test_the_order_in_which_records_are_found_changes_nothing(experiment):
 
 def test_the_wide_table_has_one_row_per_backbone(experiment):
     text = markdown(summarize(experiment().plan))
-    table = [line for line in text.splitlines() if line.startswith("|")]
+    table = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("|")]
     assert len(table) == 2 + 2
-    assert {line.count("|") for line in table} == {13}
+    assert {line.count("|") for line in table} == {12}
     assert "*paper 77.6*" in table[3]
     assert "BLEU-2" not in text
 
@@ -72,7 +72,12 @@ def test_a_demo_is_called_one_above_the_table(experiment):
         summary = summarize(experiment(data=data).plan)
         for text in (markdown(summary), terminal(summary, PAGE)):
             above = " ".join(text.partition("top1_error")[0].split())
-            assert ("far too short to compare regularizers" in above) is expected
+            assert ("one seed and short schedules, too little to tell a difference" in above) is expected
+
+
+def test_a_demo_with_several_seeds_is_not_said_to_have_one(experiment):
+    (notice,) = summarize(experiment(data=SYNTHETIC, seeds=(1, 2)).plan).notices
+    assert "few seeds and short schedules" in notice
 
 
 def test_the_terminal_s_table_fits_a_terminal(experiment):
@@ -99,3 +104,25 @@ def test_every_run_names_its_record_or_its_reason(experiment):
     text = markdown(summarize(small.plan)).replace("\\", "")
     assert "- nic_coco cutmix p0s0: pending\n" in text
     assert f"- ssd_voc cutmix p0s0: {small.run('ssd_voc', 'cutmix').record}\n" in text
+
+
+def test_the_imagenet_table_stands_under_the_first(experiment):
+    small = experiment(
+        {"baseline": {}, "cutmix": {"regularizers": {"cutmix": {"alpha": 1.0}}}, "a|b": {"init": "random"}}
+    )
+    small.edit(small.run("pretrain", "cutmix"), metrics={"top1_error": 30.0}, best={"epoch": 2, "top1_error": 29.0})
+    small.edit(small.run("pretrain", "baseline"), metrics={"top1_error": 31.5})
+    small.unscored(small.run("pretrain", "a|b"), "not scored: <no> fc")
+    text = markdown(summarize(small.plan)).partition("\n## ImageNet classification\n")[2]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 3
+    assert {line.replace("\\|", "").count("|") for line in lines} == {10}
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells[:4] == ["cutmix", "cutmix: alpha 1.0", "4", "30.00 (-1.50)"]
+    assert cells[5] == "29.00 (epoch 2)"
+    assert cells[7:] == ["21.40", "5.92"]
+    assert lines[4].startswith("| a\\|b | random initialisation |  | not scored: &lt;no&gt; fc |")
+
+
+def test_the_terminal_has_both_errors(experiment):
+    assert "top5_error" in terminal(summarize(experiment().plan), PAGE)

@@ -1,0 +1,48 @@
+"""The ImageNet table: what each backbone is and how well it classifies, the paper's numbers beside."""
+
+from typing import Any, NamedTuple
+
+from workflow.reporting.metrics import METRICS
+from workflow.reporting.notes import origin, plain
+from workflow.reporting.records import Outcome
+from workflow.reporting.statistics import Cell, Cells
+
+ERRORS = METRICS["pretrain"]
+
+
+class ImageNetRow(NamedTuple):
+    """A row: `about` is what the backbone is, `epochs` for how long it was trained, `cells` are top-1 and top-5."""
+
+    backbone: str
+    about: str
+    epochs: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Is there no number, for one reason?"""
+        return all(cell.n == 0 and cell.verdict == self.cells[0].verdict for cell in self.cells)
+
+
+def imagenet_rows(specs: dict[str, dict[str, Any]], cells: Cells, outcomes: list[Outcome]) -> list[ImageNetRow]:
+    """One row a backbone of the config's section `backbones`, in its order."""
+    rows = []
+    for name, spec in specs.items():
+        own = [o for o in outcomes if (o.task, o.backbone) == ("pretrain", name)]
+        errors = tuple(cells[name, "pretrain", metric] for metric in ERRORS)
+        rows.append(ImageNetRow(name, about(spec), epochs(own), errors))
+    return rows
+
+
+def about(spec: dict[str, Any]) -> str:
+    """What a backbone is, with every parameter of its regularizers."""
+    parts = [f"{name}: {plain(parameters)}" for name, parameters in spec.get("regularizers", {}).items()]
+    if not parts and not {"checkpoint", "init"} & spec.keys():
+        parts = ["no regularizer"]
+    return "; ".join(filter(None, [*parts, origin(spec)]))
+
+
+def epochs(outcomes: list[Outcome]) -> str:
+    """The epochs of the runs that were trained here, as their configs have it; empty where none was."""
+    trained = [o for o in outcomes if o.config and o.record["history"]["points"]]
+    return ", ".join(sorted({str(o.config["recipe"]["epochs"]) for o in trained}))
