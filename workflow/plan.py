@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from workflow.training.files import read_json, sha256, short
 
 MACHINE = ("threads", "workers")  # where a result is computed, not what it is
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
+SEEN = ("size", "crop_scale", "color_jitter", "lighting", "regularizers")  # what of pretraining the gallery shows
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 
 
@@ -60,7 +61,8 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a config asks for. `tasks` are the transfer tasks; `runs` has the backbones' runs first."""
+    """All that a config asks for. `tasks` are the transfer tasks; `runs` has the backbones' runs first; `origins` says
+    from where data sets are fetched, and stands apart from `config` because no result depends on it."""
 
     experiment: str
     config: dict[str, Any]
@@ -69,6 +71,7 @@ class Plan:
     runs: list[PlannedRun]
     features: list[PlannedRun]
     checks: dict[str, str]
+    origins: dict[str, str]
 
     @property
     def cores(self) -> int:
@@ -78,7 +81,20 @@ class Plan:
     @property
     def report(self) -> list[str]:
         """What `rule all` asks for."""
-        return [f"results/{self.experiment}/report/transfer.{kind}" for kind in ("csv", "md", "html")]
+        return [f"results/{self.experiment}/report/transfer.{kind}" for kind in ("csv", "md", "html")] + self.picture
+
+    @property
+    def picture(self) -> list[str]:
+        """The gallery, if there is a regularizer to show."""
+        return [f"results/{self.experiment}/report/gallery.png"] if self.gallery else []
+
+    @property
+    def gallery(self) -> list[PlannedRun]:
+        """Its rows: each backbone that is pretrained here, baseline first; of its recipe only what one can see."""
+        seed = self.config["seeds"]["pretrain"][0]
+        own = [run for run in self.runs if (run.task, run.origin) == ("pretrain", "pretrained")]
+        rows = sorted((run for run in own if run.seeds["pretrain"] == seed), key=lambda run: run.backbone != "baseline")
+        return [replace(run, run=run.run | {"recipe": {key: run.run["recipe"][key] for key in SEEN}}) for run in rows]
 
     @property
     def text(self) -> str:
@@ -101,6 +117,28 @@ class Plan:
     def root(self, name: str) -> str:
         """The folder of a data set."""
         return root(self.config, name)
+
+    @property
+    def fetched(self) -> dict[str, str]:
+        """Data set -> the record of its fetching, for those that have a root."""
+        rooted = {name: check for name, check in self.checks.items() if not self.made(name)}
+        return {name: f"{check.removesuffix('.json')}.fetched.json" for name, check in rooted.items()}
+
+    def checked(self, fetched: Callable[..., Any]) -> list[str]:
+        """The checks of all sets, once `fetched` does not object: the checkpoint keeps the two in order."""
+        for record in self.fetched.values():
+            name, key = Path(record).name.removesuffix(".fetched.json").split("-")
+            fetched(set=name, key=key)
+        return list(self.checks.values())
+
+    def fetching(self, name: str) -> str:
+        """The section of a data set as the door that fetches it gets it: with `from`."""
+        origin = {"from": self.origins[name]} if name in self.origins else {}
+        return json.dumps(self.config["data"][name] | origin)
+
+    def lost(self, name: str) -> str:
+        """Was the data set fetched and then removed? A reason to fetch it again."""
+        return "lost" if Path(self.fetched[name]).exists() and not Path(self.root(name)).is_dir() else ""
 
     @property
     def gate(self) -> list[tuple[str, str]]:
@@ -156,6 +194,9 @@ def prepare_jobs(house: str | Path) -> None:
 
 def plan(config: dict[str, Any]) -> Plan:
     """All runs of a checked config; UserError if a brought file cannot be read."""
+    origins = {name: section["from"] for name, section in config["data"].items() if "from" in section}
+    without = {name: {k: v for k, v in section.items() if k != "from"} for name, section in config["data"].items()}
+    config = config | {"data": without}
     tasks = list(config["tasks"])
     needed = {name: section_key(config, name) for name in ["imagenet", *(NEEDS[task] for task in tasks)]}
     backbones = [run for name in config["backbones"] for run in backbone_runs(config, name)]
@@ -169,6 +210,7 @@ def plan(config: dict[str, Any]) -> Plan:
         runs=backbones + transfers,
         features=[feature_run(run) for run in features.values()],
         checks={name: f"results/data/{key}.json" for name, key in needed.items()},
+        origins=origins,
     )
 
 
@@ -213,14 +255,16 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
     """(origin, the recipe that its door gets, what its key is the hash of)."""
     backbone, pretrain, data = config["backbones"][name], config["pretrain"], config["data"]["imagenet"]
     if "checkpoint" in backbone:
-        prepare = backbone.get("preprocessing", "imagenet")
+        prepare, stride = backbone.get("preprocessing", "imagenet"), backbone.get("stride", "3x3")
+        wanted = backbone.get("weights")  # None: an average if the file has one
         try:
             content = sha256(backbone["checkpoint"])
         except OSError as error:
             raise UserError(f"backbones.{name}.checkpoint: {backbone['checkpoint']}: {error.strerror}") from None
-        scored = {key: pretrain[key] for key in ("size", "resize", "batch", "precision")}
-        recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, "preprocessing": prepare, **scored}
-        return "brought", recipe, ["brought", content, prepare]
+        declared = {"preprocessing": prepare, "stride": stride, "weights": wanted}
+        scored = {key: pretrain[key] for key in SCORE}
+        recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, **declared, **scored}
+        return "brought", recipe, ["brought", content, prepare, stride, wanted or "ema"]
     if "init" in backbone:
         recipe = {"init": backbone["init"], "zero_init_residual": pretrain["zero_init_residual"]}
         return "random", recipe, ["random", recipe, data]  # the data give the number of classes

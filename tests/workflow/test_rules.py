@@ -108,13 +108,14 @@ def test_an_added_seed_costs_its_runs(dry_run):
 
 def test_a_regularizer_costs_its_backbone_and_what_hangs_on_it(dry_run):
     said = dry_run(changed("backbones/cutmix/regularizers/cutmix/alpha", 0.123))
-    assert jobs(said) == {"pretrain": 1, "detection": 2, "features": 1, "captioning": 1, "report": 1, "all": 1}
+    transfers = {"detection": 2, "features": 1, "captioning": 1}
+    assert jobs(said) == {"pretrain": 1, **transfers, "gallery": 1, "report": 1, "all": 1}
     assert "baseline" not in outputs(said)
 
 
 def test_another_experiment_reuses_backbones_and_features(dry_run):
     said = dry_run(SMALL | {"experiment": "other"})
-    assert jobs(said) == {"detection": 4, "captioning": 2, "report": 1, "all": 1}
+    assert jobs(said) == {"detection": 4, "captioning": 2, "gallery": 1, "report": 1, "all": 1}
 
 
 def test_another_data_set_costs_its_tasks(dry_run):
@@ -144,6 +145,17 @@ def test_fine_tuning_needs_no_features(dry_run):
     assert jobs(dry_run(changed("tasks/nic_coco/finetune", True))) == {"captioning": 2, "report": 1, "all": 1}
 
 
+def test_other_photos_draw_another_gallery_and_another_rate_does_not(dry_run):
+    assert jobs(dry_run(changed("pretrain/lr", 0.0123), "--", "gallery")) == {}
+    said = dry_run(changed("data/imagenet/synthetic/seed", 97), "--", "gallery")
+    assert jobs(said) == {"make_data": 1, "check_data": 1, "gallery": 1}
+
+
+def test_without_pretraining_there_is_no_gallery(dry_run):
+    Path("w.pth").write_bytes(b"weights")
+    assert "gallery" not in jobs(dry_run(SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}))
+
+
 def test_a_repeated_check_trains_nothing(dry_run):
     assert jobs(dry_run(SMALL, "--forcerun", "check_data")) == {"check_data": 3}
 
@@ -162,7 +174,7 @@ def test_data_that_changed_under_the_same_name_are_trained_on_anew(dry_run):
 def test_a_named_config_replaces_the_demo(dry_run):
     alone = SMALL | {"backbones": {"baseline": {}}, "tasks": {"ssd_voc": SMALL["tasks"]["ssd_voc"]}}
     said = dry_run(alone | {"experiment": "alone"})
-    assert jobs(said) == {"detection": 1, "report": 1, "all": 1}
+    assert jobs(said) == {"detection": 1, "gallery": 1, "report": 1, "all": 1}
 
 
 def test_the_demo_is_run_when_none_is_named(snakemake):
@@ -170,7 +182,7 @@ def test_the_demo_is_run_when_none_is_named(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 4},
-        **{"detection": 8, "features": 4, "captioning": 4, "report": 1, "all": 1},
+        **{"detection": 8, "features": 4, "captioning": 4, "gallery": 1, "report": 1, "all": 1},
     }
     assert "results/demo/report/transfer.csv" in said
 
@@ -180,7 +192,7 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"check_data": 3, "checked": 1, "pretrain": 4},
-        **{"detection": 8, "features": 4, "captioning": 4, "report": 1, "all": 1},
+        **{"detection": 8, "features": 4, "captioning": 4, "gallery": 1, "report": 1, "all": 1},
     }
     for backbone in ("baseline", "mixup", "cutout", "cutmix"):
         for task in ("ssd_voc", "faster_rcnn_voc", "nic_coco"):

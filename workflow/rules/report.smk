@@ -1,4 +1,5 @@
-# Records to tables and page. At any time, also without all records: python -m workflow.reporting.report.
+# Photos to the gallery, records to tables and page. At any time, also without all records: python -m
+# workflow.reporting.report.
 # `tracked` and `config` as `tracked` and `run` in pretrain.smk.
 report: "../report/workflow.rst"
 
@@ -7,8 +8,33 @@ localrules:
     report,
 
 
+rule gallery:
+    input:
+        check=ancient(plan.checks["imagenet"]),
+    output:
+        png=report(
+            f"results/{plan.experiment}/report/gallery.png",
+            caption="../report/gallery.rst",
+            category="Gallery",
+        ),
+    log:
+        f"results/{plan.experiment}/report/gallery.txt",
+    conda:
+        "../../environment.yml"
+    threads: plan.config["threads"]
+    resources:
+        mem_mb=2000,
+    params:
+        tracked=lambda w: [run.tracked for run in plan.gallery],
+        config=lambda w, threads: plan.text,
+    shell:
+        "python -m pretrain.gallery --config {params.config:q} --data {input.check:q} --out {output.png:q}"
+        " 2>&1 | tee -ia {log:q}"
+
+
 rule report:
     input:
+        gallery=plan.picture,
         records=[run.record for run in plan.runs],
     output:
         csv="results/{experiment}/report/transfer.csv",

@@ -1,0 +1,248 @@
+"""The regularizers at work: `python -m pretrain.gallery --config CONFIG --data CHECK.json --out PNG`.
+
+One figure, as the CutMix paper's Figure 1: a row for each backbone that is pretrained here, five photos of the training
+set, under each its labels with their weights. Everything is drawn by the code that trains, with the config's seed.
+"""
+
+import argparse
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pretrain.figure import Row, draw
+from workflow.training.errors import UserError, door
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pretrain.dataset import ImageNetTrain
+    from pretrain.regularizers import Regularizer
+    from pretrain.regularizers.base import Changes
+
+PHOTOS = 5
+PATIENCE = 1000  # iterations in which a regularizer that acts now and then has to act once
+SHINE = 0.15  # how much of the photo is still seen in a dropped cell
+NAMES = "LOC_synset_mapping.txt"  # as ImageNet's Kaggle edition has it: `n01440764 tench, Tinca tinca`
+
+
+def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
+    """The rows of `shown` (workflow.plan.Plan.gallery), from the training photos of a checked ImageNet."""
+    import torch
+
+    from pretrain.dataset import ImageNetTrain, augmentation
+    from pretrain.regularizers import build
+    from workflow.reporting.notes import plain
+
+    root, classes, seed = Path(check["root"]) / "train", len(check["classes"]), shown[0].seeds["pretrain"]
+    if not root.is_dir():
+        raise UserError(f"{root}: the folder of the training photos is missing")
+    bare = ImageNetTrain(str(root), {**shown[0].run["recipe"], "regularizers": {}}, seed)
+    indices = samples(bare.folder.targets, classes)
+    targets = torch.eye(classes)[[bare.folder.targets[index] for index in indices]]
+    rows = []
+    for run in shown:  # the folder is listed once: ImageNet has 1.3 million files
+        recipe, plain_set, own_set = run.run["recipe"], copy.copy(bare), copy.copy(bare)
+        plain_set.transform = own_set.transform = augmentation(recipe)
+        own_set.regularizers = build(recipe["regularizers"])
+        photos = torch.stack([augmented(plain_set, own_set, index) for index in indices])
+        words = [f"{name}: {plain(parameters)}" for name, parameters in recipe["regularizers"].items()]
+        rows.append(regularized(Row(run.backbone, words, photos, targets), own_set.regularizers, seed))
+    return rows
+
+
+def samples(labels: list[int], classes: int) -> list[int]:
+    """The first photo of each of five evenly spaced classes (of all, if there are fewer)."""
+    count = min(PHOTOS, classes)
+    return [labels.index(n * classes // count) for n in range(count)]
+
+
+def augmented(plain: "ImageNetTrain", own: "ImageNetTrain", index: int) -> "Tensor":
+    """A photo uint8 (3, H, W) as in training, of the first epoch in which a regularizer of images acts on it."""
+    import torch
+
+    from pretrain.regularizers import Regularizer
+
+    acting = any(type(regularizer).image is not Regularizer.image for regularizer in own.regularizers)
+    for epoch in range(PATIENCE if acting else 0):
+        image = own[index, epoch]["images"]
+        if not torch.equal(image, plain[index, epoch]["images"]):
+            return image
+    return own[index, 0]["images"]
+
+
+def regularized(row: Row, regularizers: "list[Regularizer]", seed: int) -> Row:
+    """`row` as the network gets it, and what is done inside: as pretrain.model does it, on its photos as one batch."""
+    from pretrain.backbone import IMAGENET
+
+    images, everything = IMAGENET(row.photos), []
+    for regularizer in regularizers:
+        images, row.targets, changes = acting(regularizer, images, row.targets, seed)
+        everything.append(changes)
+    for changes in filter(None, everything):
+        images = inside(row, images, changes)
+    row.photos = pixels(images)
+    return row
+
+
+def acting(
+    regularizer: "Regularizer", images: "Tensor", targets: "Tensor", seed: int
+) -> tuple["Tensor", "Tensor", "Changes"]:
+    """Images, targets and changes inside, in the first iteration in which there is one, at the end of the schedule."""
+    import torch
+
+    from workflow.training.rng import rng
+
+    for iteration in range(PATIENCE):
+        draws = rng(seed, regularizer.name, iteration)
+        mixed, blended = regularizer.batch(images, targets, draws)
+        changes, blended = regularizer.inside(mixed, blended, draws, 1.0)
+        blended = regularizer.target(blended, draws)
+        same = torch.equal(mixed, images) and torch.equal(blended, targets)
+        if not same or (changes and not regularizer.mixes):  # what mixes may draw a box without a cell
+            break
+    return mixed, blended, changes
+
+
+def inside(row: Row, images: "Tensor", changes: "Changes") -> "Tensor":
+    """Show on the photos what is done to features; what that is shows in what becomes of features that are all one.
+
+    Ones stay ones: samples are mixed, so the photos are, pooled to the cells of the module. Whole samples change alike:
+    modules are switched, `row.kept` says which. Else parts of the features are dropped: they are striped.
+    """
+    import torch
+
+    sizes = shapes(list(changes), images)
+    done = {name: change(torch.ones(sizes[name])) for name, change in changes.items()}
+    if all(torch.allclose(out, torch.ones(())) for out in done.values()):
+        return mixed_cells(row, images, changes, sizes)
+    if all((out == out[:, :1, :1, :1]).all() for out in done.values()):
+        row.kept = torch.stack([out[:, 0, 0, 0] > 0 for out in done.values()], 1)
+        names = list(done)
+        row.words.append(f"{names[0]} to {names[-1]}, a square each: filled is kept, hollow dropped")
+        return images
+    name, mask = dropped_cells(done)
+    row.words.append(f"striped: dropped at {name}, one channel of it")
+    return torch.where(enlarged(mask[:, None].float(), images) > 0, striped(images), images)
+
+
+def shapes(names: list[str], images: "Tensor") -> dict[str, tuple[int, ...]]:
+    """The shapes of the outputs of modules for a batch like `images`; "" stands for the images. Computes nothing."""
+    import torch
+
+    from pretrain.model import Classifier
+
+    found = {"": tuple(images.shape)}
+    with torch.device("meta"):
+        network = Classifier(classes=2).network
+        for name in filter(None, names):
+            network.get_submodule(name).register_forward_hook(
+                lambda module, inputs, output, name=name: found.update({name: tuple(output.shape)})
+            )
+        network(torch.empty(images.shape))
+    return found
+
+
+def mixed_cells(row: Row, images: "Tensor", changes: "Changes", sizes: dict[str, tuple[int, ...]]) -> "Tensor":
+    """The photos pooled to the cells of each module, changed as its features are, and enlarged again."""
+    import torch
+    from torch.nn import functional
+
+    for name, change in changes.items():
+        height, width = sizes[name][-2:]
+        pooled = functional.adaptive_avg_pool2d(images, (height, width))
+        mixed = change(pooled)
+        if not torch.equal(mixed, pooled):
+            images = enlarged(mixed, images)
+            row.words.append(f"at {name}: {height} × {width} cells" if name else "at the input")
+    return images
+
+
+def dropped_cells(done: "dict[str, Tensor]") -> "tuple[str, Tensor]":
+    """The last module that drops a part of a channel of every photo (else the last), and where: bool (N, h, w)."""
+    import torch
+
+    for name, out in reversed(done.items()):
+        zero = (out == 0).flatten(2)
+        part = zero.any(2) & ~zero.all(2)
+        if part.any(1).all():
+            return name, (out == 0)[torch.arange(len(out)), part.int().argmax(1)]
+    name, out = list(done.items())[-1]
+    return name, (out == 0)[torch.arange(len(out)), (out == 0).flatten(2).any(2).int().argmax(1)]
+
+
+def striped(images: "Tensor") -> "Tensor":
+    """Photos that hardly shine through dark and grey stripes, which are seen on a black photo too."""
+    import torch
+
+    from pretrain.backbone import IMAGENET
+
+    height, width = images.shape[-2:]
+    across = torch.arange(height)[:, None] + torch.arange(width)
+    dark = across // max(1, height // 28) % 2 == 0
+    stripes = IMAGENET(torch.where(dark, 20, 110).expand(1, 3, -1, -1))
+    return torch.lerp(stripes, images, SHINE)
+
+
+def enlarged(cells: "Tensor", images: "Tensor") -> "Tensor":
+    """Cells (N, C, h, w) at the size of `images`, without smoothing."""
+    from torch.nn import functional
+
+    return functional.interpolate(cells, size=images.shape[-2:], mode="nearest-exact")
+
+
+def pixels(images: "Tensor") -> "Tensor":
+    """What the network gets as uint8 RGB again, same shape."""
+    import torch
+
+    from pretrain.backbone import IMAGENET
+
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET.mean, IMAGENET.std))
+    return (images * std + mean).round().clamp(0, 255).to(torch.uint8)
+
+
+def class_names(check: dict[str, Any]) -> list[str]:
+    """Names for people, where the root has ImageNet's list of them; else those of the folders."""
+    listed, names = Path(check["root"]) / NAMES, {}
+    if listed.is_file():
+        for line in listed.read_text(encoding="utf-8").splitlines():
+            wnid, _, words = line.partition(" ")
+            names[wnid] = words.split(",")[0].strip()
+    return [names.get(folder) or folder for folder in check["classes"]]
+
+
+def make(config: str, check_file: Path, out: Path) -> None:
+    """Draw the gallery of a config (a file, or its content as JSON). UserError if there is nothing to draw."""
+    import torch
+
+    from workflow.config import load
+    from workflow.plan import plan
+    from workflow.training.files import atomic, read_json
+
+    todo = plan(load(config))
+    if not todo.gallery:
+        raise UserError("backbones: none is pretrained here, so there is no regularizer to show")
+    if not check_file.is_file():
+        raise UserError(f"{check_file}: no such data check; `snakemake gallery` makes the data and checks them")
+    check = read_json(check_file)
+    if check["set"] != "imagenet":
+        raise UserError(f"{check_file}: is the check of {check['set']}, not of imagenet")
+    torch.set_num_threads(todo.config["threads"])
+    picture = draw(gallery(todo.gallery, check), class_names(check))
+    with atomic(out) as temporary:
+        temporary.write_bytes(picture)
+    print(f"gallery: {len(todo.gallery)} rows, {len(picture) / 1e6:.2f} MB: {out}")
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="config file, or its content as JSON")
+    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--out", required=True, type=Path, help="the PNG")
+    args = parser.parse_args()
+    make(args.config, args.data, args.out)
+
+
+if __name__ == "__main__":
+    main()

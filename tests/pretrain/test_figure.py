@@ -1,0 +1,85 @@
+"""How the gallery is drawn: captions, every row, and no more bytes than a page can carry."""
+
+import io
+
+import pytest
+import torch
+from PIL import Image
+
+from pretrain import figure
+from pretrain.figure import CELL, DPI, GAP, MARGIN, Row, caption, draw
+
+NAMES = ["cat", "dog", "cow", "owl", "elk"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "lines"),
+    [
+        ([0.0, 1.0, 0.0, 0.0, 0.0], ["dog 1.00"]),
+        ([0.62, 0.38, 0.0, 0.0, 0.0], ["cat 0.62 · dog 0.38"]),
+        ([0.1, 0.2, 0.3, 0.4, 0.0], ["owl 0.40 · cow 0.30 · dog 0.20", "1 others 0.10"]),
+        ([0.92, 0.02, 0.02, 0.02, 0.02], ["cat 0.92 · 4 others 0.08"]),
+        ([0.2, 0.2, 0.2, 0.2, 0.2], ["5 classes 1.00"]),
+    ],
+)
+def test_a_caption_names_up_to_three_and_sums_the_rest(weights, lines):
+    assert caption(torch.tensor(weights), NAMES) == lines
+
+
+def test_long_names_are_cut_and_wrapped():
+    lines = caption(torch.tensor([0.5, 0.5]), ["an exceedingly long name of a class", "another exceedingly long one"])
+    assert len(lines) == 2
+    assert all("…" in line and line.endswith(" 0.50") and len(line) <= 32 for line in lines)
+
+
+def rows_of(count, side=24):
+    generator = torch.Generator().manual_seed(0)
+    photos = torch.randint(0, 256, (count, 3, 3, side, side), dtype=torch.uint8, generator=generator)
+    kept = torch.tensor([[True, False]]).expand(3, 2)
+    return [Row(f"$row_{n}", ["$x^"], photos[n], torch.eye(3), kept if n == 1 else None) for n in range(count)]
+
+
+def picture_of(data):
+    return torch.tensor(list(Image.open(io.BytesIO(data)).convert("RGB").tobytes()), dtype=torch.uint8).view(
+        *Image.open(io.BytesIO(data)).size[::-1], 3
+    )
+
+
+def test_every_row_is_drawn_with_its_name_and_photos():
+    rows = rows_of(3)
+    drawn = picture_of(draw(rows, ["$a_b", "\\x", "%"]))
+    height, width = drawn.shape[:2]
+    assert width == round((MARGIN + 3 * (CELL + GAP)) * DPI)
+    assert height > 3 * CELL * DPI
+    top, tall = GAP, (height / DPI - GAP - figure.LINE) / 3  # the second row has a line more
+    for n in range(3):
+        at = top + n * tall + (figure.LINE if n == 2 else 0)
+        strip = drawn[round(at * DPI) : round((at + 0.3) * DPI)]
+        assert (strip[:, : round(MARGIN * DPI) - 5] < 100).any(), "a name in the margin"
+        for c in range(3):
+            left = MARGIN + c * (CELL + GAP)
+            cell = drawn[round((at + 0.1) * DPI) : round((at + CELL - 0.1) * DPI), round((left + 0.1) * DPI) :]
+            assert (cell[:, : round((CELL - 0.2) * DPI)] != 255).any(2).float().mean() > 0.9
+
+
+def test_squares_are_filled_or_hollow():
+    row = rows_of(2)[1]
+    row.photos = torch.full_like(row.photos, 255)
+    drawn = picture_of(draw([row], NAMES))
+    below = round((GAP + CELL + 0.06 + figure.SQUARE / 2) * DPI)
+    left = [round((MARGIN + m * CELL / 2 + figure.SQUARE / 2) * DPI) for m in range(2)]
+    filled, hollow = (drawn[below, x].tolist() for x in left)
+    assert filled != [255, 255, 255]
+    assert hollow == [255, 255, 255]
+
+
+def test_the_same_rows_give_the_same_bytes_and_a_limit_holds(monkeypatch):
+    rows = rows_of(3, side=190)
+    plain = draw(rows, NAMES)
+    assert plain == draw(rows, NAMES)
+    assert Image.open(io.BytesIO(plain)).mode == "RGBA"
+    monkeypatch.setattr(figure, "LARGEST", len(plain) - 1)
+    small = draw(rows, NAMES)
+    assert Image.open(io.BytesIO(small)).mode == "P"
+    assert Image.open(io.BytesIO(small)).size == Image.open(io.BytesIO(plain)).size
+    assert len(small) < len(plain) / 2

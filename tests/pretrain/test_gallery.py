@@ -1,0 +1,268 @@
+"""The gallery shows what the code that trains does, each regularizer by one rule and none by its name."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from pretrain import gallery as door
+from pretrain.backbone import IMAGENET
+from pretrain.dataset import ImageNetTrain
+from pretrain.figure import Row, caption
+from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples
+from pretrain.model import Classifier, changed
+from pretrain.regularizers import Regularizer, build
+from pretrain.regularizers.cutout import FILL
+from workflow.config import load
+from workflow.plan import plan
+from workflow.training.errors import UserError
+from workflow.training.files import read_json, write_json
+from workflow.training.rng import rng
+
+DEMO = load(Path(__file__).parents[2] / "config/demo.yaml")
+ALWAYS = {"probability": 1.0}
+SEED = 1
+
+
+def config_of(imagenet, **regularizers):
+    """DEMO on the tiny set: baseline last, and one row for each keyword."""
+    rows = {name: {"regularizers": {name: parameters}} for name, parameters in regularizers.items()}
+    data = DEMO["data"] | {"imagenet": imagenet.section}
+    return DEMO | {
+        "data": data,
+        "backbones": rows | {"baseline": {}},
+        "seeds": {"pretrain": [SEED, 9], "transfer": [0]},
+    }
+
+
+@pytest.fixture
+def rows(imagenet):
+    """Call it with regularizers to get their rows by name, and baseline's."""
+
+    def call(**regularizers):
+        found = gallery(plan(config_of(imagenet, **regularizers)).gallery, read_json(imagenet.check))
+        return {row.name: row for row in found}
+
+    return call
+
+
+def test_baseline_comes_first_and_is_what_training_sees(imagenet, rows):
+    found = rows(cutout={"size": 24, **ALWAYS})
+    assert list(found) == ["baseline", "cutout"]
+    own = ImageNetTrain(f"{imagenet.root}/train", DEMO["pretrain"] | {"regularizers": {}}, SEED)
+    indices = [own.folder.targets.index(label) for label in range(4)]
+    assert torch.equal(found["baseline"].photos, torch.stack([own[i, 0]["images"] for i in indices]))
+    assert torch.equal(found["baseline"].targets, torch.eye(4))
+
+
+@pytest.mark.parametrize(("classes", "labels"), [(1000, [0, 200, 400, 600, 800]), (7, [0, 1, 2, 4, 5]), (2, [0, 1])])
+def test_photos_are_the_first_of_evenly_spaced_classes(classes, labels):
+    every = [label for label in range(classes) for _ in range(3)]
+    assert samples(every, classes) == [3 * label for label in labels]
+
+
+def test_cutout_s_cells_have_its_fill_colour_and_their_label(rows):
+    row = rows(cutout={"size": 24, **ALWAYS})["cutout"]
+    filled = (row.photos == FILL).all(1).flatten(1).float().mean(1)
+    assert (filled > 0.05).all()
+    assert torch.equal(row.targets, torch.eye(4))
+    assert row.words == ["cutout: size 24, probability 1.0"]
+
+
+def test_cutmix_s_weights_are_its_targets(imagenet, rows):
+    found = rows(cutmix={"alpha": 1.0, **ALWAYS})
+    photos = found["baseline"].photos
+    (cutmix,) = build({"cutmix": {"alpha": 1.0, **ALWAYS}})
+    images, targets = cutmix.batch(IMAGENET(photos), torch.eye(4), rng(SEED, "cutmix", 0))
+    assert torch.equal(found["cutmix"].targets, targets)
+    assert torch.equal(found["cutmix"].photos, pixels(images))
+    kept = (found["cutmix"].photos == photos).all(1).flatten(1).float().mean(1)
+    assert (kept >= targets.diagonal() - 1e-6).all()
+    largest = targets[0].max().item()
+    assert caption(targets[0], list("abcd"))[0].split()[1] == f"{largest:.2f}"
+
+
+@pytest.mark.parametrize("name", ["cutmix", "cutout", "manifold_mixup"])
+def test_what_acts_now_and_then_is_shown_when_it_first_acts(name, rows):
+    parameters = {
+        "cutmix": {"alpha": 1.0},
+        "cutout": {"size": 24},
+        "manifold_mixup": {"alpha": 1.0, "layers": ["input"]},
+    }
+    found = rows(**{name: parameters[name] | {"probability": 0.05}})
+    changed = found[name].photos != found["baseline"].photos
+    assert changed.flatten(1).any(1).sum() > 1
+
+
+def test_what_never_acts_leaves_the_photos_as_they_are(rows):
+    found = rows(mixup={"alpha": 1.0, "probability": 0.0}, dropblock={"block": 3, "keep": 0.9, "probability": 0.0})
+    for name in ("mixup", "dropblock"):
+        assert torch.equal(found[name].photos, found["baseline"].photos)
+        assert len(found[name].words) == 1
+
+
+@pytest.mark.parametrize(("layer", "cells"), [("layer1", 12), ("layer2", 6), ("layer4", 2)])
+def test_mixed_features_are_shown_as_cells_of_their_layer(layer, cells, rows):
+    row = rows(manifold_mixup={"alpha": 1.0, "layers": [layer], **ALWAYS})["manifold_mixup"]
+    side = 48 // cells
+    corners = row.photos[..., ::side, ::side]
+    assert torch.equal(row.photos, corners.repeat_interleave(side, 2).repeat_interleave(side, 3))
+    assert row.words[1:] == [f"at {layer}: {cells} × {cells} cells"]
+    assert ((row.targets > 0).sum(1) == 2).any()
+
+
+def test_at_the_input_manifold_mixup_looks_like_mixup(rows):
+    found = rows(manifold_mixup={"alpha": 1.0, "layers": ["input"], **ALWAYS})
+    weights = found["manifold_mixup"].targets
+    blended = torch.einsum("nc,chwx->nhwx", weights, IMAGENET(found["baseline"].photos))
+    assert (found["manifold_mixup"].photos.int() - pixels(blended).int()).abs().max() <= 1
+    assert found["manifold_mixup"].words[1:] == ["at the input"]
+
+
+def test_blocks_are_hollow_where_the_network_drops_them(rows):
+    parameters = {"drop": 0.8, **ALWAYS}
+    found = rows(stochastic_depth=parameters)
+    row = found["stochastic_depth"]
+    assert torch.equal(row.photos, found["baseline"].photos)
+    (regularizer,) = build({"stochastic_depth": parameters})
+    images, dropped = IMAGENET(row.photos), []
+    changes, _ = regularizer.inside(images, row.targets, rng(SEED, "stochastic_depth", 0), 1.0)
+    network = Classifier(4).network
+    with torch.no_grad(), changed(network, [changes]):
+        for name in changes:
+            network.get_submodule(name).register_forward_hook(lambda m, i, out: dropped.append(not out.any()))
+        network(images)
+    assert row.kept.tolist() == [[not each for each in dropped]] * 4
+    assert any(dropped)
+    assert not all(dropped)
+
+
+def test_dropped_cells_are_striped_and_the_rest_is_the_photo(rows):
+    found = rows(dropblock={"block": 3, "keep": 0.7, **ALWAYS})
+    photos, row = found["baseline"].photos, found["dropblock"]
+    striped = (row.photos != photos).any(1)
+    share = striped.flatten(1).float().mean(1)
+    assert ((share > 0.05) & (share < 1)).all()
+    assert row.words[1].startswith("striped: dropped at layer4.")
+    assert row.photos[striped[:, None].expand_as(photos)].max() < 140
+
+
+def test_smoothing_is_seen_in_the_weights(rows):
+    found = rows(label_smoothing={"smoothing": 0.2, **ALWAYS})
+    assert caption(found["label_smoothing"].targets[0], list("abcd")) == ["a 0.85 · 3 others 0.15"]
+    assert torch.equal(found["label_smoothing"].photos, found["baseline"].photos)
+
+
+class Unheard(Regularizer):
+    """One that the gallery cannot know."""
+
+    name, mixes = "unheard", False
+
+    def __init__(self, **changes):
+        super().__init__(1.0)
+        self.changes = changes
+
+    def inside(self, images, targets, rng, progress):
+        assert progress == 1.0
+        return self.changes, targets
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "kept"),
+    [
+        ({"layer3": lambda x: x * 0}, "layer3 to layer3, a square each", [[False]] * 2),
+        ({"layer1": lambda x: x, "layer2": lambda x: x.flip(0)}, "at layer2: 4 × 4 cells", None),
+        ({"layer2": lambda x: torch.cat([x[..., :2] * 0, x[..., 2:]], -1)}, "striped: dropped at layer2", None),
+        ({"layer2": lambda x: x, "layer4": lambda x: x}, None, None),
+    ],
+)
+def test_a_regularizer_of_ones_own_is_shown_by_what_it_does(changes, words, kept):
+    photos = torch.arange(2 * 3 * 32 * 32).remainder(251).view(2, 3, 32, 32).to(torch.uint8)
+    row = regularized(Row("mine", [], photos, torch.eye(2)), [Unheard(**changes)], seed=0)
+    assert [text.startswith(words) for text in row.words] == ([True] if words else [])
+    assert (row.kept.tolist() if kept else row.kept) == kept
+    assert torch.equal(row.photos, photos) == (words is None or kept is not None)
+
+
+def test_a_mask_without_a_part_that_is_left_is_shown_too():
+    """Blocks as large as the map: whole channels are gone, others are not."""
+    row, images = Row("mine", [], None, None), IMAGENET(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+    gone = torch.arange(2048).view(1, -1, 1, 1) % 2
+    assert not torch.equal(inside(row, images, {"layer4": lambda x: x * gone}), images)
+    assert row.words == ["striped: dropped at layer4, one channel of it"]
+
+
+def test_class_names_are_imagenet_s_where_its_list_is_there(tmp_path):
+    check = {"root": str(tmp_path), "classes": ["n01440764", "n2"]}
+    assert class_names(check) == ["n01440764", "n2"]
+    (tmp_path / "LOC_synset_mapping.txt").write_text("n01440764 tench, Tinca tinca\n", encoding="utf-8")
+    assert class_names(check) == ["tench", "n2"]
+
+
+def test_only_what_is_seen_is_tracked_and_each_backbone_stands_once(imagenet):
+    config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {"threads": 3}
+    config["backbones"]["scratch"] = {"init": "random"}
+    before = plan(config).gallery
+    assert [(run.backbone, run.seeds["pretrain"]) for run in before] == [("baseline", SEED), ("cutout", SEED)]
+
+    def tracked(**changes):
+        found = plan(config | {"pretrain": config["pretrain"] | changes}).gallery
+        return [run.tracked for run in found] != [run.tracked for run in before]
+
+    assert not tracked(lr=0.5, epochs=9)
+    assert tracked(size=32)
+    assert tracked(color_jitter=0.4)
+
+
+@pytest.fixture
+def main(monkeypatch, imagenet, tmp_path, capsys):
+    """Runs the command line; returns what it prints."""
+
+    def call(config, check=imagenet.check):
+        out = ["--data", str(check), "--out", str(tmp_path / "g/gallery.png")]
+        monkeypatch.setattr(sys, "argv", ["gallery", "--config", json.dumps(config), *out])
+        door.main()
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_the_command_line_draws_a_png(main, imagenet, tmp_path):
+    config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {"threads": torch.get_num_threads()}
+    assert main(config).startswith("gallery: 2 rows, ")
+    picture = Image.open(tmp_path / "g/gallery.png").convert("RGB")
+    colours = {colour: count for count, colour in picture.getcolors(1 << 24)}
+    assert colours[tuple(FILL.flatten().tolist())] > 4 * 500
+    assert [path.name for path in (tmp_path / "g").iterdir()] == ["gallery.png"]
+
+
+def test_what_cannot_be_drawn_is_said_in_one_line(main, imagenet, tmp_path, capsys):
+    config, gone = config_of(imagenet), {**read_json(imagenet.check), "root": str(tmp_path / "gone")}
+    write_json(tmp_path / "gone.json", gone)
+    write_json(tmp_path / "voc.json", {**gone, "set": "voc"})
+    # a plan always has a baseline, which may be brought
+    torch.save({}, tmp_path / "w.pth")
+    brought = config | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}}}
+    for arguments, said in [
+        ((brought,), "error: backbones: none is pretrained here, so there is no regularizer to show"),
+        ((config, tmp_path / "no.json"), f"error: {tmp_path}/no.json: no such data check; `snakemake gallery` makes"),
+        ((config, tmp_path / "voc.json"), f"error: {tmp_path}/voc.json: is the check of voc, not of imagenet"),
+        (
+            (config, tmp_path / "gone.json"),
+            f"error: {tmp_path}/gone/train: the folder of the training photos is missing",
+        ),
+    ]:
+        with pytest.raises(SystemExit):
+            main(*arguments)
+        error = capsys.readouterr().err
+        assert error.startswith(said)
+        assert error.count("\n") == 1
+    assert not (tmp_path / "g").exists()
+
+
+def test_a_missing_folder_is_an_error_of_the_user(imagenet, tmp_path):
+    with pytest.raises(UserError, match="the folder of the training photos is missing"):
+        gallery(plan(config_of(imagenet)).gallery, {**read_json(imagenet.check), "root": str(tmp_path)})
