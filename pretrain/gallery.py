@@ -36,11 +36,12 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
     root, classes, seed = Path(check["root"]) / "train", len(check["classes"]), shown[0].seeds["pretrain"]
     if not root.is_dir():
         raise UserError(f"{root}: the folder of the training photos is missing")
+    # The folder is listed once: ImageNet has 1.3 million files.
     bare = ImageNetTrain(str(root), {**shown[0].run["recipe"], "regularizers": {}}, seed)
     indices = samples(bare.folder.targets, classes)
     targets = torch.eye(classes)[[bare.folder.targets[index] for index in indices]]
     rows = []
-    for run in shown:  # the folder is listed once: ImageNet has 1.3 million files
+    for run in sorted(shown, key=lambda run: run.backbone != "baseline"):
         recipe, plain_set, own_set = run.run["recipe"], copy.copy(bare), copy.copy(bare)
         plain_set.transform = own_set.transform = augmentation(recipe)
         own_set.regularizers = build(recipe["regularizers"])

@@ -85,15 +85,13 @@ class Plan:
 
     @property
     def picture(self) -> list[str]:
-        """The gallery, if there is a regularizer to show."""
+        """The gallery, if it has rows."""
         return [f"results/{self.experiment}/report/gallery.png"] if self.gallery else []
 
     @property
     def gallery(self) -> list[PlannedRun]:
-        """Its rows: each backbone that is pretrained here, baseline first; of its recipe only what one can see."""
-        seed = self.config["seeds"]["pretrain"][0]
-        own = [run for run in self.runs if (run.task, run.origin) == ("pretrain", "pretrained")]
-        rows = sorted((run for run in own if run.seeds["pretrain"] == seed), key=lambda run: run.backbone != "baseline")
+        """Its rows: each backbone that is pretrained here, by its first seed, and of its recipe only what is seen."""
+        rows = [run for run in self.runs if run.origin == "pretrained" and run.seeds == self.runs[0].seeds]
         return [replace(run, run=run.run | {"recipe": {key: run.run["recipe"][key] for key in SEEN}}) for run in rows]
 
     @property

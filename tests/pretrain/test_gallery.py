@@ -206,7 +206,7 @@ def test_only_what_is_seen_is_tracked_and_each_backbone_stands_once(imagenet):
     config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {"threads": 3}
     config["backbones"]["scratch"] = {"init": "random"}
     before = plan(config).gallery
-    assert [(run.backbone, run.seeds["pretrain"]) for run in before] == [("baseline", SEED), ("cutout", SEED)]
+    assert [(run.backbone, run.seeds["pretrain"]) for run in before] == [("cutout", SEED), ("baseline", SEED)]
 
     def tracked(**changes):
         found = plan(config | {"pretrain": config["pretrain"] | changes}).gallery
