@@ -9,14 +9,14 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 
-CHUNK = 1 << 20
+CHUNK = 1 << 17
 BUSY = (408, 425, 429)  # of the client errors, those that pass
 
 
@@ -145,14 +145,14 @@ def _receive(answer: http.client.HTTPResponse, url: str, part: Path, have: int, 
         raise PassingError(f"the connection broke off after {got:,} of {length:,} bytes")
 
 
-def _write(answer: IO[bytes], part: Path, start: int, total: int | None) -> int:
+def _write(answer: http.client.HTTPResponse, part: Path, start: int, total: int | None) -> int:
     """Append to `part` from byte `start` on, with a progress bar; returns the number of bytes that came."""
     with (
         part.open("r+b" if start else "wb") as file,
         tqdm(total=total, initial=start, desc=part.name.removesuffix(".part"), unit="B", unit_scale=True) as bar,
     ):
         file.seek(start)
-        while chunk := answer.read(CHUNK):
+        while chunk := answer.read1(CHUNK):  # not `read`: what came before a stall counts
             file.write(chunk)
             bar.update(len(chunk))
         return file.tell() - start

@@ -37,11 +37,12 @@ def look(path: str) -> Looked | str:
         data = Path(path).read_bytes()
         if not data:
             return "the image is empty (0 bytes)"
-        with warnings.catch_warnings(record=True) as warned, Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            size, odd = image.size, _oddity(image, path)
-            image.draft(None, (1, 1))
-            image.convert("RGB")
+            with Image.open(io.BytesIO(data)) as image:
+                size, odd = image.size, _oddity(image, path)
+                image.draft(None, (1, 1))
+                image.convert("RGB")
     except UnidentifiedImageError:
         return "the image cannot be decoded: no known image format"
     except Exception as error:  # PIL's decoders raise many types on damaged files

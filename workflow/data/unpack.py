@@ -2,15 +2,16 @@
 
 A data set is made of files and folders: an archive with a link, a device or a path that leads outside is refused."""
 
+import functools
 import io
 import shutil
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -27,6 +28,20 @@ class Member(NamedTuple):
     content: IO[bytes]
 
 
+def _names_damage(unpacks: Callable) -> Callable:
+    """Let a damaged archive (the first argument) be a UserError that names it."""
+
+    @functools.wraps(unpacks)
+    def guarded(archive: Path, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return unpacks(archive, *args, **kwargs)
+        except BROKEN as error:
+            raise UserError(f"{archive}: the archive is damaged: {error}") from None
+
+    return guarded
+
+
+@_names_damage
 def unpack(archive: Path, target: Path, inside: str = "", only: list[str] | None = None) -> None:
     """The files below the folder `inside` of a .tar, .tar.gz or .zip to `target`; `only` those paths, if given."""
     for member in members(archive):
@@ -36,6 +51,7 @@ def unpack(archive: Path, target: Path, inside: str = "", only: list[str] | None
                 _save(member, target / path)
 
 
+@_names_damage
 def unpack_classes(archive: Path, target: Path) -> None:
     """ILSVRC2012_img_train.tar, one <wnid>.tar a class, to target/train/<wnid>/. Classes that are there are skipped."""
     for member in members(archive):
@@ -50,6 +66,7 @@ def unpack_classes(archive: Path, target: Path) -> None:
         part.rename(folder)
 
 
+@_names_damage
 def unpack_labelled(archive: Path, target: Path, devkit: Path) -> None:
     """ILSVRC2012_img_val.tar to target/val/<wnid>/: image n of it has the n-th label of the devkit."""
     wnids = validation_classes(devkit)
@@ -60,6 +77,7 @@ def unpack_labelled(archive: Path, target: Path, devkit: Path) -> None:
         _save(member, target / "val" / wnids[number - 1] / member.path.name)
 
 
+@_names_damage
 def validation_classes(devkit: Path) -> list[str]:
     """The WordNet id of each validation image, by its number, as ILSVRC2012_devkit_t12.tar.gz has them."""
     import scipy.io
@@ -78,13 +96,10 @@ def validation_classes(devkit: Path) -> list[str]:
 
 def members(archive: Path) -> Iterator[Member]:
     """The files of an archive, in its order; each content must be read before the next is asked for."""
-    try:
-        with tqdm(desc=f"unpacking {archive.name}", total=archive.stat().st_size, unit="B", unit_scale=True) as bar:
-            for member in _zip_members(archive) if archive.suffix == ".zip" else _tar_members(archive):
-                yield member
-                bar.update(member.size)
-    except BROKEN as error:
-        raise UserError(f"{archive}: the archive is damaged: {error}") from None
+    with tqdm(desc=f"unpacking {archive.name}", total=archive.stat().st_size, unit="B", unit_scale=True) as bar:
+        for member in _zip_members(archive) if archive.suffix == ".zip" else _tar_members(archive):
+            yield member
+            bar.update(member.size)
 
 
 def _zip_members(archive: Path) -> Iterator[Member]:

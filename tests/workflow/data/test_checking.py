@@ -1,14 +1,17 @@
-"""What the three checks share: looking into images, listing faults, the fingerprint."""
+"""What the three checks share: listing faults, the fingerprint, images in both splits, the door."""
 
 import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from workflow.data.checking import LISTED, Faults, box_fault, fingerprint, refuse_shared
-from workflow.data.memory import Looked
+from workflow.data.looking import look_at_all
+from workflow.data.memory import Looked, Memory
 from workflow.training.errors import UserError
 
 
@@ -17,39 +20,6 @@ def jpeg(mode: str = "RGB", size: tuple[int, int] = (200, 120), form: str = "JPE
     noise = Image.effect_noise(size, 80)
     noise.convert(mode).save(buffer, form)
     return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [jpeg(), jpeg("L"), jpeg("CMYK"), jpeg(form="PNG")],
-    ids=["colour", "grey", "CMYK", "a PNG named JPEG"],
-)
-def test_real_sets_oddities_are_fine(data, tmp_path):
-    path = tmp_path / "x.JPEG"
-    path.write_bytes(data)
-    assert look(str(path))[2:] == (200, 120)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "empty (0 bytes)"),
-        (b"<html>not found</html>", "cannot be decoded: no known image format"),
-        (jpeg()[: len(jpeg()) // 2], "cannot be decoded: image file is truncated"),
-        (jpeg()[:-60], "cannot be decoded: image file is truncated"),
-        (jpeg(form="PNG")[:-60], "cannot be decoded"),
-    ],
-    ids=["empty", "a web page", "half a JPEG", "a JPEG without its end", "a PNG without its end"],
-)
-def test_broken_images_are_faults_with_their_path(data, message, tmp_path):
-    path, good, faults = tmp_path / "x.jpg", tmp_path / "good.jpg", Faults()
-    path.write_bytes(data)
-    good.write_bytes(jpeg())
-    assert list(look_at_all([path, good, good], "test", faults)) == [good]
-    with pytest.raises(UserError) as error:
-        faults.raise_if_any()
-    assert str(error.value).startswith(f"{path}: the image ")
-    assert message in str(error.value)
 
 
 def test_ten_faults_of_a_kind_are_listed_then_counted():
@@ -102,8 +72,8 @@ def test_an_image_both_trained_and_tested_on_is_found_under_any_name(tmp_path, c
         (tmp_path / name).write_bytes(jpeg())
     shutil.copy(tmp_path / "train.jpg", tmp_path / "test.jpg")
     (tmp_path / "other.jpg").write_bytes(jpeg(size=(90, 90)))
-    train = look_at_all([tmp_path / "train.jpg", tmp_path / "other.jpg"], "test", Faults())
-    test = look_at_all([tmp_path / "test.jpg"], "test", Faults())
+    train = look_at_all([tmp_path / "train.jpg", tmp_path / "other.jpg"], "test", Faults(), Memory(None, tmp_path))
+    test = look_at_all([tmp_path / "test.jpg"], "test", Faults(), Memory(None, tmp_path))
     faults = Faults()
     refuse_shared(train, test, official=False, faults=faults)
     message = f"{tmp_path / 'test.jpg'}: the same image is used for training, as {tmp_path / 'train.jpg'}"
@@ -112,3 +82,34 @@ def test_an_image_both_trained_and_tested_on_is_found_under_any_name(tmp_path, c
     refuse_shared(train, test, official=True, faults=official)
     assert not official.kinds
     assert f"warning: {message}" in capsys.readouterr().out
+
+
+def test_the_door_lists_every_fault_in_a_file(imagenet, tmp_path):
+    root, out = shutil.copytree(imagenet.root, tmp_path / "set"), tmp_path / "out/check.json"
+    broken = sorted((root / "train").rglob("*.JPEG"))[:13]
+    for path in broken:
+        path.write_bytes(b"broken")
+    command = [
+        sys.executable,
+        "-m",
+        "workflow.data.imagenet",
+        "--section",
+        "{}",
+        "--root",
+        str(root),
+        "--out",
+        str(out),
+    ]
+    bad = subprocess.run(command, capture_output=True, text=True)
+    assert bad.returncode == 1
+    assert "  ... and 3 more: images that cannot be decoded\n" in bad.stderr
+    assert bad.stderr.endswith(f"\nAll 13 stand in {out.with_suffix('.faults.txt')}\n")
+    listed = out.with_suffix(".faults.txt").read_text().splitlines()
+    assert [line.split(": ")[0] for line in listed] == [str(path) for path in broken]
+    for path in broken:
+        shutil.copy(imagenet.root / path.relative_to(root), path)
+    good = subprocess.run(command, capture_output=True, text=True)
+    assert good.returncode == 0, good.stderr
+    assert "13/52" not in good.stderr
+    assert "27/40" in good.stderr, "begins behind those that are remembered"
+    assert sorted(path.suffix for path in out.parent.iterdir()) == [".json", ".sqlite"]
