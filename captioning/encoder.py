@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet50
 from torchvision.transforms.v2 import functional
 
-from pretrain.backbone import Preprocessing
+from pretrain.backbone import STRIDE, Preprocessing, place_stride
 
 CHANNELS = 2048
 
@@ -42,11 +42,12 @@ class Encoder(nn.Module):
     BatchNorm always uses the statistics of pretraining, also where the weights are fine-tuned.
     """
 
-    def __init__(self, prepare: Preprocessing) -> None:
+    def __init__(self, prepare: Preprocessing, stride: str = STRIDE) -> None:
         super().__init__()
         self.prepare = prepare
         self.network = resnet50(weights=None)
         self.network.fc = nn.Identity()
+        place_stride(self.network, stride)
         self.train(False)
 
     def train(self, mode: bool = True) -> "Encoder":

@@ -15,7 +15,7 @@ from torch.nn import functional
 from captioning import beam
 from captioning.encoder import CHANNELS, Encoder
 from captioning.vocabulary import PAD, Vocabulary
-from pretrain.backbone import Preprocessing
+from pretrain.backbone import STRIDE, Preprocessing
 
 
 @MODELS.register_module()
@@ -31,6 +31,7 @@ class NIC(BaseModel):
         max_length: most words of a caption.
         encoder: the backbone's preprocessing (channel_order, mean, std), for fine-tuning: the inputs are then uint8
             images and the encoder's weights learn too. None: the inputs are features of a frozen encoder.
+        stride: where that encoder has it, `3x3` or `1x1`.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class NIC(BaseModel):
         beam: int,
         max_length: int,
         encoder: dict[str, Any] | None = None,
+        stride: str = STRIDE,
     ) -> None:
         super().__init__()
         self.vocabulary = Vocabulary.load(vocabulary)
         self.beam, self.max_length = beam, max_length
-        self.encoder = Encoder(Preprocessing(**encoder)) if encoder else nn.Identity()
+        self.encoder = Encoder(Preprocessing(**encoder), stride) if encoder else nn.Identity()
         self.image = nn.Sequential(nn.Linear(CHANNELS, embedding), nn.BatchNorm1d(embedding, momentum=0.01))
         self.embed = nn.Embedding(len(self.vocabulary), embedding)
         self.lstm = nn.LSTM(embedding, hidden, batch_first=True)

@@ -12,7 +12,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, state: Path
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     from mmengine.config import Config
 
-    from pretrain.backbone import read
+    from pretrain.backbone import metadata, read
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
@@ -20,7 +20,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, state: Path
     cfg = Config.fromfile(Path(__file__).parent / "configs" / name)
     if recipe["finetune"]:
         images = {"check": check, "resize": recipe["resize"], "crop": recipe["crop"]}
-        cfg.model.encoder = vars(read(backbone)[1])
+        cfg.model.update(encoder=vars(read(backbone)[1]), stride=metadata(backbone)["stride"])
     network = {key: recipe[key] for key in ("embedding", "hidden", "dropout", "beam", "max_length")}
     cfg.model.update(vocabulary=str(state / "vocabulary.json"), **network)
     cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
@@ -33,7 +33,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, state: Path
     return cfg.to_dict()
 
 
-def protocol(recipe: dict[str, Any], check: dict[str, Any], prepare: Any, words: int) -> dict[str, Any]:
+def protocol(recipe: dict[str, Any], check: dict[str, Any], prepare: Any, stride: str, words: int) -> dict[str, Any]:
     """How the numbers were made, for the record and the foot of the table."""
     views = "a fresh random view each time" if recipe["finetune"] else f"{recipe['views']} random views an image"
     return {
@@ -42,6 +42,7 @@ def protocol(recipe: dict[str, Any], check: dict[str, Any], prepare: Any, words:
         "encoder": "fine-tuned" if recipe["finetune"] else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
+        "stride": stride,
         "beam": recipe["beam"],
         "score": "sum of log-probabilities, no length normalisation",
         "vocabulary": f"{words} words seen {recipe['threshold']} times or more in the training captions",
@@ -64,7 +65,7 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
     import captioning.model
     from captioning.cache import verify
     from captioning.vocabulary import SPECIAL, Vocabulary
-    from pretrain.backbone import load_into, read
+    from pretrain.backbone import load_into, metadata, read
     from workflow.data import coco
     from workflow.training.engine import fit, resumable
     from workflow.training.files import atomic, read_json
@@ -87,7 +88,7 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
             run,
             done,
             metrics=done.metrics,
-            protocol=protocol(recipe, check, read(backbone)[1], words),
+            protocol=protocol(recipe, check, read(backbone)[1], metadata(backbone)["stride"], words),
             check=check_file,
             backbone=backbone,
             best=best(done.evaluations, samples // recipe["batch"]),

@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from detection import grid
-from pretrain.backbone import Preprocessing
+from pretrain.backbone import STRIDE, Preprocessing
 from workflow.training.errors import UserError
 from workflow.training.run import Run
 
@@ -15,12 +15,18 @@ CONFIGS = {"ssd_voc": "ssd300_r50_voc.py", "faster_rcnn_voc": "faster_rcnn_r50_c
 PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_wrapper", "default_scope"]
 
 
-def task(run: Run, check: dict[str, Any], prepare: Preprocessing, predictions: Path) -> dict[str, Any]:
-    """The mmengine config of this run, as plain dicts; `predictions` is where each evaluation leaves its detections."""
+def task(
+    run: Run, check: dict[str, Any], prepare: Preprocessing, predictions: Path, stride: str = STRIDE
+) -> dict[str, Any]:
+    """The mmengine config of this run, as plain dicts; `predictions` is where each evaluation leaves its detections.
+
+    `stride` is the backbone's. `load_into` places it too, but a resumed run is not loaded again.
+    """
     cfg = Config.fromfile(Path(__file__).parent / "configs" / CONFIGS[run.task])
     freeze(cfg.model.backbone, run.recipe)
     {"ssd_voc": ssd, "faster_rcnn_voc": faster_rcnn}[run.task](cfg, run.recipe, len(check["classes"]))
     preprocess(cfg, prepare)
+    place_stride(cfg, stride)
     loaders(cfg, run, check)
     cfg.val_evaluator.predictions = str(predictions)
     cfg.optim_wrapper.optimizer.update({key: run.recipe[key] for key in ("lr", "momentum", "weight_decay")})
@@ -77,6 +83,12 @@ def preprocess(cfg: Config, prepare: Preprocessing) -> None:
     for step in cfg.train_pipeline:
         if step.type == "Expand":
             step.update(mean=prepare.mean, to_rgb=rgb)
+
+
+def place_stride(cfg: Config, stride: str) -> None:
+    """Where the backbone has it, layer4 in the RoI head included; mmdet calls the 1×1 convolution's place `caffe`."""
+    for part in [cfg.model.backbone, *([cfg.model.roi_head.shared_head] if "roi_head" in cfg.model else [])]:
+        part.style = "caffe" if stride == "1x1" else "pytorch"
 
 
 def loaders(cfg: Config, run: Run, check: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ def parts(model: Any) -> list[Any]:
     return [model.backbone, model.roi_head.shared_head] if hasattr(model, "roi_head") else [model.backbone]
 
 
-def protocol(run: Any, check: dict[str, Any], prepare: Any) -> dict[str, Any]:
+def protocol(run: Any, check: dict[str, Any], prepare: Any, stride: str) -> dict[str, Any]:
     """How the numbers were made, for the record and the foot of the table."""
     counts, recipe = check["counts"], run.recipe
     return {
@@ -22,6 +22,7 @@ def protocol(run: Any, check: dict[str, Any], prepare: Any) -> dict[str, Any]:
         f"tested on VOC07 test ({counts['test07']} images)",
         "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {recipe['bn']}",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
+        "stride": stride,
         "iteration": f"last of {recipe['iterations']}",
     }
 
@@ -34,18 +35,18 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     from detection.evaluate import ground_truth
     from detection.metric import numbers
     from detection.recipe import task
-    from pretrain.backbone import load_into, read
+    from pretrain.backbone import load_into, metadata, read
     from workflow.training.engine import fit, resumable
     from workflow.training.files import atomic, read_json
     from workflow.training.record import write_record
 
-    check, prepare = read_json(check_file), read(backbone)[1]
+    check, prepare, stride = read_json(check_file), read(backbone)[1], metadata(backbone)["stride"]
     numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
     with resumable(state):
         found = state / "predictions.json"
         samples = check["counts"]["trainval07"] + check["counts"]["trainval12"]
         start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
-        done = fit(run, task(run, check, prepare, found), samples, state, start)
+        done = fit(run, task(run, check, prepare, found, stride), samples, state, start)
         last, best = done.metrics, max(done.evaluations, key=lambda each: each["mAP"])
         with atomic(out / "predictions.json") as temporary:
             temporary.write_bytes(found.read_bytes())
@@ -54,7 +55,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
             run,
             done,
             metrics={key: last[key] for key in ("mAP", "mAP_area")},
-            protocol=protocol(run, check, prepare),
+            protocol=protocol(run, check, prepare, stride),
             check=check_file,
             backbone=backbone,
             per_class=last["per_class"],

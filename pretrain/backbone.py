@@ -19,6 +19,7 @@ from workflow.training.files import atomic
 KEY = "backbone"  # of the metadata
 CLASSIFIER = "fc."
 COUNTER = "num_batches_tracked"  # BatchNorm's step counter: no weight, absent from old files
+STRIDE = "3x3"  # the convolution with the stride in a stage's first block, where torchvision and timm have it
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,25 @@ def preprocessing(declared: str | dict) -> Preprocessing:
     return Preprocessing(declared["channel_order"], tuple(declared["mean"]), tuple(declared["std"]))
 
 
-def publish(path: Path, weights: dict[str, torch.Tensor], prepare: Preprocessing, **about: Any) -> None:
+def publish(
+    path: Path, weights: dict[str, torch.Tensor], prepare: Preprocessing, stride: str = STRIDE, **about: Any
+) -> None:
     """Write `backbone.safetensors` atomically: fp32, contiguous, torchvision's names.
 
-    Preprocessing and `about` are one JSON value under one key: safetensors writes several keys in random order, and
-    equal backbones would be unequal files.
+    Preprocessing, stride and `about` are one JSON value under one key: safetensors writes several keys in random
+    order, and equal backbones would be unequal files.
     """
     tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-    header = {KEY: json.dumps({**asdict(prepare), **about}, sort_keys=True)}
+    header = {KEY: json.dumps({**asdict(prepare), "stride": stride, **about}, sort_keys=True)}
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata=header)
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """Preprocessing, origin, classes and recipe of a published backbone; UserError if the file is none."""
+    """Preprocessing, stride and origin of a published backbone, and more by origin; UserError if the file is none."""
     try:
         with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {})[KEY])
+            return {"stride": STRIDE} | json.loads((file.metadata() or {})[KEY])  # older files do not say
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
     except KeyError:
@@ -78,8 +81,21 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], Preprocessing]:
     return load_file(path), prepare
 
 
+def place_stride(module: torch.nn.Module, where: str) -> None:
+    """Let the first block of each stage halve its input in the convolution `where` (`1x1` or `3x3`), in place.
+
+    The same weights with the other stride are another network. Works on torchvision's, timm's and mmdet's bottlenecks.
+    """
+    for block in module.modules():
+        if all(hasattr(block, name) for name in ("conv1", "conv2", "conv3")):
+            stride = max(block.conv1.stride, block.conv2.stride)
+            block.conv1.stride, block.conv2.stride = (stride, (1, 1)) if where == "1x1" else ((1, 1), stride)
+
+
 def load_into(path: Path, *modules: torch.nn.Module) -> dict[str, int]:
     """Copy a published backbone into `modules`, whose own keys are torchvision's (conv1 ... layer4), and say so.
+
+    The modules' strides go where the backbone has them; a resumed network, which is not loaded anew, must be built so.
 
     Several modules share the backbone where a network splits it (C4: layer4 is in the RoI head). Returns the counts
     of matched, missing and unexpected keys. UserError names the keys if a place stays empty, a shape differs, or
@@ -97,6 +113,8 @@ def load_into(path: Path, *modules: torch.nn.Module) -> dict[str, int]:
     for keys, fault in ((missing, "missing"), (unexpected, "unexpected"), (shapes, "of another shape")):
         if keys:
             raise UserError(f"{path}: {len(keys)} keys {fault}: {', '.join(keys[:5])}{' ...' * (len(keys) > 5)}")
+    stride = metadata(path)["stride"]
     for module in modules:
         module.load_state_dict({key: weights[key] for key in module.state_dict() if key in weights}, strict=False)
+        place_stride(module, stride)
     return report

@@ -1,10 +1,12 @@
-"""Score a published backbone on ImageNet val: `python -m pretrain.evaluate --backbone FILE --data CHECK.json`.
+"""Score a published backbone on ImageNet val:
+`python -m pretrain.evaluate --backbone FILE --data CHECK.json --config CONFIG.json`.
 
 Checked: for a pretrained backbone these are the numbers of its record.
 """
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +14,60 @@ from workflow.training.errors import UserError, door
 
 
 def evaluate(backbone: Path, check: dict[str, Any], recipe: dict[str, Any], threads: int) -> dict[str, float]:
-    """`top1_error` and `top5_error` in percent of a backbone with its classifier, by its own preprocessing.
+    """`top1_error` and `top5_error` in percent of a backbone with its classifier, by its own preprocessing and stride.
 
     `recipe` gives resize, size, batch and precision. UserError if `fc` is absent or has other classes than the data.
     """
-    import torch
-    from torch.utils.data import DataLoader
-
-    from pretrain.backbone import read
-    from pretrain.dataset import ImageNetVal
-    from pretrain.metric import TopError
-    from pretrain.model import Classifier
-    from workflow.training.hooks import autocast
+    from pretrain.backbone import metadata, read
 
     weights, prepare = read(backbone)
     classes = len(weights.get("fc.bias", []))
     if classes != len(check["classes"]):
         raise UserError(f"{backbone}: its fc has {classes} classes, the data have {len(check['classes'])}")
+    return score(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
+
+
+def score(
+    weights: dict[str, Any], prepare: Any, stride: str, check: dict[str, Any], recipe: dict[str, Any], threads: int
+) -> dict[str, float]:
+    """As `evaluate`, of weights that need not be published yet; `fc` must have the data's classes."""
+    import torch
+    from torch.utils.data import DataLoader
+    from tqdm import tqdm
+
+    from pretrain.backbone import place_stride
+    from pretrain.dataset import ImageNetVal
+    from pretrain.metric import TopError
+    from pretrain.model import Classifier
+    from workflow.training.hooks import autocast
+
     torch.set_num_threads(threads)
-    model, metric = Classifier(classes).eval().to(memory_format=torch.channels_last), TopError()
+    model, metric = Classifier(len(check["classes"])).eval().to(memory_format=torch.channels_last), TopError()
     model.network.load_state_dict(weights)
+    place_stride(model.network, stride)
     model.prepare = prepare
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
-    with torch.no_grad(), autocast(recipe["precision"]):
-        for batch in DataLoader(ImageNetVal(f"{check['root']}/val", recipe), recipe["batch"]):
+    images = ImageNetVal(f"{check['root']}/val", recipe)
+    bar = tqdm(total=len(images), unit="image", desc="scoring on ImageNet val")
+    with torch.no_grad(), autocast(recipe["precision"]), bar:
+        for batch in DataLoader(images, recipe["batch"]):
             metric.process(None, model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"))
+            bar.update(len(batch["labels"]))
     return metric.compute_metrics(metric.results)
+
+
+def near_chance(top1_error: float, classes: int, images: int) -> bool:
+    """Is this top-1 error (percent) what guessing might give on `images` images of `classes` classes?
+
+    A guesser hits 1 in C, give or take three standard deviations of the mean of that many images. A network that sees
+    garbage is no fair guesser: it may call everything by the commonest class, so twice as many hits still count as
+    chance (of 1,000 classes: 0.2 %), but never more than half-way to perfect, or two classes could not be told apart.
+    A perfect score is none, however few the images.
+    """
+    hits, fair = 1 - top1_error / 100, 1 / classes
+    luck = fair + 3 * math.sqrt(fair * (1 - fair) / images)
+    return hits < 1 and hits <= max(min(2 * fair, (1 + fair) / 2), luck) + 1e-9
 
 
 @door

@@ -15,6 +15,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     from torchvision.models import resnet50
 
     from pretrain.backbone import IMAGENET, publish
+    from pretrain.card import write_card
     from workflow.training.counted import seed_everything
     from workflow.training.files import read_json
     from workflow.training.record import write_record
@@ -25,6 +26,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
+    write_card(out, run, check_file, metrics={}, protocol=protocol)
     write_record(out, run, None, metrics={}, protocol=protocol, check=check_file, backbone=out / "backbone.safetensors")
 
 
@@ -36,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")
     parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
-    parser.add_argument("--out", required=True, type=Path, help="folder of backbone and record")
+    parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
     args = parser.parse_args()
     make(Run.parse(args.run), args.data, args.out)
 

@@ -36,6 +36,7 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.backbone import IMAGENET, publish
+    from pretrain.card import write_card
     from workflow.training.engine import fit, resumable
     from workflow.training.files import read_json
     from workflow.training.record import write_record
@@ -50,6 +51,7 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
             "epoch": f"last of {recipe['epochs']}",
         }
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])
+        write_card(out, run, check_file, metrics=done.metrics, protocol=protocol)
         write_record(out, run, done, metrics=done.metrics, protocol=protocol, check=check_file,
                      backbone=out / "backbone.safetensors", best=found)  # fmt: skip
 
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
     parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
-    parser.add_argument("--out", required=True, type=Path, help="folder of backbone and record")
+    parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
     args = parser.parse_args()
     train(Run.parse(args.run), args.data, args.state, args.out)
 

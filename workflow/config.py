@@ -194,6 +194,10 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
             yield f"data.{name}: needs exactly one of synthetic and root"
         if name == "voc" and ("root" in section) != ("classes" in section):
             yield f"data.voc.classes: {'missing key' if 'root' in section else 'belongs to a root'}"
+        if "from" in section and "root" not in section:
+            yield f"data.{name}.from: belongs to a root"
+        if "://" in section.get("from", "") and not section["from"].startswith(("http://", "https://")):
+            yield f"data.{name}.from: must be a folder or an http(s) address, not {shown(section['from'])}"
     if "baseline" not in config["backbones"]:
         yield "backbones.baseline: missing backbone (every change in the table is one against it)"
     for name, backbone in config["backbones"].items():
@@ -219,8 +223,11 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         for other in ("init", "regularizers", "pretrain"):
             if other in backbone and other != origin:
                 yield f"{path}: {origin} and {other} exclude each other"
-    if "preprocessing" in backbone and origin != "checkpoint":
-        yield f"{path}.preprocessing: belongs to a checkpoint"
+    for key in ("preprocessing", "stride", "weights"):
+        if key in backbone and origin != "checkpoint":
+            yield f"{path}.{key}: belongs to a checkpoint"
+    if isinstance(backbone.get("preprocessing"), dict):
+        yield from unit_faults(f"{path}.preprocessing", backbone["preprocessing"])
     if origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
         yield f"{path}.checkpoint: no such file: {backbone['checkpoint']}"
     mixing = [
@@ -232,6 +239,14 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         yield f"{path}.regularizers: {' and '.join(mixing)} exclude each other: each pairs every image with a partner"
     if "pretrain" in backbone:
         yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
+
+
+def unit_faults(path: str, declared: dict[str, Any]) -> Iterator[str]:
+    """Mean and std of pixels of 0 to 1 where those of 0 to 255 are meant. (A std of 1 with large means is Caffe's.)"""
+    if all(abs(value) < 2 for value in declared["mean"] + declared["std"]):
+        scaled = {key: [round(255 * value, 3) for value in declared[key]] for key in ("mean", "std")}
+        hint = f"mean: {scaled['mean']}, std: {scaled['std']}"
+        yield f"{path}: mean and std are in units of 0 to 1, but pixels go from 0 to 255: write {hint}"
 
 
 def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """The contract of a published backbone, and the strictness of its one door."""
 
+import json
+
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet50
 
-from pretrain.backbone import IMAGENET, Preprocessing, load_into, metadata, preprocessing, publish, read
+from pretrain.backbone import IMAGENET, Preprocessing, load_into, metadata, place_stride, preprocessing, publish, read
 from workflow.training.errors import UserError
 
 
@@ -101,3 +104,55 @@ def test_a_caffe_declaration_changes_the_input_as_it_must():
     assert caffe(images)[0, :, 0, 0].tolist() == pytest.approx([-103.53, -116.28, 255 - 123.675])
     assert preprocessing("imagenet") == IMAGENET
     assert isinstance(caffe, Preprocessing)
+
+
+def strides(network):
+    return {
+        name: (block.conv1.stride, block.conv2.stride)
+        for name, block in network.named_modules()
+        if hasattr(block, "conv3")
+    }
+
+
+def caffe(network):
+    """A copy with the strides of the original paper, by hand."""
+    twin = resnet50(num_classes=3)
+    twin.load_state_dict(network.state_dict())
+    for layer in (twin.layer2, twin.layer3, twin.layer4):
+        layer[0].conv1.stride, layer[0].conv2.stride = (2, 2), (1, 1)
+    return twin.eval()
+
+
+def test_the_stride_goes_where_the_backbone_has_it(network, tmp_path):
+    publish(tmp_path / "b", network.state_dict(), IMAGENET, "1x1")
+    assert metadata(tmp_path / "b")["stride"] == "1x1"
+    fresh, x = resnet50(num_classes=3), torch.rand(1, 3, 64, 64)
+    load_into(tmp_path / "b", fresh)
+    assert strides(fresh) == strides(caffe(network))
+    assert torch.equal(fresh.eval()(x), caffe(network)(x))
+    assert not torch.allclose(fresh(x), network(x))
+
+
+def test_placing_the_stride_twice_or_back_is_exact(network):
+    for make in (lambda: resnet50(), lambda: timm.create_model("resnet50")):
+        model = make()
+        before = strides(model)
+        place_stride(model, "3x3")
+        assert strides(model) == before
+        place_stride(model, "1x1")
+        moved = strides(model)
+        place_stride(model, "1x1")
+        assert strides(model) == moved
+        assert sum(pair == ((2, 2), (1, 1)) for pair in moved.values()) == 3
+        place_stride(model, "3x3")
+        assert strides(model) == before
+
+
+def test_an_older_file_without_the_key_means_3x3(network, tmp_path):
+    about = {"channel_order": "RGB", "mean": IMAGENET.mean, "std": IMAGENET.std}
+    save_file(network.state_dict(), tmp_path / "b", metadata={"backbone": json.dumps(about)})
+    assert metadata(tmp_path / "b")["stride"] == "3x3"
+    fresh = resnet50(num_classes=3)
+    place_stride(fresh, "1x1")
+    load_into(tmp_path / "b", fresh)
+    assert strides(fresh) == strides(network)

@@ -1,67 +1,167 @@
-"""Brought files: torchvision's layout loads, everything else is named and refused."""
+"""Bringing a file, whole: what is published, recorded and told, and what stops it."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import save_file
-from torchvision.models import resnet18, resnet50
+from safetensors.torch import load_file, save_file
 
-from pretrain.import_backbone import checked, weights_of
+from pretrain import evaluate
+from pretrain.backbone import IMAGENET, metadata, publish, read
+from pretrain.import_backbone import bring, main
 from workflow.training.errors import UserError
+from workflow.training.files import read_json, sha256
+from workflow.training.run import Run
+
+BGR = {"channel_order": "BGR", "mean": [103.53, 116.28, 123.675], "std": [1, 1, 1]}
 
 
-@pytest.fixture(scope="module")
-def weights():
-    return resnet50(num_classes=3).state_dict()
+@pytest.fixture
+def brought(solved, imagenet, tmp_path):
+    """brought(content, **declared): save the content as a file and bring it; returns the folder of the results."""
+
+    def call(content, out="out", **declared):
+        path = tmp_path / "mine.pth"
+        torch.save(content, path)
+        recipe = {"preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe, **declared}
+        recipe = {"sha256": sha256(path), **recipe, "checkpoint": str(path)}
+        run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0)
+        bring(run, path, imagenet.check, tmp_path / out)
+        return tmp_path / out
+
+    return call
 
 
-def test_torch_and_safetensors_files_give_the_same(weights, tmp_path):
-    torch.save(weights, tmp_path / "a.pth")
-    save_file(weights, tmp_path / "a.safetensors")
-    for name in ("a.pth", "a.safetensors"):
-        found = checked(tmp_path / name, weights_of(tmp_path / name))
-        assert found.keys() == weights.keys()
-        assert torch.equal(found["layer4.0.conv1.weight"], weights["layer4.0.conv1.weight"])
+def without_fc(weights):
+    return {key: value for key, value in weights.items() if not key.startswith("fc.")}
 
 
-def test_a_file_without_fc_or_counters_is_whole(weights, tmp_path):
-    bare = {k: v for k, v in weights.items() if not k.startswith("fc.") and "num_batches" not in k}
-    assert checked(tmp_path / "x", bare).keys() == {k for k in weights if not k.startswith("fc.")}
+def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solved, imagenet, capsys):
+    out = brought({"state_dict": {f"module.{k}": v for k, v in solved.weights.items()}, "best_err1": 1})
+    record, about = read_json(out / "metrics.json"), metadata(out / "backbone.safetensors")
+    assert record["metrics"] == {"top1_error": 0.0, "top5_error": 0.0}
+    assert record["protocol"] == {"epoch": "brought", "split": "12 validation images, resize 48, crop 48"}
+    assert record["checkpoint"] == {
+        **{"file": "mine.pth", "sha256": sha256(out.parent / "mine.pth"), "layout": "CutMix reference code"},
+        **{"weights": "raw", "matched": 320, "left_over": [], "classes": 4, "stride": "3x3"},
+    }
+    assert record["provenance"]["backbone"] == sha256(out / "backbone.safetensors")
+    assert (about["origin"], about["stride"]) == ("brought", "3x3")
+    found = load_file(out / "backbone.safetensors")
+    assert all(torch.equal(found[key], value) for key, value in solved.weights.items())
+    check = read_json(imagenet.check)
+    assert evaluate.evaluate(out / "backbone.safetensors", check, solved.recipe, 1) == record["metrics"]
+    told = capsys.readouterr().out
+    assert "mine.pth: CutMix reference code, raw weights\n" in told
+    assert "320 keys matched, 0 left over\n" in told
+    assert "its fc has the data's 4 classes: it is scored on ImageNet val\n" in told
+    assert "top1_error 0.00 %, top5_error 0.00 %" in told
 
 
-class Attack:
-    def __reduce__(self):
-        return (print, ("ATTACK",))
+def test_a_classifier_in_another_order_stops_the_run(brought, solved, tmp_path):
+    rolled = {key: value.roll(1, 0) if key.startswith("fc.") else value for key, value in solved.weights.items()}
+    with pytest.raises(UserError, match=r"right on 0\.00 % of 12 validation images of 4 classes, which is near chance"):
+        brought(rolled)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_likely_causes_are_named(brought, solved):
+    dead = {**solved.weights, "fc.weight": torch.zeros(4, 2048), "fc.bias": torch.arange(4.0)}
+    with pytest.raises(UserError, match="near chance; nothing is published") as caught:
+        brought(dead)
+    for cause in ("channel order", "mean or std", "stride: 1x1", "order of the classes"):
+        assert cause in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("classes", "said"), [(7, "its fc has 7 classes, the data have 4: fc is kept, but not scored"), (0, "it has no fc")]
+)
+def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brought, solved, capsys):
+    weights = without_fc(solved.weights)
+    weights |= {"fc.weight": torch.rand(classes, 2048), "fc.bias": torch.rand(classes)} if classes else {}
+    out = brought(weights)
+    record = read_json(out / "metrics.json")
+    assert record["metrics"] == {}
+    assert record["checkpoint"]["classes"] == classes
+    assert said in record["protocol"]["split"]
+    assert said in capsys.readouterr().out
+    found = load_file(out / "backbone.safetensors")
+    assert ("fc.weight" in found) == bool(classes)
+    assert not classes or torch.equal(found["fc.weight"], weights["fc.weight"])
+
+
+def test_what_is_declared_is_published(brought, solved):
+    out = brought(without_fc(solved.weights), preprocessing=BGR, stride="1x1")
+    _, prepare = read(out / "backbone.safetensors")
+    assert (prepare.channel_order, list(prepare.mean), list(prepare.std)) == tuple(BGR.values())
+    assert metadata(out / "backbone.safetensors")["stride"] == "1x1"
+    assert read_json(out / "metrics.json")["checkpoint"]["stride"] == "1x1"
+
+
+def test_the_file_follows_from_what_is_brought_and_not_from_the_data(brought, solved):
+    weights = without_fc(solved.weights)
+    one, two = brought(weights), brought(weights, out="two", resize=99, batch=1)
+    assert (one / "backbone.safetensors").read_bytes() == (two / "backbone.safetensors").read_bytes()
+
+
+def test_which_weights_is_a_switch(brought, solved, tmp_path):
+    raw = without_fc(solved.weights)
+    content = {"model": raw, "model_ema": {k: v + 1 for k, v in raw.items()}}
+    ema, plain = brought(content), brought(content, out="raw", weights="raw")
+    assert torch.equal(load_file(ema / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"] + 1)
+    assert torch.equal(load_file(plain / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"])
+    assert read_json(ema / "metrics.json")["checkpoint"]["weights"] == "ema"
+    with pytest.raises(UserError, match="weights: ema is declared, but the state dict has only raw"):
+        brought(raw, weights="ema")
+
+
+def test_a_file_that_changed_since_planning_is_refused(brought, solved):
+    with pytest.raises(UserError, match="has changed since the run was planned"):
+        brought(solved.weights, sha256="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("order", "stride", "message"),
     [
-        (Attack(), "not a file of tensors alone"),
-        ([1, 2], "not a state dict"),
-        ({"epoch": 3}, "not a state dict"),
+        ("RGB", "1x1", "its own metadata say stride 1x1, the config says 3x3: declare it"),
+        ("BGR", "3x3", "its own metadata say channel_order BGR, the config says RGB: declare it"),
     ],
 )
-def test_other_content_is_refused_and_never_run(content, message, tmp_path, capsys):
-    torch.save(content, tmp_path / "a.pth")
+def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, solved, imagenet, tmp_path):
+    path = tmp_path / "b.safetensors"
+    publish(path, solved.weights, replace(IMAGENET, channel_order=order), stride, origin="pretrained")
+    recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
+    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0)
     with pytest.raises(UserError, match=message):
-        weights_of(tmp_path / "a.pth")
-    assert "ATTACK" not in capsys.readouterr().out
+        bring(run, path, imagenet.check, tmp_path / "out")
 
 
-def test_absent_and_garbled_files_are_said(tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
-        weights_of(tmp_path / "none.pth")
-    for name in ("a.pth", "a.safetensors"):
-        (tmp_path / name).write_bytes(b"garbage that is no archive")
-        with pytest.raises(UserError, match="not a file of tensors alone"):
-            weights_of(tmp_path / name)
+def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "a.safetensors"
+    save_file(solved.weights, path, metadata={"format": "pt"})
+    recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
+    run = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
+    words = ["--run", json.dumps(run | {"threads": 1, "workers": 0}), "--checkpoint", str(path)]
+    monkeypatch.setattr("sys.argv", ["x", *words, "--data", str(imagenet.check), "--out", str(tmp_path / "out")])
+    main()
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        *("backbone.safetensors", "backbone.md", "metrics.json", "config.json")
+    }
+    path.write_bytes(b"nonsense")
+    with pytest.raises(SystemExit):
+        main()
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith(f"error: checkpoint {path}: cannot be read as safetensor")
+    )
 
 
-def test_another_network_is_named(weights, tmp_path):
-    with pytest.raises(UserError, match=r"lacks layer1\.0\.bn3\.bias.*and \d+ more"):
-        checked(tmp_path / "x", resnet18().state_dict())
-    wide = {**weights, "conv1.weight": torch.zeros(32, 3, 7, 7)}
-    with pytest.raises(UserError, match=r"conv1\.weight is \(32, 3, 7, 7\) instead of \(64, 3, 7, 7\)"):
-        checked(tmp_path / "x", wide)
-    with pytest.raises(UserError, match=r"has stem\.weight, which a ResNet-50 has not"):
-        checked(tmp_path / "x", {**weights, "stem.weight": torch.zeros(1)})
+def test_its_help_is_quick_and_says_what_it_reads():
+    code = "import sys; from pretrain.import_backbone import main; sys.argv = ['x', '--help']; main()"
+    probe = f"try:\n    exec({code!r})\nexcept SystemExit: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", f"import sys\n{probe}"], capture_output=True, text=True, check=True)
+    assert "timm" in done.stdout
+    assert "mmpretrain" in done.stdout
+    assert done.stdout.endswith("False\n")

@@ -109,6 +109,14 @@ BAD = [
     ("backbones/a", {"preprocessing": "imagenet"}, "backbones.a.preprocessing: belongs to a checkpoint"),
     ("backbones/a", {"checkpoint": "x", "preprocessing": {"mean": [0, 0, 0], "std": [1, 1, 0], "channel_order": "RGB"}},
      "backbones.a.preprocessing.std[2]: must be above 0, not 0"),
+    ("backbones/a", {"checkpoint": "x", "preprocessing": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
+     "channel_order": "RGB"}}, "backbones.a.preprocessing: mean and std are in units of 0 to 1, but pixels go from 0 "
+     "to 255: write mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]"),
+    ("backbones/a", {"stride": "1x1"}, "backbones.a.stride: belongs to a checkpoint"),
+    ("backbones/a", {"init": "random", "weights": "raw"}, "backbones.a.weights: belongs to a checkpoint"),
+    ("backbones/a", {"checkpoint": "x", "stride": "2x2"}, "backbones.a.stride: must be 3x3 or 1x1, not '2x2'"),
+    ("backbones/a", {"checkpoint": "x", "weights": True}, "backbones.a.weights: must be text, not true"),
+    ("backbones/a", {"checkpoint": "x", "weights": "best"}, "backbones.a.weights: must be ema or raw, not 'best'"),
     ("backbones/a", {"pretrain": {"steps": [9]}}, "backbones.a.pretrain.steps: 9 is not before the end (5 epochs)"),
     ("backbones/a", {"pretrain": {"epoch": 9}}, "backbones.a.pretrain.epoch: unknown key"),
     ("tasks", {}, "tasks: must not be empty"),
@@ -234,7 +242,8 @@ def test_a_brought_backbone_passes(tmp_path):
     backbone = {"checkpoint": str(tmp_path / "w.pth")}
     config.check(changed(("backbones/a", backbone)), "x.yaml")
     declared = {"channel_order": "BGR", "mean": [103.5, 116.3, 123.7], "std": [1, 1, 1]}
-    config.check(changed(("backbones/a", backbone | {"preprocessing": declared})), "x.yaml")
+    declared = {"preprocessing": declared, "stride": "1x1", "weights": "raw"}
+    config.check(changed(("backbones/a", backbone | declared)), "x.yaml")
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)

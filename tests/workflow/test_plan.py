@@ -151,6 +151,9 @@ def test_a_brought_backbone_is_known_by_its_bytes(tmp_path):
     assert one != key(checkpoint=str(tmp_path / "c.pth"))
     bgr = {"channel_order": "BGR", "mean": [1, 2, 3], "std": [1, 1, 1]}
     assert one != key(checkpoint=str(tmp_path / "a.pth"), preprocessing=bgr)
+    assert one == key(checkpoint=str(tmp_path / "a.pth"), stride="3x3", weights="ema")
+    assert one != key(checkpoint=str(tmp_path / "a.pth"), stride="1x1")
+    assert one != key(checkpoint=str(tmp_path / "a.pth"), weights="raw")
 
 
 def test_a_brought_file_that_cannot_be_read_is_named(tmp_path):

@@ -9,6 +9,7 @@ rule pretrain:
         gate=ancient("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
+        card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
         record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
         config="results/backbones/{backbone}-{key}/seed{p}/config.json",
     log:
@@ -37,6 +38,7 @@ rule import_backbone:
         gate=ancient("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
+        card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
         record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
         config="results/backbones/{backbone}-{key}/seed{p}/config.json",
     log:
@@ -63,6 +65,7 @@ rule random_backbone:
         gate=ancient("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
+        card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
         record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
         config="results/backbones/{backbone}-{key}/seed{p}/config.json",
     log:

@@ -1,0 +1,147 @@
+"""The card beside a published backbone, `backbone.md`: what it is, how good, made of what, and how to load it.
+
+One function for all three origins. File and class names are other people's text: they are escaped.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
+NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
+LOAD = 'network.load_state_dict(safetensors.torch.load_file("backbone.safetensors"))'
+SWAP = """for block in network.modules():  # stride: 1x1, in the first convolution of a stage's first block
+    if hasattr(block, "conv3"):
+        block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride"""
+
+
+def write_card(
+    out: Path,
+    run: Any,
+    check_file: Path,
+    *,
+    metrics: dict[str, float],
+    protocol: dict[str, Any],
+    brought: dict[str, Any] | None = None,
+) -> None:
+    """Write `backbone.md` into `out`, where `backbone.safetensors` must be; atomically, and before the record.
+
+    `brought` is what was found in a brought file (file, layout, weights, matched, left_over).
+    """
+    from workflow.training.files import atomic, read_json
+
+    check = read_json(check_file)
+    parts = [
+        [f"# {escaped(run.backbone)}: a ResNet-50, {KINDS[origin(out)]}", *about(run, brought)],
+        ["## Numbers", *numbers(metrics, protocol)],
+        ["## Use", *use(out)],
+        ["## Data", *data(origin(out), check, metrics)],
+        ["## Recipe", table(("key", "value"), run.recipe.items())],
+        ["## Made with", *trail(out, run, check_file)],
+    ]
+    with atomic(out / "backbone.md") as temporary:
+        temporary.write_text("\n\n".join(line for part in parts for line in part) + "\n", encoding="utf-8")
+
+
+def origin(out: Path) -> str:
+    """`pretrained`, `brought` or `random`."""
+    from pretrain.backbone import metadata
+
+    return metadata(out / "backbone.safetensors")["origin"]
+
+
+def about(run: Any, brought: dict[str, Any] | None) -> Iterator[str]:
+    """What it is."""
+    recipe = run.recipe
+    if brought:
+        yield (
+            f"Brought from {code(brought['file'])}: {brought['layout']}, {brought['weights']} weights, "
+            f"{brought['matched']} keys matched, {len(brought['left_over'])} left over; SHA-256 `{brought['sha256']}`."
+        )
+    elif "init" in recipe:
+        yield f"Random weights, torchvision's initialisation with pretraining seed {run.seed}: the negative control."
+    else:
+        each = [f"{code(name)} ({escaped(listed(value))})" for name, value in recipe["regularizers"].items()]
+        yield (
+            f"Pretrained for {recipe['epochs']} epochs, pretraining seed {run.seed}; "
+            f"regularizers: {', '.join(each) or 'none'}."
+        )
+
+
+def numbers(metrics: dict[str, float], protocol: dict[str, Any]) -> Iterator[str]:
+    """Top-1 and top-5 error, on which images, after which epoch."""
+    if metrics:
+        yield table(("metric", "percent"), [(key, f"{value:.2f}") for key, value in metrics.items()])
+    yield f"Images: {escaped(protocol['split'])}. Epoch: {escaped(protocol['epoch'])}."
+
+
+def use(out: Path) -> Iterator[str]:
+    """How its input is prepared, and the lines that load it into torchvision's and timm's network."""
+    from pretrain.backbone import metadata, read
+
+    weights, prepare = read(out / "backbone.safetensors")
+    stride, classes = metadata(out / "backbone.safetensors")["stride"], len(weights.get("fc.bias", []))
+    yield (
+        f"Input: {prepare.channel_order} pixels of 0 to 255, minus mean {listed(prepare.mean)}, divided by std "
+        f"{listed(prepare.std)}. Stride of a stage's first block: in its {stride.replace('x', '×')} convolution."
+    )
+    makers = {
+        "torchvision": f"torchvision.models.resnet50(num_classes={classes})",
+        "timm": f'timm.create_model("resnet50", num_classes={classes})',
+    }
+    for library, call in makers.items():
+        lines = [f"import safetensors.torch, {'torch, ' * (not classes)}{library}", f"network = {call}", LOAD]
+        if not classes and library == "torchvision":
+            lines[1] = "network = torchvision.models.resnet50()\nnetwork.fc = torch.nn.Identity()  # the file has no fc"
+        lines += [SWAP] if stride == "1x1" else []
+        yield "```python\n" + "\n".join(lines) + "\n```"
+
+
+def data(kind: str, check: dict[str, Any], metrics: dict[str, float]) -> Iterator[str]:
+    """What it was trained or scored on; of a network that saw no data, what its classifier has its size from."""
+    names, counts = check["classes"], check["counts"]
+    role = "Trained and scored on" if kind == "pretrained" else "Scored on" if metrics else "Not scored; planned with"
+    yield (
+        f"{role} {escaped(check['set'])}: {len(names)} classes, {counts['train']} training and {counts['val']} "
+        f"validation images, fingerprint `{check['fingerprint']}`."
+    )
+    more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    yield f"Classes: {', '.join(code(name) for name in names[:NAMES_SHOWN])}{more}."
+
+
+def trail(out: Path, run: Any, check_file: Path) -> Iterator[str]:
+    """Hashes and versions."""
+    from workflow.training.record import provenance
+
+    found = provenance(run, check_file, out / "backbone.safetensors")
+    hashes = [(f"SHA-256 of the {key}", f"`{found[key]}`") for key in ("backbone", "recipe", "code")]
+    versions = [("Python", found["python"]), *found["libraries"].items(), ("device", escaped(found["device"]))]
+    yield table(("what", "value"), hashes + versions, raw=True)
+
+
+def table(head: tuple[str, str], rows: Any, raw: bool = False) -> str:
+    """A Markdown table of two columns; the values are escaped unless they are `raw`."""
+    lines = [f"| {head[0]} | {head[1]} |", "|:--|:--|"]
+    return "\n".join(lines + [f"| {code(key)} | {value if raw else escaped(listed(value))} |" for key, value in rows])
+
+
+def listed(value: Any) -> str:
+    """A value of a recipe in words: `alpha 1.0, probability 0.5` for a mapping."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {listed(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(listed, value)) or "none"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def escaped(text: Any) -> str:
+    """Text as Markdown shows it literally, in one line and in a cell of a table."""
+    return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", " ".join(str(text).split()))
+
+
+def code(text: str) -> str:
+    """Text in code type, or escaped where a backtick or a bar would end it."""
+    line = " ".join(text.split())
+    return escaped(line) if set("`|\\") & set(line) or not line else f"`{line}`"

@@ -1,0 +1,124 @@
+"""The card says what the backbone is, and its example, executed, gives the project's own network."""
+
+import contextlib
+import re
+
+import pytest
+import torch
+from torchvision.models import resnet50
+
+from pretrain.backbone import IMAGENET, load_into, metadata, publish
+from pretrain.card import code, escaped, write_card
+from pretrain.random_backbone import make
+from pretrain.train import train
+from workflow.training.files import read_json, sha256, write_json
+from workflow.training.run import Run
+
+RECIPE = {
+    "epochs": 1, "batch": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 0,
+    "steps": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
+    "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1,
+    "regularizers": {"cutmix": {"alpha": 1.0, "probability": 0.5}},
+}  # fmt: skip
+BROUGHT = {"sha256": "5" * 64, "preprocessing": "imagenet", "stride": "1x1", "weights": None}
+FOUND = {
+    **{"file": "a|b`c\n# <i>.pth", "sha256": "5" * 64, "layout": "state dict", "weights": "ema"},
+    **{"matched": 320, "left_over": ["x"]},
+}
+
+
+def run_of(recipe):
+    return Run("pretrain", "mine", {"pretrain": 3}, recipe, {}, threads=1, workers=0)
+
+
+def examples(out):
+    """The fenced examples of a card, executed beside the backbone: library to network."""
+    blocks = re.findall(r"```python\n(.*?)```", (out / "backbone.md").read_text(), re.DOTALL)
+    networks = {}
+    for block in blocks:
+        names = {}
+        with contextlib.chdir(out):
+            exec(block, names)
+        networks["timm" if "timm" in block else "torchvision"] = names["network"].eval()
+    assert networks.keys() == {"torchvision", "timm"}
+    return networks
+
+
+def own_network(out, classes):
+    """The file in the network that this project loads it into."""
+    network = resnet50(num_classes=classes or 1)
+    network.fc = network.fc if classes else torch.nn.Identity()
+    load_into(out / "backbone.safetensors", network)
+    return network.eval()
+
+
+def agree(out, classes):
+    x = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = own_network(out, classes)(x)
+        for library, network in examples(out).items():
+            torch.testing.assert_close(network(x), expected, rtol=1e-4, atol=1e-4, msg=library)
+
+
+def test_a_pretrained_backbones_card(imagenet, tmp_path):
+    train(run_of(RECIPE), imagenet.check, tmp_path / "state", tmp_path / "out")
+    text, record = (tmp_path / "out/backbone.md").read_text(), read_json(tmp_path / "out/metrics.json")
+    check = read_json(imagenet.check)
+    assert text.startswith("# mine: a ResNet-50, pretrained\n")
+    assert "Pretrained for 1 epochs, pretraining seed 3; regularizers: `cutmix` (alpha 1.0, probability 0.5)." in text
+    assert f"| `top1_error` | {record['metrics']['top1_error']:.2f} |" in text
+    assert "| `regularizers` | cutmix alpha 1.0, probability 0.5 |" in text
+    assert "| `crop_scale` | 0.4, 1.0 |" in text
+    assert f"4 classes, 40 training and 12 validation images, fingerprint `{check['fingerprint']}`" in text
+    assert all(f"`{name}`" in text for name in check["classes"])
+    for key in ("backbone", "recipe", "code"):
+        assert f"| `SHA-256 of the {key}` | `{record['provenance'][key]}` |" in text
+    assert f"| `torch` | {record['provenance']['libraries']['torch']} |" in text
+    assert "Input: RGB pixels of 0 to 255, minus mean 123.675, 116.28, 103.53, divided by std 58.395" in text
+    assert "Stride of a stage's first block: in its 3×3 convolution." in text
+    agree(tmp_path / "out", 4)
+
+
+def test_a_random_backbones_card(imagenet, tmp_path):
+    make(run_of({"init": "random", "zero_init_residual": False}), imagenet.check, tmp_path)
+    text = (tmp_path / "backbone.md").read_text()
+    assert text.startswith("# mine: a ResNet-50, not trained\n")
+    assert "pretraining seed 3: the negative control." in text
+    assert "Images: not scored. Epoch: untrained." in text
+    assert "Not scored; planned with imagenet: 4 classes" in text
+    agree(tmp_path, 4)
+
+
+@pytest.mark.parametrize("classes", [0, 7])
+@pytest.mark.parametrize("stride", ["3x3", "1x1"])
+def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
+    weights = {key: value for key, value in solved.weights.items() if not key.startswith("fc.")}
+    weights |= {"fc.weight": torch.rand(classes, 2048), "fc.bias": torch.rand(classes)} if classes else {}
+    publish(tmp_path / "backbone.safetensors", weights, IMAGENET, stride, origin="brought")
+    protocol = {"split": "not scored", "epoch": "brought"}
+    write_card(tmp_path, run_of(BROUGHT), imagenet.check, metrics={}, protocol=protocol, brought=FOUND)
+    text = (tmp_path / "backbone.md").read_text()
+    assert r"Brought from a\|b\`c \# \<i\>.pth: state dict, ema weights, 320 keys matched, 1 left over" in text
+    assert f"SHA-256 `{FOUND['sha256']}`." in text
+    assert f"in its {stride[0]}×{stride[0]} convolution" in text
+    assert ("stride: 1x1" in text) == (stride == "1x1")
+    agree(tmp_path, classes)
+
+
+def test_what_others_have_named_is_only_text(solved, imagenet, tmp_path):
+    names = ["a|b", "`c`", "<script>", "two\nlines", *(f"n{i}" for i in range(30))]
+    write_json(tmp_path / "check.json", {**read_json(imagenet.check), "classes": names})
+    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, origin="random")
+    write_card(tmp_path, run_of({"init": "random"}), tmp_path / "check.json", metrics={},
+               protocol={"split": "x", "epoch": "y"})  # fmt: skip
+    text = (tmp_path / "backbone.md").read_text()
+    assert r"Classes: a\|b, \`c\`, `<script>`, `two lines`, `n0`" in text
+    assert "`n15`, and 14 more." in text
+    assert metadata(tmp_path / "backbone.safetensors")["origin"] == "random"
+    assert sha256(tmp_path / "backbone.safetensors") in text
+
+
+def test_escapes():
+    assert escaped("a_b *c* [d](e) <f> g|h\n#i") == r"a\_b \*c\* \[d\](e) \<f\> g\|h \#i"
+    assert code("a b") == "`a b`"
+    assert code("a`|b") == r"a\`\|b"

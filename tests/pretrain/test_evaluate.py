@@ -1,0 +1,77 @@
+"""Scores of a finished backbone, and what counts as guessing."""
+
+import json
+
+import pytest
+import torch
+
+from pretrain.backbone import IMAGENET, Preprocessing, publish
+from pretrain.evaluate import evaluate, main, near_chance, score
+from workflow.training.errors import UserError
+from workflow.training.files import read_json, write_json
+
+BGR = Preprocessing("BGR", IMAGENET.mean[::-1], IMAGENET.std[::-1])
+DARK = Preprocessing("RGB", (0.0, 0.0, 0.0), IMAGENET.std)
+
+
+def test_a_solved_backbone_is_right_everywhere(solved, imagenet):
+    assert score(solved.weights, IMAGENET, "3x3", read_json(imagenet.check), solved.recipe, 1)["top1_error"] == 0
+
+
+@pytest.mark.parametrize(
+    ("prepare", "stride"), [(BGR, "3x3"), (DARK, "3x3"), (IMAGENET, "1x1")], ids=["channel order", "mean", "stride"]
+)
+def test_channel_order_mean_and_stride_change_the_score(prepare, stride, solved, imagenet):
+    assert score(solved.weights, prepare, stride, read_json(imagenet.check), solved.recipe, 1)["top1_error"] > 0
+
+
+@pytest.mark.parametrize("stride", ["3x3", "1x1"])
+def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp_path, monkeypatch, capsys):
+    check = read_json(imagenet.check)
+    expected = score(solved.weights, BGR, stride, check, solved.recipe, 1)
+    publish(tmp_path / "b.safetensors", solved.weights, BGR, stride)
+    assert evaluate(tmp_path / "b.safetensors", check, solved.recipe, 1) == expected
+    write_json(tmp_path / "config.json", {"recipe": solved.recipe, "threads": 1})
+    words = ["--backbone", tmp_path / "b.safetensors", "--data", imagenet.check, "--config", tmp_path / "config.json"]
+    monkeypatch.setattr("sys.argv", ["evaluate", *map(str, words)])
+    capsys.readouterr()
+    main()
+    assert json.loads(capsys.readouterr().out) == expected
+
+
+def test_another_number_of_classes_is_refused(solved, imagenet, tmp_path):
+    publish(tmp_path / "b.safetensors", {**solved.weights, "fc.bias": torch.zeros(7)}, IMAGENET)
+    with pytest.raises(UserError, match="its fc has 7 classes, the data have 4"):
+        evaluate(tmp_path / "b.safetensors", read_json(imagenet.check), solved.recipe, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "classes", "images", "chance"),
+    [
+        (99.9, 1000, 50_000, True),  # 1 in 1,000
+        (99.8, 1000, 50_000, True),  # all called by one class, which is twice as common as the others
+        (99.7, 1000, 50_000, False),
+        (60.0, 1000, 50_000, False),
+        (99.0, 1000, 100, True),  # one lucky hit in a hundred images
+        (90.0, 1000, 100, False),
+        (75.0, 4, 10_000, True),
+        (51.0, 4, 10_000, True),
+        (49.0, 4, 10_000, False),
+        (40.0, 4, 12, True),  # few images: luck alone may give 7 of 12
+        (30.0, 4, 12, False),
+        (50.0, 2, 10_000, True),
+        (20.0, 2, 10_000, False),
+        (0.0, 2, 3, False),
+    ],
+)
+def test_chance_depends_on_classes_and_images(error, classes, images, chance):
+    assert near_chance(error, classes, images) is chance
+
+
+def test_a_guesser_is_near_chance():
+    """Random answers, drawn many times, are let through once in a hundred draws at most."""
+    generator = torch.Generator().manual_seed(0)
+    for classes, images in ((4, 50), (12, 400), (1000, 5000)):
+        hits = torch.binomial(torch.full((2000,), float(images)), torch.tensor(1 / classes), generator=generator)
+        through = sum(not near_chance(100 - 100 * hit / images, classes, images) for hit in hits.tolist())
+        assert through <= 20
