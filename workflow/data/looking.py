@@ -47,7 +47,7 @@ def look(path: str) -> Looked | str:
         return "the image cannot be decoded: no known image format"
     except Exception as error:  # PIL's decoders raise many types on damaged files
         return f"the image cannot be decoded: {error}"
-    if not odd and any("EXIF" in str(warning.message) for warning in warned):
+    if not odd and any("TiffImagePlugin" in warning.filename for warning in warned):  # EXIF is a TIFF within
         odd = "with broken EXIF"
     return Looked(len(data), zlib.crc32(data), *size, odd)
 
