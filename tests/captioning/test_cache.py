@@ -96,6 +96,18 @@ def test_a_bgr_backbone_sees_bgr(made, run, tmp_path):
     assert not np.allclose(cache.read(tmp_path, "test"), cache.read(made.features, "test"), rtol=0.1)
 
 
+def test_the_stride_is_the_backbones(made, run, tmp_path):
+    publish(tmp_path / "caffe.safetensors", read(made.backbone)[0], IMAGENET, "1x1")
+    cache.make(run, tmp_path / "caffe.safetensors", made.check, tmp_path)
+    encoder = Encoder(IMAGENET, "1x1")
+    load_into(tmp_path / "caffe.safetensors", encoder.network)
+    image = coco_set.read(read_json(made.check), "test")[0]
+    with torch.inference_mode():
+        found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
+    np.testing.assert_allclose(cache.read(tmp_path, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
+    assert not np.allclose(cache.read(tmp_path, "test"), cache.read(made.features, "test"), rtol=0.1)
+
+
 def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
     weights = {key: 50 * value if "weight" in key else value for key, value in read(made.backbone)[0].items()}
     publish(tmp_path / "loud.safetensors", weights, IMAGENET)

@@ -88,6 +88,19 @@ def test_fine_tuning_changes_the_encoder_but_not_its_statistics(build, backbone)
     assert not [key for key in changed if "running" in key or "num_batches" in key]
 
 
+def test_a_tuned_encoder_sees_what_its_backbone_expects(build, backbone):
+    caffe = {"channel_order": "BGR", "mean": (103.53, 116.28, 123.675), "std": (1.0, 1.0, 1.0)}
+    photo = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    seen = build(encoder=caffe).encoder.prepare(photo)
+    assert torch.equal(seen, photo[:, [2, 1, 0]] - torch.tensor(caffe["mean"]).view(3, 1, 1))
+    one, other = (build(encoder=vars(IMAGENET), stride=stride).encoder.eval() for stride in ("1x1", "3x3"))
+    for encoder in (one, other):
+        encoder.network.load_state_dict(read(backbone)[0], strict=False)
+    first = one.network.layer2[0]
+    assert (first.conv1.stride, first.conv2.stride) == ((2, 2), (1, 1))
+    assert not torch.allclose(one(photo), other(photo), rtol=1e-2)
+
+
 def test_language_is_fp32_under_autocast(build):
     model, features = build().eval(), torch.randn(3, 2048)
     with torch.autocast("cpu", dtype=torch.bfloat16):

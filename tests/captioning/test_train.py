@@ -12,6 +12,7 @@ from captioning import dataset, metric, train
 from captioning.cache import read
 from captioning.model import NIC
 from captioning.vocabulary import END, PAD, START, Vocabulary
+from pretrain.backbone import IMAGENET, publish
 from pretrain.backbone import read as read_backbone
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
@@ -105,18 +106,23 @@ def test_fine_tuning_trains_the_encoder_from_photos(finished, made, run, tmp_pat
     fit = engine.fit
     monkeypatch.setattr(engine, "fit", lambda *a: kept.setdefault("fit", fit(*a)))
     tuned = replace(run, recipe={**run.recipe, "finetune": True, "epochs": 1, "batch": 20})
-    record, _ = go(tuned, replace_features(made, tmp_path / "nowhere"), tmp_path)
+    publish(tmp_path / "caffe.safetensors", read_backbone(made.backbone)[0], IMAGENET, "1x1")
+    made = other(made, backbone=tmp_path / "caffe.safetensors", features=tmp_path / "nowhere")
+    record, _ = go(tuned, made, tmp_path)
     before, _ = read_backbone(made.backbone)
     after = kept["fit"].model.encoder.network.state_dict()
     moved = (after["conv1.weight"] - before["conv1.weight"]).abs().max().item()
     assert 0 < moved < 1e-3  # a hundredth of the rate, three steps
     assert torch.equal(after["bn1.running_mean"], before["bn1.running_mean"])
-    assert record["protocol"]["encoder"] == "fine-tuned"
+    assert (record["protocol"]["encoder"], record["protocol"]["stride"]) == ("fine-tuned", "1x1")
+    assert (
+        train.task(tuned, made.check, made.backbone, None, tmp_path)["model"]["stride"] == "1x1"
+    )  # as a resumed run has it
 
 
-def replace_features(made, folder):
-    """The same data and backbone with other features."""
-    return type(made)(**{**vars(made), "features": folder})
+def other(made, **changes):
+    """The same data with another backbone or other features."""
+    return type(made)(**{**vars(made), **changes})
 
 
 def test_features_of_another_recipe_are_refused(made, run, tmp_path):

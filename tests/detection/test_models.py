@@ -1,12 +1,22 @@
 """The networks: mining, precision, and the published backbone inside them."""
 
+import json
+from pathlib import Path
+
+import pytest
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import Config
 from torch.nn import functional
 from torchvision.io import ImageReadMode, decode_image
+from torchvision.models import resnet50
 from torchvision.ops import roi_align
 
-from pretrain.backbone import IMAGENET, Preprocessing
+from detection.recipe import task
+from detection.train import parts
+from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish
+
+from .conftest import make_run
 
 BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (1.0, 2.0, 3.0))
 
@@ -55,14 +65,45 @@ def test_faster_rcnn_sees_the_published_network_layer4_included(build, published
     same(built.model.roi_head.shared_head(ours), theirs[3])
 
 
-def test_channel_order_mean_and_std_are_the_backbones(build):
-    built = build("ssd_voc", prepare=BGR)
+@pytest.mark.parametrize("name", ["ssd_voc", "faster_rcnn_voc"])
+def test_channel_order_mean_and_std_are_the_backbones(build, name):
+    built = build(name, prepare=BGR)
     batch, pixels = square_image(built.val)
-    same(built.model.data_preprocessor(batch)["inputs"], BGR(pixels))
+    seen = built.model.data_preprocessor(batch)["inputs"]
+    same(seen, BGR(pixels))
+    assert not torch.allclose(seen, IMAGENET(pixels), atol=1)
+
+
+def test_ssd_fills_with_the_backbones_mean(build):
+    built = build("ssd_voc", prepare=BGR)
     (expand,) = [
         step for step in built.cfg.train_dataloader.dataset.dataset.datasets[0].pipeline if step.type == "Expand"
     ]
     assert (expand.mean, expand.to_rgb) == (BGR.mean, False)  # loaded as BGR, filled as BGR
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["ssd_voc", "faster_rcnn_voc"])
+def test_the_stride_is_the_backbones(build, published, voc, tmp_path, name):
+    """After loading, and in a network that is built for the backbone, as one that is resumed and not loaded."""
+    publish(tmp_path / "b.safetensors", published.network.state_dict(), IMAGENET, "1x1")
+    check, run = json.loads(Path(voc.check).read_text()), make_run(name)
+    cfg = Config(task(run, check, IMAGENET, Path("unused.json"), "1x1"))
+    caffe, loaded, built = resnet50(), build(name).model.eval(), MODELS.build(cfg.model).eval()
+    caffe.load_state_dict(published.network.state_dict())
+    for layer in (caffe.layer2, caffe.layer3, caffe.layer4):
+        layer[0].conv1.stride, layer[0].conv2.stride = (2, 2), (1, 1)
+    load_into(tmp_path / "b.safetensors", *parts(loaded))
+    built.load_state_dict(loaded.state_dict())
+    images = torch.rand(1, 3, 96, 96)
+    expected = stages(caffe.eval(), images)
+    for model in (loaded, built):
+        found = list(model.backbone(images))
+        if name == "faster_rcnn_voc":
+            found.append(model.roi_head.shared_head(found[0]))
+        for ours, theirs in zip(found, expected[-len(found) :], strict=True):
+            same(ours, theirs)
+    assert not torch.allclose(expected[-1], stages(published.network, images)[-1], atol=1e-3)
 
 
 def test_hard_negative_mining_takes_three_hardest_per_positive(build):
