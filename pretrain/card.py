@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pretrain.layouts import SETS
+
 KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
 LOAD = 'network.load_state_dict(safetensors.torch.load_file("backbone.safetensors"))'
@@ -57,7 +59,7 @@ def about(run: Any, brought: dict[str, Any] | None) -> Iterator[str]:
     recipe = run.recipe
     if brought:
         yield (
-            f"Brought from {code(brought['file'])}: {brought['layout']}, {brought['weights']} weights, "
+            f"Brought from {code(brought['file'])}: {brought['layout']}, {SETS[brought['weights']]}, "
             f"{brought['matched']} keys matched, {len(brought['left_over'])} left over; SHA-256 `{brought['sha256']}`."
         )
     elif "init" in recipe:
@@ -71,10 +73,13 @@ def about(run: Any, brought: dict[str, Any] | None) -> Iterator[str]:
 
 
 def numbers(metrics: dict[str, float], protocol: dict[str, Any]) -> Iterator[str]:
-    """Top-1 and top-5 error, on which images, after which epoch."""
+    """Top-1 and top-5 error, on which images, after which epoch; or why there are none."""
     if metrics:
         yield table(("metric", "percent"), [(key, f"{value:.2f}") for key, value in metrics.items()])
-    yield f"Images: {escaped(protocol['split'])}. Epoch: {escaped(protocol['epoch'])}."
+        yield f"On {escaped(protocol['split'])}; epoch: {escaped(protocol['epoch'])}."
+    else:
+        why = escaped(protocol["split"])
+        yield f"{why[:1].upper()}{why[1:]}."
 
 
 def use(out: Path) -> Iterator[str]:
@@ -133,7 +138,7 @@ def listed(value: Any) -> str:
         return ", ".join(f"{key} {listed(each)}" for key, each in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(listed, value)) or "none"
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else "not declared" if value is None else json.dumps(value)
 
 
 def escaped(text: Any) -> str:

@@ -63,9 +63,11 @@ def agree(path: Path, about: dict[str, Any], recipe: dict[str, Any]) -> None:
 
 def tell(name: str, about: dict[str, Any], classes: int) -> None:
     """What was found, on the terminal."""
+    from pretrain.layouts import SETS
+
     left = about["left_over"]
     some = f": {', '.join(left[:5])}{' ...' * (len(left) > 5)}" if left else ""
-    print(f"[{name}] {about['file']}: {about['layout']}, {about['weights']} weights")
+    print(f"[{name}] {about['file']}: {about['layout']}, {SETS[about['weights']]}")
     print(f"[{name}] {about['matched']} keys matched, {len(left)} left over{some}")
     print(f"[{name}] {verdict(about['classes'], classes)}", flush=True)
 
@@ -73,10 +75,10 @@ def tell(name: str, about: dict[str, Any], classes: int) -> None:
 def verdict(own: int, classes: int) -> str:
     """Whether a file with a classifier of `own` classes can be scored on data of `classes`."""
     if not own:
-        return "it has no fc: not scored on ImageNet val"
+        return "not scored: the file has no fc"
     if own != classes:
-        return f"its fc has {own} classes, the data have {classes}: fc is kept, but not scored on ImageNet val"
-    return f"its fc has the data's {classes} classes: it is scored on ImageNet val"
+        return f"not scored: its fc, which is kept, has {own} classes, and the data have {classes}"
+    return f"its fc has the data's {classes} classes: scored on ImageNet val before it is published"
 
 
 def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, Any]) -> None:

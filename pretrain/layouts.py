@@ -35,6 +35,7 @@ PLAIN = "state dict"  # torchvision's and timm's: the same names, so nothing tel
 PUBLISHED = "backbone published by this workflow"
 WRAPPERS = ("module.", "_orig_mod.")  # DataParallel and averaged models, torch.compile
 RENAMED = {"backbone.": "", "head.fc.": "fc."}  # mmpretrain's names
+SETS = {"ema": "its averaged weights (EMA)", "raw": "its weights without averaging"}
 AVERAGES = ("n_averaged", "steps")  # the counters of torch's and mmengine's averages
 ANTI_ALIASED = ("resnetaa", "resnetblur")  # timm's, whose filters leave no trace in the weights
 

@@ -67,6 +67,7 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
     assert text.startswith("# mine: a ResNet-50, pretrained\n")
     assert "Pretrained for 1 epochs, pretraining seed 3; regularizers: `cutmix` (alpha 1.0, probability 0.5)." in text
     assert f"| `top1_error` | {record['metrics']['top1_error']:.2f} |" in text
+    assert "On 12 validation images, resize 36, crop 32; epoch: last of 1." in text
     assert "| `regularizers` | cutmix alpha 1.0, probability 0.5 |" in text
     assert "| `crop_scale` | 0.4, 1.0 |" in text
     assert f"4 classes, 40 training and 12 validation images, fingerprint `{check['fingerprint']}`" in text
@@ -84,7 +85,7 @@ def test_a_random_backbones_card(imagenet, tmp_path):
     text = (tmp_path / "backbone.md").read_text()
     assert text.startswith("# mine: a ResNet-50, not trained\n")
     assert "pretraining seed 3: the negative control." in text
-    assert "Images: not scored. Epoch: untrained." in text
+    assert "## Numbers\n\nNot scored.\n" in text
     assert "Not scored; planned with imagenet: 4 classes" in text
     agree(tmp_path, 4)
 
@@ -98,7 +99,9 @@ def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
     protocol = {"split": "not scored", "epoch": "brought"}
     write_card(tmp_path, run_of(BROUGHT), imagenet.check, metrics={}, protocol=protocol, brought=FOUND)
     text = (tmp_path / "backbone.md").read_text()
-    assert r"Brought from a\|b\`c \# \<i\>.pth: state dict, ema weights, 320 keys matched, 1 left over" in text
+    assert (
+        r"Brought from a\|b\`c \# \<i\>.pth: state dict, its averaged weights (EMA), 320 keys matched, 1 left" in text
+    )
     assert f"SHA-256 `{FOUND['sha256']}`." in text
     assert f"in its {stride[0]}×{stride[0]} convolution" in text
     assert ("stride: 1x1" in text) == (stride == "1x1")

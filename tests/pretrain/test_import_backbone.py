@@ -55,9 +55,9 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     check = read_json(imagenet.check)
     assert evaluate.evaluate(out / "backbone.safetensors", check, solved.recipe, 1) == record["metrics"]
     told = capsys.readouterr().out
-    assert "mine.pth: CutMix reference code, raw weights\n" in told
+    assert "mine.pth: CutMix reference code, its weights without averaging\n" in told
     assert "320 keys matched, 0 left over\n" in told
-    assert "its fc has the data's 4 classes: it is scored on ImageNet val\n" in told
+    assert "its fc has the data's 4 classes: scored on ImageNet val before it is published\n" in told
     assert "top1_error 0.00 %, top5_error 0.00 %" in told
 
 
@@ -69,7 +69,7 @@ def test_a_classifier_in_another_order_stops_the_run(brought, solved, tmp_path):
 
 
 def test_the_likely_causes_are_named(brought, solved):
-    dead = {**solved.weights, "fc.weight": torch.zeros(4, 2048), "fc.bias": torch.arange(4.0)}
+    dead = {**solved.weights, "fc.weight": torch.zeros(4, 2048), "fc.bias": torch.zeros(4)}
     with pytest.raises(UserError, match="near chance; nothing is published") as caught:
         brought(dead)
     for cause in ("channel order", "mean or std", "stride: 1x1", "order of the classes"):
@@ -77,7 +77,11 @@ def test_the_likely_causes_are_named(brought, solved):
 
 
 @pytest.mark.parametrize(
-    ("classes", "said"), [(7, "its fc has 7 classes, the data have 4: fc is kept, but not scored"), (0, "it has no fc")]
+    ("classes", "said"),
+    [
+        (7, "not scored: its fc, which is kept, has 7 classes, and the data have 4"),
+        (0, "not scored: the file has no fc"),
+    ],
 )
 def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brought, solved, capsys):
     weights = without_fc(solved.weights)

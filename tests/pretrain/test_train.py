@@ -119,6 +119,13 @@ def test_ranks_count_the_classes_above_the_true_one():
     assert ranks(logits, torch.tensor([0, 0])).tolist() == [0, 2]
 
 
+def test_a_network_that_says_nothing_is_not_right_everywhere():
+    labels = torch.arange(4)
+    assert ranks(torch.zeros(4, 4), labels).tolist() == [0, 1, 2, 3]
+    assert ranks(torch.full((4, 4), float("nan")), labels).tolist() == [4, 4, 4, 4]
+    assert ranks(torch.full((4, 4), float("inf")), labels).tolist() == [4, 4, 4, 4]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
