@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -16,6 +17,7 @@ from workflow.training.errors import UserError, door
 from workflow.training.files import atomic, digest, sha256, short, write_json
 
 LISTED = 10
+AnyPath = TypeVar("AnyPath", str, Path)
 # Boxes of real sets may lie up to one pixel outside: 0-based next to 1-based, and rounding.
 SLACK = 1.0
 
@@ -65,7 +67,7 @@ class Faults:
             tqdm.write(f"warning: {line}")
 
 
-def refuse_shared(train: dict[Path, Looked], test: dict[Path, Looked], official: bool, faults: Faults) -> None:
+def refuse_shared(train: dict[AnyPath, Looked], test: dict[AnyPath, Looked], official: bool, faults: Faults) -> None:
     """Images of the test split whose bytes are also in the training split: a fault, or a warning in an official set
     (published sets hold a few duplicates of their own, and nobody may change those)."""
     seen = {(look.bytes, look.crc): path for path, look in train.items()}
@@ -81,7 +83,7 @@ def refuse_shared(train: dict[Path, Looked], test: dict[Path, Looked], official:
             faults.kinds.setdefault(kind, []).extend(messages)
 
 
-def fingerprint(root: Path, looked: dict[Path, Looked], annotations: dict[Path, str]) -> str:
+def fingerprint(root: Path, looked: dict[AnyPath, Looked], annotations: dict[Path, str]) -> str:
     """SHA-256 over every image's relative name, size and CRC and every annotation file's hash; root plays no part."""
     start = len(os.path.join(root, ""))  # noqa: PTH118  (`relative_to` takes a minute for a million paths)
     images = sorted((str(path)[start:], look.bytes, look.crc) for path, look in looked.items())

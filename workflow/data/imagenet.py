@@ -1,6 +1,7 @@
 """ImageNet as folders: ROOT/{train,val}/<class>/<image>. Labels are the places of the sorted class folders, as in
 torchvision's ImageFolder, whose extensions are also ours. Class names are the folders' names."""
 
+import os
 from pathlib import Path
 
 from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared
@@ -17,14 +18,15 @@ def classes(root: str | Path) -> list[str]:
     return sorted(entry.name for entry in (Path(root) / "train").iterdir() if entry.is_dir())
 
 
-def images(folder: Path) -> list[Path]:
-    """The images of one class folder, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+def images(folder: str | Path) -> list[str]:
+    """The paths of one class folder's images, sorted. Text: a million Path objects take a minute."""
+    return sorted(f"{folder}/{name}" for name in os.listdir(folder) if name.lower().endswith(EXTENSIONS))  # noqa: PTH208
 
 
 def samples(root: str | Path, split: str) -> list[tuple[Path, int]]:
     """(image, label) of split `train` or `val`, class by class: torchvision's order."""
-    return [(path, label) for label, name in enumerate(classes(root)) for path in images(Path(root) / split / name)]
+    labels = enumerate(classes(root))
+    return [(Path(path), label) for label, name in labels for path in images(Path(root) / split / name)]
 
 
 def _check_folders(root: Path, faults: Faults) -> None:
@@ -58,7 +60,12 @@ def check(section: dict, root: Path, remember: Path | None = None) -> dict:
     _check_folders(root, faults)
     faults.raise_if_any()
     looked = {
-        split: look_at_all([path for path, _ in samples(root, split)], f"checking ImageNet {split}", faults, memory)
+        split: look_at_all(
+            (path for name in classes(root) for path in images(root / split / name)),
+            f"checking ImageNet {split}",
+            faults,
+            memory,
+        )
         for split in ("train", "val")
     }
     refuse_shared(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL_VAL, faults)

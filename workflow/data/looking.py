@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from workflow.data.checking import Faults
+from workflow.data.checking import AnyPath, Faults
 from workflow.data.memory import Looked, Memory
 
 NAMED = {
@@ -67,7 +67,7 @@ def _oddity(image: Image.Image, path: str) -> str:
     return ""
 
 
-def look_at_all(paths: Iterable[Path], what: str, faults: Faults, memory: Memory) -> dict[Path, Looked]:
+def look_at_all(paths: Iterable[AnyPath], what: str, faults: Faults, memory: Memory) -> dict[AnyPath, Looked]:
     """Look at every image that is not remembered unchanged; those that cannot be decoded become faults and are left
     out. Prints how many of which kind are odd."""
     by_name = {str(path): path for path in paths}

@@ -1,0 +1,92 @@
+"""`from:` says where data sets are fetched from, and no result depends on it."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow.config import check, load
+from workflow.plan import plan
+from workflow.training.errors import UserError
+
+CONFIGS = Path(__file__).parents[3] / "config"
+PAPER, DEMO = load(CONFIGS / "paper.yaml"), load(CONFIGS / "demo.yaml")
+DRAWN = DEMO["data"]["imagenet"]["synthetic"]
+
+
+def with_origin(origin: str, name: str = "voc", **section: object) -> dict:
+    data = PAPER["data"] | {name: PAPER["data"][name] | {"from": origin} | section}
+    return PAPER | {"data": data}
+
+
+@pytest.mark.parametrize("origin", ["archives", "/mnt/archives", "http://127.0.0.1/voc", "https://a.example/b/"])
+def test_a_folder_or_an_address_will_do(origin):
+    config = with_origin(origin)
+    assert check(config, "x.yaml") == config
+    assert json.loads(plan(config).fetching("voc"))["from"] == origin
+    assert "from" not in json.loads(plan(config).fetching("coco"))
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"root": "x", "from": "ftp://a/b"}, "from: must be a folder or an http(s) address, not 'ftp://a/b'"),
+        ({"root": "x", "from": ""}, "from: must not be empty, not ''"),
+        ({"root": "x", "from": 3}, "from: must be text, not 3"),
+        ({"synthetic": DRAWN, "from": "x"}, "from: belongs to a root"),
+    ],
+)
+def test_a_bad_origin_is_named(section, message):
+    with pytest.raises(UserError) as caught:
+        check(PAPER | {"data": PAPER["data"] | {"imagenet": section}}, "x.yaml")
+    assert str(caught.value) == f"x.yaml: data.imagenet.{message}"
+
+
+def test_no_key_recipe_or_report_depends_on_it():
+    one, other = plan(PAPER), plan(with_origin("archives"))
+    assert one.runs == other.runs
+    assert one.features == other.features
+    assert one.checks == other.checks
+    assert (one.text, one.tracked) == (other.text, other.tracked)
+
+
+def test_only_sets_with_a_root_are_fetched(tmp_path):
+    assert plan(DEMO).fetched == {}
+    mixed = plan(DEMO | {"data": DEMO["data"] | {"coco": {"root": "data/coco", "split": "karpathy"}}})
+    assert mixed.fetched == {"coco": mixed.checks["coco"].replace(".json", ".fetched.json")}
+    with contextlib.chdir(tmp_path):
+        assert mixed.lost("coco") == ""
+        Path(mixed.fetched["coco"]).parent.mkdir(parents=True)
+        Path(mixed.fetched["coco"]).touch()
+        assert mixed.lost("coco") == "lost"
+        Path("data/coco").mkdir(parents=True)
+        assert mixed.lost("coco") == ""
+
+
+def test_the_paper_would_be_fetched_on_request_alone(snakemake, tmp_path):
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(with_origin("archives")))
+    status, said = snakemake("data", "-n", "--configfile", "x.yaml")
+    assert status == 0, said
+    assert said.count("checkpoint fetch_data:") == 3
+    assert "rule pretrain" not in said
+    status, said = snakemake("-n", "--configfile", "x.yaml")
+    assert status == 0, said
+    assert "fetch_data" not in said
+
+
+def test_a_missing_root_names_the_command(snakemake, tmp_path):
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(PAPER))
+    status, said = snakemake("--cores", "1", "--configfile", "x.yaml")
+    assert status != 0
+    assert "is missing; `snakemake data --cores 2 --configfile CONFIG` fetches the official one" in said
+    assert not (tmp_path / "data").exists(), "nothing was downloaded"
+
+
+def test_imagenet_that_cannot_be_downloaded_is_said_on_the_terminal(snakemake, tmp_path):
+    config = DEMO | {"data": DEMO["data"] | {"imagenet": {"root": "data/imagenet"}}}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
+    status, said = snakemake("data", "--cores", "1", "--configfile", "x.yaml")
+    assert status != 0
+    assert "error: data.imagenet.from: missing: ILSVRC2012_img_train.tar is given to registered users only" in said
