@@ -21,6 +21,10 @@ from workflow.training.errors import UserError, door
 from workflow.training.files import read_json, write_json
 
 SOURCES = Path(__file__).with_name("sources.yaml")
+REGISTERED = (
+    "ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz; "
+    "they are given to registered users only: https://image-net.org/download"
+)
 OWN = "none is published; the sha256 is our own, recorded at first download"
 
 
@@ -135,18 +139,15 @@ def _unpack(name: str, source: Source, origin: str | None, archive: Path, part: 
 def _obtain(name: str, source: Source, origin: str | None, work: Path, patience: Patience) -> tuple[Path, str]:
     """The archive, and the address or path that it came from."""
     if origin is None and source.url is None:
-        raise UserError(
-            f"data.{name}.from: missing: {source.file} is given to registered users only "
-            "(https://image-net.org/download); put ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and "
-            "ILSVRC2012_devkit_t12.tar.gz into a folder and name it here, beside `root`"
-        )
+        raise UserError(f"data.{name}.from: missing: name the folder here, beside `root`, that holds {REGISTERED}")
     if origin is None or "://" in origin:
         url = source.url if origin is None else f"{origin.rstrip('/')}/{source.file}"
         download(url, work / source.file, source.bytes, patience)
         return work / source.file, url
     path = Path(origin) / source.file
     if not path.is_file():
-        raise UserError(f"{path}: the archive is missing (data.{name}.from names this folder)")
+        holds = f"must hold {REGISTERED}" if source.url is None else "names this folder"
+        raise UserError(f"{path}: the archive is missing; data.{name}.from {holds}")
     return path, str(path)
 
 

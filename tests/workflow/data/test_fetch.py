@@ -213,7 +213,7 @@ def test_coco_comes_from_a_folder_whose_archives_stay(split, coco, coco_archives
     assert below(folder) == coco_archives
     (folder / "val2014.zip").unlink()
     shutil.rmtree(root / "val2014")
-    with pytest.raises(UserError, match=r"archives/val2014.zip: the archive is missing \(data.coco.from names this"):
+    with pytest.raises(UserError, match=r"archives/val2014.zip: the archive is missing; data.coco.from names this"):
         fetch("coco", {"root": "x", "split": split, "from": str(folder)}, root, coco_sources)
 
 
@@ -258,11 +258,14 @@ def test_a_wrong_devkit_is_refused(imagenet_archives, tmp_path):
 def test_imagenet_is_not_downloaded_and_the_message_says_what_to_do(tmp_path):
     with pytest.raises(UserError) as caught:
         fetch("imagenet", {"root": "x"}, tmp_path / "imagenet")
-    message = str(caught.value)
-    assert message.startswith("data.imagenet.from: missing: ILSVRC2012_img_train.tar is given to registered users only")
-    assert "https://image-net.org/download" in message
-    assert "ILSVRC2012_devkit_t12.tar.gz into a folder and name it here, beside `root`" in message
-    assert "\n" not in message
+    archives = "ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz"
+    register = f"{archives}; they are given to registered users only: https://image-net.org/download"
+    where = "data.imagenet.from: missing: name the folder here, beside `root`, that holds"
+    assert str(caught.value) == f"{where} {register}"
+    with pytest.raises(UserError) as caught:
+        fetch("imagenet", {"root": "x", "from": "archives"}, tmp_path / "imagenet")
+    where = "archives/ILSVRC2012_img_train.tar: the archive is missing; data.imagenet.from must hold"
+    assert str(caught.value) == f"{where} {register}"
 
 
 def test_the_command_line(voc, tmp_path):

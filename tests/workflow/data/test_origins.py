@@ -89,4 +89,5 @@ def test_imagenet_that_cannot_be_downloaded_is_said_on_the_terminal(snakemake, t
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
     status, said = snakemake("data", "--cores", "1", "--configfile", "x.yaml")
     assert status != 0
-    assert "error: data.imagenet.from: missing: ILSVRC2012_img_train.tar is given to registered users only" in said
+    assert "error: data.imagenet.from: missing: name the folder here" in said
+    assert "ILSVRC2012_devkit_t12.tar.gz; they are given to registered users only" in said
