@@ -12,7 +12,7 @@ from workflow.reporting.metrics import METRICS, TITLES, number
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import Cell
 from workflow.reporting.summary import Summary, best_epoch
-from workflow.reporting.text import IMAGENET_GROUPS, clipped, heading
+from workflow.reporting.text import IMAGENET_GROUPS, IMAGENET_REASON_WIDTH, REASON_WIDTH, clipped, heading
 
 CURVE_WIDTH, CURVE_HEIGHT = 180, 40
 
@@ -36,6 +36,7 @@ def html(summary: Summary, folder: Path, picture: bytes | None = None) -> str:
         runs={task: [run(o) for o in summary.outcomes if o.task == task] for task in summary.tasks},
         picture=base64.b64encode(picture).decode() if picture else "",
         imagenet_groups=IMAGENET_GROUPS,
+        widths=(REASON_WIDTH, IMAGENET_REASON_WIDTH),
         singles=singles,
     )
 

@@ -12,6 +12,7 @@ from workflow.reporting.summary import Summary, best_epoch
 CSV_COLUMNS = ["backbone", "task", "metric", "mean", "std", "n", "delta", "delta_low", "delta_high", "verdict", "paper"]
 TERMINAL_WIDTH = 116
 REASON_WIDTH = 60
+IMAGENET_REASON_WIDTH = 120  # there is room
 IMAGENET_GROUPS = ("last epoch", "best epoch", "paper")
 
 
@@ -82,15 +83,15 @@ def _md_imagenet(summary: Summary) -> list[str]:
     errors = [f"{name}<br>{heading(cell.metric)}" for name in IMAGENET_GROUPS for cell in summary.imagenet[0].cells]
     lines = [f"| backbone | what it is | epochs | {' | '.join(errors)} |", "|:--|:--|--:|" + "--:|" * len(errors)]
     for row in summary.imagenet:
-        last = [_md_last(cell) for cell in row.cells]
+        last = [_md_last(cell, IMAGENET_REASON_WIDTH) for cell in row.cells]
         best = [f"{number(c.metric, b.value)} ({b.words})" if (b := best_epoch(c)) else "" for c in row.cells]
         paper = [number(c.metric, c.paper.value) if c.paper else "" for c in row.cells]
         lines.append("| " + " | ".join([_md(row.backbone), _md(row.about), row.epochs, *last, *best, *paper]) + " |")
     return lines
 
 
-def _md_last(cell: Cell) -> str:
-    parts = [measured(cell) if cell.mean is not None else "", _md(clipped(cell.verdict))]
+def _md_last(cell: Cell, width: int = REASON_WIDTH) -> str:
+    parts = [measured(cell) if cell.mean is not None else "", _md(clipped(cell.verdict, width))]
     return "<br>".join(filter(None, [*parts, f"n = {cell.n}" if cell.n > 1 else ""]))
 
 

@@ -156,11 +156,12 @@ def test_the_imagenet_table_says_what_a_row_is_and_why_it_has_no_number(experime
     own = {"regularizers": {"dropblock": {"block": 7, "keep": 0.9}}, "pretrain": {"epochs": 270}}
     rows = {"baseline": {}, "mine": {"checkpoint": "a<b>.pth"}, "scratch": {"init": "random"}, "dropblock": own}
     small = experiment(rows)
-    for name, why in (("mine", "not scored: its fc has 1000 classes, the data 6"), ("scratch", "not scored")):
+    reason = "not scored: its fc, which is kept, has 1000 classes, and the data have 6"
+    for name, why in (("mine", reason), ("scratch", "not scored")):
         small.unscored(small.run("pretrain", name), why)
     small.fail(small.run("pretrain", "dropblock"), "ValueError: bad luck")
     table = imagenet_table(small)
-    assert table["mine"] == ["brought: a<b>.pth", "", "not scored: its fc has 1000 classes, the data 6", *[""] * 4]
+    assert table["mine"] == ["brought: a<b>.pth", "", reason, *[""] * 4]
     assert table["scratch"][:3] == ["random initialisation", "", "not scored"]
     dropblock = "dropblock: block 7, keep 0.9; own pretraining: epochs 270"
     assert table["dropblock"][:3] == [dropblock, "", "failed: ValueError: bad luck"]
