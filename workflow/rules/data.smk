@@ -7,23 +7,6 @@ localrules:
     data,
 
 
-rule make_data:
-    output:
-        root=directory("results/data/{set}-{key}"),
-    log:
-        "results/data/{set}-{key}.make.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        spec=lambda w: plan.section(w.set, "synthetic"),
-    shell:
-        "python -m workflow.data.synthetic {wildcards.set} --spec {params.spec:q} --out {output.root:q}"
-        " 2>&1 | tee -ia {log:q}"
-
-
 # Only `snakemake data` asks for this. The folder is the user's and no output: Snakemake would remove it after a failure.
 checkpoint fetch_data:
     output:
@@ -42,6 +25,23 @@ checkpoint fetch_data:
     shell:
         "python -m workflow.data.fetch {wildcards.set} --section {params.section:q} --root {params.root:q}"
         " --out {output.record:q} 2>&1 | tee -ia {log:q}"
+
+
+rule make_data:
+    output:
+        root=directory("results/data/{set}-{key}"),
+    log:
+        "results/data/{set}-{key}.make.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        spec=lambda w: plan.section(w.set, "synthetic"),
+    shell:
+        "python -m workflow.data.synthetic {wildcards.set} --spec {params.spec:q} --out {output.root:q}"
+        " 2>&1 | tee -ia {log:q}"
 
 
 # `snakemake data`: nothing is downloaded without it.

@@ -304,8 +304,8 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
     for name, data in coco_archives.items():
         (tmp_path / "archives" / name).write_bytes(data)
     config = load(Path(__file__).parents[3] / "config/demo.yaml")
-    config["data"]["voc"] = {"root": "d/voc", "classes": voc_set.classes(voc.section), "from": server.url}
-    config["data"]["coco"] = {"root": "d/coco", "split": "2014", "from": "archives"}
+    config["data"]["voc"] = {"root": "data/voc", "classes": voc_set.classes(voc.section), "from": server.url}
+    config["data"]["coco"] = {"root": "data/coco", "split": "2014", "from": "archives"}
     config["data"]["imagenet"]["synthetic"] |= {"train": 24, "val": 12}
     (tmp_path / "x.yaml").write_text(json.dumps(config))
 
@@ -318,14 +318,14 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
     assert status == 0, said
     assert "The data are there, and checked: results/data/imagenet-" in said
     assert len(list(tmp_path.glob("results/data/*-??????????.json"))) == 3
-    assert {path.name for path in (tmp_path / "d").iterdir()} == {"voc", "coco"}
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"voc", "coco"}
     assert [ranges for _, ranges in server.asked] == [None, "bytes=5000-", None, None]
     assert "Nothing to be done" in snakemake("data", "--cores", "1")[1]
     status, said = snakemake("-n")
     assert status == 0, said
     assert "fetch_data" not in said
     assert "check_data" not in said, "they were checked"
-    shutil.rmtree(tmp_path / "d/voc")
+    shutil.rmtree(tmp_path / "data/voc")
     assert "fetch_data" not in snakemake("-n")[1], "nothing is downloaded that was not asked for"
     assert snakemake("data", "--cores", "1")[0] == 0
-    assert (tmp_path / "d/voc/VOC2012").is_dir()
+    assert (tmp_path / "data/voc/VOC2012").is_dir()
