@@ -84,8 +84,8 @@ class CountedDataset:
 class CountedRandomness(Hook):
     """Before every iteration, seed whatever the network draws (dropout, RoI sampling) from (seed, iteration).
 
-    The number itself goes to mmengine's message hub as `iter`, for modules with draws of their own, and the share of the
-    run that is done as `progress`.
+    The number itself goes to mmengine's message hub as `iter`, for modules with draws of their own, and the share of
+    the run that is done as `progress`.
     """
 
     priority = "VERY_HIGH"
