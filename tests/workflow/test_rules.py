@@ -181,8 +181,8 @@ def test_the_demo_is_run_when_none_is_named(snakemake):
     status, said = snakemake("-n")
     assert status == 0
     assert jobs(said) == {
-        **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 10},
-        **{"detection": 20, "features": 10, "captioning": 10, "gallery": 1, "report": 1, "all": 1},
+        **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 4},
+        **{"detection": 8, "features": 4, "captioning": 4, "gallery": 1, "report": 1, "all": 1},
     }
     assert "results/demo/report/transfer.csv" in said
 
