@@ -17,6 +17,7 @@ from workflow.training.errors import UserError, door
 from workflow.training.files import atomic, digest, sha256, short, write_json
 
 LISTED = 10
+FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
 AnyPath = TypeVar("AnyPath", str, Path)
 # Boxes of real sets may lie up to one pixel outside: 0-based next to 1-based, and rounding.
 SLACK = 1.0
@@ -93,15 +94,14 @@ def fingerprint(root: Path, looked: dict[AnyPath, Looked], annotations: dict[Pat
 def need_folder(path: Path, what: str) -> Path:
     """`path` if it is a folder; UserError otherwise."""
     if not path.is_dir():
-        fetch = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
-        raise UserError(f"{path}: {what} is missing; {fetch}")
+        raise UserError(f"{path}: {what} is missing; {FETCH}")
     return path
 
 
 def load_lists(path: Path, keys: dict[str, tuple[str, ...]]) -> dict:
     """An annotation file whose lists hold objects with the given keys; UserError naming what is not there."""
     if not path.is_file():
-        raise UserError(f"{path}: the annotation file is missing")
+        raise UserError(f"{path}: the annotation file is missing; {FETCH}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

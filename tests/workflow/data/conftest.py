@@ -1,5 +1,6 @@
 """A real HTTP server on this machine that can be told to misbehave, and tiny archives in the official layouts."""
 
+import dataclasses
 import hashlib
 import http.server
 import io
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from workflow.data import voc as voc_set
+from workflow.data.fetch import Source, official
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -120,3 +122,32 @@ def coco_archives(coco):
         "train2014.zip": zip_of(below(coco.root / "train2014", "train2014/")),
         "val2014.zip": zip_of(below(coco.root / "val2014", "val2014/")),
     }
+
+
+def small(name: str, archives: dict[str, bytes], gives: list[dict[str, int]]) -> list[Source]:
+    """The official sources of a set, for these archives."""
+    return [
+        dataclasses.replace(
+            source,
+            bytes=len(archives[source.file]),
+            md5=None,
+            sha256=hashlib.sha256(archives[source.file]).hexdigest(),
+            gives=given,
+        )
+        for source, given in zip(official(name), gives, strict=True)
+    ]
+
+
+@pytest.fixture
+def voc_sources(voc_archives):
+    lists = ["VOC2007/ImageSets/Main/trainval.txt", "VOC2007/ImageSets/Main/test.txt"]
+    counts = [8, 6, 8]
+    gives = [{key: n} for key, n in zip([*lists, "VOC2012/ImageSets/Main/trainval.txt"], counts, strict=True)]
+    return small("voc", voc_archives, gives)
+
+
+@pytest.fixture
+def coco_sources(coco_archives):
+    notes = {"annotations/captions_*2014.json": 2, "annotations/instances_*2014.json": 2}
+    gives = [notes, {"annotations/dataset_coco.json": 1}, {"val2014/*.jpg": 6}, {"train2014/*.jpg": 12}]
+    return small("coco", coco_archives, gives)

@@ -6,50 +6,19 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.workflow.data.conftest import below, tar_of
+from tests.workflow.data.conftest import below, small, tar_of
 from tests.workflow.data.test_unpack import devkit
-from workflow.config import load
 from workflow.data import voc as voc_set
 from workflow.data.download import Patience
-from workflow.data.fetch import Source, fetch, official
+from workflow.data.fetch import fetch, official
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
 
 HASTE = Patience(timeout=1, tries=2, wait=0.01)
-
-
-def small(name: str, archives: dict[str, bytes], gives: list[dict[str, int]]) -> list[Source]:
-    """The official sources of a set, for these archives."""
-    return [
-        dataclasses.replace(
-            source,
-            bytes=len(archives[source.file]),
-            md5=None,
-            sha256=hashlib.sha256(archives[source.file]).hexdigest(),
-            gives=given,
-        )
-        for source, given in zip(official(name), gives, strict=True)
-    ]
-
-
-@pytest.fixture
-def voc_sources(voc_archives):
-    lists = ["VOC2007/ImageSets/Main/trainval.txt", "VOC2007/ImageSets/Main/test.txt"]
-    counts = [8, 6, 8]
-    gives = [{key: n} for key, n in zip([*lists, "VOC2012/ImageSets/Main/trainval.txt"], counts, strict=True)]
-    return small("voc", voc_archives, gives)
-
-
-@pytest.fixture
-def coco_sources(coco_archives):
-    notes = {"annotations/captions_*2014.json": 2, "annotations/instances_*2014.json": 2}
-    gives = [notes, {"annotations/dataset_coco.json": 1}, {"val2014/*.jpg": 6}, {"train2014/*.jpg": 12}]
-    return small("coco", coco_archives, gives)
 
 
 @pytest.fixture
@@ -280,52 +249,3 @@ def test_the_command_line(voc, tmp_path):
     command = [*command[:4], "--root", str(tmp_path / "file"), "--section", '{"root": "x"}']
     bad = subprocess.run(command, capture_output=True, text=True)
     assert bad.stderr == f"error: {tmp_path / 'file/.fetch'}: Not a directory\n"
-
-
-def house(folder: Path, sources: dict[str, list[Source]]) -> Path:
-    """A copy of the project whose sources.yaml has other lengths, checksums and counts."""
-    project = Path(__file__).parents[3]
-    shutil.copytree(project / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(project / name, folder / name)
-    for name in ("pretrain", "config"):  # planning reads the regularizers' parameters
-        (folder / name).symlink_to(project / name)
-    text = json.dumps({name: [vars(source) for source in entries] for name, entries in sources.items()})
-    (folder / "workflow/data/sources.yaml").write_text(text)
-    return folder / "Snakefile"
-
-
-def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, coco_sources, tmp_path):
-    """The real target: VOC from a server that breaks off, COCO from a folder, ImageNet drawn; then the checks."""
-    snakefile = house(tmp_path / "house", {"voc": voc_sources, "coco": coco_sources})
-    server.files |= voc_archives
-    server.faults = [{"cut": 5000}]
-    (tmp_path / "archives").mkdir()
-    for name, data in coco_archives.items():
-        (tmp_path / "archives" / name).write_bytes(data)
-    config = load(Path(__file__).parents[3] / "config/demo.yaml")
-    config["data"]["voc"] = {"root": "data/voc", "classes": voc_set.classes(voc.section), "from": server.url}
-    config["data"]["coco"] = {"root": "data/coco", "split": "2014", "from": "archives"}
-    config["data"]["imagenet"]["synthetic"] |= {"train": 24, "val": 12}
-    (tmp_path / "x.yaml").write_text(json.dumps(config))
-
-    def snakemake(*arguments):
-        command = [sys.executable, "-m", "snakemake", "-s", str(snakefile), *arguments, "--configfile", "x.yaml"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
-        return done.returncode, done.stdout + done.stderr
-
-    status, said = snakemake("data", "--cores", "2")
-    assert status == 0, said
-    assert "The data are there, and checked: results/data/imagenet-" in said
-    assert len(list(tmp_path.glob("results/data/*-??????????.json"))) == 3
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"voc", "coco"}
-    assert [ranges for _, ranges in server.asked] == [None, "bytes=5000-", None, None]
-    assert "Nothing to be done" in snakemake("data", "--cores", "1")[1]
-    status, said = snakemake("-n")
-    assert status == 0, said
-    assert "fetch_data" not in said
-    assert "check_data" not in said, "they were checked"
-    shutil.rmtree(tmp_path / "data/voc")
-    assert "fetch_data" not in snakemake("-n")[1], "nothing is downloaded that was not asked for"
-    assert snakemake("data", "--cores", "1")[0] == 0
-    assert (tmp_path / "data/voc/VOC2012").is_dir()
