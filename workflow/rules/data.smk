@@ -5,6 +5,7 @@ from snakemake.io import flag
 localrules:
     checked,
     data,
+    fetch_data,  # nodes of a cluster often have no network
 
 
 # Only `snakemake data` asks for this. The folder is the user's and no output: Snakemake would remove it after a failure.
