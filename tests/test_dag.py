@@ -1,5 +1,5 @@
-"""The whole workflow, from data to report, through the real Snakemake with tiny budgets: once on drawn data with every
-kind of backbone, once on real photos in the official layouts (REALMINI names their folder)."""
+"""The whole workflow, from data to report, through the real Snakemake with tiny budgets: on drawn data with every
+regularizer and every layout of a brought file, and on real photos in the official layouts (REALMINI names them)."""
 
 import csv
 import json
@@ -12,10 +12,12 @@ import yaml
 
 from workflow.config import load, overlay
 from workflow.plan import Plan, plan
+from workflow.training.files import sha256
 
 pytestmark = pytest.mark.slow
 
-DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
+CONFIGS = Path(__file__).parents[1] / "config"
+DEMO = load(CONFIGS / "demo.yaml")
 TINY = {
     "pretrain": {"epochs": 1, "batch": 8, "warmup": 1, "steps": []},
     "tasks": {
@@ -76,15 +78,44 @@ def run_dag(config: dict, snakemake, folder: Path) -> None:
     assert "Nothing to be done" in said
 
 
-def test_drawn_data_with_every_kind_of_backbone(snakemake, tmp_path, monkeypatch):
+def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    everything = overlay(load(CONFIGS / "demo.yaml", CONFIGS / "demo-all.yaml"), TINY) | {"data": DRAWN}
+    assert len(everything["backbones"]) == 11
+    run_dag(everything | {"experiment": "tiny"}, snakemake, tmp_path)
+    report = tmp_path / "results/tiny/report"
+    page = (report / "transfer.html").read_text()
+    assert (report / "gallery.png").stat().st_size > 50_000
+    assert "ImageNet classification" in page
+    assert page.count("data:image/png;base64,") == 1
+    hashes = [sha256(file) for file in tmp_path.glob("results/backbones/*/seed0/backbone.safetensors")]
+    assert len(set(hashes)) == 11, "each regularizer makes another backbone"
+    assert len(list(tmp_path.glob("results/backbones/*/seed0/backbone.md"))) == 11
+
+
+def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeypatch):
     import torch
     from torchvision.models import resnet50
 
+    from tests.pretrain import layouts
+
     monkeypatch.chdir(tmp_path)
-    torch.save(resnet50().state_dict(), "brought.pth")
-    rows = {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}
-    rows |= {"scratch": {"init": "random"}, "brought": {"checkpoint": "brought.pth", "preprocessing": "imagenet"}}
-    run_dag(overlay(DEMO, TINY) | {"experiment": "tiny", "data": DRAWN, "backbones": rows}, snakemake, tmp_path)
+    torch.manual_seed(0)
+    weights, other = resnet50().state_dict(), resnet50().state_dict()
+    for make in (layouts.timm_file, layouts.timm_safetensors, layouts.cutmix, layouts.mmpretrain):
+        make(weights, Path(f"{make.__name__}.pth"))
+    layouts.torchvision_file(weights, Path("torchvision_file.pth"))
+    layouts.mmpretrain_ema(other, weights, Path("mmpretrain_ema.pth"))
+    layouts.torchvision_ema(weights, other, Path("raw.pth"))
+    files = sorted([*tmp_path.glob("*.pth"), *tmp_path.glob("*.safetensors")])
+    rows = {file.stem: {"checkpoint": file.name} | ({"weights": "raw"} if file.stem == "raw" else {}) for file in files}
+    assert len(rows) == 7
+    config = overlay(DEMO, TINY) | {"experiment": "brought", "data": DRAWN, "backbones": {"baseline": {}, **rows}}
+    run_dag(config, snakemake, tmp_path)
+    todo = plan(config)
+    found = {name: [values for (row, *_), values in cells(todo, tmp_path).items() if row == name] for name in rows}
+    assert len(set(map(tuple, found.values()))) == 1, "the same weights, so the same numbers"
+    assert "its fc has 1000 classes, the data have 4" in (tmp_path / "results/brought/report/transfer.md").read_text()
 
 
 @pytest.mark.skipif("REALMINI" not in os.environ, reason="REALMINI does not name a folder of real photos")

@@ -1,24 +1,32 @@
 """Each known layout gives, bit for bit, the tensors of the plain state dict that it was made from."""
 
 import argparse
-import copy
 from collections import OrderedDict
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
-import timm
 import torch
-from mmengine.hooks import EMAHook
-from mmengine.logging import HistoryBuffer
-from mmengine.model import ExponentialMovingAverage
-from safetensors.torch import save_file
 from torchvision.models import resnet50
 
 from pretrain.architecture import checked
-from pretrain.backbone import IMAGENET, publish
 from pretrain.checkpoint import contents
 from pretrain.layouts import found
+from tests.pretrain.layouts import (
+    compiled,
+    cutmix,
+    mmpretrain,
+    mmpretrain_ema,
+    mmpretrain_published,
+    module,
+    published,
+    timm_ema,
+    timm_file,
+    timm_safetensors,
+    timm_training,
+    torchvision_ema,
+    torchvision_file,
+    torchvision_legacy,
+    torchvision_training,
+)
 from workflow.training.errors import UserError
 
 
@@ -35,82 +43,6 @@ def raw():
 @pytest.fixture(scope="module")
 def average():
     return network(1).state_dict()
-
-
-def module(weights, prefix="module."):
-    return OrderedDict((prefix + key, value) for key, value in weights.items())
-
-
-def mm(weights):
-    names = {key: f"head.{key}" if key.startswith("fc.") else f"backbone.{key}" for key in weights}
-    return OrderedDict((names[key], value) for key, value in weights.items())
-
-
-def optimizer(weights):
-    parameter = torch.nn.Parameter(weights["fc.bias"].clone())
-    sgd = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
-    parameter.sum().backward()
-    sgd.step()
-    return sgd.state_dict()
-
-
-def torchvision_file(raw, path):
-    torch.save(raw, path)
-
-
-def torchvision_legacy(raw, path):
-    torch.save(raw, path, _use_new_zipfile_serialization=False)
-
-
-def timm_file(raw, path):
-    model = timm.create_model("resnet50", num_classes=3)
-    model.load_state_dict(raw)
-    torch.save(model.state_dict(), path)
-
-
-def timm_safetensors(raw, path):
-    model = timm.create_model("resnet50", num_classes=3)
-    model.load_state_dict(raw)
-    save_file(model.state_dict(), path.with_suffix(".safetensors"), metadata={"format": "pt"})
-
-
-def timm_training(raw, path):
-    args = argparse.Namespace(model="resnet50", lr=0.1)
-    torch.save(
-        {"epoch": 3, "arch": "resnet50", "state_dict": raw, "optimizer": optimizer(raw), "version": 2, "args": args,
-         "metric": np.float64(70.1)}, path
-    )  # fmt: skip
-
-
-def cutmix(raw, path):
-    torch.save(
-        {"epoch": 300, "arch": "resnet", "state_dict": module(raw), "best_err1": np.float64(21.4),
-         "best_err5": torch.tensor(5.9), "optimizer": optimizer(raw)}, path, _use_new_zipfile_serialization=False
-    )  # fmt: skip
-
-
-def mmpretrain(raw, path):
-    hub = {"log_scalars": OrderedDict({"train/loss": HistoryBuffer([1.0], [1])}), "runtime_info": OrderedDict(epoch=1)}
-    meta = {"epoch": 100, "cfg": "model = dict()", "dataset_meta": {"classes": ("a", "b", "c")}}
-    weights = {"data_preprocessor.mean": torch.zeros(3), **mm(raw)}
-    torch.save({"meta": meta, "state_dict": weights, "message_hub": hub, "optimizer": optimizer(raw)}, path)
-
-
-def mmpretrain_published(raw, path):
-    torch.save({"state_dict": mm(raw), "meta": {}}, path)
-
-
-def torchvision_training(raw, path):
-    args = argparse.Namespace(model="resnet50", data_path="/data")
-    torch.save({"model": raw, "optimizer": optimizer(raw), "lr_scheduler": {}, "epoch": 5, "args": args}, path)
-
-
-def compiled(raw, path):
-    torch.save({"state_dict": module(raw, "module._orig_mod.")}, path)
-
-
-def published(raw, path):
-    publish(path.with_suffix(".safetensors"), raw, IMAGENET, origin="pretrained")
 
 
 SINGLE = {
@@ -149,39 +81,6 @@ def test_each_layout_is_the_plain_state_dict(make, raw, tmp_path):
     assert equal(read(tmp_path, "raw")[1], raw)
     with pytest.raises(UserError, match=f"weights: ema is declared, but the {SINGLE[make]} has only raw"):
         read(tmp_path, "ema")
-
-
-def timm_ema(raw, average, path):
-    torch.save({"state_dict": raw, "state_dict_ema": average, "version": 2, "args": argparse.Namespace()}, path)
-
-
-def torchvision_ema(raw, average, path):
-    """As its reference script writes it: torch's averaged model counts its steps."""
-    model = network(0)
-    averaged = torch.optim.swa_utils.AveragedModel(model, use_buffers=True)
-    averaged.module.load_state_dict(average)
-    torch.save({"model": raw, "model_ema": averaged.state_dict(), "epoch": 1, "args": argparse.Namespace()}, path)
-
-
-class Mm(torch.nn.Module):
-    """mmpretrain's names around torchvision's network."""
-
-    def __init__(self, weights):
-        super().__init__()
-        self.backbone, self.head = network(0), torch.nn.Module()
-        self.backbone.load_state_dict(weights)
-        self.head.fc, self.backbone.fc = self.backbone.fc, torch.nn.Identity()
-
-
-def mmpretrain_ema(raw, average, path):
-    """Through mmengine's own hook, which swaps the two on saving."""
-    hook, model = EMAHook(), Mm(raw)
-    hook.ema_model = ExponentialMovingAverage(model)
-    hook.ema_model.module.load_state_dict(Mm(average).state_dict())
-    checkpoint = {"meta": {}, "state_dict": copy.copy(model.state_dict())}
-    hook.before_save_checkpoint(SimpleNamespace(), checkpoint)
-    assert "steps" in checkpoint["ema_state_dict"]
-    torch.save(checkpoint, path)
 
 
 @pytest.mark.parametrize("make", [timm_ema, torchvision_ema, mmpretrain_ema], ids=lambda make: make.__name__)
