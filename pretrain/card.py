@@ -3,13 +3,13 @@
 One function for all three origins. File and class names are other people's text: they are escaped.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pretrain.layouts import SETS
+from workflow.words import plain
 
 KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
@@ -65,7 +65,7 @@ def about(run: Any, brought: dict[str, Any] | None) -> Iterator[str]:
     elif "init" in recipe:
         yield f"Random weights, torchvision's initialisation with pretraining seed {run.seed}: the negative control."
     else:
-        each = [f"{code(name)} ({escaped(listed(value))})" for name, value in recipe["regularizers"].items()]
+        each = [f"{code(name)} ({escaped(plain(value))})" for name, value in recipe["regularizers"].items()]
         yield (
             f"Pretrained for {recipe['epochs']} epochs, pretraining seed {run.seed}; "
             f"regularizers: {', '.join(each) or 'none'}."
@@ -89,8 +89,8 @@ def use(out: Path) -> Iterator[str]:
     weights, prepare = read(out / "backbone.safetensors")
     stride, classes = metadata(out / "backbone.safetensors")["stride"], len(weights.get("fc.bias", []))
     yield (
-        f"Input: {prepare.channel_order} pixels of 0 to 255, minus mean {listed(prepare.mean)}, divided by std "
-        f"{listed(prepare.std)}. Stride of a stage's first block: in its {stride.replace('x', '×')} convolution."
+        f"Input: {prepare.channel_order} pixels of 0 to 255, minus mean {plain(prepare.mean)}, divided by std "
+        f"{plain(prepare.std)}. Stride of a stage's first block: in its {stride.replace('x', '×')} convolution."
     )
     makers = {
         "torchvision": f"torchvision.models.resnet50(num_classes={classes})",
@@ -129,16 +129,7 @@ def trail(out: Path, run: Any, check_file: Path) -> Iterator[str]:
 def table(head: tuple[str, str], rows: Any, raw: bool = False) -> str:
     """A Markdown table of two columns; the values are escaped unless they are `raw`."""
     lines = [f"| {head[0]} | {head[1]} |", "|:--|:--|"]
-    return "\n".join(lines + [f"| {code(key)} | {value if raw else escaped(listed(value))} |" for key, value in rows])
-
-
-def listed(value: Any) -> str:
-    """A value of a recipe in words: `alpha 1.0, probability 0.5` for a mapping."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {listed(each)}" for key, each in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(listed, value)) or "none"
-    return value if isinstance(value, str) else "not declared" if value is None else json.dumps(value)
+    return "\n".join(lines + [f"| {code(key)} | {value if raw else escaped(plain(value))} |" for key, value in rows])
 
 
 def escaped(text: Any) -> str:

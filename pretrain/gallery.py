@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pretrain.figure import Row, draw
 from workflow.training.errors import UserError, door
+from workflow.words import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,6 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
 
     from pretrain.dataset import ImageNetTrain, augmentation
     from pretrain.regularizers import build
-    from workflow.reporting.notes import plain
 
     root, classes, seed = Path(check["root"]) / "train", len(check["classes"]), shown[0].seeds["pretrain"]
     if not root.is_dir():

@@ -6,15 +6,15 @@ The layer is drawn for each batch "as Manifold Mixup does"; the paper does not s
 import numpy as np
 import torch
 
-from pretrain.regularizers.base import Changes, Regularizer, register
+from pretrain.regularizers.base import Changes, register
 from pretrain.regularizers.cutmix import pasting
-from pretrain.regularizers.manifold_mixup import INPUT, drawn
+from pretrain.regularizers.manifold_mixup import INPUT, ManifoldMixup, drawn
 
 STRIDES = {INPUT: 1, "layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}  # pixels of the image per cell
 
 
 @register("feature_cutmix", {"alpha": "positive", "layers": "layers"}, mixes=True)
-class FeatureCutMix(Regularizer):
+class FeatureCutMix(ManifoldMixup):
     """CutMix of the features behind one layer, drawn anew for each batch; at the layer `input` it is CutMix itself.
 
     The box is drawn in cells of that layer, and the target weighted by the cells that really were not pasted.
@@ -24,10 +24,6 @@ class FeatureCutMix(Regularizer):
         layers: to draw from: `input`, `layer1` ... `layer4` (the output of a stage), all equally probable.
         probability: how often a batch is mixed.
     """
-
-    def __init__(self, alpha: float, layers: list[str], probability: float) -> None:
-        super().__init__(probability)
-        self.alpha, self.layers = alpha, layers
 
     def inside(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float

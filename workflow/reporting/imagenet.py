@@ -3,9 +3,10 @@
 from typing import Any, NamedTuple
 
 from workflow.reporting.metrics import METRICS
-from workflow.reporting.notes import origin, plain
+from workflow.reporting.notes import origin
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import Cell, Cells
+from workflow.words import plain
 
 ERRORS = METRICS["pretrain"]
 

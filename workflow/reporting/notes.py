@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workflow.reporting.records import Outcome
+from workflow.words import plain
 
 DEMO = (
     "This is a demo on generated images: {seeds} and short schedules, too little to tell a difference between its rows "
@@ -84,17 +85,6 @@ def _lines(done: list[Outcome], task: str, mapping: Callable[[Outcome], dict[str
         parts = [text if everywhere else f"{text} ({', '.join(rows)})" for text, rows in texts.items()]
         lines.append((key, " / ".join(parts)))
     return lines
-
-
-def plain(value: Any) -> str:
-    """A config value as a person writes it."""
-    if isinstance(value, dict) and value:
-        return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items())
-    if isinstance(value, list):
-        return " ".join(map(plain, value)) or "none"
-    if value is None or value == {}:
-        return "none"
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
 def origin(spec: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """What stands under the table: protocol, recipe, and where rows were made by different code."""
 
-from workflow.reporting.notes import plain
 from workflow.reporting.summary import summarize
 
 
@@ -38,9 +37,3 @@ def test_single_runs_are_called_so(experiment):
     assert "sample standard deviation" not in one
     assert "sample standard deviation" in two
     assert "One run a cell" not in two
-
-
-def test_plain_words():
-    assert [plain(v) for v in (True, False, None, [], {}, [1, 2], {"a": 1, "b": True}, 0, 1)] == (
-        ["yes", "no", "none", "none", "none", "1 2", "a 1, b yes", "0", "1"]
-    )
