@@ -69,13 +69,13 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
     assert f"| `top1_error` | {record['metrics']['top1_error']:.2f} |" in text
     assert "On 12 validation images, resize 36, crop 32; epoch: last of 1." in text
     assert "| `regularizers` | cutmix alpha 1.0, probability 0.5 |" in text
-    assert "| `crop_scale` | 0.4, 1.0 |" in text
+    assert "| `crop_scale` | 0.4 1.0 |" in text
     assert f"4 classes, 40 training and 12 validation images, fingerprint `{check['fingerprint']}`" in text
     assert all(f"`{name}`" in text for name in check["classes"])
     for key in ("backbone", "recipe", "code"):
         assert f"| `SHA-256 of the {key}` | `{record['provenance'][key]}` |" in text
     assert f"| `torch` | {record['provenance']['libraries']['torch']} |" in text
-    assert "Input: RGB pixels of 0 to 255, minus mean 123.675, 116.28, 103.53, divided by std 58.395" in text
+    assert "Input: RGB pixels of 0 to 255, minus mean 123.675 116.28 103.53, divided by std 58.395" in text
     assert "Stride of a stage's first block: in its 3×3 convolution." in text
     agree(tmp_path / "out", 4)
 
