@@ -25,11 +25,13 @@ def checked(path: Path, weights: dict[str, Any]) -> dict[str, Any]:
     Missing step counters of BatchNorm are filled in. UserError says what the network looks like and where it first
     differs, or which weights are no finite numbers.
     """
+    import torch
     from torchvision.models import resnet50
 
     classifier = weights.get("fc.weight")
     classes = len(classifier) if classifier is not None and classifier.ndim else 1
-    expected = resnet50(weights=None, num_classes=classes).state_dict()
+    with torch.device("meta"):  # shapes alone: a crafted file may claim any number of classes
+        expected = resnet50(weights=None, num_classes=classes).state_dict()
     if not any(key.startswith("fc.") for key in weights):
         expected = {key: value for key, value in expected.items() if not key.startswith("fc.")}
     faults = list(differences(weights, expected))
@@ -37,7 +39,8 @@ def checked(path: Path, weights: dict[str, Any]) -> dict[str, Any]:
         likeness = looks_like({key: tuple(value.shape) for key, value in weights.items()})
         more = f" (and {len(faults) - 1} more differences)" if len(faults) > 1 else ""
         raise UserError(f"checkpoint {path} is not torchvision's ResNet-50{likeness}: it {faults[0]}{more}")
-    return {key: number(path, key, weights[key]) if key in weights else expected[key] for key in expected}
+    absent = torch.zeros((), dtype=torch.long)  # what a step counter begins with
+    return {key: number(path, key, weights[key]) if key in weights else absent.clone() for key in expected}
 
 
 def differences(weights: dict[str, Any], expected: dict[str, Any]) -> Iterator[str]:
@@ -58,10 +61,13 @@ def number(path: Path, key: str, value: Any) -> Any:
     import torch
 
     value = torch.Tensor.detach(value)  # and so without what a pickle may have hung on it
+    dense = value.layout == torch.strided and value.device.type == "cpu"
+    if dense and value.untyped_storage().nbytes() < value.numel() * value.element_size():
+        raise UserError(f"checkpoint {path}: {key} claims more numbers than the file holds")
     if key.endswith(COUNTER):
         return value.clone()
-    if not value.is_floating_point() or value.layout != torch.strided:
-        kind = f"{value.dtype}, {value.layout}".replace("torch.", "")
+    if not value.is_floating_point() or not dense:
+        kind = f"{value.dtype}, {value.layout} on {value.device}".replace("torch.", "")
         raise UserError(f"checkpoint {path}: {key} is of type {kind}; weights must be dense floating-point numbers")
     value = value.to(torch.float32, copy=True)
     if not value.isfinite().all():

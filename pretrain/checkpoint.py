@@ -5,6 +5,7 @@ takes whatever it is given and keeps nothing of it. Whatever else a pickle asks 
 """
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,21 @@ def torch_contents(path: Path) -> Any:
     """What torch.save wrote, zip or older, read by its restricted unpickler."""
     import torch
 
+    refuse_compressed(path)
     allowed = [(Inert, name) for name in DATA]
     try:
         with torch.serialization.safe_globals(allowed):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a crafted or broken pickle fails in any way that Python knows
         raise UserError(f"checkpoint {path}: {reason(error)}") from None
+
+
+def refuse_compressed(path: Path) -> None:
+    """UserError for a zip with compressed entries: torch.save writes none, and a small one may unpack to anything."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.infolist()):
+                raise UserError(f"checkpoint {path}: a compressed zip, and no file of torch.save")
 
 
 def reason(error: Exception) -> str:

@@ -24,15 +24,26 @@ def evaluate(backbone: Path, check: dict[str, Any], recipe: dict[str, Any], thre
     classes = len(weights.get("fc.bias", []))
     if classes != len(check["classes"]):
         raise UserError(f"{backbone}: its fc has {classes} classes, the data have {len(check['classes'])}")
-    return score(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
+    found = ranked(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
+    return errors(found)
 
 
-def score(
-    weights: dict[str, Any], prepare: Any, stride: str, check: dict[str, Any], recipe: dict[str, Any], threads: int
-) -> dict[str, float]:
-    """As `evaluate`, of weights that need not be published yet; `fc` must have the data's classes."""
+def ranked(
+    weights: dict[str, Any],
+    prepare: Any,
+    stride: str,
+    check: dict[str, Any],
+    recipe: dict[str, Any],
+    threads: int,
+    workers: int = 0,
+    sample: int | None = None,
+) -> list[int]:
+    """How many classes each validation image's true one is outscored by, of weights whose `fc` has the data's classes.
+
+    `sample`: of so many images at most, evenly spread over the set.
+    """
     import torch
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, Subset
     from tqdm import tqdm
 
     from pretrain.backbone import place_stride
@@ -49,12 +60,34 @@ def score(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
     images = ImageNetVal(f"{check['root']}/val", recipe)
-    bar = tqdm(total=len(images), unit="image", desc="scoring on ImageNet val")
+    images = Subset(images, spread(len(images), sample or len(images)))
+    bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
     with torch.no_grad(), autocast(recipe["precision"]), bar:
-        for batch in DataLoader(images, recipe["batch"]):
+        for batch in DataLoader(images, recipe["batch"], num_workers=workers):
             metric.process(None, model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"))
             bar.update(len(batch["labels"]))
-    return metric.compute_metrics(metric.results)
+    return metric.results
+
+
+def spread(total: int, count: int) -> list[int]:
+    """`count` places of `total` at most, evenly spread."""
+    count = min(count, total)
+    return [n * total // count for n in range(count)]
+
+
+def errors(ranks: list[int]) -> dict[str, float]:
+    """`top1_error` and `top5_error` in percent."""
+    from pretrain.metric import TopError
+
+    return TopError().compute_metrics(ranks)
+
+
+def better(declared: list[int], other: list[int]) -> bool:
+    """Is another declaration right on more of the same images, by more than three standard deviations of the images
+    on which the two differ (McNemar's test)?"""
+    won = sum(b == 0 < a for a, b in zip(declared, other, strict=True))
+    lost = sum(a == 0 < b for a, b in zip(declared, other, strict=True))
+    return won - lost > 3 * math.sqrt(won + lost)
 
 
 def near_chance(top1_error: float, classes: int, images: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from workflow.training.errors import UserError, door
 
+SAMPLE = 1000  # validation images that other declarations are tried on
 CAUSES = (
     "channel order, mean or std (preprocessing), the place of the stride (stride: 1x1 in Caffe's networks), "
     "another order of the classes, or other classes of the same number"
@@ -23,7 +24,6 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
 
     UserError if the file is not what was planned, is no ResNet-50, or contradicts what the config declares of it.
     """
-    from pretrain import backbone
     from pretrain.architecture import checked
     from pretrain.checkpoint import contents
     from pretrain.layouts import found
@@ -32,10 +32,11 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
     content, metadata = contents(path)
     if sha256(path) != recipe["sha256"]:
         raise UserError(f"checkpoint {path}: the file has changed since the run was planned; plan it again")
-    file = found(path, content, recipe["weights"], published=backbone.KEY in metadata)
+    own = published(metadata)
+    file = found(path, content, recipe["weights"], published=bool(own))
     weights = checked(path, file.weights)
-    if backbone.KEY in metadata:
-        agree(path, json.loads(metadata[backbone.KEY]), recipe)
+    if own:
+        agree(path, own, recipe)
     about = {
         "file": path.name,
         "sha256": recipe["sha256"],
@@ -46,6 +47,17 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
         "classes": len(weights.get("fc.bias", [])),
     }
     return weights, about
+
+
+def published(metadata: dict[str, str]) -> dict[str, Any]:
+    """What a backbone of this workflow says of itself in its metadata; empty for anybody else's file."""
+    from pretrain.backbone import KEY
+
+    try:
+        about = json.loads(metadata.get(KEY, "null"))
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) and "channel_order" in about else {}
 
 
 def agree(path: Path, about: dict[str, Any], recipe: dict[str, Any]) -> None:
@@ -93,6 +105,35 @@ def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, 
         )
 
 
+def others(prepare: Any, stride: str) -> list[tuple[str, Any, str]]:
+    """What a backbone may really be if it is not what is declared: (in words, its preprocessing, its stride)."""
+    from dataclasses import replace
+
+    order, place = prepare.channel_order[::-1], "1x1" if stride == "3x3" else "3x3"
+    swapped = replace(prepare, channel_order=order, mean=prepare.mean[::-1], std=prepare.std[::-1])
+    return [
+        (f"channel_order: {order}, mean and std turned round", swapped, stride),
+        (f"stride: {place}", prepare, place),
+    ]
+
+
+def refuse_misdeclared(
+    run: Any, checkpoint: Path, weights: dict[str, Any], prepare: Any, check: dict[str, Any], ranks: list[int]
+) -> None:
+    """UserError if another channel order or stride is clearly better on a sample of the validation images."""
+    from pretrain.evaluate import better, errors, ranked, spread
+
+    declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
+    for words, other, stride in others(prepare, run.recipe["stride"]):
+        found = ranked(weights, other, stride, check, run.recipe, run.threads, run.workers, SAMPLE)
+        if better(declared, found):
+            mine, its = (100 - errors(each)["top1_error"] for each in (declared, found))
+            raise UserError(
+                f"checkpoint {checkpoint}: right on {mine:.1f} % of {len(declared)} validation images as declared, but "
+                f"on {its:.1f} % with {words}; nothing is published. Declare it so"
+            )
+
+
 def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     """Publish the file as `backbone.safetensors`, but score it first if it carries the classes of the data.
 
@@ -100,7 +141,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     """
     from pretrain.backbone import preprocessing, publish
     from pretrain.card import write_card
-    from pretrain.evaluate import score
+    from pretrain.evaluate import errors, ranked
     from workflow.training.files import read_json
     from workflow.training.record import write_record
 
@@ -110,10 +151,12 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     prepare, stride, metrics = preprocessing(recipe["preprocessing"]), recipe["stride"], {}
     split = verdict(about["classes"], len(check["classes"]))
     if about["classes"] == len(check["classes"]):
-        metrics = score(weights, prepare, stride, check, recipe, run.threads)
+        ranks = ranked(weights, prepare, stride, check, recipe, run.threads, run.workers)
+        metrics = errors(ranks)
         split = f"{check['counts']['val']} validation images, resize {recipe['resize']}, crop {recipe['size']}"
         print(f"[{run.name}] " + ", ".join(f"{key} {value:.2f} %" for key, value in metrics.items()), flush=True)
         refuse_chance(checkpoint, metrics, check)
+        refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)
     made_of = {"file": about["sha256"], "layout": about["layout"], "weight_set": about["weights"]}
     publish(published, weights, prepare, stride, origin="brought", **made_of)
     protocol = {"epoch": "brought", "split": split}
@@ -134,9 +177,13 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="JSON of the run, as planned (`snakemake -n -p` shows it)")
     parser.add_argument("--checkpoint", required=True, type=Path, help="the file that is brought")
     parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check (JSON)")
+    parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone.safetensors, its card and record")
     args = parser.parse_args()
-    bring(Run.parse(args.run), args.checkpoint, args.data, args.out)
+    from workflow.training.engine import resumable  # slow to import: --help does without
+
+    with resumable(args.state):
+        bring(Run.parse(args.run), args.checkpoint, args.data, args.out)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ class Layout:
 # The first that fits is meant, so the narrow ones come first.
 LAYOUTS = (
     # mmengine's EMAHook swaps the two on saving (before_save_checkpoint): the average lies under `state_dict`.
-    Layout("mmpretrain checkpoint with EMA", ("state_dict", "ema_state_dict"), "ema_state_dict", "state_dict"),
+    Layout("mmpretrain checkpoint with EMA", ("meta", "state_dict", "ema_state_dict"), "ema_state_dict", "state_dict"),
     Layout("mmpretrain checkpoint", ("meta", "state_dict"), "state_dict", "ema_state_dict"),
     Layout("CutMix reference code", ("state_dict", "best_err1"), "state_dict", "state_dict_ema"),
     Layout("timm training checkpoint", ("state_dict", "version"), "state_dict", "state_dict_ema"),
     Layout("timm training checkpoint", ("state_dict_ema",), "state_dict", "state_dict_ema"),
+    Layout("training checkpoint", ("state_dict", "ema_state_dict"), "state_dict", "ema_state_dict"),
     Layout("training checkpoint", ("state_dict",), "state_dict", "state_dict_ema"),
     Layout("torchvision training checkpoint", ("model",), "model", "model_ema"),
     Layout("torchvision training checkpoint", ("model_ema",), "model", "model_ema"),
@@ -35,14 +36,16 @@ PLAIN = "state dict"  # torchvision's and timm's: the same names, so nothing tel
 PUBLISHED = "backbone published by this workflow"
 WRAPPERS = ("module.", "_orig_mod.")  # DataParallel and averaged models, torch.compile
 RENAMED = {"backbone.": "", "head.fc.": "fc."}  # mmpretrain's names
-SETS = {"ema": "its averaged weights (EMA)", "raw": "its weights without averaging"}
+OLD_EMA = "ema_backbone_"  # mmcv 1 keeps both sets in one mapping: the average under the plain names, the raw one here
+SETS = {"ema": "its averaged weights (EMA)", "raw": "its weights without averaging", "only": "the weights that it has"}
 AVERAGES = ("n_averaged", "steps")  # the counters of torch's and mmengine's averages
 ANTI_ALIASED = ("resnetaa", "resnetblur")  # timm's, whose filters leave no trace in the weights
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a file is: its layout, the set that was taken (`ema` or `raw`), weights, and the keys that are left over."""
+    """What a file is: its layout, the set that was taken (`ema`, `raw`, or `only` if it has one and the config does not
+    say), weights, and the keys that are left over."""
 
     layout: str
     which: str
@@ -65,10 +68,12 @@ def found(path: Path, content: Any, wanted: str | None, published: bool = False)
     if layout:
         keys = {"raw": layout.raw, "ema": layout.ema}
         sets = {which: plain(content[key]) for which, key in keys.items() if isinstance(content.get(key), dict)}
-    which = wanted or ("ema" if "ema" in sets else "raw")
-    if which not in sets:
-        raise UserError(f"checkpoint {path}: weights: {which} is declared, but the {name} has only {'/'.join(sets)}")
-    return Found(name, which, *renamed(path, sets[which]))
+    if any(unwrapped(str(key)).startswith(OLD_EMA) for key in sets.get("raw", ())):
+        sets = {"ema": sets["raw"]}
+    taken = wanted or ("ema" if "ema" in sets else "raw")
+    if taken not in sets:
+        raise UserError(f"checkpoint {path}: weights: {taken} is declared, but the {name} has only {'/'.join(sets)}")
+    return Found(name, taken if wanted or len(sets) > 1 else "only", *renamed(path, sets[taken]))
 
 
 def is_mapping(content: Mapping[str, Any], layout: Layout, mark: str) -> bool:

@@ -12,7 +12,7 @@ import yaml
 
 from workflow.config import load, overlay
 from workflow.plan import Plan, plan
-from workflow.training.files import sha256
+from workflow.training.files import read_json, sha256
 
 pytestmark = pytest.mark.slow
 
@@ -94,29 +94,35 @@ def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch):
 
 
 def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeypatch):
-    import torch
-    from torchvision.models import resnet50
-
     from tests.pretrain import layouts
+    from tests.pretrain.solved import solve
 
     monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    weights, other = resnet50().state_dict(), resnet50().state_dict()
-    for make in (layouts.timm_file, layouts.timm_safetensors, layouts.cutmix, layouts.mmpretrain):
+    config = overlay(DEMO, TINY) | {"experiment": "brought", "data": DRAWN, "backbones": {"baseline": {}}}
+    check = plan(config).checks["imagenet"]
+    (tmp_path / "data.yaml").write_text(yaml.safe_dump(config))
+    assert snakemake("--cores", "2", "--configfile", "data.yaml", "--", check)[0] == 0
+    weights = solve(read_json(check))
+    other = {key: value.roll(1, 0) if key.startswith("fc.") else value for key, value in weights.items()}
+    for make in (layouts.torchvision_file, layouts.timm_file, layouts.timm_safetensors, layouts.mmpretrain):
         make(weights, Path(f"{make.__name__}.pth"))
-    layouts.torchvision_file(weights, Path("torchvision_file.pth"))
+    layouts.cutmix(weights, Path("reference.pth"))
     layouts.mmpretrain_ema(other, weights, Path("mmpretrain_ema.pth"))
     layouts.torchvision_ema(weights, other, Path("raw.pth"))
     files = sorted([*tmp_path.glob("*.pth"), *tmp_path.glob("*.safetensors")])
     rows = {file.stem: {"checkpoint": file.name} | ({"weights": "raw"} if file.stem == "raw" else {}) for file in files}
     assert len(rows) == 7
-    config = overlay(DEMO, TINY) | {"experiment": "brought", "data": DRAWN, "backbones": {"baseline": {}, **rows}}
-    run_dag(config, snakemake, tmp_path)
-    todo = plan(config)
+    run_dag(config | {"backbones": {"baseline": {}, **rows}}, snakemake, tmp_path)
+    todo = plan(config | {"backbones": {"baseline": {}, **rows}})
     found = {name: [values for (row, *_), values in cells(todo, tmp_path).items() if row == name] for name in rows}
     assert len(set(map(tuple, found.values()))) == 1, "the same weights, so the same numbers"
-    table = (tmp_path / "results/brought/report/transfer.md").read_text()
-    assert "not scored: its fc, which is kept, has 1000 classes, and the data have 4" in table
+    assert cells(todo, tmp_path)["reference", "pretrain", "top1_error"] == 0, "scored before it is transferred"
+    guessing = config | {"backbones": {"baseline": {}, "guess": {"checkpoint": "raw.pth"}}}
+    (tmp_path / "guess.yaml").write_text(yaml.safe_dump(guessing))
+    status, said = snakemake("--cores", "2", "--configfile", "guess.yaml", timeout=300)
+    assert status != 0
+    assert "which is near chance; nothing is published" in said
+    assert not list(tmp_path.glob("results/backbones/guess-*/seed0/backbone.safetensors"))
 
 
 @pytest.mark.skipif("REALMINI" not in os.environ, reason="REALMINI does not name a folder of real photos")

@@ -242,8 +242,10 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
 
 
 def unit_faults(path: str, declared: dict[str, Any]) -> Iterator[str]:
-    """Mean and std of pixels of 0 to 1 where those of 0 to 255 are meant. (A std of 1 with large means is Caffe's.)"""
-    if all(abs(value) < 2 for value in declared["mean"] + declared["std"]):
+    """Mean and std of pixels of 0 to 1 where those of 0 to 255 are meant. (A std of 1 with large means is Caffe's, with
+    means of 0 it leaves the pixels as they are.)"""
+    untouched = set(declared["mean"]) == {0} and set(declared["std"]) == {1}
+    if not untouched and all(abs(value) < 2 for value in declared["mean"] + declared["std"]):
         scaled = {key: [round(255 * value, 3) for value in declared[key]] for key in ("mean", "std")}
         hint = f"mean: {scaled['mean']}, std: {scaled['std']}"
         yield f"{path}: mean and std are in units of 0 to 1, but pixels go from 0 to 255: write {hint}"

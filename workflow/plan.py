@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config import NEEDS, load
+from workflow.data.fetch import times
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256, short
 
@@ -124,9 +125,8 @@ class Plan:
 
     def checked(self, fetched: Callable[..., Any]) -> list[str]:
         """The checks of all sets, once `fetched` does not object: the checkpoint keeps the two in order."""
-        for record in self.fetched.values():
-            name, key = Path(record).name.removesuffix(".fetched.json").split("-")
-            fetched(set=name, key=key)
+        for name in self.fetched:
+            fetched(set=name, key=section_key(self.config, name).removeprefix(f"{name}-"))
         return list(self.checks.values())
 
     def fetching(self, name: str) -> str:
@@ -134,9 +134,9 @@ class Plan:
         origin = {"from": self.origins[name]} if name in self.origins else {}
         return json.dumps(self.config["data"][name] | origin)
 
-    def lost(self, name: str) -> str:
-        """Was the data set fetched and then removed? A reason to fetch it again."""
-        return "lost" if Path(self.fetched[name]).exists() and not Path(self.root(name)).is_dir() else ""
+    def asked(self, name: str) -> int:
+        """How many times the data set was fetched; one more, and so a reason to fetch it, if something is missing."""
+        return times(name, self.config["data"][name], Path(self.root(name)), Path(self.fetched[name]))
 
     @property
     def gate(self) -> list[tuple[str, str]]:
@@ -262,7 +262,7 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
         declared = {"preprocessing": prepare, "stride": stride, "weights": wanted}
         scored = {key: pretrain[key] for key in SCORE}
         recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, **declared, **scored}
-        return "brought", recipe, ["brought", content, prepare, stride, wanted or "ema"]
+        return "brought", recipe, ["brought", content, declared | {"weights": wanted or "ema"}, scored, data]
     if "init" in backbone:
         recipe = {"init": backbone["init"], "zero_init_residual": pretrain["zero_init_residual"]}
         return "random", recipe, ["random", recipe, data]  # the data give the number of classes

@@ -23,12 +23,16 @@ def box(height: int, width: int, weight: float, rng: np.random.Generator) -> tup
     return edges[0], edges[1], edges[2], edges[3]
 
 
-def pasting(alpha: float, count: int, height: int, width: int, rng: np.random.Generator) -> tuple[Map, Map]:
-    """Two maps of one drawn λ ~ Beta(alpha, alpha), box and permutation of `count` samples: the first pastes the box of
-    each sample's partner into tensors (N, C, height, width), the second weighs targets by the area that it leaves."""
-    partner = torch.from_numpy(rng.permutation(count))
-    top, bottom, left, right = box(height, width, rng.beta(alpha, alpha), rng)
-    kept = 1 - (bottom - top) * (right - left) / (height * width)
+def pasting(alpha: float, images: torch.Tensor, rng: np.random.Generator, cells: int = 1) -> tuple[Map, Map]:
+    """Two maps of one drawn λ ~ Beta(alpha, alpha), box and permutation of `images` (N, 3, H, W): the first pastes the
+    box of each sample's partner, the second weighs targets by the area that it leaves. For features of one cell for
+    every `cells` pixels, the box is rounded to cells."""
+    partner, (height, width) = torch.from_numpy(rng.permutation(len(images))), images.shape[-2:]
+    edges = box(height, width, rng.beta(alpha, alpha), rng)
+    rows, columns = -(-height // cells), -(-width // cells)
+    top, bottom = (round(edge * rows / height) for edge in edges[:2])
+    left, right = (round(edge * columns / width) for edge in edges[2:])
+    kept = 1 - (bottom - top) * (right - left) / (rows * columns)
 
     def paste(x: torch.Tensor) -> torch.Tensor:
         mixed = x.clone()
@@ -57,5 +61,5 @@ class CutMix(Regularizer):
         """See the class."""
         if not self.acts(rng):
             return images, targets
-        paste, blend = pasting(self.alpha, len(images), *images.shape[-2:], rng)
+        paste, blend = pasting(self.alpha, images, rng)
         return paste(images), blend(targets)

@@ -49,5 +49,7 @@ class DropBlock(Regularizer):
 def masked(features: torch.Tensor, rate: float, block: int, rng: np.random.Generator) -> torch.Tensor:
     """Features (N, C, H, W) with blocks zeroed and the rest scaled to keep the mean."""
     side = min(block, *features.shape[-2:])
+    ones = torch.ones_like(features, dtype=torch.float32)  # the scale is a mean over the mask: bf16 is too coarse
     with seeded(rng, features.device):
-        return drop_block2d(features, rate, side - (side + 1) % 2)  # torchvision takes odd sides alone
+        mask = drop_block2d(ones, rate, side - (side + 1) % 2)  # torchvision takes odd sides alone
+    return (features * mask).to(features.dtype)

@@ -17,7 +17,8 @@ STRIDES = {INPUT: 1, "layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}  # pi
 class FeatureCutMix(ManifoldMixup):
     """CutMix of the features behind one layer, drawn anew for each batch; at the layer `input` it is CutMix itself.
 
-    The box is drawn in cells of that layer, and the target weighted by the cells that really were not pasted.
+    The box is CutMix's, rounded to the cells of that layer; the target is weighted by the cells that really were not
+    pasted.
 
     Args:
         alpha: λ ~ Beta(alpha, alpha).
@@ -32,6 +33,5 @@ class FeatureCutMix(ManifoldMixup):
         if not self.acts(rng):
             return {}, targets
         layer = drawn(self.layers, rng)
-        height, width = (-(-side // STRIDES[layer]) for side in images.shape[-2:])
-        paste, blend = pasting(self.alpha, len(images), height, width, rng)
+        paste, blend = pasting(self.alpha, images, rng, STRIDES[layer])
         return {"" if layer == INPUT else layer: paste}, blend(targets)

@@ -34,12 +34,23 @@ def test_weights_become_fp32_of_their_own(weights, tmp_path):
     assert found["bn1.weight"].data_ptr() != found["bn1.bias"].data_ptr() != shared.data_ptr()
 
 
+def test_a_file_that_claims_millions_of_classes_costs_no_memory(weights, tmp_path):
+    claims = {**weights, "fc.weight": torch.zeros(1).expand(10**8, 2048), "fc.bias": torch.zeros(1).expand(10**8)}
+    with pytest.raises(UserError, match=r"fc\.weight claims more numbers than the file holds"):
+        checked(tmp_path / "x", claims)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
         (torch.full((64,), float("nan")), r"bn1\.weight holds values that are not finite"),
-        (torch.ones(64, dtype=torch.int8), r"bn1\.weight is of type int8, strided; weights must be dense floating"),
+        (
+            torch.ones(64, dtype=torch.int8),
+            r"bn1\.weight is of type int8, strided on cpu; weights must be dense floating",
+        ),
         (torch.ones(64).to_sparse(), r"bn1\.weight is of type float32, sparse_coo"),
+        (torch.ones(64, device="meta"), r"bn1\.weight is of type float32, strided on meta"),
+        (torch.ones(1).expand(64), r"bn1\.weight claims more numbers than the file holds"),
     ],
 )
 def test_what_is_no_number_is_named(value, message, weights, tmp_path):

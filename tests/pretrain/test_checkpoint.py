@@ -4,6 +4,7 @@ import argparse
 import os
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +176,13 @@ def test_a_file_that_broke_off_is_said(tmp_path):
     (tmp_path / "a.pth").write_bytes(data[: len(data) // 2])
     with warnings.catch_warnings(), pytest.raises(UserError, match="cannot be read"):
         contents(tmp_path / "a.pth")
+
+
+def test_a_compressed_zip_is_refused_before_it_is_unpacked(tmp_path):
+    torch.save({"w": torch.zeros(10**6)}, tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth") as file, zipfile.ZipFile(tmp_path / "b.pth", "w", 8) as small:
+        for name in file.namelist():
+            small.writestr(name, file.read(name))
+    assert (tmp_path / "b.pth").stat().st_size < 20_000
+    with pytest.raises(UserError, match="a compressed zip, and no file of torch"):
+        contents(tmp_path / "b.pth")

@@ -6,12 +6,16 @@ import pytest
 import torch
 
 from pretrain.backbone import IMAGENET, Preprocessing, publish
-from pretrain.evaluate import evaluate, main, near_chance, score
+from pretrain.evaluate import better, errors, evaluate, main, near_chance, ranked, spread
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 
 BGR = Preprocessing("BGR", IMAGENET.mean[::-1], IMAGENET.std[::-1])
 DARK = Preprocessing("RGB", (0.0, 0.0, 0.0), IMAGENET.std)
+
+
+def score(*arguments):
+    return errors(ranked(*arguments))
 
 
 def test_a_solved_backbone_is_right_everywhere(solved, imagenet):
@@ -43,6 +47,28 @@ def test_another_number_of_classes_is_refused(solved, imagenet, tmp_path):
     publish(tmp_path / "b.safetensors", {**solved.weights, "fc.bias": torch.zeros(7)}, IMAGENET)
     with pytest.raises(UserError, match="its fc has 7 classes, the data have 4"):
         evaluate(tmp_path / "b.safetensors", read_json(imagenet.check), solved.recipe, 1)
+
+
+def test_a_sample_is_spread_evenly(solved, imagenet):
+    assert spread(10, 4) == [0, 2, 5, 7]
+    assert spread(3, 9) == [0, 1, 2]
+    arguments = (solved.weights, BGR, "3x3", read_json(imagenet.check), solved.recipe, 1, 0)
+    whole = ranked(*arguments)
+    assert [whole[n] for n in spread(len(whole), 5)] == ranked(*arguments, 5)
+
+
+@pytest.mark.parametrize(
+    ("declared", "other", "clearly"),
+    [
+        ([1] * 12, [0] * 12, True),
+        ([1] * 9, [0] * 9, False),  # too few images
+        ([0] * 12, [1] * 12, False),
+        ([1] * 300 + [0] * 700, [0] * 200 + [1] * 100 + [0] * 600 + [1] * 100, True),
+        ([1] * 300 + [0] * 700, [0] * 100 + [1] * 200 + [0] * 620 + [1] * 80, False),
+    ],
+)
+def test_another_declaration_is_better_only_beyond_chance(declared, other, clearly):
+    assert better(declared, other) is clearly
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pretrain import evaluate
-from pretrain.backbone import IMAGENET, metadata, publish, read
-from pretrain.import_backbone import bring, main
+from pretrain.backbone import IMAGENET, Preprocessing, metadata, publish, read
+from pretrain.import_backbone import bring, main, published, refuse_misdeclared
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256
 from workflow.training.run import Run
@@ -46,7 +46,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     assert record["protocol"] == {"epoch": "brought", "split": "12 validation images, resize 48, crop 48"}
     assert record["checkpoint"] == {
         **{"file": "mine.pth", "sha256": sha256(out.parent / "mine.pth"), "layout": "CutMix reference code"},
-        **{"weights": "raw", "matched": 320, "left_over": [], "classes": 4, "stride": "3x3"},
+        **{"weights": "only", "matched": 320, "left_over": [], "classes": 4, "stride": "3x3"},
     }
     assert record["provenance"]["backbone"] == sha256(out / "backbone.safetensors")
     assert (about["origin"], about["stride"]) == ("brought", "3x3")
@@ -55,7 +55,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     check = read_json(imagenet.check)
     assert evaluate.evaluate(out / "backbone.safetensors", check, solved.recipe, 1) == record["metrics"]
     told = capsys.readouterr().out
-    assert "mine.pth: CutMix reference code, its weights without averaging\n" in told
+    assert "mine.pth: CutMix reference code, the weights that it has\n" in told
     assert "320 keys matched, 0 left over\n" in told
     assert "its fc has the data's 4 classes: scored on ImageNet val before it is published\n" in told
     assert "top1_error 0.00 %, top5_error 0.00 %" in told
@@ -74,6 +74,45 @@ def test_the_likely_causes_are_named(brought, solved):
         brought(dead)
     for cause in ("channel order", "mean or std", "stride: 1x1", "order of the classes"):
         assert cause in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "stride", "said"),
+    [
+        (
+            Preprocessing("BGR", IMAGENET.mean[::-1], IMAGENET.std[::-1]),
+            "3x3",
+            "channel_order: RGB, mean and std turned",
+        ),
+        (IMAGENET, "1x1", "stride: 3x3"),
+    ],
+)
+def test_what_is_misdeclared_is_told_by_the_scores(prepare, stride, said, solved, imagenet):
+    """As if the solved network had been wrong on every image as it is declared."""
+    run = Run("pretrain", "mine", {"pretrain": 0}, {**solved.recipe, "stride": stride}, {}, threads=1, workers=0)
+    check = read_json(imagenet.check)
+    with pytest.raises(
+        UserError, match=rf"right on 0\.0 % of 12 .*, but on 100\.0 % with {said}.*; nothing is published"
+    ):
+        refuse_misdeclared(run, "a.pth", solved.weights, prepare, check, [1] * 12)
+    refuse_misdeclared(run, "a.pth", solved.weights, prepare, check, [0] * 12)
+
+
+def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, monkeypatch):
+    torch.save([1], tmp_path / "a.pth")
+    recipe = {"sha256": sha256(tmp_path / "a.pth"), "preprocessing": "imagenet", "stride": "3x3", "weights": None}
+    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0)
+    words = ["--run", json.dumps(run.as_dict()), "--checkpoint", tmp_path / "a.pth", "--data", imagenet.check]
+    monkeypatch.setattr("sys.argv", ["import", *map(str, [*words, "--state", tmp_path / "s", "--out", tmp_path / "o"])])
+    with pytest.raises(SystemExit):
+        main()
+    assert "not a state dict" in (tmp_path / "s/error.txt").read_text()
+
+
+def test_a_foreign_file_with_our_key_in_its_metadata_is_a_plain_file(solved, tmp_path):
+    for value in ("resnet50", "3", "[1]", "{}"):
+        assert published({"backbone": value}) == {}
+    assert published({"backbone": '{"channel_order": "BGR"}'}) == {"channel_order": "BGR"}
 
 
 @pytest.mark.parametrize(
@@ -149,8 +188,10 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
     run = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
     words = ["--run", json.dumps(run | {"threads": 1, "workers": 0}), "--checkpoint", str(path)]
-    monkeypatch.setattr("sys.argv", ["x", *words, "--data", str(imagenet.check), "--out", str(tmp_path / "out")])
+    words += ["--data", str(imagenet.check), "--state", str(tmp_path / "state"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["x", *words])
     main()
+    assert not (tmp_path / "state").exists()
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         *("backbone.safetensors", "backbone.md", "metrics.json", "config.json")
     }

@@ -13,6 +13,7 @@ from pretrain.layouts import found
 from tests.pretrain.layouts import (
     compiled,
     cutmix,
+    mm,
     mmpretrain,
     mmpretrain_ema,
     mmpretrain_published,
@@ -76,7 +77,7 @@ def test_each_layout_is_the_plain_state_dict(make, raw, tmp_path):
     make(raw, tmp_path / "a.pth")
     file, weights = read(tmp_path)
     assert equal(weights, raw)
-    assert (file.layout, file.which, len(file.weights)) == (SINGLE[make], "raw", len(raw))
+    assert (file.layout, file.which, len(file.weights)) == (SINGLE[make], "only", len(raw))
     assert file.left_over == (["data_preprocessor.mean"] if make is mmpretrain else [])
     assert equal(read(tmp_path, "raw")[1], raw)
     with pytest.raises(UserError, match=f"weights: ema is declared, but the {SINGLE[make]} has only raw"):
@@ -99,6 +100,23 @@ def test_a_file_of_the_average_alone(average, tmp_path):
     with pytest.raises(
         UserError, match="weights: raw is declared, but the torchvision training checkpoint has only ema"
     ):
+        read(tmp_path, "raw")
+
+
+def test_ema_state_dict_is_swapped_by_mmengine_alone(raw, average, tmp_path):
+    torch.save({"state_dict": raw, "ema_state_dict": average, "epoch": 1}, tmp_path / "a.pth")
+    file, weights = read(tmp_path)
+    assert (file.layout, file.which) == ("training checkpoint", "ema")
+    assert equal(weights, average)
+    assert equal(read(tmp_path, "raw")[1], raw)
+
+
+def test_mmcv_1_keeps_the_average_under_the_plain_names(raw, average, tmp_path):
+    old = {f"ema_backbone_{key.replace('.', '_')}": value for key, value in raw.items()}
+    torch.save({"meta": {}, "state_dict": {**mm(average), **old}}, tmp_path / "a.pth")
+    assert equal(read(tmp_path)[1], average)
+    assert equal(read(tmp_path, "ema")[1], average)
+    with pytest.raises(UserError, match="weights: raw is declared, but the mmpretrain checkpoint has only ema"):
         read(tmp_path, "raw")
 
 

@@ -39,5 +39,7 @@ def test_a_brought_backbone_passes(tmp_path):
     backbone = {"checkpoint": str(tmp_path / "w.pth")}
     config.check(changed(("backbones/a", backbone)), "x.yaml")
     declared = {"channel_order": "BGR", "mean": [103.5, 116.3, 123.7], "std": [1, 1, 1]}
+    untouched = {"channel_order": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1]}
+    config.check(changed(("backbones/a", backbone | {"preprocessing": untouched})), "x.yaml")
     declared = {"preprocessing": declared, "stride": "1x1", "weights": "raw"}
     config.check(changed(("backbones/a", backbone | declared)), "x.yaml")

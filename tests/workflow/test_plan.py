@@ -134,12 +134,12 @@ def test_features_depend_on_the_views_alone():
     assert all(run.features == "" for run in fine_tuned.runs)
 
 
-def test_a_brought_backbone_is_known_by_its_bytes(tmp_path):
+def test_a_brought_backbone_is_known_by_its_bytes_and_by_what_it_is_scored_on(tmp_path):
     for name, content in {"a.pth": b"one", "b.pth": b"one", "c.pth": b"two"}.items():
         (tmp_path / name).write_bytes(content)
 
-    def key(**backbone) -> str:
-        runs = planned(("backbones/mine", backbone), ("seeds/pretrain", [4, 5])).runs
+    def key(*changes, **backbone) -> str:
+        runs = planned(("backbones/mine", backbone), ("seeds/pretrain", [4, 5]), *changes).runs
         mine = [run for run in runs if (run.task, run.backbone) == ("pretrain", "mine")]
         assert [run.seeds for run in mine] == [{"pretrain": 4}], "one run, under the first seed"
         assert mine[0].origin == "brought"
@@ -154,6 +154,9 @@ def test_a_brought_backbone_is_known_by_its_bytes(tmp_path):
     assert one == key(checkpoint=str(tmp_path / "a.pth"), stride="3x3", weights="ema")
     assert one != key(checkpoint=str(tmp_path / "a.pth"), stride="1x1")
     assert one != key(checkpoint=str(tmp_path / "a.pth"), weights="raw")
+    assert one == key(("pretrain/lr", 0.5), ("data/voc/synthetic/size", 99), checkpoint=str(tmp_path / "a.pth"))
+    assert one != key(("pretrain/size", 33), checkpoint=str(tmp_path / "a.pth"))
+    assert one != key(("data/imagenet/synthetic/size", 99), checkpoint=str(tmp_path / "a.pth"))
 
 
 def test_a_brought_file_that_cannot_be_read_is_named(tmp_path):

@@ -53,10 +53,11 @@ rule import_backbone:
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,
+        state=lambda w: plan.find(w).state,
         out=subpath(output.record, parent=True),
     shell:
         "python -m pretrain.import_backbone --run {params.run:q} --checkpoint {input.checkpoint:q}"
-        " --data {input.check:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        " --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
 
 
 rule random_backbone:

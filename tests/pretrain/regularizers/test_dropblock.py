@@ -42,6 +42,14 @@ def test_the_rate_rises_linearly_from_nothing():
     assert all(abs(rate - expected) < 0.01 for rate, expected in zip(rates, (0.05, 0.1, 0.15), strict=True))
 
 
+@pytest.mark.parametrize("side", [7, 14])
+def test_the_expectation_is_kept_in_bf16(side):
+    kept = masked(torch.ones(64, 256, side, side, dtype=torch.bfloat16), 0.1, 7, rng(3)).float()
+    exact = masked(torch.ones(64, 256, side, side), 0.1, 7, rng(3))
+    assert abs(exact.mean() - 1) < 1e-4
+    assert (kept - exact).abs().max() < 2**-8 * 1.2, "no more than the rounding of the result"
+
+
 def test_what_is_dropped_are_whole_squares_and_the_expectation_is_kept():
     features = masked(torch.ones(64, 16, 12, 12), 0.15, 3, rng(3))
     assert abs(features.mean() - 1) < 1e-4

@@ -1,5 +1,6 @@
 """The laws of Feature CutMix."""
 
+import numpy as np
 import pytest
 import torch
 from torchvision.models import resnet50
@@ -47,3 +48,13 @@ def test_the_label_weight_is_the_share_of_cells_that_was_not_pasted(layer):
             assert len(partner) <= 1
             if len(partner):
                 assert torch.allclose(targets[n, int(partner)], 1 - kept, atol=1e-6)
+
+
+@pytest.mark.parametrize(("layer", "pixels"), [("layer1", 224), ("layer4", 224), ("layer2", 48), ("layer4", 48)])
+def test_on_any_map_as_much_is_pasted_as_by_cutmix(layer, pixels):
+    images, targets = torch.zeros(2, 3, pixels, pixels), torch.eye(2)
+    cutmix, feature = CutMix(1.0, 1.0), FeatureCutMix(1.0, [layer], 1.0)
+    pasted = [1 - cutmix.batch(images, targets, rng(i))[1][0, 0] for i in range(1500)]
+    cells = [1 - feature.inside(images, targets, rng(i), 0.0)[1][0, 0] for i in range(1500)]
+    assert np.mean(pasted) > 0.1
+    assert abs(np.mean(pasted) - np.mean(cells)) < 0.03
