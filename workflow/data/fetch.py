@@ -62,34 +62,64 @@ def counts(folder: Path, source: Source) -> dict[str, int]:
     }
 
 
+def incomplete(name: str, section: dict[str, Any], root: Path) -> bool:
+    """Is there an archive of the set of which nothing lies below `root`? A look for one file each: quick."""
+    return any(
+        not any(next(root.glob(pattern), None) for pattern in source.gives)
+        for source in _needed(official(name), section)
+    )
+
+
+def times(name: str, section: dict[str, Any], root: Path, record: Path) -> int:
+    """How many times the set was fetched by its last record, and once more if there is none or something is missing.
+    A count, because Snakemake compares it with that of the last run: after a second fetch it must not fall back."""
+    before = read_json(record)["times"] if record.exists() else 0
+    return before if before and not incomplete(name, section, root) else before + 1
+
+
 def fetch(
     name: str,
     section: dict[str, Any],
     root: Path,
     sources: Sequence[Source] | None = None,
     patience: Patience = PATIENCE,
+    check: Path | None = None,
 ) -> dict[str, Any]:
-    """Bring to `root` what is missing of a set; returns the record: archive -> where it came from, or "in place".
+    """Bring to `root` what is missing of a set; returns the record: archive -> where it came from, "in place" or "not
+    fetched".
 
     `section` is the set's section of the config; its `from` is a folder with the archives, or an address below which
-    they lie. UserError if one cannot be had or is not what it must be.
+    they lie. `check`: the set's CHECK.json, which is removed before anything is put in place: it knows nothing of it.
+    UserError if an archive cannot be had or is not what it must be.
     """
     if "root" not in section:
         raise UserError(f"data.{name}: it has no root; synthetic data are drawn, not fetched")
-    sources = [s for s in sources or official(name) if s.split in (None, section.get("split"))]
+    sources, origin = _needed(sources or official(name), section), section.get("from")
     for source in sources:
-        _put_in_place(root, source)
+        _put_in_place(root, source, check)
     there = [(source, counts(root, source)) for source in sources]
     missing = [source for source, found in there if not any(found.values())]
     strange = [line for source, found in there if any(found.values()) for line in _strange(source, found)]
     if strange:
         print(f"{root}: not the official set, so nothing is fetched: {'; '.join(strange)}", flush=True)
-        missing = []
+        return _record(root, sources, [source.file for source in missing])
+    _need_archives(name, missing, origin)
     for source in missing:
-        _bring(name, source, section.get("from"), root, patience)
+        _bring(name, source, origin, root, patience)
+        _put_in_place(root, source, check)
     shutil.rmtree(root / ".fetch", ignore_errors=True)
-    fetched = _fetched(root)
-    return {"root": str(root), "archives": {s.file: fetched.get(s.file, "in place") for s in sources}}
+    return _record(root, sources)
+
+
+def _needed(sources: Sequence[Source], section: dict[str, Any]) -> list[Source]:
+    """Those of the `split` that the config asks for."""
+    return [source for source in sources if source.split in (None, section.get("split"))]
+
+
+def _record(root: Path, sources: Sequence[Source], lacking: Sequence[str] = ()) -> dict[str, Any]:
+    """Where each archive came from, as far as known; `lacking`: those of which nothing is there."""
+    known = {source.file: "in place" for source in sources} | _fetched(root) | dict.fromkeys(lacking, "not fetched")
+    return {"root": str(root), "archives": {source.file: known[source.file] for source in sources}}
 
 
 def _strange(source: Source, found: dict[str, int]) -> list[str]:
@@ -102,32 +132,43 @@ def _fetched(root: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
+def _need_archives(name: str, missing: Sequence[Source], origin: str | None) -> None:
+    """UserError if a folder lacks one of the archives, before the first of them takes hours to unpack."""
+    if origin is None or "://" in origin:
+        return
+    for source in missing:
+        for file in [source.file] + ([source.devkit["file"]] if source.devkit else []):
+            if not (Path(origin) / file).is_file():
+                holds = f"must hold {REGISTERED}" if source.url is None else "names this folder"
+                raise UserError(f"{Path(origin) / file}: the archive is missing; data.{name}.from {holds}")
+
+
 def _bring(name: str, source: Source, origin: str | None, root: Path, patience: Patience) -> None:
-    """One archive, all the way."""
+    """One archive, until all of it lies in .fetch/FILE.unpacked."""
     work = root / ".fetch"
     work.mkdir(parents=True, exist_ok=True)
     archive, where = _obtain(name, source, origin, work, patience)
     hashes = _verify(archive, source, where)
     part = work / f"{source.file}.unpacking"
-    need_room(work, archive.stat().st_size, f"unpacking {source.file}")
-    if source.layout == "classes":
-        unpack.unpack_classes(archive, part)
-    else:
+    if source.layout != "classes":  # those go on where they were stopped
         shutil.rmtree(part, ignore_errors=True)
-        _unpack(name, source, origin, archive, part, patience)
+    done = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
+    need_room(work, unpack.size(archive) - done, f"unpacking {source.file}")
+    _unpack(name, source, origin, archive, part, patience)
     if strange := _strange(source, counts(part, source)):
         shutil.rmtree(part)
         raise UserError(f"{where}: the archive does not hold what it should: {'; '.join(strange)}")
     entry = {"from": where, "bytes": archive.stat().st_size, **hashes, "published_by": source.published_by or OWN}
     write_json(root / "fetched.json", _fetched(root) | {source.file: entry})
     part.rename(work / f"{source.file}.unpacked")
-    _put_in_place(root, source)
     if archive.parent == work:
         archive.unlink()
 
 
 def _unpack(name: str, source: Source, origin: str | None, archive: Path, part: Path, patience: Patience) -> None:
-    if source.layout == "labelled":
+    if source.layout == "classes":
+        unpack.unpack_classes(archive, part)
+    elif source.layout == "labelled":
         devkit = Source(**source.devkit)
         labels, where = _obtain(name, devkit, origin, part.parent, patience)
         _verify(labels, devkit, where)
@@ -145,9 +186,6 @@ def _obtain(name: str, source: Source, origin: str | None, work: Path, patience:
         download(url, work / source.file, source.bytes, patience)
         return work / source.file, url
     path = Path(origin) / source.file
-    if not path.is_file():
-        holds = f"must hold {REGISTERED}" if source.url is None else "names this folder"
-        raise UserError(f"{path}: the archive is missing; data.{name}.from {holds}")
     return path, str(path)
 
 
@@ -173,10 +211,12 @@ def _verify(archive: Path, source: Source, where: str) -> dict[str, str]:
     return found
 
 
-def _put_in_place(root: Path, source: Source) -> None:
+def _put_in_place(root: Path, source: Source, check: Path | None) -> None:
     """Move what was unpacked to its place; also what a process that was stopped half-way has left."""
     unpacked = root / ".fetch" / f"{source.file}.unpacked"
     if unpacked.is_dir():
+        if check:
+            check.unlink(missing_ok=True)
         _merge(unpacked, root)
 
 
@@ -203,9 +243,11 @@ def main() -> None:
     parser.add_argument("--section", required=True, type=json.loads, help="the set's section of the config, JSON")
     parser.add_argument("--root", required=True, type=Path)
     parser.add_argument("--out", type=Path, help="where to write the record; without it, it is printed")
+    parser.add_argument("--check", type=Path, help="the set's CHECK.json: removed if anything is put in place")
+    parser.add_argument("--times", type=int, default=1, help="how many times it was fetched, with this one")
     args = parser.parse_args()
     try:
-        record = fetch(args.set, args.section, args.root)
+        record = fetch(args.set, args.section, args.root, check=args.check) | {"times": args.times}
     except OSError as error:
         raise UserError(f"{error.filename or args.root}: {error.strerror or error}") from None
     if args.out:

@@ -42,6 +42,15 @@ def _names_damage(unpacks: Callable) -> Callable:
 
 
 @_names_damage
+def size(archive: Path) -> int:
+    """Bytes on disk of what is in it: of a .tar its own, of a .zip as its members say."""
+    if archive.suffix != ".zip":
+        return archive.stat().st_size
+    with zipfile.ZipFile(archive) as file:
+        return sum(info.file_size for info in file.infolist())
+
+
+@_names_damage
 def unpack(archive: Path, target: Path, inside: str = "", only: list[str] | None = None) -> None:
     """The files below the folder `inside` of a .tar, .tar.gz or .zip to `target`; `only` those paths, if given."""
     for member in members(archive):

@@ -4,7 +4,6 @@ from snakemake.io import flag
 
 localrules:
     checked,
-    data,
     fetch_data,  # nodes of a cluster often have no network
 
 
@@ -22,10 +21,11 @@ checkpoint fetch_data:
     params:
         section=lambda w: plan.fetching(w.set),
         root=lambda w: plan.root(w.set),
-        lost=lambda w: plan.lost(w.set),
+        times=lambda w: plan.asked(w.set),
+        check=lambda w: plan.checks[w.set],
     shell:
         "python -m workflow.data.fetch {wildcards.set} --section {params.section:q} --root {params.root:q}"
-        " --out {output.record:q} 2>&1 | tee -ia {log:q}"
+        " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | tee -ia {log:q}"
 
 
 rule make_data:
@@ -50,19 +50,6 @@ rule data:
     input:
         fetched=list(plan.fetched.values()),
         checks=lambda w: plan.checked(checkpoints.fetch_data.get),
-    output:
-        ready="results/data/ready.txt",
-    log:
-        "results/data/ready.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=100,
-    params:
-        what="The data are there, and checked:",
-    shell:
-        "echo {params.what:q} {input.checks:q} 2> {log:q} | tee {output.ready:q}"
 
 
 rule check_data:

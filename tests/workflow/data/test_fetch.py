@@ -1,5 +1,6 @@
 """What `snakemake data` calls: official archives come to the root, whole and once; what is there stays as it is."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -12,6 +13,7 @@ import pytest
 
 from tests.workflow.data.conftest import below, small, tar_of
 from tests.workflow.data.test_unpack import devkit
+from workflow.data import fetch as fetching
 from workflow.data import voc as voc_set
 from workflow.data.download import Patience
 from workflow.data.fetch import fetch, official
@@ -26,9 +28,9 @@ def get_voc(server, voc_archives, voc_sources, tmp_path):
     """Fetch VOC from the server to tmp_path/VOCdevkit."""
     server.files |= voc_archives
 
-    def call(sources=voc_sources, **section):
+    def call(sources=voc_sources, check=None, **section):
         section = {"root": "x", "classes": "voc", "from": f"{server.url}/"} | section
-        return fetch("voc", section, tmp_path / "VOCdevkit", sources, HASTE)
+        return fetch("voc", section, tmp_path / "VOCdevkit", sources, HASTE, check)
 
     return call
 
@@ -70,10 +72,23 @@ def test_what_is_there_is_not_asked_for_again(get_voc, server, tmp_path):
 
 
 def test_a_set_that_was_there_before_is_not_touched(get_voc, server, voc, tmp_path):
-    root = shutil.copytree(voc.root, tmp_path / "VOCdevkit")
+    root, check = shutil.copytree(voc.root, tmp_path / "VOCdevkit"), tmp_path / "check.json"
     before = below(root)
-    assert set(get_voc()["archives"].values()) == {"in place"}
+    check.touch()
+    assert set(get_voc(check=check)["archives"].values()) == {"in place"}
     assert (below(root), server.asked) == (before, [])
+    assert check.exists()
+
+
+def test_the_check_of_a_set_is_gone_before_anything_is_put_in_place(get_voc, server, tmp_path):
+    check = tmp_path / "check.json"
+    for fails in (True, False):
+        check.touch()
+        server.faults = [{}, {"status": 404}] if fails else []
+        with pytest.raises(UserError) if fails else contextlib.nullcontext():
+            get_voc(check=check)
+        assert (tmp_path / "VOCdevkit/VOC2007").is_dir()
+        assert not check.exists()
 
 
 def test_a_set_that_is_not_the_official_one_is_left_alone(get_voc, server, voc, tmp_path, capsys):
@@ -81,9 +96,13 @@ def test_a_set_that_is_not_the_official_one_is_left_alone(get_voc, server, voc, 
     shutil.rmtree(root / "VOC2012")
     listed = root / "VOC2007/ImageSets/Main/trainval.txt"
     listed.write_text("".join(listed.read_text().splitlines(keepends=True)[1:]))
+    (root / ".fetch").mkdir()
+    (root / ".fetch/VOCtrainval_11-May-2012.tar.part").write_bytes(b"half of it")
+    (root / "fetched.json").write_text('{"VOCtest_06-Nov-2007.tar": {"from": "a"}, "VOCtrainval_11-May-2012.tar": {}}')
     before = below(root)
-    get_voc()
-    assert (below(root), server.asked) == (before, [])
+    record = get_voc()
+    assert list(record["archives"].values()) == ["in place", {"from": "a"}, "not fetched"]
+    assert (below(root), server.asked) == (before, []), "nor is what has come of an archive thrown away"
     assert "not the official set, so nothing is fetched: VOC2007/ImageSets/Main/trainval.txt: 7, not 8" in (
         capsys.readouterr().out
     )
@@ -140,6 +159,24 @@ def test_unpacking_needs_room(get_voc, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
     with pytest.raises(UserError, match=r"unpacking VOCtrainval_06-Nov-2007.tar needs 0.0 GB, the disk has 0.0 GB"):
         get_voc()
+
+
+def test_what_was_unpacked_before_is_room_that_is_not_needed(imagenet_archives, tmp_path, monkeypatch):
+    root, asked = tmp_path / "i", []
+    monkeypatch.setattr(fetching, "need_room", lambda folder, size, what: asked.append(size))
+    for archive, done in (("train", "train/n01/n01_0.JPEG"), ("val", "val/n01/of_old.JPEG")):
+        left = root / f".fetch/ILSVRC2012_img_{archive}.tar.unpacking" / done
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"1234567")
+    sources = [
+        dataclasses.replace(s, gives={f"{part}/*": 2})
+        for s, part in zip(imagenet_archives.sources, ("train", "val"), strict=True)
+    ]
+    fetch("imagenet", {"root": "x", "from": str(imagenet_archives.folder)}, root, sources)
+    train, val = (path.stat().st_size for path in sorted(imagenet_archives.folder.glob("*.tar")))
+    assert asked == [train - 7, val], "training classes are kept, the rest is unpacked anew"
+    assert (root / "train/n01/n01_0.JPEG").read_bytes() == b"1234567"
+    assert not (root / "val/n01/of_old.JPEG").exists()
 
 
 def test_what_was_unpacked_and_not_yet_in_place_is_put_there(get_voc, server, voc, tmp_path):
@@ -213,6 +250,15 @@ def test_imagenet_is_unpacked_from_its_tars(imagenet_archives, tmp_path):
         *("val/n01/ILSVRC2012_val_00000002.JPEG", "val/n02/ILSVRC2012_val_00000001.JPEG"),
     ]
     assert len(list(imagenet_archives.folder.iterdir())) == 3
+
+
+@pytest.mark.parametrize("lacks", ["ILSVRC2012_img_val.tar", "ILSVRC2012_devkit_t12.tar.gz"])
+def test_all_archives_must_be_there_before_the_first_is_unpacked(lacks, imagenet_archives, tmp_path):
+    (imagenet_archives.folder / lacks).unlink()
+    section = {"root": "x", "from": str(imagenet_archives.folder)}
+    with pytest.raises(UserError, match=rf"archives/{lacks}: the archive is missing; data.imagenet.from must hold "):
+        fetch("imagenet", section, tmp_path / "i", imagenet_archives.sources)
+    assert not (tmp_path / "i").exists()
 
 
 def test_a_wrong_devkit_is_refused(imagenet_archives, tmp_path):

@@ -10,6 +10,7 @@ import yaml
 from workflow.config import check, load
 from workflow.plan import plan
 from workflow.training.errors import UserError
+from workflow.training.files import write_json
 
 CONFIGS = Path(__file__).parents[3] / "config"
 PAPER, DEMO = load(CONFIGS / "paper.yaml"), load(CONFIGS / "demo.yaml")
@@ -57,12 +58,15 @@ def test_only_sets_with_a_root_are_fetched(tmp_path):
     mixed = plan(DEMO | {"data": DEMO["data"] | {"coco": {"root": "data/coco", "split": "karpathy"}}})
     assert mixed.fetched == {"coco": mixed.checks["coco"].replace(".json", ".fetched.json")}
     with contextlib.chdir(tmp_path):
-        assert mixed.lost("coco") == ""
-        Path(mixed.fetched["coco"]).parent.mkdir(parents=True)
-        Path(mixed.fetched["coco"]).touch()
-        assert mixed.lost("coco") == "lost"
-        Path("data/coco").mkdir(parents=True)
-        assert mixed.lost("coco") == ""
+        assert mixed.asked("coco") == 1
+        write_json(mixed.fetched["coco"], {"times": 3})
+        assert mixed.asked("coco") == 4, "a reason to fetch it again"
+        names = ("annotations/captions_val2014.json", "annotations/dataset_coco.json", "train2014/1.jpg")
+        for file in (Path("data/coco", name) for name in (*names, "val2014/2.jpg")):
+            assert mixed.asked("coco") == 4
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        assert mixed.asked("coco") == 3, "of each archive something is there"
 
 
 def test_the_paper_would_be_fetched_on_request_alone(snakemake, tmp_path):

@@ -43,6 +43,19 @@ def test_what_lies_inside_a_folder_is_unpacked(name, pack, tmp_path):
     assert below(tmp_path / "few") == {"else/c.txt": b"c"}
 
 
+def test_a_zip_is_as_large_as_what_is_in_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in "ab":
+            archive.writestr(name, bytes(50_000))
+    assert (tmp_path / "x.zip").stat().st_size < 1000
+    assert door.size(tmp_path / "x.zip") == 100_000
+    (tmp_path / "x.tar").write_bytes(tar_of(FILES))
+    assert door.size(tmp_path / "x.tar") == len(tar_of(FILES))
+    (tmp_path / "x.zip").write_bytes(b"<html>not found</html>")
+    with pytest.raises(UserError, match=r"x.zip: the archive is damaged: "):
+        door.size(tmp_path / "x.zip")
+
+
 EVIL = {
     "x.tar": tar_of({"../evil": b""}),
     "y.tar": tar_of({"/tmp/evil": b""}),
