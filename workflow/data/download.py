@@ -137,12 +137,13 @@ def _receive(answer: http.client.HTTPResponse, url: str, part: Path, have: int, 
     length = None if answer.length is None else start + answer.length
     if size and length and length != size:
         raise UserError(f"{url}: the server has {length:,} bytes, the official file has {size:,}: another file")
-    if length or size:
-        need_room(part.parent, (length or size) - start, part.name.removesuffix(".part"))
+    total = length or size
+    if total:
+        need_room(part.parent, total - start, part.name.removesuffix(".part"))
     write_json(_note(part), {"url": url, "version": version, "length": length})
-    got = start + _write(answer, part, start, length or size)
-    if length is not None and got < length:
-        raise PassingError(f"the connection broke off after {got:,} of {length:,} bytes")
+    got = start + _write(answer, part, start, total)
+    if total and got < total:
+        raise PassingError(f"the connection broke off after {got:,} of {total:,} bytes")
 
 
 def _write(answer: http.client.HTTPResponse, part: Path, start: int, total: int | None) -> int:

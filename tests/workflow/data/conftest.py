@@ -48,7 +48,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         if fault.get("etag") != "none":
             self.send_header("ETag", tag)
-        self.send_header("Content-Length", str(len(data) - start + fault.get("lie", 0)))
+        if fault.get("length") != "none":
+            self.send_header("Content-Length", str(len(data) - start + fault.get("lie", 0)))
         self.end_headers()
         self.wfile.write(data[start : start + fault["cut"] if "cut" in fault else None])
         time.sleep(fault.get("stall", 0))

@@ -93,6 +93,18 @@ def test_a_length_that_is_not_the_official_one_is_refused(lie, get, server):
     assert len(server.asked) == 1
 
 
+def test_an_end_without_a_length_is_too_early_if_the_official_length_is_known(get, server):
+    server.faults = [{"cut": 100_000, "length": "none"}, {"cut": 50_000, "length": "none"}, {"length": "none"}]
+    assert get(size=len(DATA)) == DATA
+    assert [ranges for _, ranges in server.asked] == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_an_end_without_a_length_that_stays_too_early_is_said(get, server):
+    server.faults = [{"cut": 100_000, "length": "none", "etag": "none"} for _ in range(3)]
+    with pytest.raises(UserError, match=r"x.zip: the connection broke off after 100,000 of 300,000 bytes \(3 tries\)"):
+        get(size=len(DATA))
+
+
 def test_an_absent_file_is_said_at_once(get, server):
     with pytest.raises(UserError, match=r"/y.zip: the server answers 404 Not Found$"):
         get("y.zip")
