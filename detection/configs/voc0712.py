@@ -4,7 +4,9 @@ Difficult objects are marked as ignored by VOCDataset: no loss sees them, and th
 a detection of one. Root, classes, batch and seed come in by detection/recipe.py.
 """
 
-load = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations", with_bbox=True)]
+# Boxes are drawn on the stored pixels, as the check and all other readers take them: EXIF must not turn the picture.
+image = dict(type="LoadImageFromFile", color_type="color_ignore_orientation")
+load = [image, dict(type="LoadAnnotations", with_bbox=True)]
 pack = dict(type="PackDetInputs", meta_keys=("img_id", "ori_shape", "img_shape", "scale_factor"))
 voc = dict(type="VOCDataset", filter_cfg=dict(filter_empty_gt=True))
 voc07 = dict(voc, ann_file="VOC2007/ImageSets/Main/trainval.txt", data_prefix=dict(sub_data_root="VOC2007/"))

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image, ImageOps
+from PIL.ExifTags import Base
 from torch.nn import BatchNorm2d
 
 import detection
@@ -126,6 +128,22 @@ def test_short_and_long_side(build):
         shapes = [item["data_samples"].img_shape for item in built.val.dataset]
         assert {min(shape) for shape in shapes} <= {short, 72}
         assert max(max(shape) for shape in shapes) == largest
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_picture_lies_as_its_pixels_are_stored_whatever_its_exif_says(build, name, tmp_path):
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6  # to be shown turned by 90 degrees
+    picture = Image.new("RGB", (60, 40), "blue")
+    picture.paste("red", (0, 0, 30, 40))
+    picture.save(tmp_path / "phone.jpg", exif=exif, quality=95)
+    with Image.open(tmp_path / "phone.jpg") as turned:
+        assert ImageOps.exif_transpose(turned).size == (40, 60)
+    built = build(name)
+    for dataset in (*built.train.dataset.dataset.datasets, built.val.dataset):
+        read = dataset.pipeline.transforms[0]({"img_path": str(tmp_path / "phone.jpg")})
+        assert read["img"].shape == (40, 60, 3)
+        assert read["img"][20, 10].argmax() == 2, "red, in OpenCV's order, on the left"
 
 
 def test_difficult_objects_are_left_out_of_training(voc, build):
