@@ -156,8 +156,23 @@ def test_without_pretraining_there_is_no_gallery(dry_run):
     assert "gallery" not in jobs(dry_run(SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}))
 
 
+def test_a_gallery_of_nothing_is_refused_before_any_photo_is_looked_at(snakemake, tmp_path):
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    alone = SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(alone))
+    status, said = snakemake("gallery", "--cores", "1", "--configfile", "x.yaml")
+    assert status != 0
+    assert "error: backbones: none is pretrained here, so there is no regularizer to show" in said
+    assert jobs(said) == {"gallery": 1}
+
+
 def test_a_repeated_check_trains_nothing(dry_run):
     assert jobs(dry_run(SMALL, "--forcerun", "check_data")) == {"check_data": 3}
+
+
+def test_a_check_takes_all_cores_that_snakemake_was_given(dry_run):
+    said = dry_run(SMALL, "--forcerun", "check_data", "--cores", "7")
+    assert len(re.findall(r"^rule check_data:\n(?:    .*\n)*?    threads: 7$", said, re.M)) == 3
 
 
 def test_a_touched_or_lost_check_trains_nothing(dry_run):

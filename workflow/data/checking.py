@@ -128,9 +128,10 @@ def box_fault(box: tuple[float, ...], low: int, width: int, height: int) -> str 
     return None
 
 
-def command_line(check: Callable[[dict, Path, Path], dict]) -> Callable[[], None]:
+def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Callable[[], None]:
     """The door of a check: --section JSON --root DIR --out CHECK.json. Beside it lie the full list of faults, if there
-    are any, and what is remembered of this root's images, whichever config asks."""
+    are any, and what is remembered of this root's images, whichever config asks (by its name, not by where that leads:
+    so a project that was moved with its data remembers them)."""
 
     @door
     def main() -> None:
@@ -138,12 +139,13 @@ def command_line(check: Callable[[dict, Path, Path], dict]) -> Callable[[], None
         parser.add_argument("--section", required=True, type=json.loads, help="the set's section of the config, JSON")
         parser.add_argument("--root", required=True, type=Path)
         parser.add_argument("--out", required=True, type=Path, help="CHECK.json")
+        parser.add_argument("--threads", type=int, help="cores to decode images on; all, if left out")
         args = parser.parse_args()
-        memory = args.out.parent / f".seen-{short(str(args.root.resolve()))}.sqlite"
+        memory = args.out.parent / f".seen-{short(str(args.root))}.sqlite"
         listed = args.out.with_suffix(".faults.txt")
         listed.unlink(missing_ok=True)
         try:
-            content = check(args.section, args.root, memory)
+            content = check(args.section, args.root, memory, args.threads)
         except DataError as error:
             with atomic(listed) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in error.listed), encoding="utf-8")

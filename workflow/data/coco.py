@@ -149,12 +149,12 @@ def _check_parts(root: Path, contents: dict[str, dict], faults: Faults) -> None:
 
 
 def _look_at_part(
-    root: Path, name: str, contents: dict[str, dict], faults: Faults, memory: Memory
+    root: Path, name: str, contents: dict[str, dict], faults: Faults, memory: Memory, threads: int | None
 ) -> dict[Path, Looked]:
     """Decode every image of a part and compare it with the size that the annotation files state."""
     entries = [(kind, image) for kind, content in contents.items() for image in content["images"]]
     paths = sorted({root / name / image["file_name"] for _, image in entries})
-    looked = look_at_all(paths, f"checking COCO {name}", faults, memory)
+    looked = look_at_all(paths, f"checking COCO {name}", faults, memory, threads)
     for kind, image in entries:
         real = looked.get(root / name / image["file_name"])
         if real and (real.width, real.height) != (image["width"], image["height"]):
@@ -176,10 +176,11 @@ def _check_all_annotations(section: dict, root: Path, faults: Faults) -> dict[st
     return contents
 
 
-def check(section: dict, root: Path, remember: Path | None = None) -> dict:
+def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
     """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
 
-    `remember`: the file that keeps what is known of its images; without it, all are looked at.
+    `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
+    many cores; None: on all.
     """
     root, faults, split = Path(root), Faults(), section["split"]
     if split not in SPLITS:
@@ -188,7 +189,7 @@ def check(section: dict, root: Path, remember: Path | None = None) -> dict:
     contents, memory = _check_all_annotations(section, root, faults), Memory(remember, root)
     looked = {}
     for name in contents:
-        looked |= _look_at_part(root, name, contents[name], faults, memory)
+        looked |= _look_at_part(root, name, contents[name], faults, memory, threads)
     parts = {part: read({"root": root, "split": split}, part) for part in SPLITS[split]}
     train, test = (
         {image.path: looked[image.path] for image in parts[part] if image.path in looked} for part in ("train", "test")

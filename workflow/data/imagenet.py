@@ -4,13 +4,15 @@ torchvision's ImageFolder, whose extensions are also ours. Class names are the f
 import os
 from pathlib import Path
 
+from tqdm import tqdm
+
 from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Memory
 from workflow.training.errors import UserError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-OFFICIAL_VAL = 50_000
+OFFICIAL = {"classes": 1000, "train": 1_281_167, "val": 50_000}
 
 
 def classes(root: str | Path) -> list[str]:
@@ -50,10 +52,18 @@ def _check_folders(root: Path, faults: Faults) -> None:
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
 
 
-def check(section: dict, root: Path, remember: Path | None = None) -> dict:
+def _warn_of_lost_images(root: Path, counts: dict[str, int]) -> None:
+    """The official classes and validation images, but other training images: hardly on purpose, but no fault."""
+    as_official = {"classes": len(classes(root)), "val": counts["val"], "train": OFFICIAL["train"]} == OFFICIAL
+    if as_official and counts["train"] != OFFICIAL["train"]:
+        tqdm.write(f"warning: {root / 'train'}: {counts['train']:,} images, not the official {OFFICIAL['train']:,}")
+
+
+def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
     """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
 
-    `remember`: the file that keeps what is known of its images; without it, all are looked at.
+    `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
+    many cores; None: on all.
     """
     root, faults, memory = Path(root), Faults(), Memory(remember, root)
     need_folder(root, "the ImageNet folder")
@@ -65,17 +75,20 @@ def check(section: dict, root: Path, remember: Path | None = None) -> dict:
             f"checking ImageNet {split}",
             faults,
             memory,
+            threads,
         )
         for split in ("train", "val")
     }
-    refuse_shared(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL_VAL, faults)
+    refuse_shared(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL["val"], faults)
     faults.raise_if_any()
+    counts = {split: len(found) for split, found in looked.items()}
+    _warn_of_lost_images(root, counts)
     return {
         "set": "imagenet",
         "root": str(root),
         "fingerprint": fingerprint(root, looked["train"] | looked["val"], {}),
         "classes": classes(root),
-        "counts": {split: len(found) for split, found in looked.items()},
+        "counts": counts,
     }
 
 

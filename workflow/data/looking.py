@@ -1,4 +1,4 @@
-"""Look into every image of a set, on all cores: is it whole, what are its size and bytes, and is it odd?
+"""Look into every image of a set, on many cores: is it whole, what are its size and bytes, and is it odd?
 
 Odd is what the official sets contain and every reader must bear: CMYK and Adobe's YCCK, one format under the name of
 another, broken EXIF. It is decoded to RGB like the rest, and counted."""
@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from workflow.data.checking import AnyPath, Faults
-from workflow.data.memory import Looked, Memory
+from workflow.data.memory import Looked, Memory, State
 
 NAMED = {
     ".jpg": "JPEG",
@@ -67,9 +67,11 @@ def _oddity(image: Image.Image, path: str) -> str:
     return ""
 
 
-def look_at_all(paths: Iterable[AnyPath], what: str, faults: Faults, memory: Memory) -> dict[AnyPath, Looked]:
-    """Look at every image that is not remembered unchanged; those that cannot be decoded become faults and are left
-    out. Prints how many of which kind are odd."""
+def look_at_all(
+    paths: Iterable[AnyPath], what: str, faults: Faults, memory: Memory, threads: int | None = None
+) -> dict[AnyPath, Looked]:
+    """Look at every image that is not remembered unchanged, on `threads` cores (None: all that this process may use);
+    those that cannot be decoded become faults and are left out. Prints how many of which kind are odd."""
     by_name = {str(path): path for path in paths}
     looked, new = {}, []
     for name, stat, remembered in memory.split(by_name):
@@ -77,7 +79,7 @@ def look_at_all(paths: Iterable[AnyPath], what: str, faults: Faults, memory: Mem
         if remembered is None:
             new.append((name, stat))
     with tqdm(desc=what, total=len(by_name), initial=len(by_name) - len(new), unit="img") as bar:
-        results = _look_at(new, bar)
+        results = _look_at(new, bar, threads)
         while batch := list(islice(results, TOGETHER)):
             memory.keep((name, stat, found) for name, stat, found in batch if isinstance(found, Looked))
             for name, _, found in batch:
@@ -92,10 +94,10 @@ def look_at_all(paths: Iterable[AnyPath], what: str, faults: Faults, memory: Mem
     return looked
 
 
-def _look_at(new: list[tuple[str, tuple[int, int]]], bar: tqdm) -> Iterator[tuple[str, tuple[int, int], Looked | str]]:
+def _look_at(new: list[tuple[str, State]], bar: tqdm, threads: int | None) -> Iterator[tuple[str, State, Looked | str]]:
     if not new:
         return
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
         names = [name for name, _ in new]
         for (name, stat), found in zip(new, pool.map(look, names, chunksize=32), strict=True):
             bar.update()

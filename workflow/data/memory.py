@@ -1,7 +1,8 @@
 """What a check remembers of images that it has looked at, so that unchanged ones are not decoded again.
 
-One SQLite file a root: path, size, mtime_ns -> result. Faulty images are not remembered. A file that cannot be read is
-thrown away with a warning; where it cannot be written, the check goes on without it."""
+One SQLite file a root: path, size, mtime_ns, ctime_ns (what replaces a file can have its mtime, but not its ctime) ->
+result. Faulty images are not remembered. A file that cannot be read is thrown away with a warning; where it cannot be
+written, the check goes on without it."""
 
 import contextlib
 import os
@@ -12,8 +13,9 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-FORMAT = 1
-TABLE = "CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, size, mtime, crc, width, height, oddity) WITHOUT ROWID"
+FORMAT = 2
+COLUMNS = "path TEXT PRIMARY KEY, size, mtime, ctime, crc, width, height, oddity"
+State = tuple[int, int, int]  # of a file: size, mtime_ns, ctime_ns
 
 
 class Looked(NamedTuple):
@@ -53,14 +55,14 @@ class Memory:
         tqdm.write(f"warning: {self.file}: what was checked cannot be remembered: {error}")
         self.file = None
 
-    def split(self, paths: Iterable[str]) -> Iterator[tuple[str, tuple[int, int], Looked | None]]:
-        """(path, (size, mtime_ns), what is remembered of it) for each path, in their order."""
+    def split(self, paths: Iterable[str]) -> Iterator[tuple[str, State, Looked | None]]:
+        """(path, its state, what is remembered of it) for each path, in their order."""
         stats = _stats(paths)
         for path, stat in stats.items():
             row = self.seen.get(path.removeprefix(self.root))
-            yield path, stat, Looked(row[0], *row[2:]) if row and row[:2] == stat else None
+            yield path, stat, Looked(row[0], *row[3:]) if row and row[:3] == stat else None
 
-    def keep(self, found: Iterable[tuple[str, tuple[int, int], Looked]]) -> None:
+    def keep(self, found: Iterable[tuple[str, State, Looked]]) -> None:
         """Remember images, on disk at once."""
         rows = [(p.removeprefix(self.root), *stat, x.crc, x.width, x.height, x.oddity) for p, stat, x in found]
         if not self.file or not rows:
@@ -71,16 +73,16 @@ class Memory:
                 if connection.execute("PRAGMA user_version").fetchone() != (FORMAT,):
                     connection.execute("DROP TABLE IF EXISTS seen")
                     connection.execute(f"PRAGMA user_version = {FORMAT}")
-                connection.execute(TABLE)
-                connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                connection.execute(f"CREATE TABLE IF NOT EXISTS seen ({COLUMNS}) WITHOUT ROWID")
+                connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             connection.close()
         except (sqlite3.DatabaseError, OSError) as error:
             self._warn(error)
 
 
-def _stats(paths: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """path -> (size, mtime_ns); one listing a folder is much faster than a look at each path."""
-    found: dict[str, tuple[int, int]] = dict.fromkeys(paths, (-1, -1))
+def _stats(paths: Iterable[str]) -> dict[str, State]:
+    """path -> its state; one listing a folder is much faster than a look at each path."""
+    found: dict[str, State] = dict.fromkeys(paths, (-1, -1, -1))
     for folder in {path.rpartition("/")[0] for path in found}:
         with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
             for entry in entries:
@@ -88,5 +90,5 @@ def _stats(paths: Iterable[str]) -> dict[str, tuple[int, int]]:
                 if path in found:
                     with contextlib.suppress(OSError):  # a link that leads nowhere
                         stat = entry.stat()
-                        found[path] = stat.st_size, stat.st_mtime_ns
+                        found[path] = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
     return found

@@ -160,9 +160,11 @@ def _check_annotations(root: Path, split: str, known: list[str], faults: Faults)
     return read
 
 
-def _look_at_split(split: str, read: dict[Path, Checked], faults: Faults, memory: Memory) -> dict[Path, Looked]:
+def _look_at_split(
+    split: str, read: dict[Path, Checked], faults: Faults, memory: Memory, threads: int | None
+) -> dict[Path, Looked]:
     """Decode every image of a split and compare it with the size that its XML states."""
-    looked = look_at_all(read, f"checking VOC {split}", faults, memory)
+    looked = look_at_all(read, f"checking VOC {split}", faults, memory, threads)
     for image, found in looked.items():
         stated, real = read[image].annotation.size, (found.width, found.height)
         if stated != real:
@@ -171,10 +173,11 @@ def _look_at_split(split: str, read: dict[Path, Checked], faults: Faults, memory
     return looked
 
 
-def check(section: dict, root: Path, remember: Path | None = None) -> dict:
+def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
     """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
 
-    `remember`: the file that keeps what is known of its images; without it, all are looked at.
+    `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
+    many cores; None: on all.
     """
     root, faults, known = Path(root), Faults(), classes(section)
     need_folder(root, "the VOCdevkit folder")
@@ -188,7 +191,7 @@ def check(section: dict, root: Path, remember: Path | None = None) -> dict:
             faults.add("images in both training and test", f"{where}: {name} is also in trainval.txt, for training")
     faults.raise_if_any()
     memory = Memory(remember, root)
-    looked = {split: _look_at_split(split, read[split], faults, memory) for split in SPLITS}
+    looked = {split: _look_at_split(split, read[split], faults, memory, threads) for split in SPLITS}
     trained = looked["trainval07"] | looked["trainval12"]
     refuse_shared(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)
     faults.raise_if_any()

@@ -61,7 +61,8 @@ rule check_data:
         "results/data/{set}-{key}.check.log",
     conda:
         "../../environment.yml"
-    threads: 1
+    # All that Snakemake was given; where it was given none (jobs of a cluster), as many as a training takes.
+    threads: workflow.resource_settings.cores or plan.cores
     resources:
         mem_mb=2000,
     params:
@@ -69,7 +70,7 @@ rule check_data:
         root=lambda w: plan.root(w.set),
     shell:
         "python -m workflow.data.{wildcards.set} --section {params.section:q} --root {params.root:q}"
-        " --out {output.check:q} 2>&1 | tee -ia {log:q}"
+        " --threads {threads} --out {output.check:q} 2>&1 | tee -ia {log:q}"
 
 
 # What every training rule waits for: one file for all sets, under one name for all configs, so that another data set is

@@ -10,7 +10,7 @@ localrules:
 
 rule gallery:
     input:
-        check=ancient(plan.checks["imagenet"]),
+        check=ancient(plan.checks["imagenet"]) if plan.gallery else [],  # nothing to draw: the door says so at once
     output:
         png=report(
             f"results/{plan.experiment}/report/gallery.png",
@@ -27,8 +27,9 @@ rule gallery:
     params:
         tracked=lambda w: [run.tracked for run in plan.gallery],
         config=lambda w, threads: plan.text,
+        check=plan.checks["imagenet"],
     shell:
-        "python -m pretrain.gallery --config {params.config:q} --data {input.check:q} --out {output.png:q}"
+        "python -m pretrain.gallery --config {params.config:q} --data {params.check:q} --out {output.png:q}"
         " 2>&1 | tee -ia {log:q}"
 
 

@@ -1,6 +1,7 @@
 """What the three checks share: listing faults, the fingerprint, images in both splits, the door."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from workflow.data.checking import LISTED, Faults, box_fault, fingerprint, refuse_shared
+from tests.conftest import PROJECT
+from workflow.data.checking import LISTED, Faults, box_fault, command_line, fingerprint, refuse_shared
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
 from workflow.training.errors import UserError
@@ -113,3 +115,32 @@ def test_the_door_lists_every_fault_in_a_file(imagenet, tmp_path):
     assert "13/52" not in good.stderr
     assert "27/40" in good.stderr, "begins behind those that are remembered"
     assert sorted(path.suffix for path in out.parent.iterdir()) == [".json", ".sqlite"]
+
+
+def test_the_door_hands_the_threads_on(tmp_path, monkeypatch):
+    given = []
+
+    def check(section, root, memory, threads):
+        given.append(threads)
+        return {"counts": {}}
+
+    command = ["check", "--section", "{}", "--root", "x", "--out", str(tmp_path / "check.json")]
+    for more in ([], ["--threads", "3"]):
+        monkeypatch.setattr(sys, "argv", [*command, *more])
+        command_line(check)()
+    assert given == [None, 3]
+
+
+def test_a_project_that_was_moved_with_its_data_remembers_them(imagenet, tmp_path):
+    shutil.copytree(imagenet.root, tmp_path / "here/set")
+    command = [sys.executable, "-m", "workflow.data.imagenet", "--section", "{}", "--threads", "1"]
+    command += ["--root", "set", "--out", "out/check.json"]
+    said = []
+    for folder in ("here", "there"):
+        environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+        done = subprocess.run(command, cwd=tmp_path / folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stderr)
+        if folder == "here":
+            (tmp_path / "here").rename(tmp_path / "there")
+    assert ["| 0/40 " in one for one in said] == [True, False]

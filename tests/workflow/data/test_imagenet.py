@@ -99,9 +99,17 @@ def test_the_order_is_torchvisions(imagenet, split):
 
 def test_duplicates_of_the_official_set_are_a_warning(root, monkeypatch, capsys):
     shutil.copy(root / "train/n00000001/n00000001_0.JPEG", root / "val/n00000001/mine.JPEG")
-    monkeypatch.setattr(door, "OFFICIAL_VAL", 13)
+    monkeypatch.setitem(door.OFFICIAL, "val", 13)
     assert door.check({}, root)["counts"]["val"] == 13
     assert "warning: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("changed", "warned"), [({}, True), ({"train": 40}, False), ({"classes": 5}, False)])
+def test_an_official_set_that_lacks_training_images_is_a_warning(changed, warned, imagenet, monkeypatch, capsys):
+    monkeypatch.setattr(door, "OFFICIAL", {"classes": 4, "train": 1_281_167, "val": 12} | changed)
+    assert door.check({}, imagenet.root)["counts"]["train"] == 40
+    line = f"warning: {imagenet.root / 'train'}: 40 images, not the official {door.OFFICIAL['train']:,}\n"
+    assert (line in capsys.readouterr().out) == warned
 
 
 def test_the_command_line(root, tmp_path):

@@ -122,9 +122,9 @@ def check(folder, monkeypatch):
     """Look at the folder; returns (what was found, the names that were read, the faults' lines)."""
     calls, real = [], looking._look_at
 
-    def counted(new, bar):
+    def counted(new, bar, threads):
         calls.append(sorted(Path(path).name for path, _ in new))
-        return real(new, bar)
+        return real(new, bar, threads)
 
     monkeypatch.setattr(looking, "_look_at", counted)
 
@@ -152,6 +152,30 @@ def test_a_second_check_looks_at_what_is_faulty_new_or_changed(check, folder):
     assert check()[1] == []
 
 
+def test_another_file_of_the_same_size_and_time_is_looked_at(check, folder):
+    check()
+    path = folder / "root/class1/3.jpg"
+    times, data = path.stat(), path.read_bytes()
+    path.write_bytes(data[:-3] + b"?" + data[-2:])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert check()[1] == ["0.jpg", "3.jpg"]
+
+
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_it_looks_on_as_many_cores_as_it_is_given(threads, folder, monkeypatch):
+    given = []
+
+    class Pool(looking.ProcessPoolExecutor):
+        def __init__(self, workers):
+            given.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(looking, "ProcessPoolExecutor", Pool)
+    paths = sorted((folder / "root").rglob("*.jpg"))
+    assert len(look_at_all(paths, "test", Faults(), Memory(None, folder), threads)) == 4
+    assert given == [threads or len(os.sched_getaffinity(0))]
+
+
 def test_with_and_without_memory_the_result_is_the_same(check, folder):
     without, first, second = check(memory=None), check(), check()
     assert without[0] == first[0] == second[0]
@@ -160,7 +184,7 @@ def test_with_and_without_memory_the_result_is_the_same(check, folder):
     assert len({fingerprint(folder / "root", found, {}) for found, _, _ in (without, first, second)}) == 1
 
 
-def test_a_moved_root_is_still_known(check, folder):
+def test_paths_are_remembered_relative_to_their_root(check, folder):
     check()
     (folder / "root").rename(folder / "elsewhere")
     paths = sorted((folder / "elsewhere").rglob("*.jpg"))
