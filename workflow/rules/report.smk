@@ -27,7 +27,7 @@ rule gallery:
     params:
         tracked=lambda w: [run.tracked for run in plan.gallery],
         config=lambda w, threads: plan.text,
-        check=plan.checks["imagenet"],
+        check=lambda w: plan.checks["imagenet"],
     shell:
         "python -m pretrain.gallery --config {params.config:q} --data {params.check:q} --out {output.png:q}"
         " 2>&1 | tee -ia {log:q}"
