@@ -22,7 +22,8 @@ def make(run: Any, check_file: Path, out: Path) -> None:
 
     classes = read_json(check_file)["classes"]
     seed_everything(run.seed, "init")
-    network = resnet50(weights=None, num_classes=len(classes))
+    zero = run.recipe["zero_init_residual"]  # without it, frozen batch norm lets random features grow beyond bounds
+    network = resnet50(weights=None, num_classes=len(classes), zero_init_residual=zero)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}

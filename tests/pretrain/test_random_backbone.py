@@ -1,0 +1,24 @@
+"""The negative control: torchvision's initialisation, drawn from the seed."""
+
+import torch
+from safetensors.torch import load_file
+
+from pretrain.random_backbone import make
+from workflow.training.run import Run
+
+
+def weights(imagenet, out, seed=0, zero=False):
+    recipe = {"init": "random", "zero_init_residual": zero}
+    make(Run("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=1, workers=0), imagenet.check, out)
+    return load_file(out / "backbone.safetensors")
+
+
+def test_it_follows_from_the_seed(imagenet, tmp_path):
+    one, same, other = (weights(imagenet, tmp_path / str(n), seed) for n, seed in enumerate((0, 0, 1)))
+    assert torch.equal(one["conv1.weight"], same["conv1.weight"])
+    assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
+
+
+def test_its_residual_branches_begin_as_those_of_pretraining(imagenet, tmp_path):
+    assert weights(imagenet, tmp_path / "a")["layer3.2.bn3.weight"].unique().tolist() == [1]
+    assert weights(imagenet, tmp_path / "b", zero=True)["layer3.2.bn3.weight"].unique().tolist() == [0]
