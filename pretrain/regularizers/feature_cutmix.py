@@ -8,9 +8,9 @@ import torch
 
 from pretrain.regularizers.base import Changes, register
 from pretrain.regularizers.cutmix import pasting
-from pretrain.regularizers.manifold_mixup import INPUT, ManifoldMixup, drawn
+from pretrain.regularizers.manifold_mixup import ManifoldMixup, drawn
 
-STRIDES = {INPUT: 1, "layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}  # pixels of the image per cell
+STRIDES = {"": 1, "layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}  # pixels of the image per cell of a module
 
 
 @register("feature_cutmix", {"alpha": "positive", "layers": "layers"}, mixes=True)
@@ -32,6 +32,6 @@ class FeatureCutMix(ManifoldMixup):
         """See the class."""
         if not self.acts(rng):
             return {}, targets
-        layer = drawn(self.layers, rng)
-        paste, blend = pasting(self.alpha, images, rng, STRIDES[layer])
-        return {"" if layer == INPUT else layer: paste}, blend(targets)
+        module = drawn(self.layers, rng)
+        paste, blend = pasting(self.alpha, images, rng, STRIDES[module])
+        return {module: paste}, blend(targets)

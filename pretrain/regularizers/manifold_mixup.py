@@ -9,13 +9,15 @@ import torch
 from pretrain.regularizers.base import Changes, Regularizer, register
 from pretrain.regularizers.mixup import blending
 
-INPUT = "input"
-
 
 def drawn(layers: list[str], rng: np.random.Generator) -> str:
-    """One of `layers`, from a stream beside that of `rng`: so what `rng` draws next is what it would have drawn, and
-    Manifold Mixup at the input is Mixup, and Feature CutMix there is CutMix, draw by draw."""
-    return layers[np.random.Generator(rng.bit_generator.jumped()).integers(len(layers))]
+    """The module of one of `layers` ("" for `input`), from a stream beside that of `rng`.
+
+    What `rng` draws next is so what it would have drawn: Manifold Mixup at the input is Mixup, and Feature CutMix there
+    is CutMix, draw by draw.
+    """
+    layer = layers[np.random.Generator(rng.bit_generator.jumped()).integers(len(layers))]
+    return "" if layer == "input" else layer
 
 
 @register("manifold_mixup", {"alpha": "positive", "layers": "layers"}, mixes=True)
@@ -38,6 +40,6 @@ class ManifoldMixup(Regularizer):
         """See the class."""
         if not self.acts(rng):
             return {}, targets
-        layer = drawn(self.layers, rng)
+        module = drawn(self.layers, rng)
         blend = blending(self.alpha, len(images), rng)
-        return {"" if layer == INPUT else layer: blend}, blend(targets)
+        return {module: blend}, blend(targets)

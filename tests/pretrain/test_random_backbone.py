@@ -2,6 +2,7 @@
 
 import torch
 from safetensors.torch import load_file
+from torchvision.models import resnet50
 
 from pretrain.random_backbone import make
 from workflow.training.run import Run
@@ -22,3 +23,15 @@ def test_it_follows_from_the_seed(imagenet, tmp_path):
 def test_its_residual_branches_begin_as_those_of_pretraining(imagenet, tmp_path):
     assert weights(imagenet, tmp_path / "a")["layer3.2.bn3.weight"].unique().tolist() == [1]
     assert weights(imagenet, tmp_path / "b", zero=True)["layer3.2.bn3.weight"].unique().tolist() == [0]
+
+
+def test_with_frozen_batch_norm_its_features_stay_in_bounds(imagenet, tmp_path):
+    """The detectors freeze batch norm: without statistics each residual branch would add to what comes out."""
+    found = {}
+    for zero in (False, True):
+        network = resnet50(num_classes=4).eval()
+        network.load_state_dict(weights(imagenet, tmp_path / str(zero), zero=zero))
+        network.fc = torch.nn.Identity()
+        with torch.no_grad():
+            found[zero] = network(torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))).std().item()
+    assert found[True] < 10 < found[False]
