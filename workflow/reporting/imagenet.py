@@ -22,7 +22,7 @@ class ImageNetRow(NamedTuple):
     @property
     def empty(self) -> bool:
         """Is there no number, for one reason?"""
-        return all(cell.n == 0 and cell.verdict == self.cells[0].verdict for cell in self.cells)
+        return all(cell.n == 0 and cell.missing == self.cells[0].missing for cell in self.cells)
 
 
 def imagenet_rows(specs: dict[str, dict[str, Any]], cells: Cells, outcomes: list[Outcome]) -> list[ImageNetRow]:

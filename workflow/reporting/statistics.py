@@ -14,9 +14,11 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table, in percent. None stands for what is not there; `verdict` then says why.
+    """One number of the table, in percent. None stands for what is not there; `missing` then says why.
 
     `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation.
+    `low` and `high` bound the 95 % interval of `delta`, `covers` says whose chance it holds: "test images" or "seeds
+    and test images". `verdict` is "better", "worse", "undecided", "few seeds", "single seed" or "".
     """
 
     backbone: str
@@ -27,7 +29,11 @@ class Cell:
     mean: float | None
     std: float | None
     delta: float | None
+    low: float | None
+    high: float | None
+    covers: str
     verdict: str
+    missing: str
     paper: PaperNumber | None
     paper_delta: float | None
 
@@ -84,7 +90,11 @@ def _cell(
         mean=mean,
         std=statistics.stdev(values) if len(values) > 1 else None,
         delta=mean - statistics.fmean(reference) if values and reference else None,
-        verdict=_missing(own, set(found)),
+        low=None,
+        high=None,
+        covers="",
+        verdict="",
+        missing=_missing(own, set(found)),
         paper=known,
         paper_delta=known.value - known_base.value if known and known_base else None,
     )

@@ -17,14 +17,16 @@ IMAGENET_GROUPS = ("last epoch", "best epoch", "paper")
 
 
 def long_csv(summary: Summary) -> str:
-    """transfer.csv: one line a backbone, task and metric. Intervals are empty; a missing number has its reason."""
+    """transfer.csv: one line a backbone, task and metric. A missing number has its reason as verdict."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for cell in summary.cells.values():
-        mean, std, delta = ("" if v is None else f"{v:z.4f}" for v in (cell.mean, cell.std, cell.delta))
+        numbers = (cell.mean, cell.std, cell.delta, cell.low, cell.high)
+        mean, std, *change = ("" if value is None else f"{value:z.4f}" for value in numbers)
+        verdict = "; ".join(filter(None, [cell.verdict, cell.missing]))
         paper = cell.paper.value if cell.paper else ""
-        writer.writerow([cell.backbone, cell.task, cell.metric, mean, std, cell.n, delta, "", "", cell.verdict, paper])
+        writer.writerow([cell.backbone, cell.task, cell.metric, mean, std, cell.n, *change, verdict, paper])
     return out.getvalue()
 
 
@@ -91,7 +93,7 @@ def _md_imagenet(summary: Summary) -> list[str]:
 
 
 def _md_last(cell: Cell, width: int = REASON_WIDTH) -> str:
-    parts = [measured(cell) if cell.mean is not None else "", _md(clipped(cell.verdict, width))]
+    parts = [measured(cell) if cell.mean is not None else "", _md(clipped(cell.missing, width))]
     return "<br>".join(filter(None, [*parts, f"n = {cell.n}" if cell.n > 1 else ""]))
 
 
@@ -120,7 +122,7 @@ Column = tuple[str, list[list[str]]]  # a task, and sub-columns of texts from th
 def _column(summary: Summary, task: str, metric: str) -> Column:
     """A metric: ours, and best and paper where any row has one."""
     cells = [summary.cells[backbone, task, metric] for backbone in summary.backbones]
-    ours = [measured(c) if c.mean is not None else c.verdict.split(":")[0] for c in cells]
+    ours = [measured(c) if c.mean is not None else c.missing.split(":")[0] for c in cells]
     best = [f"{number(metric, b.value)}@{','.join(map(str, b.when))}" if (b := best_epoch(c)) else "" for c in cells]
     paper = [number(metric, c.paper.value) if c.paper else "" for c in cells]
     parts = [[heading(metric), *ours]]

@@ -13,7 +13,7 @@ def test_one_run_has_a_mean_and_no_spread(experiment):
     small = experiment()
     cell = summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"]
     record = json.loads(Path(small.run("ssd_voc", "cutmix").record).read_text())
-    assert (cell.mean, cell.std, cell.n, cell.verdict) == (record["metrics"]["mAP"], None, 1, "")
+    assert (cell.mean, cell.std, cell.n, cell.missing) == (record["metrics"]["mAP"], None, 1, "")
 
 
 def test_seeds_give_mean_sample_deviation_and_n(experiment):
@@ -49,10 +49,10 @@ def test_an_empty_cell_says_why(experiment):
     small.fail(small.run("ssd_voc", "cutmix"), "ValueError: bad luck")
     small.remove(small.run("nic_coco", "cutmix"))
     table = summarize(small.plan).cells
-    assert table["cutmix", "ssd_voc", "mAP"].verdict == "failed: ValueError: bad luck"
-    assert table["cutmix", "nic_coco", "BLEU-1"].verdict == "pending"
+    assert table["cutmix", "ssd_voc", "mAP"].missing == "failed: ValueError: bad luck"
+    assert table["cutmix", "nic_coco", "BLEU-1"].missing == "pending"
     assert table["cutmix", "ssd_voc", "mAP"].mean is None
-    assert table["baseline", "ssd_voc", "mAP"].verdict == ""
+    assert table["baseline", "ssd_voc", "mAP"].missing == ""
 
 
 def test_a_cell_that_lacks_some_seeds_says_which(experiment):
@@ -61,18 +61,18 @@ def test_a_cell_that_lacks_some_seeds_says_which(experiment):
     small.remove(small.run("ssd_voc", "cutmix", pretrain=2))
     cell = summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"]
     assert cell.n == 1
-    assert cell.verdict == "failed: ValueError: bad luck (p0s0); pending (p2s0)"
+    assert cell.missing == "failed: ValueError: bad luck (p0s0); pending (p2s0)"
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict"),
+    ("said", "missing"),
     [("not scored: its fc has 9 classes", "not scored: its fc has 9 classes"), ("400 images", "not measured")],
 )
-def test_a_backbone_without_a_score_says_why(said, verdict, experiment):
+def test_a_backbone_without_a_score_says_why(said, missing, experiment):
     small = experiment({"baseline": {}, "scratch": {"init": "random"}})
     small.unscored(small.run("pretrain", "scratch"), said)
     summary = summarize(small.plan)
-    assert summary.cells["scratch", "pretrain", "top1_error"].verdict == verdict
+    assert summary.cells["scratch", "pretrain", "top1_error"].missing == missing
     assert summary.origins["scratch"] == "random initialisation"
 
 
