@@ -1,6 +1,7 @@
-"""Score captions on disk again: `python -m captioning.evaluate --predictions FILE --data CHECK.json`.
+"""Score captions on disk again: `python -m captioning.evaluate --predictions FILE --data CHECK.json [--evidence NPZ]`.
 
-FILE holds COCO caption results, [{"image_id": …, "caption": …}]; the metrics are printed as JSON.
+FILE holds COCO caption results, [{"image_id": …, "caption": …}]; the metrics are printed as JSON. Checked: for a run's
+own predictions these are its record's numbers and its evidence.npz, bit for bit.
 """
 
 import argparse
@@ -31,12 +32,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, type=Path, help="COCO caption results")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--evidence", type=Path, help="write each image's scores here, as they lie beside a record")
     args = parser.parse_args()
     predictions = read_predictions(args.predictions)
 
     from captioning.metric import evaluate, references
+    from workflow.training import evidence
 
-    metrics, _ = evaluate(predictions, references(args.data))
+    truth = references(args.data)
+    metrics, each = evaluate(predictions, truth)
+    if args.evidence:
+        evidence.write(args.evidence, list(truth), **each)
     print(json.dumps(metrics, indent=1))
 
 

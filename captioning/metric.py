@@ -1,4 +1,4 @@
-"""BLEU-1 to 4, METEOR, ROUGE_L and CIDEr of pycocoevalcap, called directly and given in percent.
+"""BLEU-1 to 4, METEOR, ROUGE_L and CIDEr of pycocoevalcap, called directly, in percent, and each image's share.
 
 Not `COCOEvalCap.evaluate`: it always builds SPICE, which fetches models. Checked against the scorers themselves.
 """
@@ -9,20 +9,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.bleu.bleu_scorer import cook_refs, cook_test
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 
 from captioning import jvm
 from workflow.data import coco
+from workflow.training import evidence
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 
 Captions = dict[int, list[str]]
-PerImage = dict[str, dict[int, float]]
+PerImage = dict[str, np.ndarray]
 
 
 def one_each(predictions: Iterable[dict[str, Any]], image_ids: Iterable[int]) -> dict[int, str]:
@@ -67,16 +70,27 @@ def meteor() -> Iterator[Meteor]:
 
 
 def score(references: Captions, predictions: Captions) -> tuple[dict[str, float], PerImage]:
-    """All metrics in percent, from tokenized captions (one prediction each); and, in percent too, those that are a
-    mean over the images, image by image (METEOR is not quite one, but has a score for each)."""
+    """All metrics in percent, from tokenized captions (one prediction each), and what each image has to do with them.
+
+    That is, in the order of `references`: float64 (N,) in percent of those that are a mean over the images (METEOR is
+    not quite one, but has a score for each), and `bleu`, of whose sums BLEU is made.
+    """
     bleu, _ = Bleu(4).compute_score(references, predictions, verbose=0)
-    metrics, each = {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, start=1)}, {}
+    metrics = {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, start=1)}
+    each = {"bleu": np.array([counts(predictions[i][0], several) for i, several in references.items()])}
     with meteor() as meteor_scorer:
         for name, scorer in (("METEOR", meteor_scorer), ("ROUGE_L", Rouge()), ("CIDEr", Cider())):
             value, values = scorer.compute_score(references, predictions)
             metrics[name] = 100 * float(value)
-            each[name] = {i: 100 * float(v) for i, v in zip(references, values, strict=True)}
+            each[name] = 100 * np.asarray(values, dtype=np.float64)
     return metrics, each
+
+
+def counts(caption: str, references: list[str]) -> list[int]:
+    """What pycocoevalcap's BLEU counts in a caption: its right 1- to 4-grams (4), all of them (4), its length, and the
+    closest reference's."""
+    found = cook_test(caption, cook_refs(references), eff="closest")
+    return [*found["correct"], *found["guess"], found["testlen"], found["reflen"]]
 
 
 def evaluate(predictions: Sequence[dict[str, Any]], references: Captions) -> tuple[dict[str, float], PerImage]:
@@ -92,7 +106,7 @@ def references(check: str | Path) -> Captions:
 
 @METRICS.register_module()
 class CaptionMetric(BaseMetric):
-    """Scores the captions of the whole test set and keeps them, with each image's scores, in the folder `keep`."""
+    """Scores the captions of the whole test set; keeps them and the evidence of the scores in the folder `keep`."""
 
     def __init__(self, check: str, keep: str) -> None:
         super().__init__()
@@ -108,5 +122,5 @@ class CaptionMetric(BaseMetric):
         self.references = self.references or references(self.check)
         metrics, each = evaluate(results, self.references)
         write_json(self.keep / "predictions.json", results)
-        write_json(self.keep / "per_image.json", each)
+        evidence.write(self.keep / "evidence.npz", list(self.references), **each)
         return metrics

@@ -79,7 +79,7 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
         config = task(run, check_file, backbone, features, state)
         start = (lambda model: load_into(backbone, model.encoder.network)) if recipe["finetune"] else None
         done = fit(run, config, samples, state, start)
-        for name in ("vocabulary.json", "predictions.json", "per_image.json"):
+        for name in ("vocabulary.json", "predictions.json", "evidence.npz"):
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
         words = len(Vocabulary.load(state / "vocabulary.json")) - len(SPECIAL)

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
@@ -47,9 +49,54 @@ def test_metrics_equal_the_scorers_called_directly(tmp_path, monkeypatch):
     expected = {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, 1)}
     expected |= {"METEOR": 100 * meteor[0], "ROUGE_L": 100 * rouge[0], "CIDEr": 100 * cider[0]}
     assert metrics == expected
-    assert list(each["CIDEr"].values()) == [100 * value for value in cider[1]]
-    assert list(each["METEOR"].values()) == [100 * value for value in meteor[1]]
+    for name, values in (("METEOR", meteor[1]), ("ROUGE_L", rouge[1]), ("CIDEr", cider[1])):
+        assert each[name].dtype == np.float64
+        assert each[name].tolist() == [100 * value for value in values]
     assert scorer.meteor_p.poll() is not None
+
+
+def corpus_bleu(rows):
+    """BLEU-1 to 4 in percent of summed counts: Papineni et al. 2002, with pycocoevalcap's two tiny constants."""
+    *counts, said, closest = rows.sum(axis=0).tolist()
+    bleu, found = 1.0, []
+    for n in range(4):
+        bleu *= (counts[n] + 1e-15) / (counts[4 + n] + 1e-9)
+        found.append(bleu ** (1 / (n + 1)))
+    ratio = (said + 1e-15) / (closest + 1e-9)
+    return [100 * (value * math.exp(1 - 1 / ratio) if ratio < 1 else value) for value in found]
+
+
+@pytest.mark.usefixtures("no_meteor")
+@pytest.mark.parametrize("longest", [4, 12], ids=["shorter than the references", "longer"])
+def test_bleu_follows_from_the_summed_evidence_to_the_last_bit(longest):
+    draw, words = np.random.default_rng(0), np.array(["a", "dog", "on", "the", "grass", "cat"])
+    truth = {i: [" ".join(draw.choice(words, draw.integers(3, 9))) for _ in range(5)] for i in range(150)}
+    predictions = {i: [" ".join(draw.choice(words, draw.integers(0, longest + 1)))] for i in truth}
+    metrics, each = metric.score(truth, predictions)
+    assert each["bleu"].shape == (150, 10)
+    assert each["bleu"].dtype == np.int64
+    assert (each["bleu"][:, -2].sum() < each["bleu"][:, -1].sum()) == (longest == 4)  # with brevity penalty, without
+    assert corpus_bleu(each["bleu"]) == [metrics[f"BLEU-{n}"] for n in range(1, 5)]
+    half = dict(list(truth.items())[:75])
+    assert corpus_bleu(each["bleu"][:75]) == [100 * b for b in Bleu(4).compute_score(half, firsts(predictions), 0)[0]]
+
+
+def firsts(captions):
+    """Those of the first 75 images."""
+    return {i: captions[i] for i in range(75)}
+
+
+def test_what_bleu_counts():
+    #        a dog ran: 3 words, of which 2 (a, dog) and "a dog" stand in a reference; lengths 5 and 2: 2 is closer.
+    assert metric.counts("a dog ran", ["there is a dog here", "a cat"]) == [2, 1, 0, 0, 3, 2, 1, 0, 3, 2]
+    assert metric.counts("", ["a cat"]) == [0] * 9 + [2]
+
+
+@pytest.mark.usefixtures("no_meteor")
+def test_a_metric_is_the_mean_over_its_images():
+    metrics, each = metric.evaluate(PREDICTIONS, metric.tokenized(REFERENCES))
+    for name in ("ROUGE_L", "CIDEr"):
+        assert each[name].mean() == pytest.approx(metrics[name], rel=1e-14)
 
 
 def test_a_caption_is_missing():
@@ -82,7 +129,7 @@ def test_meteor_is_closed_when_its_jvm_dies():
 def test_an_empty_caption_scores_nothing():
     tokens = metric.tokenized(REFERENCES)
     metrics, each = metric.evaluate([{**p, "caption": "..."} for p in PREDICTIONS], tokens)
-    assert metrics["CIDEr"] == metrics["ROUGE_L"] == each["CIDEr"][7] == 0
+    assert metrics["CIDEr"] == metrics["ROUGE_L"] == each["CIDEr"].sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -101,13 +148,20 @@ def test_files_that_are_no_predictions(tmp_path, text, message):
 
 
 @pytest.mark.usefixtures("no_meteor")
-def test_the_door_prints_the_metrics(coco, tmp_path, monkeypatch, capsys):
+def test_the_door_prints_the_metrics_and_writes_the_evidence(coco, tmp_path, monkeypatch, capsys):
     references = metric.references(coco.check)
     predictions = [{"image_id": i, "caption": captions[0]} for i, captions in references.items()]
     (tmp_path / "p.json").write_text(json.dumps(predictions))
     arguments = ["evaluate", "--predictions", str(tmp_path / "p.json"), "--data", str(coco.check)]
     monkeypatch.setattr("sys.argv", arguments)
     evaluate.main()
-    metrics, _ = metric.evaluate(predictions, references)
+    metrics, each = metric.evaluate(predictions, references)
     assert json.loads(capsys.readouterr().out) == metrics
     assert metrics["BLEU-4"] == pytest.approx(100)
+    assert [file.name for file in tmp_path.iterdir()] == ["p.json"], "no evidence unless asked for"
+    monkeypatch.setattr("sys.argv", [*arguments, "--evidence", str(tmp_path / "e.npz")])
+    evaluate.main()
+    with np.load(tmp_path / "e.npz") as found:
+        assert found["images"].tolist() == list(references)
+        assert set(found) == {"images", "bleu", "METEOR", "ROUGE_L", "CIDEr"}
+        assert all(np.array_equal(found[name], values) for name, values in each.items())

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from captioning import dataset, metric, train
+from captioning import dataset, evaluate, metric, train
 from captioning.cache import read
 from captioning.model import NIC
 from captioning.vocabulary import END, PAD, START, Vocabulary
@@ -34,11 +34,17 @@ def curve(record):
 
 
 @pytest.fixture(scope="module")
-def finished(made, run, tmp_path_factory):
+def folder(tmp_path_factory):
+    """Where `finished` lies."""
+    return tmp_path_factory.mktemp("finished")
+
+
+@pytest.fixture(scope="module")
+def finished(made, run, folder):
     """The record and the predictions of an undisturbed run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metric, "meteor", lambda: contextlib.nullcontext(metric.Rouge()))
-        return go(run, made, tmp_path_factory.mktemp("finished"))
+        return go(run, made, folder)
 
 
 def test_record(finished, made, run):
@@ -53,9 +59,16 @@ def test_record(finished, made, run):
     assert sorted(p["image_id"] for p in predictions) == [image.image_id for image in test]
 
 
-def test_predictions_on_disk_give_the_records_numbers(finished, made):
-    record, predictions = finished
-    assert metric.evaluate(predictions, metric.references(made.check))[0] == record["metrics"]
+def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, made, tmp_path, monkeypatch, capsys):
+    record, _ = finished
+    words = ["--predictions", folder / "out/predictions.json", "--data", made.check]
+    monkeypatch.setattr("sys.argv", ["evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
+    evaluate.main()
+    assert json.loads(capsys.readouterr().out) == record["metrics"]
+    assert (tmp_path / "e.npz").read_bytes() == (folder / "out/evidence.npz").read_bytes()
+    assert sorted(file.name for file in (folder / "out").iterdir()) == [
+        *("config.json", "evidence.npz", "metrics.json", "predictions.json", "vocabulary.json")
+    ]
 
 
 @pytest.mark.parametrize("killed_at", [1, 6, 9])

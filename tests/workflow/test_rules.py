@@ -39,7 +39,7 @@ def pretend(todo: Plan) -> None:
     """Make every file that the finished DAG leaves."""
     files = ["results/data/checked.txt", *todo.report]
     for run in todo.runs:
-        files += [run.record, str(Path(run.record).with_name("config.json"))]
+        files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "evidence.npz"))]
         files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
     folders = [run.features for run in todo.features] + [root for name in todo.checks for root in todo.made(name)]
     for file in [*files, *(f"{folder}/.snakemake_timestamp" for folder in folders)]:
