@@ -82,12 +82,14 @@ class Plan:
     @property
     def report(self) -> list[str]:
         """What `rule all` asks for."""
-        return [f"results/{self.experiment}/report/transfer.{kind}" for kind in ("csv", "md", "html")] + self.picture
+        tables = [f"results/{self.experiment}/report/transfer.{kind}" for kind in ("csv", "md", "html")]
+        return tables + list(self.figures.values())
 
     @property
-    def picture(self) -> list[str]:
-        """The gallery, if it has rows."""
-        return [f"results/{self.experiment}/report/gallery.png"] if self.gallery else []
+    def figures(self) -> dict[str, str]:
+        """The figures that rules of their own draw and the page embeds: name to file."""
+        folder = f"results/{self.experiment}/report"
+        return {"gallery": f"{folder}/gallery.png"} if self.gallery else {}
 
     @property
     def gallery(self) -> list[PlannedRun]:

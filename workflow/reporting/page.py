@@ -1,4 +1,4 @@
-"""transfer.html: one self-contained page that asks nothing of any server; each number links to its record (law 8)."""
+"""transfer.html: one self-contained page that asks nothing of any server; each number opens its trail (law 8)."""
 
 import base64
 import os
@@ -14,31 +14,44 @@ from workflow.reporting.statistics import Cell
 from workflow.reporting.summary import Summary, best_epoch
 from workflow.reporting.text import IMAGENET_GROUPS, IMAGENET_REASON_WIDTH, REASON_WIDTH, clipped, heading
 
-CURVE_WIDTH, CURVE_HEIGHT = 180, 40
+SECTIONS = {  # below the transfer table: name of the template and of the anchor, and title
+    "classification": "ImageNet classification",
+    "gallery": "Regularizers at work",
+    "protocol": "Protocol",
+    "runs": "Runs: time, memory, speed",
+}
 
 
-def html(summary: Summary, folder: Path, picture: bytes | None = None) -> str:
-    """The page as it will lie in `folder`: its links are relative to it. All data are escaped. `picture` is the
-    gallery, a PNG that becomes a part of the page."""
+def html(summary: Summary, folder: Path, drawn: dict[str, bytes]) -> str:
+    """The page as it will lie in `folder`: its links are relative to it. All data are escaped. `drawn` holds the
+    figures that other rules have made (Plan.figures), by name; each becomes a part of the page."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     signed = {"number": lambda metric, value, sign=False: number(metric, value, sign).replace("-", "−")}
-    environment.globals |= signed | {"heading": heading, "clipped": clipped, "curve": curve, "best_epoch": best_epoch}
+    environment.globals |= signed | {"heading": heading, "clipped": clipped, "best_epoch": best_epoch}
+    environment.globals |= {"singles": singles, "backbone_hash": backbone_hash, "anchor": anchor, "total": total}
     environment.globals["link"] = lambda path: link(path, folder)
+    environment.globals["picture"] = lambda name: data_url(drawn[name])
+    absent = set() if "gallery" in drawn else {"gallery"}
     return environment.get_template("page.html.j2").render(
         summary=summary,
+        sections={name: title for name, title in SECTIONS.items() if name not in absent},
         groups=[(task, TITLES[task], sum(t == task for t, _ in summary.columns)) for task in summary.tasks],
         runs={task: [run(o) for o in summary.outcomes if o.task == task] for task in summary.tasks},
-        picture=base64.b64encode(picture).decode() if picture else "",
         imagenet_groups=IMAGENET_GROUPS,
         widths=(REASON_WIDTH, IMAGENET_REASON_WIDTH),
-        singles=singles,
     )
+
+
+def data_url(picture: bytes) -> str:
+    """A PNG or JPEG as a part of the page."""
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def link(path: Path, folder: Path) -> str:
@@ -46,9 +59,19 @@ def link(path: Path, folder: Path) -> str:
     return quote(Path(os.path.relpath(path, folder)).as_posix())
 
 
+def anchor(outcome: Outcome) -> str:
+    """Where on the page a run stands, as an id without blanks."""
+    return quote(f"run-{outcome.task}-{outcome.backbone}-{outcome.seed_name}", safe="")
+
+
 def singles(cell: Cell) -> list[tuple[Outcome, str]]:
     """The runs behind a mean, each with its value."""
     return [(o, number(cell.metric, v)) for o, v in zip(cell.runs, cell.values, strict=True)]
+
+
+def backbone_hash(outcome: Outcome) -> str:
+    """The first digits of the hash of the backbone that a transfer began with; pretraining begins with none."""
+    return (outcome.record["provenance"].get("backbone") or "")[:10]
 
 
 def run(outcome: Outcome) -> dict[str, Any]:
@@ -68,23 +91,22 @@ def run(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def total(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """What runs cost together: the sum of their times, all images over all seconds, the largest memory."""
+    trails = [line["outcome"].record["provenance"] for line in lines if line["outcome"].record]
+    timed = [trail for trail in trails if trail.get("seconds")]
+    seconds = sum(trail["seconds"] for trail in timed)
+    images = sum(trail["seconds"] * trail["images_per_second"] for trail in timed)
+    memory = max((trail["peak_memory_mb"] for trail in trails if "peak_memory_mb" in trail), default=None)
+    return {
+        "done": len(trails),
+        "time": duration(seconds) if timed else "",
+        "speed": f"{images / seconds:.1f}" if timed else "",
+        "memory": f"{memory:.0f}" if memory is not None else "",
+    }
+
+
 def duration(seconds: float) -> str:
     """Hours, minutes and seconds: 3725 to 1:02:05."""
     whole = round(seconds)
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-
-
-def curve(outcome: Outcome) -> dict[str, Any] | None:
-    """The training loss as an SVG polyline and its words; None if the record holds fewer than two points."""
-    points = outcome.record["history"].get("points", []) if outcome.record else []
-    if len(points) < 2:
-        return None
-    steps, losses = [p["iteration"] for p in points], [p["loss"] for p in points]
-    low, span = min(losses), (max(losses) - min(losses)) or 1.0
-    reach = (steps[-1] - steps[0]) or 1
-    at = [
-        f"{2 + (CURVE_WIDTH - 4) * (s - steps[0]) / reach:.1f},{2 + (CURVE_HEIGHT - 4) * (1 - (v - low) / span):.1f}"
-        for s, v in zip(steps, losses, strict=True)
-    ]
-    words = f"training loss {losses[0]:.3g} to {losses[-1]:.3g} over {steps[-1]} iterations"
-    return {"points": " ".join(at), "words": words, "width": CURVE_WIDTH, "height": CURVE_HEIGHT}

@@ -16,15 +16,15 @@ from workflow.training.files import atomic
 def report(config: str, out: Path | None) -> str:
     """Write transfer.csv, .md and .html for a config (a file, or its content as JSON); return the terminal's text.
 
-    The page shows the gallery if that is drawn.
+    The page shows those figures of other rules that are there.
 
     UserError if the config is at fault, a record is not one, or two records cannot share a column.
     """
     todo = plan(load(config))
     summary = summarize(todo)
-    pictures = [Path(path).read_bytes() for path in todo.picture if Path(path).is_file()]
+    drawn = {name: Path(path).read_bytes() for name, path in todo.figures.items() if Path(path).is_file()}
     out = out or Path("results") / summary.experiment / "report"
-    texts = {"csv": long_csv(summary), "md": markdown(summary), "html": html(summary, out, *pictures)}
+    texts = {"csv": long_csv(summary), "md": markdown(summary), "html": html(summary, out, drawn)}
     for suffix, text in texts.items():
         with atomic(out / f"transfer.{suffix}") as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

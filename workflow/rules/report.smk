@@ -35,7 +35,7 @@ rule gallery:
 
 rule report:
     input:
-        gallery=plan.picture,
+        figures=list(plan.figures.values()),
         records=[run.record for run in plan.runs],
     output:
         csv="results/{experiment}/report/transfer.csv",

@@ -1,15 +1,16 @@
-"""transfer.html: self-contained, escaped, and each number links to its record."""
+"""transfer.html: self-contained, escaped, and each number opens its trail."""
 
 import base64
 import random
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from workflow.reporting.page import curve, duration, html
+from workflow.reporting.page import duration, html, run, total
 from workflow.reporting.summary import summarize
 
 
@@ -38,14 +39,23 @@ class Texts(HTMLParser):
         self.found += data.split()
 
 
-def page(small, picture=None):
+def page(small, **drawn):
     folder = small.folder / "results/small/report"
-    return html(summarize(small.plan), folder, picture), folder
+    return html(summarize(small.plan), folder, drawn), folder
+
+
+def cell_of(text, backbone, metric):
+    """The HTML of the transfer table's cell of a row: the first column of the first task that has the metric."""
+    table = text.partition('<table id="table"')[2].partition("</table>")[0]
+    heads = re.findall(r"<th scope=\"col\"[^>]*>(\S+) [↓↑]</th>", table)
+    row = table.partition(f'scope="row">{backbone}')[2].partition("</tr>")[0]
+    return row.split("<td")[1:][heads.index(metric)]
 
 
 def imagenet_table(small):
     """The texts of the ImageNet table's rows, by backbone: what it is, epochs, last epoch, best epoch, paper."""
     body = page(small)[0].partition('<table id="imagenet"')[2].partition("<tbody>")[2].partition("</table>")[0]
+    body = re.sub(r"</summary>.*?</details>", " TRAIL", body, flags=re.DOTALL)
     rows = [[" ".join(Texts(cell).found) for cell in re.split("<t[hd]", row)[1:]] for row in body.split("<tr>")[1:]]
     return {name: texts for name, *texts in rows}
 
@@ -61,14 +71,57 @@ def test_no_address_leaves_the_machine(experiment):
     assert "default-src 'none'" in text
 
 
-def test_each_number_links_to_its_record(experiment):
+def test_each_number_opens_its_trail(experiment):
     small = experiment(seeds=(2, 1))
     text, folder = page(small)
     targets = {(folder / unquote(a)).resolve() for a in Links(text).addresses if a.endswith("metrics.json")}
     assert targets == {Path(run.record).resolve() for run in small.plan.runs}
     cell = summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"]
-    for run, value in zip(cell.runs, cell.values, strict=True):
-        assert f'{run.seed_name} <a href="../ssd_voc/cutmix/{run.seed_name}/metrics.json">{value:.1f}</a>' in text
+    opened = cell_of(text, "cutmix", "mAP").partition("</summary>")[2].partition("</details>")[0]
+    for one, value in zip(cell.runs, cell.values, strict=True):
+        assert f"{one.seed_name}: <strong>{value:.1f}</strong>" in opened
+        for file in ("metrics.json", "config.json"):
+            assert f'href="../ssd_voc/cutmix/{one.seed_name}/{file}"' in opened
+        assert f'href="#run-ssd_voc-cutmix-{one.seed_name}"' in opened
+        assert f'id="run-ssd_voc-cutmix-{one.seed_name}"' in text
+        assert one.record["provenance"]["backbone"][:10] in opened
+
+
+def test_addresses_within_the_page_lead_somewhere(experiment):
+    text, _ = page(experiment({"baseline": {}, "a b/<ü>": {}}))
+    within = {a[1:] for a in Links(text).addresses if a.startswith("#")}
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert within <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def decided(small, **changes):
+    """The page of `small` with the cell of cutmix's mAP changed."""
+    summary = summarize(small.plan)
+    key = ("cutmix", "ssd_voc", "mAP")
+    summary.cells[key] = replace(summary.cells[key], **changes)
+    return cell_of(html(summary, small.folder, {}), "cutmix", "mAP")
+
+
+def test_a_change_stands_with_its_interval_and_its_verdict(experiment):
+    changes = {"delta": 0.92, "low": -0.41, "high": 2.26, "covers": "seeds and test images", "verdict": "undecided"}
+    cell = decided(experiment(), **changes)
+    texts = " ".join(Texts(cell).found)
+    assert "+0.9 [−0.4, +2.3] undecided" in texts
+    assert "95 % interval of the change against baseline, over seeds and test images" in cell
+
+
+def test_a_verdict_is_a_word_and_not_only_a_colour(experiment):
+    small = experiment()
+    for verdict in ("better", "worse", "single seed"):
+        assert f">{verdict}</span>" in decided(small, verdict=verdict)
+    assert 'class="verdict' not in decided(small, verdict="")
+
+
+def test_the_baseline_has_no_change_against_itself(experiment):
+    text, _ = page(experiment())
+    assert 'class="change"' not in cell_of(text, "baseline", "mAP")
+    assert 'class="change"' in cell_of(text, "cutmix", "mAP")
 
 
 def test_data_are_escaped(experiment):
@@ -113,14 +166,17 @@ def test_a_backbone_s_own_pretraining_stands_in_its_row(experiment):
     assert "own pretraining: epochs 270" in row
 
 
-def test_a_curve_falls_as_the_loss_does(experiment):
-    outcome = summarize(experiment().plan).outcomes[0]
-    drawn = curve(outcome)
-    heights = [float(point.split(",")[1]) for point in drawn["points"].split()]
-    assert heights == sorted(heights)  # SVG counts downwards
-    assert drawn["words"] == "training loss 3 to 0.15 over 200 iterations"
-    outcome.record["history"]["points"] = []
-    assert curve(outcome) is None
+def test_costs_add_up_over_the_runs_that_are_done(experiment):
+    small = experiment()
+    small.remove(small.run("ssd_voc", "cutmix"))
+    for seconds, speed, memory, row in ((100.0, 10.0, 500.0, "baseline"), (300.0, 20.0, 900.4, "cutmix")):
+        trail = {"seconds": seconds, "images_per_second": speed, "peak_memory_mb": memory}
+        small.edit(small.run("nic_coco", row), provenance=trail)
+    summary = summarize(small.plan)
+    lines = {t: [run(o) for o in summary.outcomes if o.task == t] for t in summary.tasks}
+    assert total(lines["nic_coco"]) == {"done": 2, "time": "0:06:40", "speed": "17.5", "memory": "900"}
+    assert total(lines["ssd_voc"])["done"] == 1
+    assert total([]) == {"done": 0, "time": "", "speed": "", "memory": ""}
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(9.6, "0:00:10"), (3725, "1:02:05")])
@@ -138,7 +194,7 @@ def test_the_imagenet_table_has_the_paper_s_numbers_beside(experiment):
     table = imagenet_table(small)
     assert table["cutmix"] == [
         *("cutmix: alpha 1.0", "4"),
-        *("33.00 ± 1.41 p0 32.00 p1 34.00 (+2.00) n = 2", "9.00 ± 0.00 p0 9.00 p1 9.00 (+0.00) n = 2"),
+        *("33.00 ± 1.41 TRAIL +2.00 n = 2", "9.00 ± 0.00 TRAIL +0.00 n = 2"),
         *("32.00 epoch 2, 3", "9.00 epoch 2, 3", "21.40 (−2.28)", "5.92 (−1.13)"),
     ]
     assert table["baseline"][:2] == ["no regularizer", "4"]
@@ -178,16 +234,16 @@ def test_a_scored_backbone_that_was_brought_is_in_the_imagenet_table(experiment)
     small.edit(small.run("pretrain", "mine"), metrics={"top1_error": 24.0}, history={"points": [], "evaluations": []})
     mine = imagenet_table(small)["mine"]
     assert mine[:2] == ["brought: mine.pth", ""]
-    assert mine[2].startswith("24.00 (")
+    assert mine[2].startswith("24.00 TRAIL")
 
 
 def test_the_gallery_is_a_part_of_the_page_and_only_if_there_is_one(experiment):
     small = experiment()
     assert "Regularizers at work" not in page(small)[0]
-    text, _ = page(small, b"\xff\xef\xbe some PNG")
+    text, _ = page(small, gallery=b"\x89PNG\xff\xef\xbe")
     links = Links(text)
     assert links.tags.count("img") == 1
     (source,) = [a for a in links.addresses if a.startswith("data:image")]
-    assert base64.b64decode(source.removeprefix("data:image/png;base64,")) == b"\xff\xef\xbe some PNG"
+    assert base64.b64decode(source.removeprefix("data:image/png;base64,")) == b"\x89PNG\xff\xef\xbe"
     assert "img-src data:" in text
     assert not [a for a in links.addresses if "//" in a and a != source]
