@@ -1,7 +1,7 @@
 """Score a published backbone on ImageNet val:
-`python -m pretrain.evaluate --backbone FILE --data CHECK.json --config CONFIG.json`.
+`python -m pretrain.evaluate --backbone FILE --data CHECK.json --config CONFIG.json [--evidence NPZ]`.
 
-Checked: for a pretrained backbone these are the numbers of its record.
+Checked: for a pretrained backbone these are the numbers of its record, and its evidence.npz.
 """
 
 import argparse
@@ -13,18 +13,24 @@ from typing import Any
 from workflow.training.errors import UserError, door
 
 
-def evaluate(backbone: Path, check: dict[str, Any], recipe: dict[str, Any], threads: int) -> dict[str, float]:
+def evaluate(
+    backbone: Path, check: dict[str, Any], recipe: dict[str, Any], threads: int, evidence: Path | None = None
+) -> dict[str, float]:
     """`top1_error` and `top5_error` in percent of a backbone with its classifier, by its own preprocessing and stride.
 
-    `recipe` gives resize, size, batch and precision. UserError if `fc` is absent or has other classes than the data.
+    `recipe` gives resize, size, batch and precision; `evidence` is a file for each image's errors. UserError if `fc` is
+    absent or has other classes than the data.
     """
     from pretrain.backbone import metadata, read
+    from pretrain.metric import errors, leave
 
     weights, prepare = read(backbone)
     classes = len(weights.get("fc.bias", []))
     if classes != len(check["classes"]):
         raise UserError(f"{backbone}: its fc has {classes} classes, the data have {len(check['classes'])}")
     found = ranked(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
+    if evidence:
+        leave(evidence, f"{check['root']}/val", found)
     return errors(found)
 
 
@@ -48,12 +54,12 @@ def ranked(
 
     from pretrain.backbone import place_stride
     from pretrain.dataset import ImageNetVal
-    from pretrain.metric import TopError
+    from pretrain.metric import ranks
     from pretrain.model import Classifier
     from workflow.training.hooks import autocast
 
     torch.set_num_threads(threads)
-    model, metric = Classifier(len(check["classes"])).eval().to(memory_format=torch.channels_last), TopError()
+    model, found = Classifier(len(check["classes"])).eval().to(memory_format=torch.channels_last), []
     model.network.load_state_dict(weights)
     place_stride(model.network, stride)
     model.prepare = prepare
@@ -64,22 +70,16 @@ def ranked(
     bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
     with torch.no_grad(), autocast(recipe["precision"]), bar:
         for batch in DataLoader(images, recipe["batch"], num_workers=workers):
-            metric.process(None, model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"))
+            for said in model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"):
+                found += ranks(said["logits"], said["labels"]).tolist()
             bar.update(len(batch["labels"]))
-    return metric.results
+    return found
 
 
 def spread(total: int, count: int) -> list[int]:
     """`count` places of `total` at most, evenly spread."""
     count = min(count, total)
     return [n * total // count for n in range(count)]
-
-
-def errors(ranks: list[int]) -> dict[str, float]:
-    """`top1_error` and `top5_error` in percent."""
-    from pretrain.metric import TopError
-
-    return TopError().compute_metrics(ranks)
 
 
 def better(declared: list[int], other: list[int]) -> bool:
@@ -112,9 +112,11 @@ def main() -> None:
     parser.add_argument("--backbone", required=True, type=Path, help="a backbone.safetensors that carries its fc")
     parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
     parser.add_argument("--config", required=True, type=Path, help="config.json beside the record: sizes, precision")
+    parser.add_argument("--evidence", type=Path, help="write each image's errors here, as they lie beside a record")
     args = parser.parse_args()
     run = read_json(args.config)
-    print(json.dumps(evaluate(args.backbone, read_json(args.data), run["recipe"], run["threads"]), indent=1))
+    found = evaluate(args.backbone, read_json(args.data), run["recipe"], run["threads"], args.evidence)
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

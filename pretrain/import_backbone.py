@@ -121,7 +121,8 @@ def refuse_misdeclared(
     run: Any, checkpoint: Path, weights: dict[str, Any], prepare: Any, check: dict[str, Any], ranks: list[int]
 ) -> None:
     """UserError if another channel order or stride is clearly better on a sample of the validation images."""
-    from pretrain.evaluate import better, errors, ranked, spread
+    from pretrain.evaluate import better, ranked, spread
+    from pretrain.metric import errors
 
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
     for words, other, stride in others(prepare, run.recipe["stride"]):
@@ -141,14 +142,15 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     """
     from pretrain.backbone import preprocessing, publish
     from pretrain.card import write_card
-    from pretrain.evaluate import errors, ranked
+    from pretrain.evaluate import ranked
+    from pretrain.metric import errors, leave
     from workflow.training.files import read_json
     from workflow.training.record import write_record
 
     check, recipe, published = read_json(check_file), run.recipe, out / "backbone.safetensors"
     weights, about = weights_of(checkpoint, recipe)
     tell(run.name, about, len(check["classes"]))
-    prepare, stride, metrics = preprocessing(recipe["preprocessing"]), recipe["stride"], {}
+    prepare, stride, ranks, metrics = preprocessing(recipe["preprocessing"]), recipe["stride"], [], {}
     split = verdict(about["classes"], len(check["classes"]))
     if about["classes"] == len(check["classes"]):
         ranks = ranked(weights, prepare, stride, check, recipe, run.threads, run.workers)
@@ -161,6 +163,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     publish(published, weights, prepare, stride, origin="brought", **made_of)
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
+    leave(out / "evidence.npz", f"{check['root']}/val", ranks)
     write_card(out, run, check_file, metrics=metrics, protocol=protocol, brought=about)
     write_record(out, run, None, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
                  checkpoint=about)  # fmt: skip

@@ -1,11 +1,16 @@
-"""Top-1 and top-5 error in percent, as ImageNet tables give them."""
+"""Top-1 and top-5 error in percent, as ImageNet tables give them: the mean over the images, each 0 or 100."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
+from torchvision.datasets import ImageFolder
+
+from workflow.training import evidence
 
 
 def ranks(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -20,11 +25,35 @@ def ranks(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return before.sum(dim=1).where(logits.isfinite().all(dim=1), torch.tensor(classes, device=labels.device))
 
 
+def each(ranks: Sequence[int]) -> dict[str, np.ndarray]:
+    """`top1_error` and `top5_error` of every image, float64 (N,): 0 or 100."""
+    return {f"top{k}_error": 100.0 * (np.asarray(ranks) >= k) for k in (1, 5)}
+
+
+def errors(ranks: Sequence[int]) -> dict[str, float]:
+    """`top1_error` and `top5_error` of the set, in percent."""
+    return {name: float(values.mean()) for name, values in each(ranks).items()}
+
+
+def leave(path: Path, root: str | Path, ranks: Sequence[int]) -> None:
+    """Write the evidence of a score on all images of the folder `root`, named relative to it.
+
+    What was not scored, without ranks, leaves a file without images and without errors.
+    """
+    files = [file for file, _ in ImageFolder(root).samples] if ranks else []
+    names = np.array([Path(file).relative_to(root).as_posix() for file in files], dtype=str)
+    evidence.write(path, names, **(each(ranks) if ranks else {}))
+
+
 @METRICS.register_module()
 class TopError(BaseMetric):
-    """`top1_error` and `top5_error` over the whole set."""
+    """`top1_error` and `top5_error` over all images of the folder `root`; the evidence goes into the folder `keep`."""
 
     default_prefix = ""  # without one mmengine warns
+
+    def __init__(self, root: str, keep: str) -> None:
+        super().__init__()
+        self.root, self.keep = root, Path(keep)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """One batch."""
@@ -33,5 +62,5 @@ class TopError(BaseMetric):
 
     def compute_metrics(self, results: list[int]) -> dict[str, float]:
         """All batches."""
-        found = torch.tensor(results)
-        return {f"top{k}_error": 100 * (found >= k).float().mean().item() for k in (1, 5)}
+        leave(self.keep / "evidence.npz", self.root, results)
+        return errors(results)

@@ -16,17 +16,20 @@ def make(run: Any, check_file: Path, out: Path) -> None:
 
     from pretrain.backbone import IMAGENET, publish
     from pretrain.card import write_card
+    from pretrain.metric import leave
     from workflow.training.counted import seed_everything
     from workflow.training.files import read_json
     from workflow.training.record import write_record
 
-    classes = read_json(check_file)["classes"]
+    check = read_json(check_file)
+    classes = check["classes"]
     seed_everything(run.seed, "init")
     zero = run.recipe["zero_init_residual"]  # without it, frozen batch norm lets random features grow beyond bounds
     network = resnet50(weights=None, num_classes=len(classes), zero_init_residual=zero)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
+    leave(out / "evidence.npz", f"{check['root']}/val", [])
     write_card(out, run, check_file, metrics={}, protocol=protocol)
     write_record(out, run, None, metrics={}, protocol=protocol, check=check_file, backbone=out / "backbone.safetensors")
 

@@ -7,7 +7,7 @@ from typing import Any
 from workflow.training.errors import door
 
 
-def task(run: Any, check: dict[str, Any]) -> dict[str, Any]:
+def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     from mmengine.config import Config
 
@@ -20,6 +20,7 @@ def task(run: Any, check: dict[str, Any]) -> dict[str, Any]:
     cfg.train_dataloader.sampler.update(batch=recipe["batch"], seed=run.seed)
     cfg.val_dataloader.update(batch_size=recipe["batch"], **workers)
     cfg.val_dataloader.dataset.update(root=f"{check['root']}/val", recipe=recipe)
+    cfg.val_evaluator.update(root=f"{check['root']}/val", keep=str(state))
     cfg.optim_wrapper.optimizer.update({key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")})
     return cfg.to_dict()
 
@@ -32,18 +33,20 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
 
 def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish `backbone.safetensors`, and write the record last."""
+    import shutil
+
     import pretrain.dataset
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.backbone import IMAGENET, publish
     from pretrain.card import write_card
     from workflow.training.engine import fit, resumable
-    from workflow.training.files import read_json
+    from workflow.training.files import atomic, read_json
     from workflow.training.record import write_record
 
     check, recipe = read_json(check_file), run.recipe
     with resumable(state):
-        done = fit(run, task(run, check), check["counts"]["train"], state)
+        done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
         publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, **about)
         protocol = {
@@ -51,6 +54,8 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
             "epoch": f"last of {recipe['epochs']}",
         }
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])
+        with atomic(out / "evidence.npz") as temporary:
+            shutil.copyfile(state / "evidence.npz", temporary)
         write_card(out, run, check_file, metrics=done.metrics, protocol=protocol)
         write_record(out, run, done, metrics=done.metrics, protocol=protocol, check=check_file,
                      backbone=out / "backbone.safetensors", best=found)  # fmt: skip

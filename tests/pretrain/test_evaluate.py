@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from pretrain.backbone import IMAGENET, Preprocessing, publish
-from pretrain.evaluate import better, errors, evaluate, main, near_chance, ranked, spread
+from pretrain.evaluate import better, evaluate, main, near_chance, ranked, spread
+from pretrain.metric import errors
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 
@@ -41,6 +43,10 @@ def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp
     capsys.readouterr()
     main()
     assert json.loads(capsys.readouterr().out) == expected
+    monkeypatch.setattr("sys.argv", ["evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
+    main()
+    with np.load(tmp_path / "e.npz") as found:
+        assert {name: found[name].mean() for name in expected} == expected
 
 
 def test_another_number_of_classes_is_refused(solved, imagenet, tmp_path):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -54,6 +55,10 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     assert all(torch.equal(found[key], value) for key, value in solved.weights.items())
     check = read_json(imagenet.check)
     assert evaluate.evaluate(out / "backbone.safetensors", check, solved.recipe, 1) == record["metrics"]
+    with np.load(out / "evidence.npz") as evidence:
+        assert set(evidence) == {"images", "top1_error", "top5_error"}
+        assert evidence["images"].shape == evidence["top1_error"].shape == (12,)
+        assert evidence["top1_error"].mean() == 0
     told = capsys.readouterr().out
     assert "mine.pth: CutMix reference code, the weights that it has\n" in told
     assert "320 keys matched, 0 left over\n" in told
@@ -128,6 +133,8 @@ def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brough
     out = brought(weights)
     record = read_json(out / "metrics.json")
     assert record["metrics"] == {}
+    with np.load(out / "evidence.npz") as evidence:
+        assert {name: evidence[name].shape for name in evidence} == {"images": (0,)}
     assert record["checkpoint"]["classes"] == classes
     assert said in record["protocol"]["split"]
     assert said in capsys.readouterr().out
@@ -193,7 +200,7 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     main()
     assert not (tmp_path / "state").exists()
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        *("backbone.safetensors", "backbone.md", "metrics.json", "config.json")
+        *("backbone.safetensors", "backbone.md", "metrics.json", "config.json", "evidence.npz")
     }
     path.write_bytes(b"nonsense")
     with pytest.raises(SystemExit):

@@ -1,5 +1,6 @@
 """The negative control: torchvision's initialisation, drawn from the seed."""
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torchvision.models import resnet50
@@ -18,6 +19,12 @@ def test_it_follows_from_the_seed(imagenet, tmp_path):
     one, same, other = (weights(imagenet, tmp_path / str(n), seed) for n, seed in enumerate((0, 0, 1)))
     assert torch.equal(one["conv1.weight"], same["conv1.weight"])
     assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
+
+
+def test_it_is_scored_on_no_image(imagenet, tmp_path):
+    weights(imagenet, tmp_path)
+    with np.load(tmp_path / "evidence.npz") as evidence:
+        assert {name: evidence[name].shape for name in evidence} == {"images": (0,)}
 
 
 def test_its_residual_branches_begin_as_those_of_pretraining(imagenet, tmp_path):

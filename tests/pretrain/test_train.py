@@ -1,12 +1,13 @@
 """Pretraining, whole, on a set of drawn shapes: exact resume, the switches, the record."""
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.evaluate import evaluate
-from pretrain.metric import ranks
+from pretrain.metric import each, errors, ranks
 from pretrain.train import best, train
 from workflow.training import hooks
 from workflow.training.files import read_json
@@ -61,9 +62,24 @@ def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, mo
     assert (one["metrics"], one["history"], one["best"]) == (two["metrics"], two["history"], two["best"])
     # The published file gives the record's numbers, which are those of the last epoch (law 2).
     check = read_json(imagenet.check)
-    assert evaluate(tmp_path / "a/backbone.safetensors", check, RECIPE, threads=1) == one["metrics"]
+    again = evaluate(tmp_path / "a/backbone.safetensors", check, RECIPE, 1, tmp_path / "e.npz")
+    assert again == one["metrics"]
+    check_evidence(tmp_path / "a/evidence.npz", one["metrics"], imagenet.root / "val")
+    files = [tmp_path / name for name in ("a/evidence.npz", "b/evidence.npz", "e.npz")]
+    assert len({file.read_bytes() for file in files}) == 1
     assert one["history"]["evaluations"][-1]["top1_error"] == one["metrics"]["top1_error"]
     assert len(one["history"]["evaluations"]) == 2
+
+
+def check_evidence(path, metrics, val):
+    """Each image has its errors, and their mean is the metric to the last bit."""
+    with np.load(path) as found:
+        assert set(found) == {"images", *metrics}
+        assert found["images"].tolist() == [str(f.relative_to(val)) for f in sorted(val.glob("*/*"))]
+        for name, value in metrics.items():
+            assert found[name].shape == found["images"].shape
+            assert set(found[name]) <= {0.0, 100.0}
+            assert found[name].mean() == value
 
 
 def test_the_best_epoch_is_shown_beside_the_last():
@@ -117,6 +133,14 @@ def test_validation_is_a_centre_crop(imagenet):
 def test_ranks_count_the_classes_above_the_true_one():
     logits = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
     assert ranks(logits, torch.tensor([0, 0])).tolist() == [0, 2]
+
+
+def test_an_error_is_the_mean_over_the_images():
+    found = [0, 4, 5, 1, 0, 7, 999]
+    assert each(found)["top1_error"].tolist() == [0, 100, 100, 100, 0, 100, 100]
+    assert each(found)["top5_error"].tolist() == [0, 0, 100, 0, 0, 100, 100]
+    assert errors(found) == {"top1_error": 500 / 7, "top5_error": 300 / 7}
+    assert errors([0] * 38_160 + [1] * 11_840) == {"top1_error": 23.68, "top5_error": 0.0}  # at ImageNet's size
 
 
 def test_a_network_that_says_nothing_is_not_right_everywhere():

@@ -12,6 +12,7 @@ rule pretrain:
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
         record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
         config="results/backbones/{backbone}-{key}/seed{p}/config.json",
+        evidence="results/backbones/{backbone}-{key}/seed{p}/evidence.npz",
     log:
         "results/backbones/{backbone}-{key}/seed{p}/log.txt",
     wildcard_constraints:
@@ -41,6 +42,7 @@ rule import_backbone:
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
         record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
         config="results/backbones/{backbone}-{key}/seed{p}/config.json",
+        evidence="results/backbones/{backbone}-{key}/seed{p}/evidence.npz",
     log:
         "results/backbones/{backbone}-{key}/seed{p}/log.txt",
     wildcard_constraints:
@@ -69,6 +71,7 @@ rule random_backbone:
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
         record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
         config="results/backbones/{backbone}-{key}/seed{p}/config.json",
+        evidence="results/backbones/{backbone}-{key}/seed{p}/evidence.npz",
     log:
         "results/backbones/{backbone}-{key}/seed{p}/log.txt",
     wildcard_constraints:
