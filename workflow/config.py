@@ -192,6 +192,8 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
     for name, section in config["data"].items():
         if ("synthetic" in section) == ("root" in section):
             yield f"data.{name}: needs exactly one of synthetic and root"
+        if "synthetic" in section and ("classes" in section["synthetic"]) == ("photos" in section["synthetic"]):
+            yield f"data.{name}.synthetic: needs exactly one of classes and photos"
         if name == "voc" and ("root" in section) != ("classes" in section):
             yield f"data.voc.classes: {'missing key' if 'root' in section else 'belongs to a root'}"
         if "from" in section and "root" not in section:

@@ -1,4 +1,4 @@
-"""Captions of the demo data: five different English sentences on a drawn scene, from some forty words."""
+"""Captions of the demo data: five different English sentences on a scene, from few words."""
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def _one(full: list[str], plain: list[str], place: str, ground: str) -> list[str
     ]
 
 
-def _two(things: list[Thing], full: list[str], plain: list[str], place: str, ground: str) -> list[str]:
+def _two(things: list[Thing], full: list[str], plain: list[str], place: str, ground: str, kind: str) -> list[str]:
     a, b = (_with_article(words) for words in plain)
     large_a, large_b = (_with_article(words) for words in full)
     there, back = _relation(*things)
@@ -55,32 +55,33 @@ def _two(things: list[Thing], full: list[str], plain: list[str], place: str, gro
         f"{both} on a {ground} background",
         f"there is {a} {there} {b}",
         f"a picture of {both}",
-        f"two shapes with {large_a} {place}",
+        f"two {kind} with {large_a} {place}",
         f"{large_b} {back} {large_a}",
     ]
 
 
-def _three(things: list[Thing], full: list[str], plain: list[str], place: str, ground: str) -> list[str]:
+def _three(things: list[Thing], full: list[str], plain: list[str], place: str, ground: str, kind: str) -> list[str]:
     a, b, c = (_with_article(words) for words in plain)
     return [
-        f"three shapes on a {ground} background",
+        f"three {kind} on a {ground} background",
         f"{a}, {b} and {c}",
-        f"there are three shapes with {_with_article(full[0])} {place}",
-        f"a picture of three shapes: {a}, {b} and {c}",
+        f"there are three {kind} with {_with_article(full[0])} {place}",
+        f"a picture of three {kind}: {a}, {b} and {c}",
         f"{a} {_relation(*things[:2])[0]} {b} and {c}",
-        f"three shapes with {_with_article(full[0])} {place} of a {ground} picture",
+        f"three {kind} with {_with_article(full[0])} {place} of a {ground} picture",
     ]
 
 
 def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
     """Five of the six sentences that fit the scene, in a drawn order."""
     height, width = scene.pixels.shape[:2]
-    plain = [f"{thing.colour} {thing.shape}" for thing in scene.things]
+    plain = [thing.look.words for thing in scene.things]
     full = [_size(t, min(width, height)) + words for t, words in zip(scene.things, plain, strict=True)]
     place, ground = _place(scene.things[0], width, height), "bright" if scene.bright else "dark"
     if len(plain) == 1:
         sentences = _one(full, plain, place, ground)
     else:
-        sentences = (_two if len(plain) == 2 else _three)(scene.things, full, plain, place, ground)
+        several = _two if len(plain) == 2 else _three
+        sentences = several(scene.things, full, plain, place, ground, scene.kind)
     chosen = rng.permutation(len(sentences))[:5]
     return [sentences[i][0].upper() + sentences[i][1:] + "." for i in chosen]

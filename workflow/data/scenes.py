@@ -1,24 +1,19 @@
-"""What is on a picture of the demo data: one object nearly filling it (ImageNet) or a scene of one to three.
-
-A class has a colour of its own, worn in 60 % of cases; otherwise one of the others is drawn, so that colour
-helps but does not tell the class. Class names and colours are the first N of the lists in shapes.py."""
+"""What is on a picture of the demo data: one object nearly filling it (ImageNet) or a scene of one to three."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from workflow.data.shapes import COLOURS, SHAPES, background, outline, paint
-
-TIED = 0.6
+from workflow.data.casts import Cast, Look
+from workflow.data.shapes import background
 
 
 @dataclass
 class Thing:
-    """One drawn object; box is (x0, y0, x1, y1) in px, inside the image; area counts its visible pixels."""
+    """One object; box is (x0, y0, x1, y1) in px, inside the image; area counts its visible pixels."""
 
     label: int
-    shape: str
-    colour: str
+    look: Look
     points: np.ndarray
     box: tuple[int, int, int, int]
     area: int = 0
@@ -39,39 +34,29 @@ class Thing:
 
 @dataclass
 class Scene:
-    """A picture, (height, width, 3) uint8 RGB, with what is on it, largest first."""
+    """A picture, (height, width, 3) uint8 RGB, with what is on it, largest first; `kind` is what all of it are."""
 
     pixels: np.ndarray
     things: list[Thing]
     bright: bool
+    kind: str
 
 
-def class_names(classes: int) -> list[str]:
-    """The first `classes` shapes: the class names of every synthetic set, in label order."""
-    return list(SHAPES)[:classes]
-
-
-def _colour(label: int, classes: int, rng: np.random.Generator) -> str:
-    """The class's own colour in 60 % of cases, any of the other classes' otherwise."""
-    other = (label + rng.integers(1, classes)) % classes
-    return list(COLOURS)[label if rng.random() < TIED else other]
-
-
-def _thing(label: int, colour: str, points: np.ndarray, width: int, height: int) -> Thing:
+def _thing(label: int, look: Look, points: np.ndarray, width: int, height: int) -> Thing:
     """A thing whose box is what the picture shows of its polygon, in whole pixels."""
     limit = (width, height)
     low, high = points.min(axis=0), points.max(axis=0)
     box = (*np.clip(np.floor(low), 0, limit), *np.clip(np.ceil(high), 0, limit))
     truncated = bool((low < -1).any() or (high > np.array(limit) + 1).any())
-    return Thing(label, list(SHAPES)[label], colour, points, tuple(int(edge) for edge in box), truncated=truncated)
+    return Thing(label, look, points, tuple(int(edge) for edge in box), truncated=truncated)
 
 
-def portrait(label: int, classes: int, size: int, rng: np.random.Generator) -> np.ndarray:
+def portrait(label: int, cast: Cast, size: int, rng: np.random.Generator) -> np.ndarray:
     """One object nearly filling a picture of size x size px: (size, size, 3) uint8 RGB."""
     canvas = background(size, size, bool(rng.random() < 0.5), rng)
-    colour = _colour(label, classes, rng)
-    points = outline(class_names(classes)[label], size * rng.uniform(0.65, 0.95), rng)
-    paint(canvas, points + size / 2 + rng.normal(0, 0.05, 2) * size, colour, rng)
+    look = cast.look(label, rng)
+    points = look.outline(size * rng.uniform(0.65, 0.95), rng)
+    look.paint(canvas, points + size / 2 + rng.normal(0, 0.05, 2) * size, rng)
     return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
@@ -86,37 +71,37 @@ def _crowded(box: tuple, others: list[Thing]) -> bool:
     return False
 
 
-def _place(label: int, classes: int, width: int, height: int, others: list[Thing], rng: np.random.Generator):
+def _place(label: int, cast: Cast, width: int, height: int, others: list[Thing], rng: np.random.Generator):
     """A thing at a free place, or None after twenty tries; a few are tiny, hang over the edge or overlap."""
-    colour, tiny = _colour(label, classes, rng), rng.random() < 0.06
+    look, tiny = cast.look(label, rng), rng.random() < 0.06
     over_edge, overlap = rng.random() < 0.15, rng.random() < 0.05
     for attempt in range(20):
         share = rng.uniform(0.12, 0.2) if tiny else rng.uniform(0.35, 0.75 if attempt < 5 else 0.45)
-        points = outline(class_names(classes)[label], share * min(width, height), rng)
+        points = look.outline(share * min(width, height), rng)
         extent = np.ptp(points, axis=0)
         margin = extent * (rng.uniform(0.2, 0.4) if over_edge else 0.5)
         low, high = margin, np.array([width, height]) - margin
-        thing = _thing(label, colour, points + rng.uniform(low, high), width, height)
+        thing = _thing(label, look, points + rng.uniform(low, high), width, height)
         if overlap or not _crowded(thing.box, others):
             thing.difficult = tiny
             return thing
     return None
 
 
-def scene(classes: int, size: int, rng: np.random.Generator) -> Scene:
+def scene(cast: Cast, size: int, rng: np.random.Generator) -> Scene:
     """A picture with one to three things whose longer side is `size` px; 1:1, 4:3 or 3:4."""
     width, height = [(size, size), (size, size * 3 // 4), (size * 3 // 4, size)][rng.integers(3)]
     bright = bool(rng.random() < 0.5)
     canvas = background(width, height, bright, rng)
     things: list[Thing] = []
     for _ in range(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2])):
-        thing = _place(int(rng.integers(classes)), classes, width, height, things, rng)
+        thing = _place(int(rng.integers(len(cast.names))), cast, width, height, things, rng)
         things += [thing] if thing else []
     things.sort(key=lambda thing: -thing.side)
-    covers = [paint(canvas, thing.points, thing.colour, rng) for thing in things]
+    covers = [thing.look.paint(canvas, thing.points, rng) for thing in things]
     for index, thing in enumerate(things):
         seen = covers[index] & ~np.any(covers[index + 1 :], axis=0) if index + 1 < len(things) else covers[index]
         thing.area = int(seen.sum())
         thing.visible = thing.area / max(1, int(covers[index].sum()))
         thing.difficult |= thing.visible < 0.6
-    return Scene(np.clip(canvas, 0, 255).astype(np.uint8), things, bright)
+    return Scene(np.clip(canvas, 0, 255).astype(np.uint8), things, bright, cast.things)

@@ -15,13 +15,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from workflow.data.casts import Shapes, cast, class_names
 from workflow.data.phrases import captions
-from workflow.data.scenes import Scene, Thing, class_names, portrait, scene
+from workflow.data.scenes import Scene, Thing, portrait, scene
 from workflow.data.shapes import SHAPES
 from workflow.training.errors import UserError, door
 from workflow.training.rng import rng
-
-__all__ = ["class_names", "make"]
 
 # As in the real set, category ids are neither contiguous nor start at the label.
 COCO_CATEGORY_IDS = (1, 2, 3, 5, 6, 9, 11, 13, 14, 17, 18, 20)
@@ -37,7 +36,8 @@ def _progress(what: str, count: int) -> Iterable[int]:
 
 def _imagenet(root: Path, spec: dict) -> None:
     """{train,val}/<wnid>/<name>.JPEG and the class names in LOC_synset_mapping.txt."""
-    names = class_names(spec["classes"])
+    shapes = Shapes(spec["classes"])
+    names = shapes.names
     wnids = [f"n{label + 1:08d}" for label in range(len(names))]
     for split in ("train", "val"):
         for wnid in wnids:
@@ -46,7 +46,7 @@ def _imagenet(root: Path, spec: dict) -> None:
             label = index % len(names)
             draw = rng("synthetic", "imagenet", spec["seed"], split, index)
             name = f"{wnids[label]}_{index // len(names)}" if split == "train" else f"ILSVRC2012_val_{index + 1:08d}"
-            pixels = portrait(label, len(names), spec["size"], draw)
+            pixels = portrait(label, shapes, spec["size"], draw)
             _save(root / split / wnids[label] / f"{name}.JPEG", pixels)
     lines = [f"{wnid} {name}\n" for wnid, name in zip(wnids, names, strict=True)]
     (root / "LOC_synset_mapping.txt").write_text("".join(lines))
@@ -56,7 +56,7 @@ def _voc_object(thing: Thing) -> str:
     """One <object>; VOC boxes are 1-based and inclusive."""
     x0, y0, x1, y1 = thing.box
     return (
-        f"\t<object>\n\t\t<name>{escape(thing.shape)}</name>\n\t\t<pose>Unspecified</pose>\n"
+        f"\t<object>\n\t\t<name>{escape(thing.look.name)}</name>\n\t\t<pose>Unspecified</pose>\n"
         f"\t\t<truncated>{int(thing.truncated)}</truncated>\n\t\t<difficult>{int(thing.difficult)}</difficult>\n"
         f"\t\t<bndbox>\n\t\t\t<xmin>{x0 + 1}</xmin>\n\t\t\t<ymin>{y0 + 1}</ymin>\n"
         f"\t\t\t<xmax>{x1}</xmax>\n\t\t\t<ymax>{y1}</ymax>\n\t\t</bndbox>\n\t</object>\n"
@@ -67,7 +67,7 @@ def _voc_xml(year: str, name: str, picture: Scene) -> str:
     height, width, depth = picture.pixels.shape
     return (
         f"<annotation>\n\t<folder>VOC{year}</folder>\n\t<filename>{name}.jpg</filename>\n"
-        f"\t<source>\n\t\t<database>synthetic shapes</database>\n\t</source>\n"
+        f"\t<source>\n\t\t<database>synthetic scenes</database>\n\t</source>\n"
         f"\t<size>\n\t\t<width>{width}</width>\n\t\t<height>{height}</height>\n\t\t<depth>{depth}</depth>\n"
         f"\t</size>\n\t<segmented>0</segmented>\n{''.join(map(_voc_object, picture.things))}</annotation>\n"
     )
@@ -77,8 +77,9 @@ def _voc_split(root: Path, spec: dict, split: str, year: str, names: list[str]) 
     folder = root / f"VOC{year}"
     for sub in ("Annotations", "ImageSets/Main", "JPEGImages"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
+    shown = cast(spec, "val" if split == "test07" else "train")
     for index in _progress(f"VOC{year} {split}", len(names)):
-        picture = scene(spec["classes"], spec["size"], rng("synthetic", "voc", spec["seed"], split, index))
+        picture = scene(shown, spec["size"], rng("synthetic", "voc", spec["seed"], split, index))
         _save(folder / "JPEGImages" / f"{names[index]}.jpg", picture.pixels)
         (folder / "Annotations" / f"{names[index]}.xml").write_text(_voc_xml(year, names[index], picture))
     lists = {"test": names} if split == "test07" else {"trainval": names, "train": names[::2], "val": names[1::2]}
@@ -112,9 +113,10 @@ def _coco_split(root: Path, spec: dict, split: str) -> None:
     (root / f"{split}2014").mkdir(parents=True)
     (root / "annotations").mkdir(exist_ok=True)
     images, instances, sentences = [], [], []
+    shown = cast(spec, split)
     for index in _progress(f"COCO {split}2014", spec[split]):
         draw = rng("synthetic", "coco", spec["seed"], split, index)
-        picture = scene(spec["classes"], spec["size"], draw)
+        picture = scene(shown, spec["size"], draw)
         image_id = 7 * index + (9 if split == "train" else 12)  # sparse, and never the same in both splits
         name = f"COCO_{split}2014_{image_id:012d}.jpg"
         _save(root / f"{split}2014" / name, picture.pixels)
@@ -126,9 +128,9 @@ def _coco_split(root: Path, spec: dict, split: str) -> None:
             sentences.append({"id": 10 * image_id + k, "image_id": image_id, "caption": sentence})
     categories = [
         {"id": number, "name": name, "supercategory": "shape"}
-        for number, name in zip(COCO_CATEGORY_IDS, class_names(spec["classes"]), strict=False)
+        for number, name in zip(COCO_CATEGORY_IDS, shown.names, strict=False)
     ]
-    head = {"info": {"description": "synthetic shapes in the layout of COCO 2014", "year": 2014}, "licenses": []}
+    head = {"info": {"description": "synthetic scenes in the layout of COCO 2014", "year": 2014}, "licenses": []}
     for kind, body in (
         ("instances", {"images": images, "annotations": instances, "categories": categories}),
         ("captions", {"images": images, "annotations": sentences}),
@@ -173,14 +175,17 @@ SETS = {
 
 def _checked(name: str, spec: dict) -> dict:
     """The spec if it has exactly its keys, whole numbers in range; UserError naming the key otherwise."""
-    least = {"classes": 2, **dict.fromkeys(SETS[name][1], 1), "size": 32, "seed": 0}
-    for key in sorted(least.keys() ^ spec.keys()):
+    made_of = {} if "photos" in spec and name != "imagenet" else {"classes": 2}
+    least = {**made_of, **dict.fromkeys(SETS[name][1], 1), "size": 32, "seed": 0}
+    for key in sorted({*least, *(() if made_of else ("photos",))} ^ spec.keys()):
         raise UserError(f"synthetic {name}: key '{key}' is {'missing' if key in least else 'unknown'}")
     for key, low in least.items():
         if isinstance(spec[key], bool) or not isinstance(spec[key], int) or spec[key] < low:
             raise UserError(f"synthetic {name}: {key} must be a whole number of at least {low}, not {spec[key]!r}")
-    if spec["classes"] > len(SHAPES):
+    if spec.get("classes", 0) > len(SHAPES):
         raise UserError(f"synthetic {name}: classes must be at most {len(SHAPES)}, not {spec['classes']}")
+    if not made_of and len(class_names(spec)) > len(COCO_CATEGORY_IDS):
+        raise UserError(f"synthetic {name}: {spec['photos']} has more than {len(COCO_CATEGORY_IDS)} classes")
     return spec
 
 

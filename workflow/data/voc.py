@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow.data.casts import class_names
 from workflow.data.checking import (
     Faults,
     box_fault,
@@ -17,7 +18,6 @@ from workflow.data.checking import (
 )
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
-from workflow.data.synthetic import class_names
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
 
@@ -45,9 +45,9 @@ class Checked(NamedTuple):
 
 
 def classes(section: dict) -> list[str]:
-    """The class names in label order: of the synthetic shapes, VOC's twenty (`voc`) or the list given."""
+    """The class names in label order: of the synthetic set, VOC's twenty (`voc`) or the list given."""
     if "synthetic" in section:
-        return class_names(section["synthetic"]["classes"])
+        return class_names(section["synthetic"])
     if section["classes"] == "voc":
         return list(CLASSES)
     if len(set(section["classes"])) < len(section["classes"]) or not section["classes"]:

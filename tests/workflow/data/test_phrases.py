@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from workflow.data.casts import Shapes
 from workflow.data.phrases import captions
 from workflow.data.scenes import scene
 from workflow.training.rng import rng
@@ -15,7 +16,7 @@ def pictures():
     found = []
     for index in range(300):
         draw = rng("test", index)
-        picture = scene(8, 64, draw)
+        picture = scene(Shapes(8), 64, draw)
         found.append((picture, captions(picture, draw)))
     return found
 
@@ -28,8 +29,8 @@ def test_five_different_sentences(pictures):
 
 def test_every_thing_named_is_in_the_picture(pictures):
     for picture, sentences in pictures:
-        shown = {(thing.colour, thing.shape) for thing in picture.things}
-        shapes = {thing.shape for thing in picture.things}
+        shown = {(thing.look.colour, thing.look.name) for thing in picture.things}
+        shapes = {thing.look.name for thing in picture.things}
         named = [set(re.findall(rf"(\w+) ({'|'.join(shapes)})\b", sentence)) for sentence in sentences]
         assert all(names <= shown for names in named)
         assert any(names == shown for names in named), "one sentence at least names everything"
@@ -41,8 +42,8 @@ def test_numbers_ground_and_relations_are_true(pictures):
         for count, word in ((2, "two shapes"), (3, "three shapes")):
             assert len(picture.things) == count or word not in text
         assert ("dark" if picture.bright else "bright") not in text
-        if len(picture.things) == 2 and picture.things[0].shape != picture.things[1].shape:
-            heights = {thing.shape: thing.centre[1] for thing in picture.things}
+        if len(picture.things) == 2 and picture.things[0].look.name != picture.things[1].look.name:
+            heights = {thing.look.name: thing.centre[1] for thing in picture.things}
             for upper, lower in re.findall(r"(\w+) above an? (?:large |small )?\w+ (\w+)", text):
                 assert heights[upper] < heights[lower]
 

@@ -5,21 +5,22 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from workflow.data.scenes import class_names, portrait, scene
+from workflow.data.casts import Shapes
+from workflow.data.scenes import portrait, scene
 from workflow.data.shapes import COLOURS
 from workflow.training.rng import rng
 
 
 @pytest.fixture(scope="module")
 def scenes():
-    return [scene(8, 64, rng("test", index)) for index in range(800)]
+    return [scene(Shapes(8), 64, rng("test", index)) for index in range(800)]
 
 
 def test_a_class_wears_its_own_colour_in_60_percent_of_cases(scenes):
     things = [thing for picture in scenes for thing in picture.things]
-    own = [list(COLOURS)[thing.label] == thing.colour for thing in things]
+    own = [list(COLOURS)[thing.label] == thing.look.colour for thing in things]
     assert np.mean(own) == pytest.approx(0.6, abs=0.05)
-    worn = Counter((thing.label, thing.colour) for thing in things)
+    worn = Counter((thing.label, thing.look.colour) for thing in things)
     others = [worn[label, colour] for label in range(8) for k, colour in enumerate(list(COLOURS)[:8]) if k != label]
     assert min(others) > 0, "every class wears every colour now and then"
 
@@ -66,7 +67,7 @@ def test_a_portrait_shows_its_class():
     """The nearest class by mean silhouette is right far more often than chance, whatever the colour."""
 
     def silhouette(label: int, index: int) -> np.ndarray:
-        pixels = portrait(label, 4, 32, rng("test", label, index)).astype(float)
+        pixels = portrait(label, Shapes(4), 32, rng("test", label, index)).astype(float)
         return np.ptp(pixels, axis=2) / (np.ptp(pixels) + 1)
 
     means = np.stack([np.mean([silhouette(label, i) for i in range(60)], axis=0) for label in range(4)])
@@ -76,8 +77,3 @@ def test_a_portrait_shows_its_class():
         for i in range(60, 90)
     ]
     assert np.mean(found) > 0.35
-
-
-def test_class_names_are_distinct_and_a_prefix():
-    assert class_names(8) == class_names(12)[:8]
-    assert len(set(class_names(12))) == 12

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from workflow.data import synthetic
+from workflow.data.casts import Shapes
 from workflow.data.scenes import scene
 from workflow.training.errors import UserError
 from workflow.training.rng import rng
@@ -108,7 +109,7 @@ def test_the_layout_of_coco(coco):
 def test_voc_boxes_are_1_based_and_inclusive(voc):
     for index in range(8):
         tree = ET.parse(voc.root / "VOC2007" / "Annotations" / f"{2 * index + 1:06d}.xml")
-        things = scene(4, 96, rng("synthetic", "voc", 0, "trainval07", index)).things
+        things = scene(Shapes(4), 96, rng("synthetic", "voc", 0, "trainval07", index)).things
         for element, thing in zip(tree.findall("object"), things, strict=True):
             written = [int(element.findtext(f"bndbox/{edge}")) for edge in ("xmin", "ymin", "xmax", "ymax")]
             x0, y0, x1, y1 = thing.box
