@@ -79,6 +79,7 @@ BAD = [
     ("data/voc", {"root": "x", "classes": "coco"}, "data.voc.classes: must be voc (its 20 classes) or a list of class"),
     ("data/voc", {"root": "x", "classes": []}, "data.voc.classes: must not be empty"),
     ("data/coco/split", 2014, "data.coco.split: must be text, not 2014"),
+    ("data/coco/synthetic/photos", "x", "data.coco.synthetic: needs exactly one of classes and photos"),
     ("data/coco/synthetic/classes", 99, "data.coco.synthetic.classes: must be at most 12, not 99"),
     ("backbones", {}, "backbones: must not be empty"),
     ("backbones/baseline", GONE, "backbones.baseline: missing backbone (every change in the table is one against it)"),

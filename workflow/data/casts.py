@@ -141,9 +141,7 @@ def photo_classes(root: str | Path) -> list[str]:
     """The class names of a folder of photos of objects, sorted; UserError if it has none."""
     names = sorted(path.name for path in (Path(root) / "train").glob("*") if path.is_dir())
     if len(names) < 2:
-        raise UserError(
-            f"{root}: not a folder of objects: train/<class>/ and val/<class>/, two classes at least"
-        )
+        raise UserError(f"{root}: not a folder of objects: train/<class>/ and val/<class>/, two classes at least")
     return names
 
 

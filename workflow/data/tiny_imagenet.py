@@ -15,12 +15,48 @@ from tqdm import tqdm
 
 from workflow.training.errors import UserError, door
 
-PRETRAINED = """
-n01944390 n01983481 n02094433 n02190166 n02233338 n02403003 n02423022 n02486410 n02669723 n02699494
-n02788148 n02793495 n02795169 n02815834 n02823428 n02841315 n02843684 n02883205 n02892201 n02909870
-n02917067 n02948072 n02963159 n03026506 n03042490 n03201208 n03404251 n03444034 n03599486 n03637318
-n03662601 n03763968 n03854065 n04371430 n04376876 n04486054 n04532106 n04562935 n07871810 n09246464
-""".split()
+PRETRAINED = [
+    "n01944390",
+    "n01983481",
+    "n02094433",
+    "n02190166",
+    "n02233338",
+    "n02403003",
+    "n02423022",
+    "n02486410",
+    "n02669723",
+    "n02699494",
+    "n02788148",
+    "n02793495",
+    "n02795169",
+    "n02815834",
+    "n02823428",
+    "n02841315",
+    "n02843684",
+    "n02883205",
+    "n02892201",
+    "n02909870",
+    "n02917067",
+    "n02948072",
+    "n02963159",
+    "n03026506",
+    "n03042490",
+    "n03201208",
+    "n03404251",
+    "n03444034",
+    "n03599486",
+    "n03637318",
+    "n03662601",
+    "n03763968",
+    "n03854065",
+    "n04371430",
+    "n04376876",
+    "n04486054",
+    "n04532106",
+    "n04562935",
+    "n07871810",
+    "n09246464",
+]
 HELD_OUT = {
     "n01443537": "goldfish",
     "n02002724": "stork",
@@ -65,7 +101,8 @@ def _lines(file: Path, images: Path, wnid: str | None = None) -> Iterator[Listed
             named = wnid or rest.pop(0)
             x0, y0, x1, y1 = map(int, rest)
         except (ValueError, IndexError):
-            raise UserError(f"{file}:{number}: not a file name{'' if wnid else ', a class'} and a box: {line}") from None
+            wanted = "a file name and a box" if wnid else "a file name, a class and a box"
+            raise UserError(f"{file}:{number}: not {wanted}: {line}") from None
         yield Listed(images / name, named, (x0, y0, x1, y1))
 
 

@@ -1,0 +1,85 @@
+"""Tiny ImageNet in its public layout becomes classes to pretrain on and objects to transfer to."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workflow.data.tiny_imagenet import HELD_OUT, PRETRAINED, prepare
+from workflow.training.errors import UserError
+
+
+@pytest.fixture
+def public(tmp_path):
+    """One image of each class and split, and one class that the study does not use; the object is the bright part."""
+    source = tmp_path / "tiny-imagenet-200"
+    (source / "val/images").mkdir(parents=True)
+    pixels = np.zeros((64, 64, 3), dtype=np.uint8)
+    pixels[10:41, 5:36] = 255
+    annotations = []
+    for i, wnid in enumerate([*PRETRAINED, *HELD_OUT, "n00000000"]):
+        folder = source / "train" / wnid / "images"
+        folder.mkdir(parents=True)
+        names = [f"{wnid}_{n}.JPEG" for n in (0, 349, 350)] if wnid in HELD_OUT else [f"{wnid}_0.JPEG"]
+        (folder.parent / f"{wnid}_boxes.txt").write_text("".join(f"{name}\t5\t10\t35\t40\n" for name in names))
+        for name in names:
+            Image.fromarray(pixels).save(folder / name, quality=100)
+        annotations.append(f"val_{i}.JPEG\t{wnid}\t5\t10\t35\t40\n")
+        Image.fromarray(pixels).save(source / "val/images" / f"val_{i}.JPEG", quality=100)
+    (source / "val/val_annotations.txt").write_text("".join(annotations))
+    return source
+
+
+def test_forty_classes_and_ten_others():
+    assert len(set(PRETRAINED)) == 40
+    assert len(set(HELD_OUT.values())) == 10
+    assert not set(PRETRAINED) & set(HELD_OUT)
+
+
+def test_the_two_sets(public, tmp_path):
+    counts = prepare(public, tmp_path / "out")
+    assert counts == {"imagenet/train": 40, "imagenet/val": 40, "objects/train": 20, "objects/val": 20}
+    assert (tmp_path / "out/imagenet/train/n01944390/n01944390_0.JPEG").is_file()
+    assert sorted(path.name for path in (tmp_path / "out/objects/train").iterdir()) == sorted(HELD_OUT.values())
+    kept = sorted(path.name for path in (tmp_path / "out/objects/val/goldfish").iterdir())
+    assert kept == ["n01443537_350.png", "val_40.png"], "objects of the test are none of training's"
+    with Image.open(tmp_path / "out/objects/val/goldfish/val_40.png") as cut:
+        assert cut.size == (31, 31)
+        assert np.asarray(cut).min() > 200, "the box alone, with its last pixel"
+
+
+def test_objects_too_small_to_be_told_are_left_out(public, tmp_path):
+    (public / "train/n01443537/n01443537_boxes.txt").write_text("n01443537_0.JPEG\t5\t10\t23\t40\n")
+    assert prepare(public, tmp_path / "out")["objects/train"] == 18
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("val/val_annotations.txt", None, "val_annotations.txt: No such file or directory; is the folder above it"),
+        (
+            "val/val_annotations.txt",
+            "val_0.JPEG\tn01443537\t1\t2\t3\n",
+            "val_annotations.txt:1: not a file name, a class",
+        ),
+        ("train/n02190166/n02190166_boxes.txt", "a.JPEG\n", "n02190166_boxes.txt:1: not a file name and a box: a.JPEG"),
+        ("train/n02190166/n02190166_boxes.txt", "a_1.JPEG\t1\t1\t9\t9\n", "a_1.JPEG: No such file"),
+    ],
+)
+def test_a_set_at_fault_is_refused_and_nothing_is_left(public, tmp_path, file, text, message):
+    (public / file).unlink()
+    if text:
+        (public / file).write_text(text)
+    with pytest.raises(UserError, match=message):
+        prepare(public, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_line(public, tmp_path):
+    command = [sys.executable, "-m", "workflow.data.tiny_imagenet", str(public), "--out", str(tmp_path / "out")]
+    first, again = (subprocess.run(command, capture_output=True, text=True) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines()[-1].endswith("objects/val: 20 images")
+    assert again.stderr.splitlines()[-1] == f"error: {tmp_path / 'out'} exists already; remove it to make it again"
