@@ -1,7 +1,11 @@
-"""Score detections on disk again: `python -m detection.evaluate --predictions FILE --data CHECK.json`."""
+"""Score detections on disk again: `python -m detection.evaluate --predictions FILE --data CHECK.json`.
+
+`--evidence FILE` writes what a resample of the test images needs, as a run leaves it beside its record.
+"""
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +30,37 @@ def ground_truth(check: dict[str, Any]) -> tuple[list[str], list[dict]]:
     return [item["img_id"] for item in test], truth
 
 
-def evaluate(predictions: Path, check: dict[str, Any]) -> dict[str, Any]:
-    """mAP, mAP_area and per-class AP in percent; UserError if a detection is of no test image or no class."""
-    from detection.metric import numbers, score
+def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = None) -> dict[str, Any]:
+    """mAP, mAP_area and per-class AP in percent; UserError if a detection is of no test image or no class.
+
+    `evidence` is the file to write what a resample needs to, if it is wanted.
+    """
+    from detection.metric import decisive, match, numbers, score
+    from workflow.training.evidence import write
 
     names, truth = ground_truth(check)
     images = numbers(names)
+    found = read(predictions, set(images), set(range(1, len(check["classes"]) + 1)))
+    matches = match(found, images, truth, len(check["classes"]))
+    if evidence:
+        write(evidence, images, **decisive(matches))
+    return score(matches, check["classes"])
+
+
+def read(predictions: Path, images: set[int], categories: set[int]) -> list[dict[str, Any]]:
+    """COCO detection results; UserError, naming the file and the entry, if they are none or of another test set."""
     try:
         found = json.loads(predictions.read_text(encoding="utf-8"))
-        known, classes = set(images), range(1, len(check["classes"]) + 1)
         for i, one in enumerate(found):
-            if one["image_id"] not in known:
+            if one["image_id"] not in images:
                 raise UserError(f"{predictions}: detection {i}: image_id {one['image_id']} is no test image")
-            if one["category_id"] not in classes:
+            if one["category_id"] not in categories:
                 raise UserError(f"{predictions}: detection {i}: category_id {one['category_id']} is no class")
-        return score(found, images, truth, check["classes"])
+            if len(one["bbox"]) != 4 or not all(map(math.isfinite, [*one["bbox"], one["score"]])):
+                raise UserError(f"{predictions}: detection {i}: bbox must be four numbers, score one")
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{predictions}: not COCO detection results: {type(error).__name__}: {error}") from None
+    return found
 
 
 @door
@@ -53,8 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, type=Path, help="COCO results JSON")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--evidence", type=Path, help="write evidence.npz to this file")
     args = parser.parse_args()
-    print(json.dumps(evaluate(args.predictions, read_json(args.data)), indent=1))
+    print(json.dumps(evaluate(args.predictions, read_json(args.data), args.evidence), indent=1))
 
 
 if __name__ == "__main__":

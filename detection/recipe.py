@@ -15,10 +15,9 @@ CONFIGS = {"ssd_voc": "ssd300_r50_voc.py", "faster_rcnn_voc": "faster_rcnn_r50_c
 PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_wrapper", "default_scope"]
 
 
-def task(
-    run: Run, check: dict[str, Any], prepare: Preprocessing, predictions: Path, stride: str = STRIDE
-) -> dict[str, Any]:
-    """The mmengine config of this run, as plain dicts; `predictions` is where each evaluation leaves its detections.
+def task(run: Run, check: dict[str, Any], prepare: Preprocessing, keep: Path, stride: str = STRIDE) -> dict[str, Any]:
+    """The mmengine config of this run, as plain dicts; `keep` is the folder where each evaluation leaves its
+    detections and its evidence.
 
     `stride` is the backbone's. `load_into` places it too, but a resumed run is not loaded again.
     """
@@ -28,7 +27,7 @@ def task(
     preprocess(cfg, prepare)
     place_stride(cfg, stride)
     loaders(cfg, run, check)
-    cfg.val_evaluator.predictions = str(predictions)
+    cfg.val_evaluator.keep = str(keep)
     cfg.optim_wrapper.optimizer.update({key: run.recipe[key] for key in ("lr", "momentum", "weight_decay")})
     return {part: cfg.to_dict()[part] for part in PARTS}
 

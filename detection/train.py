@@ -28,7 +28,9 @@ def protocol(run: Any, check: dict[str, Any], prepare: Any, stride: str) -> dict
 
 
 def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
-    """Train, leave `predictions.json`, and write the record last."""
+    """Train, leave `predictions.json` and `evidence.npz`, and write the record last."""
+    import shutil
+
     import detection.crop
     import detection.metric
     import detection.models  # noqa: F401 (registers)
@@ -43,13 +45,13 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     check, prepare, stride = read_json(check_file), read(backbone)[1], metadata(backbone)["stride"]
     numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
     with resumable(state):
-        found = state / "predictions.json"
         samples = check["counts"]["trainval07"] + check["counts"]["trainval12"]
         start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
-        done = fit(run, task(run, check, prepare, found, stride), samples, state, start)
+        done = fit(run, task(run, check, prepare, state, stride), samples, state, start)
         last, best = done.metrics, max(done.evaluations, key=lambda each: each["mAP"])
-        with atomic(out / "predictions.json") as temporary:
-            temporary.write_bytes(found.read_bytes())
+        for name in ("predictions.json", "evidence.npz"):
+            with atomic(out / name) as temporary:
+                shutil.copyfile(state / name, temporary)
         write_record(
             out,
             run,

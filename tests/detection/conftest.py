@@ -60,7 +60,7 @@ def build(voc, published):
 
         init_default_scope("mmdet")
         check = json.loads(Path(voc.check).read_text())
-        cfg = Config(task(make_run(name, **changes), check, prepare, Path("unused.json")))
+        cfg = Config(task(make_run(name, **changes), check, prepare, Path("unused")))
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)
         model.init_weights()

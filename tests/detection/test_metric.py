@@ -7,11 +7,16 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from detection import metric
 from detection.evaluate import evaluate, ground_truth
-from detection.metric import detections, numbers, score
+from detection.metric import detections, numbers
 from workflow.training.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's
+
+
+def score(found: list[dict], images: list[int], truth: list[dict], classes: list[str]) -> dict:
+    return metric.score(metric.match(found, images, truth, len(classes)), classes)
 
 
 def truth(boxes: list, labels: list, hard: list | None = None) -> dict:
@@ -99,6 +104,11 @@ def test_evaluate_scores_a_file(exact):
     [
         ("[{", "not COCO detection results: JSONDecodeError"),
         ('[{"image_id": 2}]', "not COCO detection results: KeyError: 'category_id'"),
+        (
+            '[{"image_id": 2, "category_id": 1, "bbox": [1, 2, 3], "score": 1}]',
+            "detection 0: bbox must be four numbers",
+        ),
+        ('[{"image_id": 2, "category_id": 1, "bbox": [1, 2, 3, NaN], "score": 1}]', "detection 0: bbox must be four"),
         ('[{"image_id": 99, "category_id": 1}]', "detection 0: image_id 99 is no test image"),
         ('[{"image_id": 2, "category_id": 5}]', "detection 0: category_id 5 is no class"),
     ],

@@ -88,7 +88,7 @@ def test_the_stride_is_the_backbones(build, published, voc, tmp_path, name):
     """After loading, and in a network that is built for the backbone, as one that is resumed and not loaded."""
     publish(tmp_path / "b.safetensors", published.network.state_dict(), IMAGENET, "1x1")
     check, run = json.loads(Path(voc.check).read_text()), make_run(name)
-    cfg = Config(task(run, check, IMAGENET, Path("unused.json"), "1x1"))
+    cfg = Config(task(run, check, IMAGENET, Path("unused"), "1x1"))
     caffe, loaded, built = resnet50(), build(name).model.eval(), MODELS.build(cfg.model).eval()
     caffe.load_state_dict(published.network.state_dict())
     for layer in (caffe.layer2, caffe.layer3, caffe.layer4):

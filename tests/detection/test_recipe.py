@@ -81,7 +81,7 @@ def test_frozen_stages(build, name):
 def test_layer4_of_faster_rcnn_cannot_be_frozen(voc):
     run = make_run("faster_rcnn_voc", frozen_stages=4)
     with pytest.raises(UserError, match=r"faster_rcnn_voc\.frozen_stages: layer4 works on the RoIs"):
-        task(run, {"classes": ["a"], "root": "x"}, IMAGENET, Path("unused.json"))
+        task(run, {"classes": ["a"], "root": "x"}, IMAGENET, Path("unused"))
 
 
 @pytest.mark.parametrize("size", [96, 160])

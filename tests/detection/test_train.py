@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from detection.evaluate import evaluate
+from detection.evaluate import main
 from detection.train import train
 from pretrain.backbone import IMAGENET, publish
 from workflow.training import engine, hooks
@@ -68,7 +68,19 @@ def test_killed_and_started_again_ends_with_the_same_bits(runner, voc, tmp_path,
     assert predictions[0] == predictions[1]
     assert len(json.loads(predictions[0])) > 0
     assert not (tmp_path / "killed-state").exists()
-    check_record(whole, name, evaluate(tmp_path / "whole" / "predictions.json", json.loads(voc.check.read_text())))
+    files = [tmp_path / "whole" / name for name in ("predictions.json", "evidence.npz")]
+    assert files[1].read_bytes() == (tmp_path / "killed" / "evidence.npz").read_bytes()
+    check_record(whole, name, scored_again(voc.check, *files, tmp_path / "again.npz", monkeypatch, capsys))
+
+
+def scored_again(check: Path, predictions: Path, evidence: Path, again: Path, monkeypatch, capsys) -> dict:
+    """What `python -m detection.evaluate` prints; the evidence that it writes is the run's own."""
+    command = ["evaluate", "--predictions", predictions, "--data", check, "--evidence", again]
+    monkeypatch.setattr("sys.argv", [str(part) for part in command])
+    capsys.readouterr()
+    main()
+    assert again.read_bytes() == evidence.read_bytes()
+    return json.loads(capsys.readouterr().out)
 
 
 def check_record(record: dict, name: str, scored_again: dict) -> None:

@@ -10,6 +10,7 @@ rule detection:
         record="results/{experiment}/{task}/{backbone}/p{p}s{s}/metrics.json",
         config="results/{experiment}/{task}/{backbone}/p{p}s{s}/config.json",
         predictions="results/{experiment}/{task}/{backbone}/p{p}s{s}/predictions.json",
+        evidence="results/{experiment}/{task}/{backbone}/p{p}s{s}/evidence.npz",
     log:
         "results/{experiment}/{task}/{backbone}/p{p}s{s}/log.txt",
     wildcard_constraints:
