@@ -1,15 +1,15 @@
-"""Records to cells: mean, standard deviation and n over seeds, the change against the baseline, or a reason."""
+"""Records to cells: mean, standard deviation and n over seeds, the change against the baseline with its interval and
+verdict, or a reason."""
 
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from workflow.reporting.changes import BASELINE, Change, changes
 from workflow.reporting.metrics import METRICS
 from workflow.reporting.paper import PaperNumber
 from workflow.reporting.records import Outcome
-
-BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,13 @@ def cells(
             base = [o for o in outcomes if (o.backbone, o.task) == (BASELINE, task)]
             for metric in METRICS[task]:
                 table[backbone, task, metric] = _cell(backbone, task, metric, own, base, paper)
-    return table
+    return _judged(table)
+
+
+def _judged(table: Cells) -> Cells:
+    """The same cells with intervals and verdicts."""
+    found = changes({key: Change(cell.delta, cell.runs) for key, cell in table.items() if cell.delta is not None})
+    return {key: replace(cell, **found[key]._asdict()) if key in found else cell for key, cell in table.items()}
 
 
 def _values(outcomes: list[Outcome], metric: str) -> dict[int, float]:

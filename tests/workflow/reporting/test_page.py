@@ -194,7 +194,7 @@ def test_the_imagenet_table_has_the_paper_s_numbers_beside(experiment):
     table = imagenet_table(small)
     assert table["cutmix"] == [
         *("cutmix: alpha 1.0", "4"),
-        *("33.00 ± 1.41 TRAIL +2.00 n = 2", "9.00 ± 0.00 TRAIL +0.00 n = 2"),
+        *("33.00 ± 1.41 TRAIL +2.00 few seeds n = 2", "9.00 ± 0.00 TRAIL +0.00 few seeds n = 2"),
         *("32.00 epoch 2, 3", "9.00 epoch 2, 3", "21.40 (−2.28)", "5.92 (−1.13)"),
     ]
     assert table["baseline"][:2] == ["no regularizer", "4"]

@@ -1,0 +1,141 @@
+"""Changes against the baseline: intervals from the evidence beside the records, and what may be said of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workflow.reporting.changes import Change, changes
+from workflow.reporting.summary import summarize
+from workflow.training.errors import UserError
+from workflow.training.evidence import write
+
+IMAGES = 60
+
+
+@pytest.fixture
+def scored(experiment):
+    """Call it to make an experiment whose CIDEr and top-1 error have evidence: levels by row, noise of the seeds."""
+
+    def make(levels, seeds=(1, 1), noise=0.3):
+        small = experiment({name: {} for name in levels}, seeds=seeds, tasks=("nic_coco",))
+        shared = np.random.default_rng(0).normal(0, 10, IMAGES)
+        for k, run in enumerate(small.plan.runs):
+            rng = np.random.default_rng(k)
+            values = levels[run.backbone] + shared + rng.normal(0, noise) + rng.normal(0, 1, IMAGES)
+            give(small, run, "top1_error" if run.task == "pretrain" else "CIDEr", values)
+        return small
+
+    return make
+
+
+def give(small, run, metric, values, images=None):
+    """Evidence for a run, and the record that goes with it."""
+    write(Path(run.record).with_name("evidence.npz"), np.arange(len(values)) if images is None else images,
+          **{metric: values})  # fmt: skip
+    small.edit(run, metrics={metric: float(np.mean(values))})
+
+
+def cell(small, backbone, task="nic_coco", metric="CIDEr"):
+    return summarize(small.plan).cells[backbone, task, metric]
+
+
+def test_one_seed_has_an_interval_of_the_images_and_no_verdict(scored):
+    found = cell(scored({"baseline": 50, "cutmix": 51}), "cutmix")
+    assert found.low < found.delta < found.high
+    assert (found.covers, found.verdict) == ("test images", "single seed")
+    assert found.high - found.low == pytest.approx(2 * 1.96 * (2 / IMAGES) ** 0.5, rel=0.3)
+
+
+def test_two_seeds_are_few(scored):
+    assert cell(scored({"baseline": 50, "cutmix": 51}, seeds=(2, 1)), "cutmix").verdict == "few seeds"
+
+
+def test_the_baseline_is_not_compared_with_itself(scored):
+    base = cell(scored({"baseline": 50, "cutmix": 51}, seeds=(3, 1)), "baseline")
+    assert (base.low, base.high, base.covers, base.verdict) == (None, None, "", "")
+
+
+@pytest.mark.parametrize(("level", "caption", "error"), [(60, "better", "worse"), (40, "worse", "better")])
+def test_three_seeds_have_a_verdict_and_errors_fall(scored, level, caption, error):
+    small = scored({"baseline": 50, "cutmix": level}, seeds=(3, 1))
+    found = cell(small, "cutmix")
+    assert (found.covers, found.verdict) == ("seeds and test images", caption)
+    assert cell(small, "cutmix", "pretrain", "top1_error").verdict == error
+
+
+def test_equal_rows_are_undecided(scored):
+    assert cell(scored({"baseline": 50, "cutmix": 50}, seeds=(3, 1)), "cutmix").verdict == "undecided"
+
+
+def test_more_rows_need_more_certainty(scored):
+    rows = {"baseline": 50, "a": 51.5}
+    more = rows | dict.fromkeys("bcdefghij", 50)
+    alone, among = (cell(scored(levels, seeds=(3, 1)), "a") for levels in (rows, more))
+    assert (alone.low, alone.high) == (among.low, among.high)
+    assert alone.low > 0
+    assert (alone.verdict, among.verdict) == ("better", "undecided")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "covers", "verdict"),
+    [
+        ((3, 2), "seeds and test images", "better"),  # three backbones, each the mean of two transfers
+        ((2, 3), "test images", "few seeds"),  # six runs, but of two backbones
+        ((1, 3), "seeds and test images", "better"),  # one backbone: the transfers are what was repeated
+    ],
+)
+def test_runs_of_one_backbone_are_one_unit(scored, seeds, covers, verdict):
+    found = cell(scored({"baseline": 50, "cutmix": 60}, seeds=seeds), "cutmix")
+    assert (found.n, found.covers, found.verdict) == (seeds[0] * seeds[1], covers, verdict)
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(1, "single seed"), (3, "")])
+@pytest.mark.parametrize("row", ["baseline", "cutmix"])
+def test_without_evidence_there_is_no_interval(scored, row, seeds, verdict):
+    small = scored({"baseline": 50, "cutmix": 60}, seeds=(seeds, 1))
+    Path(small.run("nic_coco", row).record).with_name("evidence.npz").unlink()
+    found = cell(small, "cutmix")
+    assert found.delta is not None
+    assert (found.low, found.high, found.covers, found.verdict) == (None, None, "", verdict)
+    assert cell(small, "cutmix", "pretrain", "top1_error").low is not None
+
+
+def test_a_metric_that_the_evidence_lacks_has_no_interval(scored):
+    assert cell(scored({"baseline": 50, "cutmix": 60}), "cutmix", metric="METEOR").low is None
+
+
+def test_evidence_of_another_run_is_refused(scored):
+    small = scored({"baseline": 50, "cutmix": 60})
+    small.edit(small.run("nic_coco", "cutmix"), metrics={"CIDEr": 12.0})
+    with pytest.raises(UserError, match=r"evidence\.npz: CIDEr is \d+\.\d+ by it and 12\.0000 in metrics\.json"):
+        summarize(small.plan)
+
+
+def test_meteor_s_interval_stands_around_the_corpus_score(scored):
+    small = scored({"baseline": 50, "cutmix": 60})
+    for level, name in enumerate(("baseline", "cutmix")):
+        run = small.run("nic_coco", name)
+        give(small, run, "METEOR", np.linspace(20, 30, IMAGES) + level + np.arange(IMAGES) % 3)
+        corpus = json.loads(Path(run.record).read_text())["metrics"]["METEOR"] + 5 * level
+        small.edit(run, metrics={"METEOR": corpus})
+    found = cell(small, "cutmix", metric="METEOR")
+    assert found.delta == pytest.approx(6)
+    assert (found.low, found.high) == pytest.approx((6, 6))
+
+
+def test_other_test_images_are_refused(scored):
+    small = scored({"baseline": 50, "cutmix": 60})
+    give(small, small.run("nic_coco", "cutmix"), "CIDEr", np.full(IMAGES, 60.0), images=np.arange(1, IMAGES + 1))
+    with pytest.raises(UserError, match="cannot be paired: their test images differ"):
+        summarize(small.plan)
+
+
+def test_the_same_records_give_the_same_intervals(scored):
+    small = scored({"baseline": 50, "cutmix": 51}, seeds=(3, 1))
+    assert cell(small, "cutmix") == cell(small, "cutmix")
+
+
+def test_without_a_baseline_nothing_is_compared():
+    assert changes({("cutmix", "nic_coco", "CIDEr"): Change(1.0, ())}) == {}

@@ -1,0 +1,98 @@
+"""evidence.npz: what is read, and what is refused by file and array."""
+
+import numpy as np
+import pytest
+
+from tests.workflow.reporting import plain
+from workflow.reporting.evidence import check_same_images, read
+from workflow.training.errors import UserError
+from workflow.training.evidence import write
+
+
+def test_what_was_written_is_read(tmp_path):
+    path = tmp_path / "evidence.npz"
+    arrays = plain.detections(0)
+    write(path, [f"{i:06d}" for i in range(12)], top1_error=np.linspace(0, 100, 12), **arrays)
+    found = read(path)
+    assert found.images[1] == "000001"
+    assert found.detects
+    assert list(found.per_image) == ["top1_error"]
+    assert all(np.array_equal(found.arrays[key], array) for key, array in arrays.items())
+
+
+def test_no_file_is_no_evidence(tmp_path):
+    assert read(tmp_path / "evidence.npz") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"METEOR": np.zeros(11)}, r"METEOR has shape \(11,\), not \(12,\)"),
+        ({"METEOR": np.zeros(12, dtype=int)}, "METEOR is of int64"),
+        ({"METEOR": np.full(12, np.nan)}, "METEOR has values that are no finite numbers"),
+        ({"bleu": np.zeros((12, 9), dtype=int)}, r"bleu has shape \(12, 9\), not \(12, 10\)"),
+        ({"score": None, "left": None}, "left, score is missing"),
+        ({"truths": np.zeros((11, 4), dtype=int)}, r"truths has shape \(11, 4\), not \(12, 4\)"),
+        ({"hit": np.zeros((3, 1), dtype=bool)}, r"hit has shape \(3, 1\)"),
+        ({"left": np.zeros(1, dtype=np.uint8)}, "left has shape"),
+        ({"image": "rise"}, "image has values outside 0 to 11"),
+        ({"label": "rise"}, "label has values outside 0 to 3"),
+        ({"score": "turn"}, "score rises within a class"),
+    ],
+)
+def test_a_wrong_array_is_refused_by_name(tmp_path, change, message):
+    arrays = plain.detections(0)
+    turns = {"rise": lambda array: array + 12, "turn": lambda array: array[::-1].copy()}
+    for key, value in change.items():
+        arrays[key] = turns[value](arrays[key]) if isinstance(value, str) else value
+    path = tmp_path / "evidence.npz"
+    write(path, np.arange(12), **{key: array for key, array in arrays.items() if array is not None})
+    with pytest.raises(UserError, match=message) as error:
+        read(path)
+    assert str(path) in str(error.value)
+
+
+def test_another_number_of_thresholds_is_refused(tmp_path):
+    write(tmp_path / "evidence.npz", np.arange(12), **plain.detections(0, thresholds=3))
+    with pytest.raises(UserError, match="hit has 3 IoU thresholds, not 1 or 10"):
+        read(tmp_path / "evidence.npz")
+
+
+def test_flags_must_be_flags(tmp_path):
+    arrays = plain.detections(0)
+    write(tmp_path / "evidence.npz", np.arange(12), **(arrays | {"left": arrays["left"].astype(np.uint8)}))
+    with pytest.raises(UserError, match="left is of uint8"):
+        read(tmp_path / "evidence.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 broken"])
+def test_what_is_no_such_file_is_refused(tmp_path, content):
+    path = tmp_path / "evidence.npz"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
+        read(path)
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    path = tmp_path / "evidence.npz"
+    np.savez(path, images=np.array([{}], dtype=object))
+    with pytest.raises(UserError, match="not a file of plain numpy arrays"):
+        read(path)
+
+
+def test_the_names_of_the_images_are_needed(tmp_path):
+    np.savez(tmp_path / "evidence.npz", top1_error=np.zeros(3))
+    with pytest.raises(UserError, match="images is missing"):
+        read(tmp_path / "evidence.npz")
+    write(tmp_path / "evidence.npz", [])
+    with pytest.raises(UserError, match=r"images has shape \(0,\)"):
+        read(tmp_path / "evidence.npz")
+
+
+def test_other_images_cannot_be_paired(tmp_path):
+    for name, images in (("a", [1, 2, 3]), ("b", [1, 3, 2])):
+        write(tmp_path / name, images)
+    one, other = read(tmp_path / "a"), read(tmp_path / "b")
+    check_same_images(one, one)
+    with pytest.raises(UserError, match=r"a and .*b cannot be paired: their test images differ"):
+        check_same_images(one, other)

@@ -1,0 +1,124 @@
+"""The changes of a table against its baseline: how sure is each? Reads the evidence beside the records."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from workflow.reporting import evidence
+from workflow.reporting.bootstrap import Resampled, resample
+from workflow.reporting.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
+from workflow.reporting.metrics import lower_is_better
+from workflow.reporting.records import Outcome
+from workflow.training.errors import UserError
+
+BASELINE = "baseline"
+ROUNDING = 0.01  # points by which a record may differ from its evidence: some scorers compute in float32
+NO_MEAN = ("METEOR",)  # of the corpus; its evidence is of the images, and only nearly has it as its mean
+
+Key = tuple[str, str, str]
+
+
+class Change(NamedTuple):
+    """What the table says of a cell: its change and the runs behind it."""
+
+    delta: float
+    runs: tuple[Outcome, ...]
+
+
+class Judged(NamedTuple):
+    """As the fields of a Cell."""
+
+    low: float | None = None
+    high: float | None = None
+    covers: str = ""
+    verdict: str = ""
+
+
+def changes(table: dict[Key, Change]) -> dict[Key, Judged]:
+    """(backbone, task, metric) to interval and verdict, for all but the baseline. UserError if evidence is at fault."""
+    judged: dict[Key, Judged] = {}
+    for task in dict.fromkeys(task for _, task, _ in table):
+        column = {key: change for key, change in table.items() if key[1] == task}
+        draws = _resampled(run for change in column.values() for run in change.runs)
+        for metric in dict.fromkeys(metric for *_, metric in column):
+            judged |= _column({key: change for key, change in column.items() if key[2] == metric}, draws)
+    return judged
+
+
+def units(runs: Iterable[Outcome]) -> dict[int, list[Outcome]]:
+    """The runs by what was repeated: pretraining, or transfer where there is one pretraining alone.
+
+    Runs that share a backbone are not independent: their mean is one unit.
+    """
+    runs = list(runs)
+    once = len({run.seeds["pretrain"] for run in runs}) == 1
+    groups: dict[int, list[Outcome]] = {}
+    for run in runs:
+        groups.setdefault(run.seeds.get("transfer", 0) if once else run.seeds["pretrain"], []).append(run)
+    return groups
+
+
+Draws = dict[str, dict[str, Resampled]]  # a run's name to its metrics
+
+
+def _resampled(runs: Iterable[Outcome]) -> Draws:
+    """Each run's metrics in each resample; a run without evidence has none."""
+    draws: Draws = {}
+    first = None
+    for run in {run.name: run for run in runs}.values():
+        found = evidence.read(run.path.with_name("evidence.npz"))
+        if found is None:
+            continue
+        first = first or found
+        evidence.check_same_images(first, found)
+        draws[run.name] = resample(found)
+        _check_values(run, found, draws[run.name])
+    return draws
+
+
+def _check_values(run: Outcome, found: evidence.Evidence, draws: dict[str, Resampled]) -> None:
+    for metric, value in run.record["metrics"].items():
+        if metric in draws and metric not in NO_MEAN and abs(draws[metric].point - value) > ROUNDING:
+            raise UserError(
+                f"{found.path}: {metric} is {draws[metric].point:.4f} by it and {value:.4f} in {run.path.name}: "
+                "they are not of one run"
+            )
+
+
+def _column(column: dict[Key, Change], draws: Draws) -> dict[Key, Judged]:
+    """The verdicts of one metric of one task, corrected for the rows compared."""
+    base = next((change for key, change in column.items() if key[0] == BASELINE), None)
+    if base is None:
+        return {}
+    rows = {key: change for key, change in column.items() if key[0] != BASELINE}
+    metric = next(iter(column))[2]
+    found = {key: _interval(change, base, metric, draws) for key, change in rows.items()}
+    tested = [key for key, one in found.items() if one and one.p is not None]
+    corrected = dict(zip(tested, holm([found[key].p for key in tested]), strict=True))
+    judged = {}
+    for key, change in rows.items():
+        limits = found[key][:3] if found[key] else (None, None, "")
+        judged[key] = Judged(*limits, verdict=_verdict(change, base, metric, corrected.get(key)))
+    return judged
+
+
+def _interval(change: Change, base: Change, metric: str, draws: Draws) -> Interval | None:
+    """None where a run has no evidence of the metric."""
+    if any(metric not in draws.get(run.name, {}) for run in (*change.runs, *base.runs)):
+        return None
+    own, other = (
+        [average([draws[run.name][metric] for run in group]) for group in units(side.runs).values()]
+        for side in (change, base)
+    )
+    return interval(own, other, change.delta)
+
+
+def _verdict(change: Change, base: Change, metric: str, p: float | None) -> str:
+    """What may be said; empty where there are seeds enough and no evidence."""
+    seeds = min(len(units(change.runs)), len(units(base.runs)))
+    if seeds < ENOUGH:
+        return "single seed" if seeds == 1 else "few seeds"
+    if p is None:
+        return ""
+    if p > 1 - LEVEL:
+        return "undecided"
+    return "better" if (change.delta < 0) == lower_is_better(metric) else "worse"

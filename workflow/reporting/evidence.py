@@ -1,0 +1,101 @@
+"""`evidence.npz` beside a record, as workflow.training.evidence writes it: what a resample of the test images needs.
+
+`images` (N,) names the test images. A metric that is a mean over them is one float64 array (N,) in percent under its
+own name. `bleu` (N, 10): right n-grams for n = 1 to 4, guessed ones, length of the caption and of the closest
+reference. Detections, ranked class by class as the scorer ranked them: `image`, `label`, `score` (D,), and at each of T
+IoU thresholds `hit` and `left` (out of the count) (D, T); `truths` (N, C) counts the objects. What stands below a
+class's last hit changes no average precision and may be absent.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from workflow.training.errors import UserError
+
+BLEU = 10
+THRESHOLDS = (1, 10)  # VOC's 0.5; COCO's 0.5 to 0.95
+SHAPES = {"image": "D", "label": "D", "score": "D", "hit": "DT", "left": "DT", "truths": "NC"}
+KINDS = {"image": "iu", "label": "iu", "hit": "b", "left": "b", "truths": "iu", "bleu": "iu"}  # numpy's letters
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One run's: where it lies, the test images (N,), and the arrays by name."""
+
+    path: Path
+    images: np.ndarray
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def detects(self) -> bool:
+        """Is it about detections?"""
+        return "truths" in self.arrays
+
+    @property
+    def per_image(self) -> dict[str, np.ndarray]:
+        """The metrics that are a mean over the images."""
+        return {key: array for key, array in self.arrays.items() if key not in SHAPES and key != "bleu"}
+
+
+def read(path: Path) -> Evidence | None:
+    """The evidence at `path`, None if there is none. UserError if an array is missing or not as it should be."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a file of plain numpy arrays: {error}") from None
+    if "images" not in arrays:
+        raise UserError(f"{path}: images is missing")
+    evidence = Evidence(path, arrays.pop("images"), arrays)
+    _check(evidence)
+    return evidence
+
+
+def check_same_images(one: Evidence, other: Evidence) -> None:
+    """UserError if two runs were not tested on the same images in the same order: they cannot be paired."""
+    if not np.array_equal(one.images, other.images):
+        raise UserError(f"{one.path} and {other.path} cannot be paired: their test images differ")
+
+
+def _check(evidence: Evidence) -> None:
+    count = len(evidence.images)
+    if not count or evidence.images.ndim != 1:
+        raise UserError(f"{evidence.path}: images has shape {evidence.images.shape}, not (N,) with N at least 1")
+    for key, array in evidence.per_image.items():
+        _shape(evidence, key, array, (count,))
+        if not np.isfinite(array).all():
+            raise UserError(f"{evidence.path}: {key} has values that are no finite numbers")
+    if "bleu" in evidence.arrays:
+        _shape(evidence, "bleu", evidence.arrays["bleu"], (count, BLEU))
+    if SHAPES.keys() & evidence.arrays.keys():
+        _check_detections(evidence, count)
+
+
+def _check_detections(evidence: Evidence, count: int) -> None:
+    arrays = evidence.arrays
+    missing = sorted(SHAPES.keys() - arrays.keys())
+    if missing:
+        raise UserError(f"{evidence.path}: {', '.join(missing)} is missing")
+    sizes = {"N": count, "D": len(arrays["image"]), "T": arrays["hit"].shape[-1], "C": arrays["truths"].shape[-1]}
+    for key, axes in SHAPES.items():
+        _shape(evidence, key, arrays[key], tuple(sizes[axis] for axis in axes))
+    if sizes["T"] not in THRESHOLDS:
+        raise UserError(f"{evidence.path}: hit has {sizes['T']} IoU thresholds, not 1 or 10")
+    for key, size in (("image", sizes["N"]), ("label", sizes["C"])):
+        if sizes["D"] and not 0 <= arrays[key].min() <= arrays[key].max() < size:
+            raise UserError(f"{evidence.path}: {key} has values outside 0 to {size - 1}")
+    same = arrays["label"][1:] == arrays["label"][:-1]
+    if (same & (arrays["score"][1:] > arrays["score"][:-1])).any():
+        raise UserError(f"{evidence.path}: score rises within a class: the detections are not in rank order")
+
+
+def _shape(evidence: Evidence, key: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
+    if array.shape != expected:
+        raise UserError(f"{evidence.path}: {key} has shape {array.shape}, not {expected}")
+    if array.dtype.kind not in KINDS.get(key, "f"):
+        raise UserError(f"{evidence.path}: {key} is of {array.dtype}")
