@@ -82,14 +82,39 @@ class Plan:
     @property
     def report(self) -> list[str]:
         """What `rule all` asks for."""
-        tables = [f"results/{self.experiment}/report/transfer.{kind}" for kind in ("csv", "md", "html")]
-        return tables + list(self.figures.values())
+        tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "html")]
+        return [*tables, *self.pages, *self.figures.values()]
+
+    @property
+    def folder(self) -> str:
+        """Where the report lies."""
+        return f"results/{self.experiment}/report"
+
+    @property
+    def pages(self) -> list[str]:
+        """The parts of the page that are files of their own too."""
+        return [f"{self.folder}/captions.html"] if "captions" in self.figures else []
 
     @property
     def figures(self) -> dict[str, str]:
-        """The figures that rules of their own draw and the page embeds: name to file."""
-        folder = f"results/{self.experiment}/report"
-        return {"gallery": f"{folder}/gallery.png"} if self.gallery else {}
+        """What rules of their own draw for the page to embed: name to file."""
+        figures = {"gallery": "gallery.png"} if self.gallery else {}
+        figures |= {f"detections_{task}": f"detections_{task}.jpg" for task in self.tasks if task != "nic_coco"}
+        figures |= {"captions": "captions.json"} if "nic_coco" in self.tasks else {}
+        return {name: f"{self.folder}/{file}" for name, file in figures.items()}
+
+    def shown(self, task: str) -> list[PlannedRun]:
+        """The runs of a task that figures show: each backbone's, by the first seeds."""
+        first = {kind: seeds[0] for kind, seeds in self.config["seeds"].items()}
+        return [run for run in self.runs if run.task == task and run.seeds.items() <= first.items()]
+
+    def files(self, task: str, *names: str) -> list[str]:
+        """What lies beside the records of the runs that are shown."""
+        return [str(Path(run.record).with_name(name)) for run in self.shown(task) for name in names]
+
+    def folders(self, task: str) -> list[str]:
+        """The runs that are shown, as a door gets them: BACKBONE=FOLDER."""
+        return [f"{run.backbone}={Path(run.record).parent}" for run in self.shown(task)]
 
     @property
     def gallery(self) -> list[PlannedRun]:

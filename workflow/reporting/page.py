@@ -1,6 +1,7 @@
 """transfer.html: one self-contained page that asks nothing of any server; each number opens its trail (law 8)."""
 
 import base64
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,22 @@ from workflow.reporting.text import IMAGENET_GROUPS, IMAGENET_REASON_WIDTH, REAS
 
 SECTIONS = {  # below the transfer table: name of the template and of the anchor, and title
     "classification": "ImageNet classification",
+    "detections": "Detections on the same images",
+    "captions": "Captions of the same photos",
     "gallery": "Regularizers at work",
     "protocol": "Protocol",
     "runs": "Runs: time, memory, speed",
 }
+FIGURES = ("captions",)  # sections that are a file of their own too
+WORDS = Path(__file__).parents[1] / "report"  # how to read a figure: the captions of `snakemake --report`
 
 
-def html(summary: Summary, folder: Path, drawn: dict[str, bytes]) -> str:
-    """The page as it will lie in `folder`: its links are relative to it. All data are escaped. `drawn` holds the
-    figures that other rules have made (Plan.figures), by name; each becomes a part of the page."""
+def html(summary: Summary, folder: Path, drawn: dict[str, bytes]) -> dict[str, str]:
+    """The pages as they will lie in `folder`, by file name: transfer.html, and the figures that are HTML.
+
+    Links are relative to `folder`; all data are escaped. `drawn` holds the figures that other rules have made
+    (Plan.figures), by name; each becomes a part of the page.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -35,17 +43,38 @@ def html(summary: Summary, folder: Path, drawn: dict[str, bytes]) -> str:
     signed = {"number": lambda metric, value, sign=False: number(metric, value, sign).replace("-", "−")}
     environment.globals |= signed | {"heading": heading, "clipped": clipped, "best_epoch": best_epoch}
     environment.globals |= {"singles": singles, "backbone_hash": backbone_hash, "anchor": anchor, "total": total}
-    environment.globals["link"] = lambda path: link(path, folder)
-    environment.globals["picture"] = lambda name: data_url(drawn[name])
-    absent = set() if "gallery" in drawn else {"gallery"}
+    environment.globals |= {"summary": summary, "words": words, "link": lambda path: link(path, folder)}
+    environment.globals |= {
+        "picture": lambda name: data_url(drawn[name]),
+        "material": lambda name: json.loads(drawn[name]),
+    }
+    detected = [task for task in summary.tasks if f"detections_{task}" in drawn]
+    environment.globals["detected"] = detected
+    absent = ({"captions", "gallery"} - drawn.keys()) | (set() if detected else {"detections"})
+    sections = {name: title for name, title in SECTIONS.items() if name not in absent}
+    figures = {
+        f"{name}.html": environment.get_template("figure.html.j2").render(id=name, title=sections[name])
+        for name in FIGURES
+        if name in sections
+    }
+    return {"transfer.html": page(summary, environment, sections)} | figures
+
+
+def page(summary: Summary, environment: jinja2.Environment, sections: dict[str, str]) -> str:
+    """transfer.html."""
     return environment.get_template("page.html.j2").render(
-        summary=summary,
-        sections={name: title for name, title in SECTIONS.items() if name not in absent},
+        sections=sections,
         groups=[(task, TITLES[task], sum(t == task for t, _ in summary.columns)) for task in summary.tasks],
         runs={task: [run(o) for o in summary.outcomes if o.task == task] for task in summary.tasks},
         imagenet_groups=IMAGENET_GROUPS,
         widths=(REASON_WIDTH, IMAGENET_REASON_WIDTH),
     )
+
+
+def words(name: str) -> str:
+    """How to read a section, if it has a caption."""
+    file = WORDS / f"{name}.rst"
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
 
 
 def data_url(picture: bytes) -> str:

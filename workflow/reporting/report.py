@@ -24,9 +24,9 @@ def report(config: str, out: Path | None) -> str:
     summary = summarize(todo)
     drawn = {name: Path(path).read_bytes() for name, path in todo.figures.items() if Path(path).is_file()}
     out = out or Path("results") / summary.experiment / "report"
-    texts = {"csv": long_csv(summary), "md": markdown(summary), "html": html(summary, out, drawn)}
-    for suffix, text in texts.items():
-        with atomic(out / f"transfer.{suffix}") as temporary:
+    texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary)} | html(summary, out, drawn)
+    for name, text in texts.items():
+        with atomic(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
     return terminal(summary, out / "transfer.html")
 

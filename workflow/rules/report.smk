@@ -13,12 +13,12 @@ rule gallery:
         check=ancient(plan.checks["imagenet"]) if plan.gallery else [],  # nothing to draw: the door says so at once
     output:
         png=report(
-            f"results/{plan.experiment}/report/gallery.png",
+            f"{plan.folder}/gallery.png",
             caption="../report/gallery.rst",
             category="Gallery",
         ),
     log:
-        f"results/{plan.experiment}/report/gallery.txt",
+        f"{plan.folder}/gallery.txt",
     conda:
         "../../environment.yml"
     threads: plan.config["threads"]
@@ -33,22 +33,72 @@ rule gallery:
         " 2>&1 | tee -ia {log:q}"
 
 
+rule detections:
+    input:
+        files=lambda w: plan.files(w.task, "predictions.json"),
+        check=lambda w: ancient(plan.shown(w.task)[0].check),
+    output:
+        jpg=report(
+            f"{plan.folder}/detections_{{task}}.jpg",
+            caption="../report/detections.rst",
+            category="Detections",
+            labels={"task": "{task}"},
+        ),
+    log:
+        f"{plan.folder}/detections_{{task}}.txt",
+    wildcard_constraints:
+        task="|".join(plan.tasks),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        runs=lambda w: plan.folders(w.task),
+    shell:
+        "python -m detection.pictures --run {params.runs:q} --data {input.check:q} --out {output.jpg:q}"
+        " 2>&1 | tee -ia {log:q}"
+
+
+rule captions:
+    input:
+        files=plan.files("nic_coco", "predictions.json", "evidence.npz"),
+        check=ancient(plan.checks.get("coco", [])),
+    output:
+        json=f"{plan.folder}/captions.json",
+    log:
+        f"{plan.folder}/captions.txt",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        runs=plan.folders("nic_coco"),
+    shell:
+        "python -m captioning.examples --run {params.runs:q} --data {input.check:q} --out {output.json:q}"
+        " 2>&1 | tee -ia {log:q}"
+
+
 rule report:
     input:
         figures=list(plan.figures.values()),
         records=[run.record for run in plan.runs],
     output:
-        csv="results/{experiment}/report/transfer.csv",
-        md="results/{experiment}/report/transfer.md",
+        csv=f"{plan.folder}/transfer.csv",
+        md=f"{plan.folder}/transfer.md",
         html=report(
-            "results/{experiment}/report/transfer.html",
+            f"{plan.folder}/transfer.html",
             caption="../report/transfer.rst",
             category="Table",
         ),
+        captions=report(
+            [page for page in plan.pages if page.endswith("captions.html")],
+            caption="../report/captions.rst",
+            category="Captions",
+        ),
     log:
-        "results/{experiment}/report/log.txt",
-    wildcard_constraints:
-        experiment=plan.experiment,
+        f"{plan.folder}/log.txt",
     conda:
         "../../environment.yml"
     threads: 1

@@ -41,7 +41,7 @@ class Texts(HTMLParser):
 
 def page(small, **drawn):
     folder = small.folder / "results/small/report"
-    return html(summarize(small.plan), folder, drawn), folder
+    return html(summarize(small.plan), folder, drawn)["transfer.html"], folder
 
 
 def cell_of(text, backbone, metric):
@@ -100,7 +100,7 @@ def decided(small, **changes):
     summary = summarize(small.plan)
     key = ("cutmix", "ssd_voc", "mAP")
     summary.cells[key] = replace(summary.cells[key], **changes)
-    return cell_of(html(summary, small.folder, {}), "cutmix", "mAP")
+    return cell_of(html(summary, small.folder, {})["transfer.html"], "cutmix", "mAP")
 
 
 def test_a_change_stands_with_its_interval_and_its_verdict(experiment):

@@ -1,0 +1,162 @@
+"""The same test images with each backbone's detections beside the truth: `python -m detection.pictures
+--run BACKBONE=FOLDER ... --data CHECK.json --out JPEG`.
+
+Six images, evenly spread over the test images: nobody chose them.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import UserError, door
+
+IMAGES, SIDE = 6, 380  # how many, and px of the longer side at most
+LEAST = 0.3  # a detection with a lower score is not drawn
+HIT = 0.5  # intersection over union with an object of its class, from which a detection is right
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object or a detection: x0, y0, x1, y1 in px of the original image. `sure` is False for difficult objects and
+    crowds, and for detections that are wrong; `score` is None for objects."""
+
+    name: str
+    box: Box
+    sure: bool
+    score: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What is written at the box."""
+        return self.name if self.score is None else f"{self.name} {self.score:.2f}"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A test image: its file, its name, the id that predictions call it by, and its objects."""
+
+    path: Path
+    name: str
+    image_id: int
+    truth: list[Thing]
+
+
+def scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
+    """The chosen test images of a checked set, and the names of its categories by their id in predictions."""
+    return {"voc": voc_scenes, "coco": coco_scenes}[check["set"]](check)
+
+
+def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
+    """From VOC2007 test. The devkit counts pixels from 1."""
+    from detection.metric import numbers
+    from workflow.data import voc
+    from workflow.pictures import spread
+
+    root, found = check["root"], []
+    names = voc.names(root, "test07")
+    for name in (names[place] for place in spread(len(names), IMAGES)):
+        file = voc.annotation_path(root, "test07", name)
+        objects = voc.parse(file.read_bytes(), file).objects
+        truth = [Thing(what, (x0 - 1, y0 - 1, x1, y1), not difficult) for what, (x0, y0, x1, y1), difficult in objects]
+        found.append(Scene(voc.image_path(root, "test07", name), name, numbers([name])[0], truth))
+    return found, dict(enumerate(check["classes"], start=1))
+
+
+def coco_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
+    """From val2014 of a set in COCO's layout, by image id."""
+    from workflow.data import coco
+    from workflow.pictures import spread
+    from workflow.training.files import read_json
+
+    root, name = Path(check["root"]), coco.NAMES["test"]
+    content = read_json(coco.annotation_file(root, name, "instances"))
+    categories = {category["id"]: category["name"] for category in content["categories"]}
+    images, found = sorted(content["images"], key=lambda image: image["id"]), []
+    for image in (images[place] for place in spread(len(images), IMAGES)):
+        truth = [
+            Thing(categories[one["category_id"]], corners(one["bbox"]), not one.get("iscrowd"))
+            for one in content["annotations"]
+            if one["image_id"] == image["id"]
+        ]
+        found.append(Scene(root / name / image["file_name"], str(image["id"]), image["id"], truth))
+    return found, categories
+
+
+def corners(bbox: list[float]) -> Box:
+    """COCO's x, y, width, height as x0, y0, x1, y1."""
+    x, y, width, height = bbox
+    return x, y, x + width, y + height
+
+
+def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> list[list[Thing]]:
+    """What a run detects on each scene with a score of LEAST or more, best first; UserError if its file is none."""
+    file = folder / "predictions.json"
+    try:
+        entries = [one for one in json.loads(file.read_text(encoding="utf-8")) if one["score"] >= LEAST]
+        things = [
+            [
+                Thing(names[one["category_id"]], corners(one["bbox"]), False, one["score"])
+                for one in sorted(entries, key=lambda one: -one["score"])
+                if one["image_id"] == scene.image_id
+            ]
+            for scene in found
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file}: not COCO detection results: {type(error).__name__}: {error}") from None
+    return [judged(each, scene.truth) for each, scene in zip(things, found, strict=True)]
+
+
+def judged(found: list[Thing], truth: list[Thing]) -> list[Thing]:
+    """Detections, best first, with `sure` where each finds an object of its class that none before it found."""
+    free, result = list(truth), []
+    for one in found:
+        hits = [(overlap(one.box, thing.box), n) for n, thing in enumerate(free) if thing.name == one.name]
+        best, place = max(hits, default=(0.0, 0))
+        if best >= HIT:
+            free.pop(place)
+        result.append(Thing(one.name, one.box, best >= HIT, one.score))
+    return result
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(width, 0) * max(height, 0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return shared / (sum(areas) - shared) if shared else 0.0
+
+
+def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+    """Draw the figure of runs (backbone to folder) of one task."""
+    from detection.figure import draw
+    from workflow.training.files import atomic
+
+    found, names = scenes(check)
+    columns = {name: detections(folder, found, names) for name, folder in runs.items()}
+    picture = draw(found, columns, SIDE)
+    with atomic(out) as temporary:
+        temporary.write_bytes(picture)
+    print(f"detections: {len(found)} images, {len(runs)} backbones, {len(picture) / 1e6:.2f} MB: {out}")
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.pictures import folders
+    from workflow.training.files import read_json
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--out", required=True, type=Path, help="the JPEG")
+    args = parser.parse_args()
+    make(folders(args.run), read_json(args.data), args.out)
+
+
+if __name__ == "__main__":
+    main()

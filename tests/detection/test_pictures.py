@@ -1,0 +1,138 @@
+"""The same images with each backbone's detections: which images, which boxes, and what is right."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detection import figure
+from detection import pictures as door
+from detection.figure import CELL, DPI, GAP, HEAD, draw
+from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
+from workflow.data import voc as voc_set
+from workflow.training.errors import UserError
+from workflow.training.files import read_json, write_json
+
+ONE = (0.0, 0.0, 10.0, 10.0)
+
+
+def test_voc_images_are_spread_and_boxes_are_counted_from_zero(voc, monkeypatch):
+    monkeypatch.setattr(door, "IMAGES", 3)
+    found, names = scenes(read_json(voc.check))
+    listed = voc_set.names(voc.root, "test07")
+    assert [scene.name for scene in found] == [listed[0], listed[2], listed[4]]
+    assert [scene.image_id for scene in found] == [int(name) for name in (listed[0], listed[2], listed[4])]
+    assert names == dict(enumerate(read_json(voc.check)["classes"], start=1))
+    for scene in found:
+        file = voc_set.annotation_path(voc.root, "test07", scene.name)
+        objects = voc_set.parse(file.read_bytes(), file).objects
+        assert [(thing.name, thing.sure) for thing in scene.truth] == [(name, not d) for name, _, d in objects]
+        for thing, (_, box, _) in zip(scene.truth, objects, strict=True):
+            assert thing.box == (box[0] - 1, box[1] - 1, box[2], box[3])
+
+
+def test_coco_images_have_the_boxes_of_their_instances(coco):
+    found, names = scenes(read_json(coco.check))
+    content = json.loads((coco.root / "annotations/instances_val2014.json").read_text())
+    assert [scene.image_id for scene in found] == sorted(image["id"] for image in content["images"])
+    assert sorted(names) == [category["id"] for category in content["categories"]]
+    assert sum(len(scene.truth) for scene in found) == len(content["annotations"])
+    first = next(one for one in content["annotations"] if one["image_id"] == found[0].image_id)
+    x, y, width, height = first["bbox"]
+    assert (x, y, x + width, y + height) in [thing.box for thing in found[0].truth]
+    assert all(Image.open(scene.path).size for scene in found)
+
+
+def test_overlap_is_intersection_over_union():
+    assert overlap(ONE, ONE) == 1
+    assert overlap(ONE, (5, 0, 15, 10)) == pytest.approx(1 / 3)
+    assert overlap(ONE, (10, 0, 20, 10)) == overlap(ONE, (20, 20, 30, 30)) == 0
+
+
+def test_a_detection_is_right_if_it_finds_an_object_of_its_class_that_none_before_it_found():
+    truth = [Thing("cat", ONE, True), Thing("dog", (20, 0, 30, 10), True)]
+    found = [
+        Thing("cat", (0, 0, 10, 9), False, 0.9),
+        Thing("cat", ONE, False, 0.8),  # found already
+        Thing("cat", (20, 0, 30, 10), False, 0.7),  # is a dog
+        Thing("dog", (26, 0, 36, 10), False, 0.6),  # too far away
+        Thing("dog", (21, 0, 31, 10), False, 0.5),
+    ]
+    assert [one.sure for one in judged(found, truth)] == [True, False, False, False, True]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Call it with COCO results to get a run's folder."""
+
+    def made(results):
+        write_json(tmp_path / "run/predictions.json", results)
+        return tmp_path / "run"
+
+    return made
+
+
+def detection(image, score, box=(0, 0, 10, 10)):
+    return {"image_id": image, "category_id": 2, "bbox": list(box), "score": score}
+
+
+def test_detections_are_of_their_image_and_above_the_least_score(run, tmp_path):
+    found = [Scene(tmp_path, "a", 1, [Thing("dog", (2, 3, 6, 8), True)]), Scene(tmp_path, "b", 2, [])]
+    results = [detection(2, 0.9), detection(1, LEAST - 0.01), detection(1, LEAST, (2, 3, 4, 5)), detection(3, 0.9)]
+    first, second = detections(run(results), found, {1: "cat", 2: "dog"})
+    assert first == [Thing("dog", (2, 3, 6, 8), True, LEAST)]
+    assert [(one.sure, one.label) for one in second] == [(False, "dog 0.90")]
+
+
+def test_what_is_no_detection_result_is_named(run, tmp_path):
+    scene = Scene(tmp_path, "a", 1, [])
+    for results in ([{"score": 1}], 5, [detection(1, "high")]):
+        with pytest.raises(UserError, match=r"predictions\.json: not COCO detection results"):
+            detections(run(results), [scene], {2: "dog"})
+    with pytest.raises(UserError, match="FileNotFoundError"):
+        detections(tmp_path, [scene], {})
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)), float)
+
+
+def near(drawn, colour):
+    """How many pixels are about that colour."""
+    wanted = np.array([int(colour[n : n + 2], 16) for n in (1, 3, 5)])
+    return int((np.abs(drawn - wanted).max(axis=2) < 40).sum())
+
+
+def test_boxes_are_drawn_where_they_are_and_in_their_column(tmp_path):
+    Image.new("RGB", (100, 50)).save(tmp_path / "x.png")
+    scene = Scene(tmp_path / "x.png", "x", 1, [Thing("cat", (10, 10, 40, 40), True)])
+    right, wrong = Thing("cat", (50, 10, 90, 40), True, 0.9), Thing("$dog_", (50, 10, 90, 40), False, 0.5)
+    drawn = pixels(draw([scene], {"a": [[right]], "b": [[wrong]], "$c^": [[]]}, 100))
+    wanted = (HEAD + CELL / 2 + GAP) * DPI, (4 * (CELL + GAP) + GAP) * DPI, 3
+    assert drawn.shape == pytest.approx(wanted, abs=1)
+    columns = [
+        drawn[round(HEAD * DPI) :, round((GAP + n * (CELL + GAP)) * DPI) :][:, : round(CELL * DPI)] for n in range(4)
+    ]
+    for n, colour in ((1, figure.RIGHT), (2, figure.WRONG)):
+        assert near(columns[n], colour) > 200
+        assert near(columns[n][:, : round(0.45 * CELL * DPI)], colour) == 0, "nothing left of the box"
+        assert near(columns[3 - n], colour) == 0
+    middle = columns[3][10:-20, 10:-10]
+    assert middle.max() < 40, "nothing was found, nothing is drawn"
+    assert near(columns[0][:, : round(0.3 * CELL * DPI)], figure.OBJECT) > 100
+
+
+def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys):
+    image = int(voc_set.names(voc.root, "test07")[0])
+    folder, out = run([detection(image, 0.9)]), tmp_path / "report/d.jpg"
+    named = [f"{name}={folder}" for name in ("baseline", "cutmix")]
+    monkeypatch.setattr(sys, "argv", ["x", "--run", *named, "--data", str(voc.check), "--out", str(out)])
+    door.main()
+    assert capsys.readouterr().out.startswith("detections: 6 images, 2 backbones, ")
+    assert Image.open(out).format == "JPEG"
+    before = out.read_bytes()
+    door.main()
+    assert out.read_bytes() == before
