@@ -99,9 +99,15 @@ class Plan:
     def figures(self) -> dict[str, str]:
         """What rules of their own draw for the page to embed: name to file."""
         figures = {"gallery": "gallery.png"} if self.gallery else {}
+        figures |= {"activations": "activations.png"} if self.classifiers else {}
         figures |= {f"detections_{task}": f"detections_{task}.jpg" for task in self.tasks if task != "nic_coco"}
         figures |= {"captions": "captions.json"} if "nic_coco" in self.tasks else {}
         return {name: f"{self.folder}/{file}" for name, file in figures.items()}
+
+    @property
+    def classifiers(self) -> list[PlannedRun]:
+        """The backbones of which the report shows class activation maps, if they have a fitting classifier."""
+        return [run for run in self.shown("pretrain") if run.origin != "random"]
 
     def shown(self, task: str) -> list[PlannedRun]:
         """The runs of a task that figures show: each backbone's, by the first seeds."""
@@ -112,9 +118,9 @@ class Plan:
         """What lies beside the records of the runs that are shown."""
         return [str(Path(run.record).with_name(name)) for run in self.shown(task) for name in names]
 
-    def folders(self, task: str) -> list[str]:
-        """The runs that are shown, as a door gets them: BACKBONE=FOLDER."""
-        return [f"{run.backbone}={Path(run.record).parent}" for run in self.shown(task)]
+    def folders(self, runs: Sequence[PlannedRun]) -> list[str]:
+        """Runs as a door that draws gets them: BACKBONE=FOLDER."""
+        return [f"{run.backbone}={Path(run.record).parent}" for run in runs]
 
     @property
     def gallery(self) -> list[PlannedRun]:

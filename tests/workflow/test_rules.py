@@ -19,6 +19,7 @@ from workflow.plan import Plan, plan
 
 PROJECT = Path(__file__).parents[2]
 DEMO = load(PROJECT / "config/demo.yaml")
+FIGURES = {"draw_activations": 1, "draw_detections": 2, "draw_captions": 1}  # of all backbones, with the demo's tasks
 SMALL = DEMO | {"backbones": {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}}
 
 
@@ -96,7 +97,7 @@ def test_the_machine_and_a_comment_cost_nothing(dry_run):
 
 def test_a_learning_rate_costs_its_runs(dry_run):
     said = dry_run(changed("tasks/ssd_voc/lr", 0.0123))
-    assert jobs(said) == {"detection": 2, "report": 1, "all": 1}
+    assert jobs(said) == {"detection": 2, "draw_detections": 1, "report": 1, "all": 1}
     assert "faster_rcnn" not in outputs(said)
 
 
@@ -109,25 +110,29 @@ def test_an_added_seed_costs_its_runs(dry_run):
 def test_a_regularizer_costs_its_backbone_and_what_hangs_on_it(dry_run):
     said = dry_run(changed("backbones/cutmix/regularizers/cutmix/alpha", 0.123))
     transfers = {"detection": 2, "features": 1, "captioning": 1}
-    assert jobs(said) == {"pretrain": 1, **transfers, "gallery": 1, "report": 1, "all": 1}
+    assert jobs(said) == {"pretrain": 1, **transfers, "gallery": 1, **FIGURES, "report": 1, "all": 1}
     assert "baseline" not in outputs(said)
 
 
 def test_another_experiment_reuses_backbones_and_features(dry_run):
     said = dry_run(SMALL | {"experiment": "other"})
-    assert jobs(said) == {"detection": 4, "captioning": 2, "gallery": 1, "report": 1, "all": 1}
+    assert jobs(said) == {"detection": 4, "captioning": 2, "gallery": 1, **FIGURES, "report": 1, "all": 1}
 
 
 def test_another_data_set_costs_its_tasks(dry_run):
     said = dry_run(changed("data/voc/synthetic/seed", 97))
-    assert jobs(said) == {"make_data": 1, "check_data": 1, "checked": 1, "detection": 4, "report": 1, "all": 1}
+    assert jobs(said) == {
+        **{"make_data": 1, "check_data": 1, "checked": 1},
+        **{"detection": 4, "draw_detections": 2, "report": 1, "all": 1},
+    }
 
 
 def test_another_data_set_hides_no_other_change(dry_run):
     both = overlay(changed("data/coco/synthetic/seed", 97), {"tasks": {"ssd_voc": {"lr": 0.0123}}})
     assert jobs(dry_run(both)) == {
         **{"make_data": 1, "check_data": 1, "checked": 1},
-        **{"detection": 2, "features": 2, "captioning": 2, "report": 1, "all": 1},
+        **{"detection": 2, "features": 2, "captioning": 2},
+        **{"draw_detections": 1, "draw_captions": 1, "report": 1, "all": 1},
     }
 
 
@@ -136,13 +141,18 @@ def test_another_origin_comes_by_its_own_rule(dry_run):
     said = dry_run(changed("backbones", {"mine": {"checkpoint": "w.pth"}, "scratch": {"init": "random"}}))
     assert jobs(said) == {
         **{"import_backbone": 1, "random_backbone": 1},
-        **{"detection": 4, "features": 2, "captioning": 2, "report": 1, "all": 1},
+        **{"detection": 4, "features": 2, "captioning": 2, **FIGURES, "report": 1, "all": 1},
     }
 
 
 def test_fine_tuning_needs_no_features(dry_run):
     shutil.rmtree("results/features")
-    assert jobs(dry_run(changed("tasks/nic_coco/finetune", True))) == {"captioning": 2, "report": 1, "all": 1}
+    assert jobs(dry_run(changed("tasks/nic_coco/finetune", True))) == {
+        "captioning": 2,
+        "draw_captions": 1,
+        "report": 1,
+        "all": 1,
+    }
 
 
 def test_other_photos_draw_another_gallery_and_another_rate_does_not(dry_run):
@@ -183,13 +193,16 @@ def test_a_touched_or_lost_check_trains_nothing(dry_run):
 
 def test_data_that_changed_under_the_same_name_are_trained_on_anew(dry_run):
     Path(plan(SMALL).checks["voc"]).write_text(json.dumps({"fingerprint": "new"}))
-    assert jobs(dry_run(SMALL)) == {"detection": 4, "report": 1, "all": 1}
+    assert jobs(dry_run(SMALL)) == {"detection": 4, "draw_detections": 2, "report": 1, "all": 1}
 
 
 def test_a_named_config_replaces_the_demo(dry_run):
     alone = SMALL | {"backbones": {"baseline": {}}, "tasks": {"ssd_voc": SMALL["tasks"]["ssd_voc"]}}
     said = dry_run(alone | {"experiment": "alone"})
-    assert jobs(said) == {"detection": 1, "gallery": 1, "report": 1, "all": 1}
+    assert jobs(said) == {
+        "detection": 1,
+        **{"gallery": 1, "draw_activations": 1, "draw_detections": 1, "report": 1, "all": 1},
+    }
 
 
 def test_the_demo_is_run_when_none_is_named(snakemake):
@@ -197,7 +210,7 @@ def test_the_demo_is_run_when_none_is_named(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 4},
-        **{"detection": 8, "features": 4, "captioning": 4, "gallery": 1, "report": 1, "all": 1},
+        **{"detection": 8, "features": 4, "captioning": 4, "gallery": 1, **FIGURES, "report": 1, "all": 1},
     }
     assert "results/demo/report/transfer.csv" in said
 
@@ -207,7 +220,7 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"check_data": 3, "checked": 1, "pretrain": 10},
-        **{"detection": 20, "features": 10, "captioning": 10, "gallery": 1, "report": 1, "all": 1},
+        **{"detection": 20, "features": 10, "captioning": 10, "gallery": 1, **FIGURES, "report": 1, "all": 1},
     }
     for backbone in ("baseline", "mixup", "dropblock", "label_smoothing"):
         for task in ("ssd_voc", "faster_rcnn_voc", "nic_coco"):

@@ -19,6 +19,7 @@ SECTIONS = {  # below the transfer table: name of the template and of the anchor
     "classification": "ImageNet classification",
     "detections": "Detections on the same images",
     "captions": "Captions of the same photos",
+    "activations": "Class activation maps",
     "gallery": "Regularizers at work",
     "protocol": "Protocol",
     "runs": "Runs: time, memory, speed",
@@ -50,7 +51,7 @@ def html(summary: Summary, folder: Path, drawn: dict[str, bytes]) -> dict[str, s
     }
     detected = [task for task in summary.tasks if f"detections_{task}" in drawn]
     environment.globals["detected"] = detected
-    absent = ({"captions", "gallery"} - drawn.keys()) | (set() if detected else {"detections"})
+    absent = ({"captions", "activations", "gallery"} - drawn.keys()) | (set() if detected else {"detections"})
     sections = {name: title for name, title in SECTIONS.items() if name not in absent}
     figures = {
         f"{name}.html": environment.get_template("figure.html.j2").render(id=name, title=sections[name])

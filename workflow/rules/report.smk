@@ -33,7 +33,30 @@ rule gallery:
         " 2>&1 | tee -ia {log:q}"
 
 
-rule detections:
+rule draw_activations:
+    input:
+        weights=[run.start(ancient) for run in plan.classifiers],
+        check=ancient(plan.checks["imagenet"]),
+    output:
+        png=report(
+            f"{plan.folder}/activations.png",
+            caption="../report/activations.rst",
+            category="Class activation maps",
+        ),
+    log:
+        f"{plan.folder}/activations.txt",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        runs=plan.folders(plan.classifiers),
+    shell:
+        "python -m pretrain.cam --run {params.runs:q} --data {input.check:q} --out {output.png:q} 2>&1 | tee -ia {log:q}"
+
+
+rule draw_detections:
     input:
         files=lambda w: plan.files(w.task, "predictions.json"),
         check=lambda w: ancient(plan.shown(w.task)[0].check),
@@ -54,13 +77,13 @@ rule detections:
     resources:
         mem_mb=2000,
     params:
-        runs=lambda w: plan.folders(w.task),
+        runs=lambda w: plan.folders(plan.shown(w.task)),
     shell:
         "python -m detection.pictures --run {params.runs:q} --data {input.check:q} --out {output.jpg:q}"
         " 2>&1 | tee -ia {log:q}"
 
 
-rule captions:
+rule draw_captions:
     input:
         files=plan.files("nic_coco", "predictions.json", "evidence.npz"),
         check=ancient(plan.checks.get("coco", [])),
@@ -74,7 +97,7 @@ rule captions:
     resources:
         mem_mb=2000,
     params:
-        runs=plan.folders("nic_coco"),
+        runs=plan.folders(plan.shown("nic_coco")),
     shell:
         "python -m captioning.examples --run {params.runs:q} --data {input.check:q} --out {output.json:q}"
         " 2>&1 | tee -ia {log:q}"

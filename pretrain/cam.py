@@ -1,0 +1,137 @@
+"""Where each backbone looks: class activation maps (Zhou et al., CVPR 2016) of the true class on the same photos.
+`python -m pretrain.cam --run BACKBONE=FOLDER ... --data CHECK.json --out PNG`.
+
+The map of a class is the sum of layer4's channels, each times its weight for that class in `fc`; its mean over the
+cells is the class's logit but for the bias. Five validation photos, evenly spread over the set: nobody chose them.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pretrain.figure import Row, draw
+from workflow.training.errors import UserError, door
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PHOTOS, SIDE = 5, 224  # how many; px that a photo has at least when its map is laid over it
+MIX = 0.5  # share of the map in a pixel
+
+
+def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
+    """The photos, and for each backbone of `runs` (name to the folder of its weights and config) its maps over them,
+    with the class probabilities that it gives.
+
+    A backbone without a classifier of the data's classes is named, not shown; UserError if none has one.
+    """
+    import torch
+
+    shown, left_out, first = [], [], None
+    for name, folder in runs.items():
+        if reason := unfit(folder, len(check["classes"])):
+            left_out.append(f"{name} is not shown: {reason}")
+            continue
+        photos, labels = chosen(folder, check)
+        first = first or (photos, labels)
+        maps, probabilities = activations(folder, photos, labels)
+        words = [
+            f"map of the true class, {maps.shape[1]} × {maps.shape[2]} cells",
+            "below: what it takes the photo for",
+        ]
+        shown.append(Row(name, words, overlaid(photos, maps), probabilities))
+    if not first:
+        raise UserError(f"no backbone has a classifier of the data's classes: {'; '.join(left_out)}")
+    truth = torch.eye(len(check["classes"]))[first[1]]
+    return [Row("photo", ["below: its class", *left_out], enlarged(first[0]), truth), *shown]
+
+
+def unfit(folder: Path, classes: int) -> str:
+    """Why a backbone has no maps of the data's classes; empty if it has."""
+    from pretrain.backbone import metadata, read
+
+    file = folder / "backbone.safetensors"
+    if metadata(file).get("origin") == "random":
+        return "its weights are random"
+    found = len(read(file)[0].get("fc.bias", []))
+    return "" if found == classes else f"its fc has {found} classes" if found else "it has no fc"
+
+
+def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
+    """The photos uint8 (N, 3, H, W), cut as this backbone is scored, and their labels."""
+    import torch
+
+    from pretrain.dataset import ImageNetVal
+    from workflow.pictures import spread
+    from workflow.training.files import read_json
+
+    images = ImageNetVal(f"{check['root']}/val", read_json(folder / "config.json")["recipe"])
+    found = [images[place] for place in spread(len(images), PHOTOS)]
+    return torch.stack([each["images"] for each in found]), [int(each["labels"]) for each in found]
+
+
+def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Tensor", "Tensor"]:
+    """Maps (N, h, w) of the classes `labels`, and the probabilities (N, classes) that the backbone gives."""
+    import torch
+    from torchvision.models import resnet50
+
+    from pretrain.backbone import metadata, place_stride, read
+
+    file = folder / "backbone.safetensors"
+    weights, prepare = read(file)
+    network = resnet50(weights=None, num_classes=len(weights["fc.bias"])).eval()
+    network.load_state_dict(weights)
+    place_stride(network, metadata(file)["stride"])
+    features = []
+    network.layer4.register_forward_hook(lambda module, inputs, output: features.append(output))
+    with torch.no_grad():
+        probabilities = network(prepare(photos)).softmax(1)
+        maps = torch.einsum("nchw,nc->nhw", features[0], network.fc.weight[labels])
+    return maps, probabilities
+
+
+def enlarged(photos: "Tensor") -> "Tensor":
+    """Photos uint8 (N, 3, H, W), each pixel a block where they are smaller than SIDE."""
+    times = max(1, -(-SIDE // photos.shape[-1]))
+    return photos.repeat_interleave(times, 2).repeat_interleave(times, 3)
+
+
+def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
+    """The photos in grey, enlarged, under their maps: from blue to red, each map over its own range."""
+    import torch
+    from matplotlib import colormaps
+    from torch.nn import functional
+
+    large = enlarged(photos).float()
+    low, high = (edge(maps, dim=(1, 2), keepdim=True) for edge in (torch.amin, torch.amax))
+    scaled = (maps - low) / (high - low).clamp(min=1e-12)
+    smooth = functional.interpolate(scaled[:, None], size=large.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    heat = torch.from_numpy(colormaps["turbo"](smooth.numpy())[..., :3]).permute(0, 3, 1, 2) * 255
+    grey = large.mean(dim=1, keepdim=True)
+    return torch.lerp(grey.expand_as(large), heat.float(), MIX).round().to(torch.uint8)
+
+
+@door
+def main() -> None:
+    """The command line."""
+    import torch
+
+    from pretrain.gallery import class_names
+    from workflow.pictures import folders
+    from workflow.training.files import atomic, read_json
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="published backbones")
+    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--out", required=True, type=Path, help="the PNG")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    check = read_json(args.data)
+    picture = draw(rows(folders(args.run), check), class_names(check))
+    with atomic(args.out) as temporary:
+        temporary.write_bytes(picture)
+    print(f"activations: {len(args.run)} backbones, {len(picture) / 1e6:.2f} MB: {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Class activation maps: the definition, whose maps, and over which photos."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.models import resnet50
+
+from pretrain import cam as door
+from pretrain.backbone import IMAGENET, Preprocessing, publish
+from pretrain.cam import activations, chosen, enlarged, overlaid, rows
+from pretrain.dataset import ImageNetVal
+from workflow.training.errors import UserError
+from workflow.training.files import read_json, write_json
+
+RECIPE = {"resize": 48, "size": 48}
+BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (50.0, 60.0, 70.0))
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """Call it to get the folder of a published backbone: its classes (0: no fc), preprocessing, stride, origin."""
+    torch.manual_seed(0)
+    network = resnet50(num_classes=4)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var.uniform_(0.5, 2)
+
+    def make(classes=4, prepare=IMAGENET, stride="3x3", origin="pretrained"):
+        folder = tmp_path_factory.mktemp("backbone")
+        weights = {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
+        if classes:
+            weights |= {"fc.weight": torch.randn(classes, 2048), "fc.bias": torch.randn(classes)}
+        publish(folder / "backbone.safetensors", weights, prepare, stride, origin=origin)
+        write_json(folder / "config.json", {"recipe": RECIPE})
+        return folder
+
+    return make
+
+
+def test_the_mean_of_a_map_is_the_logit_but_for_the_bias(backbone, imagenet):
+    from safetensors.torch import load_file
+
+    folder = backbone(prepare=BGR, stride="1x1")
+    photos, labels = chosen(folder, read_json(imagenet.check))
+    maps, probabilities = activations(folder, photos, labels)
+    assert maps.shape == (5, 2, 2)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(5))
+    bias = load_file(folder / "backbone.safetensors")["fc.bias"]
+    logits = torch.stack([activations(folder, photos, [c] * 5)[0].mean((1, 2)) + bias[c] for c in range(4)], 1)
+    torch.testing.assert_close(logits.softmax(1), probabilities)
+    expected = torch.stack([logits[n, label] - bias[label] for n, label in enumerate(labels)])
+    torch.testing.assert_close(maps.mean((1, 2)), expected)
+
+
+def test_preprocessing_and_stride_are_the_backbone_s_own(backbone, imagenet):
+    check = read_json(imagenet.check)
+    found = []
+    for changes in ({}, {"prepare": BGR}, {"stride": "1x1"}):
+        torch.manual_seed(1)  # the same fc
+        folder = backbone(**changes)
+        found.append(activations(folder, *chosen(folder, check))[0])
+    assert not torch.allclose(found[0], found[1])
+    assert not torch.allclose(found[0], found[2])
+
+
+def test_photos_are_spread_over_the_validation_set(backbone, imagenet):
+    photos, labels = chosen(backbone(), read_json(imagenet.check))
+    val = ImageNetVal(f"{imagenet.root}/val", RECIPE)
+    assert labels == [val[place]["labels"] for place in (0, 2, 4, 7, 9)]
+    assert torch.equal(photos[3], val[7]["images"])
+
+
+def test_the_photos_come_first_and_who_has_no_fitting_classifier_is_named(backbone, imagenet):
+    runs = {
+        "scratch": backbone(origin="random"),
+        "baseline": backbone(),
+        "mine": backbone(classes=7),
+        "bare": backbone(classes=0),
+        "cutmix": backbone(),
+    }
+    found = rows(runs, read_json(imagenet.check))
+    assert [row.name for row in found] == ["photo", "baseline", "cutmix"]
+    assert found[0].words[1:] == [
+        "scratch is not shown: its weights are random",
+        "mine is not shown: its fc has 7 classes",
+        "bare is not shown: it has no fc",
+    ]
+    assert torch.equal(found[0].targets.argmax(1), torch.tensor(chosen(runs["baseline"], read_json(imagenet.check))[1]))
+    assert "2 × 2 cells" in found[1].words[0]
+    with pytest.raises(UserError, match="no backbone has a classifier of the data's classes: bare is not shown"):
+        rows({"bare": runs["bare"]}, read_json(imagenet.check))
+
+
+def test_small_photos_become_blocks():
+    photos = torch.arange(12, dtype=torch.uint8).view(1, 3, 2, 2)
+    large = enlarged(photos)
+    assert large.shape == (1, 3, 224, 224)
+    assert torch.equal(large[:, :, ::112, ::112], photos)
+    assert enlarged(large) is not None
+    assert enlarged(large).shape == large.shape
+
+
+def test_red_is_where_the_map_is_high_and_scale_does_not_matter():
+    photos = torch.full((1, 3, 48, 48), 128, dtype=torch.uint8)
+    maps = torch.tensor([[[5.0, 1.0], [1.0, 1.0]]])
+    red, _, blue = overlaid(photos, maps)[0].float()
+    assert red[0, 0] > blue[0, 0] + 20
+    assert blue[-1, -1] > red[-1, -1]
+    assert torch.equal(overlaid(photos, maps), overlaid(photos, 10 * maps - 3))
+    assert overlaid(photos, torch.zeros(1, 2, 2)).shape == (1, 3, 240, 240), "a flat map is no fault"
+
+
+def test_the_command_line_draws_a_png(backbone, imagenet, tmp_path, monkeypatch, capsys):
+    threads = torch.get_num_threads()
+    out, named = tmp_path / "r/cam.png", [f"{name}={backbone()}" for name in ("baseline", "cutmix")]
+    monkeypatch.setattr(sys, "argv", ["cam", "--run", *named, "--data", str(imagenet.check), "--out", str(out)])
+    try:
+        door.main()
+    finally:
+        torch.set_num_threads(threads)
+    assert capsys.readouterr().out.startswith("activations: 2 backbones, ")
+    assert np.asarray(Image.open(out)).shape[0] > 3 * 190
