@@ -1,4 +1,4 @@
-"""The recipe guard (law 1): two recipes, or two data sets, never share a column.
+"""The recipe guard (law 1): two recipes, two data sets, or two ways to measure never share a column.
 
 Pretraining is where rows may differ: in their regularizers, and in an override of their own, which the table shows.
 """
@@ -9,6 +9,7 @@ from workflow.reporting.records import Outcome
 from workflow.training.errors import UserError
 
 NOTHING = "absent"
+OF_THE_BACKBONE = {"preprocessing", "stride"}  # keys of a protocol that travel with the weights
 
 
 def flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -28,18 +29,21 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any
 
 
 def check_columns(outcomes: list[Outcome], backbones: dict[str, dict[str, Any]]) -> None:
-    """UserError, naming two runs and their differing keys, if records of one task have two recipes or two data sets.
+    """UserError, naming two runs and their differing keys, if records of one task have two recipes, data sets
+    or protocols.
 
     `backbones` is that section of the config: it says which rows are pretrained here, with which override.
     """
     for task in dict.fromkeys(outcome.task for outcome in outcomes):
-        done = [o for o in outcomes if o.task == task and o.record and o.record["metrics"]]
-        for outcome in done[1:]:
-            _compare_data(done[0], outcome)
+        scored = done = [o for o in outcomes if o.task == task and o.record and o.record["metrics"]]
+        for outcome in scored[1:]:
+            _compare_data(scored[0], outcome)
         if task == "pretrain":  # a brought backbone has a score, but no pretraining recipe to compare
             done = [o for o in done if "checkpoint" not in backbones.get(o.backbone, {})]
         for outcome in done[1:]:
             _compare_recipe(done[0], outcome, backbones)
+        for outcome in scored[1:]:  # last: a recipe explains more, what is left another version of this project made
+            _compare_protocol(scored[0], outcome, backbones)
 
 
 def _compare_data(one: Outcome, other: Outcome) -> None:
@@ -62,6 +66,17 @@ def _compare_recipe(one: Outcome, other: Outcome, backbones: dict[str, dict[str,
     _refuse(one, other, "recipe", keys, hashes)
 
 
+def _compare_protocol(one: Outcome, other: Outcome, backbones: dict[str, dict[str, Any]]) -> None:
+    own = OF_THE_BACKBONE
+    if one.task == "pretrain":
+        sizes = [{"resize", "size"} & backbones.get(o.backbone, {}).get("pretrain", {}).keys() for o in (one, other)]
+        own = {"epoch", "split"} if any(sizes) else {"epoch"}
+    keys = differing(one.record["protocol"], other.record["protocol"])
+    keys = {key: pair for key, pair in keys.items() if key.split(".")[0] not in own}
+    if keys:
+        _refuse(one, other, "protocol", keys)
+
+
 def _sections(one: Outcome, other: Outcome, section: str) -> dict[str, tuple[Any, Any]]:
     for outcome in (one, other):
         if outcome.config is None:
@@ -69,7 +84,7 @@ def _sections(one: Outcome, other: Outcome, section: str) -> dict[str, tuple[Any
     return differing(one.config[section], other.config[section])
 
 
-def _refuse(one: Outcome, other: Outcome, what: str, keys: dict[str, tuple], hashes: tuple[str, str]) -> None:
+def _refuse(one: Outcome, other: Outcome, what: str, keys: dict[str, tuple], hashes: tuple = ()) -> None:
     if keys:
         found = "; ".join(f"{what}.{key}: {a} and {b}" for key, (a, b) in keys.items())
     else:

@@ -1,4 +1,4 @@
-"""Two recipes or two data sets never share a column (law 1)."""
+"""Two recipes, two data sets or two ways to measure never share a column (law 1)."""
 
 from pathlib import Path
 
@@ -67,3 +67,39 @@ def test_a_missing_config_is_named_where_it_is_needed(experiment):
     Path(run.record).with_name("config.json").unlink()
     with pytest.raises(UserError, match=r"cutmix/p0s0/config\.json is missing"):
         summarize(small.plan)
+
+
+def test_two_protocols_are_refused_by_key(experiment):
+    small = experiment()
+    small.edit(small.run("ssd_voc", "cutmix"), protocol={"metric": "VOC12 area", "flips": True})
+    with pytest.raises(UserError) as error:
+        summarize(small.plan)
+    text = str(error.value)
+    assert text.startswith("ssd_voc: the records of baseline p0s0 and cutmix p0s0 cannot stand in one column")
+    assert "differ in protocol.flips: absent and True; protocol.metric: VOC07 11-point and VOC12 area (" in text
+
+
+@pytest.mark.parametrize("own", [{"preprocessing": {"channel_order": "BGR"}}, {"stride": "1x1"}])
+def test_what_belongs_to_a_backbone_may_differ(experiment, own):
+    small = experiment()
+    small.edit(small.run("ssd_voc", "cutmix"), protocol=own)
+    assert summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"].delta is not None
+
+
+@pytest.mark.parametrize("row", ["cutmix", "longer", "mine"])
+def test_classifiers_are_measured_in_one_way_too(experiment, row):
+    small = experiment(
+        {"baseline": {}, "cutmix": {}, "longer": {"pretrain": {"epochs": 270}}, "mine": {"checkpoint": "mine.pth"}}
+    )
+    small.edit(small.run("pretrain", "longer"), protocol={"epoch": "last of 270"})
+    small.edit(small.run("pretrain", "mine"), protocol={"epoch": "brought"})
+    assert summarize(small.plan).cells[row, "pretrain", "top1_error"].delta is not None
+    small.edit(small.run("pretrain", row), protocol={"split": "other images"})
+    with pytest.raises(UserError, match=r"protocol\.split: 400 validation images, resize 56, crop 48 and other images"):
+        summarize(small.plan)
+
+
+def test_sizes_of_its_own_are_a_way_to_measure_of_its_own(experiment):
+    small = experiment({"baseline": {}, "larger": {"pretrain": {"size": 96}}})
+    small.edit(small.run("pretrain", "larger"), protocol={"split": "400 validation images, resize 56, crop 96"})
+    assert summarize(small.plan).cells["larger", "pretrain", "top1_error"].delta is not None

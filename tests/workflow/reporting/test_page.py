@@ -128,7 +128,9 @@ def test_data_are_escaped(experiment):
     name = "<script>alert(1)<script>"
     small = experiment({"baseline": {}, name: {"pretrain": {"epochs": '"><b>'}}})
     small.fail(small.run("nic_coco", name), "<img src=x onerror=alert(1)>")
-    small.edit(small.run("ssd_voc", name), protocol={"<i>": "<u>"}, provenance={"device": "<em>"})
+    small.edit(small.run("ssd_voc", name), provenance={"device": "<em>"})
+    for row in ("baseline", name):
+        small.edit(small.run("ssd_voc", row), protocol={"<i>": "<u>"})
     text, _ = page(small)
     assert not {"script", "img", "b", "i", "u", "em"} & set(Links(text).tags)
     assert "&lt;script&gt;" in text
