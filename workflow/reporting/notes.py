@@ -1,10 +1,12 @@
 """The words above and under the table: what must be said so that its numbers are not misread."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from workflow.reporting.intervals import BOTH, ENOUGH, IMAGES
 from workflow.reporting.records import Outcome
+from workflow.reporting.statistics import BASELINE, Cell, Cells
 from workflow.words import plain
 
 DEMO = (
@@ -26,7 +28,17 @@ def repeated(outcomes: list[Outcome]) -> bool:
     return len(cells) > len(set(cells))
 
 
-def remarks(outcomes: list[Outcome]) -> list[str]:
+INTERVAL = "In square brackets: 95 % interval of the change, from 1,000 paired resamples of the test images. "
+ALONE = "With one or two seeds it holds test-set noise alone, not that of another training: no verdict."
+SEEDS = (
+    f"From {ENOUGH} seeds on it holds the chance of seeds and test images, resampled alone and together (Beiden, "
+    "Wagner and Campbell 2000): seeds are the readers and images the cases of a reader study (Obuchowski and Rockette 1995; "
+    "Hillis 2014). Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all); the "
+    "intervals are not, so one may leave out 0 where its row is undecided."
+)
+
+
+def remarks(outcomes: list[Outcome], table: Cells) -> list[str]:
     """What has to stand under every table."""
     texts = [
         "All numbers are in percent; in brackets the change against the row baseline.",
@@ -37,8 +49,42 @@ def remarks(outcomes: list[Outcome]) -> list[str]:
         texts.append("Where n > 1: mean ± sample standard deviation over n runs with different seeds.")
     else:
         texts.append("One run a cell: nothing here tells a difference from the noise of a repeated run.")
+    texts += interval_remarks(table)
     texts.append("Paper: CutMix, ICCV 2019, Tables 3 and 10, A1 of its supplement, and its poster (AutoAugment).")
     return texts + code_remarks(outcomes)
+
+
+def interval_remarks(table: Cells) -> list[str]:
+    """Whose chance the intervals hold, in which rows it is less than it seems, and where there is none."""
+    covers = {cell.covers for cell in table.values()}
+    parts = [text for chance, text in ((IMAGES, ALONE), (BOTH, SEEDS)) if chance in covers]
+    texts = [INTERVAL + " ".join(parts)] if parts else []
+    held = [cell for cell in table.values() if cell.covers == BOTH]
+    compared = [(cell.task, name) for cell in held for name in (cell.backbone, BASELINE)]
+    once = _rows((task, name) for task, name in compared if _pretrained_once(table, task, name))
+    if once:
+        texts.append(f"Of one pretraining, so that intervals hold the noise of its transfers and not its own: {once}.")
+    without = _rows((cell.task, cell.backbone) for cell in table.values() if _unsure(cell))
+    if without:
+        texts.append(f"No interval, as records were made without evidence.npz beside them: {without}.")
+    return texts
+
+
+def _unsure(cell: Cell) -> bool:
+    return cell.delta is not None and cell.low is None and cell.backbone != BASELINE
+
+
+def _pretrained_once(table: Cells, task: str, backbone: str) -> bool:
+    runs = [run for cell in table.values() if (cell.task, cell.backbone) == (task, backbone) for run in cell.runs]
+    return len({run.seeds["pretrain"] for run in runs}) == 1
+
+
+def _rows(found: Iterable[tuple[str, str]]) -> str:
+    """`ssd_voc: baseline, cutmix; nic_coco: cutmix`."""
+    groups: dict[str, list[str]] = {}
+    for task, name in dict.fromkeys(found):
+        groups.setdefault(task, []).append(name)
+    return "; ".join(f"{task}: {', '.join(names)}" for task, names in groups.items())
 
 
 def code_remarks(outcomes: list[Outcome]) -> list[str]:

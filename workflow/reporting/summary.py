@@ -64,7 +64,7 @@ def summarize(plan: Any) -> Summary:
         outcomes=outcomes,
         origins={name: notes.origin(specs[name]) for name in backbones},
         notices=notes.notices(plan.config, outcomes),
-        remarks=notes.remarks(outcomes),
+        remarks=notes.remarks(outcomes, table),
         protocols={task: notes.protocol(outcomes, task) for task in tasks},
     )
 

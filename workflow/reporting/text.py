@@ -13,6 +13,7 @@ CSV_COLUMNS = ["backbone", "task", "metric", "mean", "std", "n", "delta", "delta
 TERMINAL_WIDTH = 116
 REASON_WIDTH = 60
 IMAGENET_REASON_WIDTH = 120  # there is room
+MARKS = {"better": "+", "worse": "-", "undecided": "?"}  # on the terminal, where words are too wide
 IMAGENET_GROUPS = ("last epoch", "best epoch", "paper")
 
 
@@ -42,6 +43,13 @@ def measured(cell: Cell) -> str:
     spread = f" ± {number(cell.metric, cell.std)}" if cell.std is not None else ""
     change = f" ({number(cell.metric, cell.delta, sign=True)})" if cell.delta is not None else ""
     return number(cell.metric, cell.mean) + spread + change
+
+
+def limits(cell: Cell) -> str:
+    """The interval of the change, e.g. `[+0.3, +1.5]`; empty if there is none."""
+    if cell.low is None:
+        return ""
+    return f"[{number(cell.metric, cell.low, sign=True)}, {number(cell.metric, cell.high, sign=True)}]"
 
 
 def clipped(text: str, width: int = REASON_WIDTH) -> str:
@@ -93,8 +101,11 @@ def _md_imagenet(summary: Summary) -> list[str]:
 
 
 def _md_last(cell: Cell, width: int = REASON_WIDTH) -> str:
-    parts = [measured(cell) if cell.mean is not None else "", _md(clipped(cell.missing, width))]
-    return "<br>".join(filter(None, [*parts, f"n = {cell.n}" if cell.n > 1 else ""]))
+    """Mean and change, the change's interval and verdict, why values are missing, and several values one by one."""
+    change = " ".join(filter(None, [limits(cell), cell.verdict]))
+    values = f"n = {cell.n}: {', '.join(number(cell.metric, v) for v in cell.values)}" if cell.n > 1 else ""
+    parts = [measured(cell) if cell.mean is not None else "", change, _md(clipped(cell.missing, width)), values]
+    return "<br>".join(filter(None, parts))
 
 
 def _md(text: str) -> str:
@@ -112,21 +123,34 @@ def terminal(summary: Summary, page: Path) -> str:
         lines += ["", *_block(block, names)]
     about = [f"{name}: {text}" for name, text in summary.origins.items() if text]
     about += [clipped(line, 2 * TERMINAL_WIDTH) for line in summary.unfinished]
-    legend = "In brackets: change against baseline. ±: standard deviation over seeds. best: value@epoch (@iteration)."
-    return "\n".join([*lines, *([""] if about else []), *about, "", legend, f"Page: {page}"])
+    return "\n".join([*lines, *([""] if about else []), *about, "", *_legend(summary), f"Page: {page}"])
+
+
+def _legend(summary: Summary) -> list[str]:
+    """How to read the terminal's table."""
+    cells = summary.cells.values()
+    counts = sorted({cell.n for cell in cells if cell.n > 1})
+    spread = f" ±: standard deviation over n runs, n = {', '.join(map(str, counts))}." if counts else ""
+    lines = [f"In brackets: change against baseline.{spread} best: value@epoch (@iteration)."]
+    if any(cell.low is not None for cell in cells):
+        lines.append("95 %: interval of the change, then + better, - worse, ? undecided; no mark: too few seeds.")
+    return lines
 
 
 Column = tuple[str, list[list[str]]]  # a task, and sub-columns of texts from their heading down
 
 
 def _column(summary: Summary, task: str, metric: str) -> Column:
-    """A metric: ours, and best and paper where any row has one."""
+    """A metric: ours, and interval, best and paper where any row has one."""
     cells = [summary.cells[backbone, task, metric] for backbone in summary.backbones]
     ours = [measured(c) if c.mean is not None else c.missing.split(":")[0] for c in cells]
+    marked = any(c.verdict in MARKS for c in cells)
+    sure = [limits(c) + (f" {MARKS.get(c.verdict, ' ')}" if limits(c) and marked else "") for c in cells]
     best = [f"{number(metric, b.value)}@{','.join(map(str, b.when))}" if (b := best_epoch(c)) else "" for c in cells]
     paper = [number(metric, c.paper.value) if c.paper else "" for c in cells]
     parts = [[heading(metric), *ours]]
-    parts += [[name, *texts] for name, texts in (("best", best), ("paper", paper)) if any(texts)]
+    more = (("95 %", sure), ("best", best), ("paper", paper))
+    parts += [[name, *texts] for name, texts in more if any(texts)]
     return task, parts
 
 
@@ -158,4 +182,4 @@ def _block(block: list[Column], names: list[str]) -> list[str]:
         for part in parts:
             width = max(map(len, part))
             lines = [f"{line}  {text.rjust(width)}" for line, text in zip(lines, part, strict=True)]
-    return [top, lines[0], "─" * len(lines[0]), *(line.rstrip() for line in lines[1:])]
+    return [top, lines[0].rstrip(), "─" * len(lines[0]), *(line.rstrip() for line in lines[1:])]

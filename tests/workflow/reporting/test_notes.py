@@ -1,5 +1,7 @@
 """What stands under the table: protocol, recipe, and where rows were made by different code."""
 
+import pytest
+
 from workflow.reporting.summary import summarize
 
 
@@ -37,3 +39,32 @@ def test_single_runs_are_called_so(experiment):
     assert "sample standard deviation" not in one
     assert "sample standard deviation" in two
     assert "One run a cell" not in two
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said", "unsaid"),
+    [(1, "test-set noise alone", "Holm"), (2, "test-set noise alone", "Holm"), (3, "Holm", "test-set noise alone")],
+)
+def test_it_is_said_whose_chance_an_interval_holds(certain, seeds, said, unsaid):
+    text = " ".join(summarize(certain(seeds).plan).remarks)
+    assert said in text
+    assert unsaid not in text
+
+
+def test_a_row_of_one_pretraining_is_named(certain):
+    (text,) = [text for text in summarize(certain(1, 3).plan).remarks if "one pretraining" in text]
+    assert text.endswith("hold the noise of its transfers and not its own: nic_coco: cutmix, baseline.")
+    assert "one pretraining" not in " ".join(summarize(certain(3, 1).plan).remarks)
+
+
+def test_a_row_without_evidence_is_named(certain):
+    small = certain(1)
+    texts = " ".join(summarize(small.plan).remarks)
+    assert (
+        "No interval, as records were made without evidence.npz beside them: pretrain: cutmix; nic_coco: cutmix."
+        in texts
+    )
+
+
+def test_without_any_interval_none_is_explained(experiment):
+    assert "square brackets" not in " ".join(summarize(experiment().plan).remarks)

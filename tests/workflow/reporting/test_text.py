@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 from pathlib import Path
 
 from workflow.reporting.metrics import METRICS
@@ -38,6 +39,30 @@ def test_the_csv_says_what_is_missing(experiment):
     assert empty["paper"] == "77.6"
     assert float(full["std"]) > 0
     assert (full["n"], float(full["delta"]), full["delta_low"], full["delta_high"]) == ("2", 0, "", "")
+
+
+def test_the_csv_has_interval_and_verdict(certain):
+    (found,) = [row for row in rows(certain(3)) if (row["backbone"], row["metric"]) == ("cutmix", "CIDEr")]
+    assert float(found["delta_low"]) < float(found["delta"]) == 10 < float(found["delta_high"])
+    assert found["verdict"] == "better"
+
+
+def test_the_markdown_shows_interval_verdict_and_the_single_values(certain):
+    small = certain(3)
+    cell = summarize(small.plan).cells["cutmix", "nic_coco", "CIDEr"]
+    text = markdown(summarize(small.plan))
+    assert f"(+10.0)<br>[+{cell.low:.1f}, +{cell.high:.1f}] better<br>n = 3: 59.0, 60.0, 61.0<br>" in text
+    assert "single seed" in markdown(summarize(certain(1).plan))
+
+
+def test_the_terminal_marks_verdicts_and_explains_the_marks(certain):
+    three, one = (terminal(summarize(certain(n).plan), PAGE) for n in (3, 1))
+    assert re.search(r"\ncutmix .* 60\.0 ± 1\.0 \(\+10\.0\)  \[\+\d\.\d, \+1\d\.\d\] \+", three)
+    assert re.search(r"\ncutmix .* 60\.0 \(\+10\.0\)  \[\+10\.0, \+10\.0\]  ", one)
+    assert "standard deviation over n runs, n = 3." in three
+    assert "n runs" not in one
+    assert "+ better, - worse, ? undecided" in three
+    assert max(map(len, three.splitlines())) <= TERMINAL_WIDTH
 
 
 def test_the_order_in_which_records_are_found_changes_nothing(experiment):
@@ -118,7 +143,7 @@ def test_the_imagenet_table_stands_under_the_first(experiment):
     assert len(lines) == 2 + 3
     assert {line.replace("\\|", "").count("|") for line in lines} == {10}
     cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
-    assert cells[:4] == ["cutmix", "cutmix: alpha 1.0", "4", "30.00 (-1.50)"]
+    assert cells[:4] == ["cutmix", "cutmix: alpha 1.0", "4", "30.00 (-1.50)<br>single seed"]
     assert cells[5] == "29.00 (epoch 2)"
     assert cells[7:] == ["21.40", "5.92"]
     assert lines[4].startswith("| a\\|b | random initialisation |  | not scored: &lt;no&gt; fc |")
