@@ -82,7 +82,7 @@ class Plan:
     @property
     def report(self) -> list[str]:
         """What `rule all` asks for."""
-        tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "html")]
+        tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "tex", "html")]
         return [*tables, *self.pages, *self.figures.values()]
 
     @property

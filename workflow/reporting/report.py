@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workflow.config import load
 from workflow.plan import plan
+from workflow.reporting.latex import latex
 from workflow.reporting.page import html
 from workflow.reporting.summary import summarize
 from workflow.reporting.text import long_csv, markdown, terminal
@@ -14,7 +15,7 @@ from workflow.training.files import atomic
 
 
 def report(config: str, out: Path | None) -> str:
-    """Write transfer.csv, .md and .html for a config (a file, or its content as JSON); return the terminal's text.
+    """Write transfer.csv, .md, .tex, .html for a config (a file, or its content as JSON); return the terminal's text.
 
     The page shows those figures of other rules that are there.
 
@@ -24,7 +25,8 @@ def report(config: str, out: Path | None) -> str:
     summary = summarize(todo)
     drawn = {name: Path(path).read_bytes() for name, path in todo.figures.items() if Path(path).is_file()}
     out = out or Path("results") / summary.experiment / "report"
-    texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary)} | html(summary, out, drawn)
+    texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary), "transfer.tex": latex(summary)}
+    texts |= html(summary, out, drawn)
     for name, text in texts.items():
         with atomic(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

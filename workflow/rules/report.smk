@@ -110,6 +110,7 @@ rule report:
     output:
         csv=f"{plan.folder}/transfer.csv",
         md=f"{plan.folder}/transfer.md",
+        tex=f"{plan.folder}/transfer.tex",
         html=report(
             f"{plan.folder}/transfer.html",
             caption="../report/transfer.rst",

@@ -32,7 +32,7 @@ def test_a_table_can_be_made_before_anything_has_run(main):
     assert "\n16 of 16 runs are pending\n" in text
     assert text.rstrip().endswith("Page: results/demo/report/transfer.html")
     written = sorted(path.name for path in Path("results/demo/report").iterdir())
-    assert written == ["transfer.csv", "transfer.html", "transfer.md"]
+    assert written == ["transfer.csv", "transfer.html", "transfer.md", "transfer.tex"]
 
 
 def test_the_demo_s_records_fill_its_table(main, finish):
@@ -61,7 +61,7 @@ def test_the_same_records_give_the_same_bytes(main, finish):
         finish(run, run.run["recipe"])
     main("--config", DEMO, "--out", "one")
     main("--config", DEMO, "--out", "two")
-    for kind in ("csv", "md", "html"):
+    for kind in ("csv", "md", "tex", "html"):
         assert Path(f"one/transfer.{kind}").read_bytes() == Path(f"two/transfer.{kind}").read_bytes()
 
 
