@@ -1,4 +1,4 @@
-"""A whole run of both tasks in small: its record and predictions, and the same bits after a kill."""
+"""A whole run of each task in small: its record, predictions and evidence, and the same bits after a kill."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ class Kill(BaseException):
 
 
 @pytest.fixture
-def runner(voc, published, tmp_path, monkeypatch):
+def runner(checks, published, tmp_path, monkeypatch):
     """run(name, folder, stride) trains in `folder` and returns the record and the final weights."""
     weights = {}
     fit = engine.fit
@@ -35,7 +35,7 @@ def runner(voc, published, tmp_path, monkeypatch):
     def run(name: str, folder: str, stride: str, **changes) -> tuple[dict, dict]:
         out, start = tmp_path / folder, tmp_path / f"{stride}.safetensors"
         publish(start, published.network.state_dict(), IMAGENET, stride)
-        train(make_run(name, **changes), start, Path(voc.check), tmp_path / f"{folder}-state", out)
+        train(make_run(name, **changes), start, checks[name], tmp_path / f"{folder}-state", out)
         return json.loads((out / "metrics.json").read_text()), dict(weights)
 
     return run
@@ -93,6 +93,22 @@ def check_record(record: dict, name: str, scored_again: dict) -> None:
     assert protocol["preprocessing"]["channel_order"] == "RGB"
     assert protocol["split"].endswith("tested on VOC07 test (6 images)")
     assert record["best"]["mAP"] >= record["metrics"]["mAP"]
+
+
+def test_coco_is_trained_and_scored_by_its_own_rules(runner, checks, tmp_path, monkeypatch, capsys):
+    record, _ = runner("faster_rcnn_coco", "coco", "3x3", evaluate_every=2, iterations=8, warmup=0, steps=[])
+    assert list(record["metrics"]) == ["AP", "AP50", "AP75"]
+    assert record["protocol"]["split"] == "trained on train2014 (12 images), tested on val2014 (6)"
+    assert record["best"]["AP"] >= record["metrics"]["AP"]
+    assert len(record["history"]["evaluations"]) == 4
+    assert "index" not in capsys.readouterr().out, "pycocotools keeps quiet"
+    files = [tmp_path / "coco" / name for name in ("predictions.json", "evidence.npz")]
+    again = scored_again(checks["faster_rcnn_coco"], *files, tmp_path / "again.npz", monkeypatch, capsys)
+    assert again == record["metrics"] | {"per_class": record["per_class"]}
+    assert list(again["per_class"]) == ["circle", "square", "triangle", "star"]
+    found = json.loads(files[0].read_text())
+    assert found
+    assert {one["category_id"] for one in found} <= {1, 2, 3, 5}
 
 
 def test_a_backbone_that_does_not_fit_trains_nothing(voc, tmp_path):

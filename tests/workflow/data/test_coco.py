@@ -103,6 +103,22 @@ BROKEN = {
         edit(TRAIN_INSTANCES, first("annotations", category_id=4)),
         r"instances_train2014.json: instance 90: category 4 is not in the class list 'categories'",
     ),
+    "no area": (
+        edit(TRAIN_INSTANCES, lambda c: c["annotations"][1].pop("area")),
+        r"instances_train2014.json: annotations\[1\] has no 'area'",
+    ),
+    "class of no name": (
+        edit(VAL_INSTANCES, lambda c: c["categories"][0].pop("name")),
+        r"instances_val2014.json: categories\[0\] has no 'name'",
+    ),
+    "class id twice": (
+        lambda root: [edit(path, first("categories", id=2))(root) for path in (TRAIN_INSTANCES, VAL_INSTANCES)],
+        r"instances_train2014.json: id 2 stands 2 times in 'categories'",
+    ),
+    "class name twice": (
+        lambda root: [edit(path, first("categories", name="square"))(root) for path in (TRAIN_INSTANCES, VAL_INSTANCES)],
+        r"instances_train2014.json: name square stands 2 times in 'categories'",
+    ),
     "box of two numbers": (
         edit(TRAIN_INSTANCES, first("annotations", bbox=[1, 2])),
         r"instances_train2014.json: instance 90: bbox must be \[x, y, width, height\], not \[1, 2\]",
