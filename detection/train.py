@@ -27,7 +27,7 @@ def scoring(check: dict[str, Any]) -> tuple[tuple[str, ...], int, dict[str, str]
 
 
 def protocol(run: Any, scored: dict[str, str], prepare: Any, stride: str) -> dict[str, Any]:
-    """How the numbers were made, for the record and the foot of the table; `scored`: how the set is split and scored."""
+    """How the numbers were made, for the record and the foot of the table; `scored` is what `scoring` says of it."""
     recipe = run.recipe
     return {
         **scored,

@@ -191,7 +191,7 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
         if NEEDS[task] not in config["data"]:
             yield f"data.{NEEDS[task]}: missing data set (tasks.{task} needs it)"
     if "faster_rcnn_coco" in config["tasks"] and config["data"].get("coco", {}).get("split") == "karpathy":
-        yield "data.coco.split: karpathy divides captions; tasks.faster_rcnn_coco needs \"2014\""
+        yield 'data.coco.split: karpathy divides captions; tasks.faster_rcnn_coco needs "2014"'
     for name, section in config["data"].items():
         if ("synthetic" in section) == ("root" in section):
             yield f"data.{name}: needs exactly one of synthetic and root"

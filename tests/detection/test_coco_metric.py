@@ -12,6 +12,8 @@ from detection import metric
 from detection.coco_metric import COCOMetric, evaluated, ground_truth, match, score
 from detection.evaluate import evaluate
 from detection.metric import keep
+from workflow.reporting.average_precision import Detections
+from workflow.reporting.evidence import read
 from workflow.training.errors import UserError
 
 from .generated import world
@@ -103,6 +105,10 @@ def test_the_record_follows_from_the_evidence(tmp_path, seed):
     assert [record["AP50"], record["AP75"]] == pytest.approx([present[:, 0].mean(), present[:, 5].mean()])
     each = [None if row[0] is None else np.mean(row) for row in table]
     assert list(record["per_class"].values()) == pytest.approx(each)
+    undrawn = Detections(read(tmp_path / "evidence.npz").arrays)(np.ones((25, 1), dtype=np.int32))
+    assert {key: value.item() for key, value in undrawn.items()} == pytest.approx(
+        {key: record[key] for key in ("AP", "AP50", "AP75")}
+    )
     assert evidence["images"].tolist() == sorted(7 * i + 3 for i in range(25))
     assert evidence["hit"].shape == evidence["left"].shape == (len(evidence["score"]), 10)
     assert [evidence[key].dtype.name for key in ("image", "label", "score", "truths")] == [

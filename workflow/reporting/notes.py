@@ -42,8 +42,9 @@ def remarks(outcomes: list[Outcome], table: Cells) -> list[str]:
     """What has to stand under every table."""
     texts = [
         "All numbers are in percent; in brackets the change against the row baseline.",
-        "The last epoch counts: it is evaluated, published and transferred. Where there was more than one evaluation, "
-        "the best one (by top1_error, mAP, AP, CIDEr) is shown beside it, never instead. The paper reports its best epoch.",
+        "The last epoch counts: it is evaluated, published and transferred. Where there was more than one "
+        "evaluation, the best one (by top1_error, mAP, AP, CIDEr) is shown beside it, never instead. The paper reports "
+        "its best epoch.",
     ]
     if repeated(outcomes):
         texts.append("Where n > 1: mean ± sample standard deviation over n runs with different seeds.")
