@@ -96,6 +96,42 @@ def test_pycocotools_says_the_same_of_repeated_images(capsys):
         assert [ours[key][b] for key in ("AP", "AP50", "AP75")] == pytest.approx(100 * stats[:3], abs=1e-9)
 
 
+def test_the_scorer_of_the_records_says_the_same_of_repeated_images():
+    """Boxes in, mmdet's matching and rules out, difficult objects and duplicates included."""
+    from detection.metric import decisive, match, score
+
+    boxes, found = _boxes(images=10, classes=3)
+    truth = [_annotation([one for one in boxes if one[0] == image]) for image in range(10)]
+    arrays = decisive(match(_results(found, range(10)), list(range(10)), truth, 3))
+    assert arrays["left"].any()
+    drawn = draws(10, 12)
+    ours = Detections(arrays)(drawn)
+    for b, column in enumerate(drawn.T):
+        chosen = plain.repeated(column)
+        matches = match(_results(found, chosen), list(range(10)), [truth[image] for image in chosen], 3)
+        expected = score(matches, ("a", "b", "c"))
+        assert {key: ours[key][b] for key in ours} == pytest.approx({key: expected[key] for key in ours}, abs=1e-4)
+
+
+def _results(found, chosen):
+    """Detections of the images `chosen` as COCO results; images are named by their place."""
+    return [
+        {"image_id": place, "category_id": 1 + label, "bbox": box, "score": score}
+        for place, chosen_image in enumerate(chosen)
+        for image, label, box, score in found
+        if image == chosen_image
+    ]
+
+
+def _annotation(boxes):
+    """mmdet's, of one image; what is a crowd for COCO is difficult here. Boxes end at their last pixel."""
+    kinds = {"": [one for one in boxes if not one[3]], "_ignore": [one for one in boxes if one[3]]}
+    corners = {kind: [[x, y, x + w, y + h] for _, _, (x, y, w, h), _ in those] for kind, those in kinds.items()}
+    annotation = {f"bboxes{kind}": np.array(box, dtype=np.float32).reshape(-1, 4) for kind, box in corners.items()}
+    labels = {kind: [label for _, label, *_ in those] for kind, those in kinds.items()}
+    return annotation | {f"labels{kind}": np.array(value, dtype=np.int64) for kind, value in labels.items()}
+
+
 def _boxes(images, classes):
     """(image, class, box, crowd) and (image, class, box, score): truth, and detections near it."""
     rng = np.random.default_rng(5)
@@ -127,13 +163,7 @@ def _scored(boxes, found, chosen):
     coco = COCO()
     coco.dataset = data
     coco.createIndex()
-    results = [
-        {"image_id": place, "category_id": 1 + label, "bbox": box, "score": score}
-        for place, chosen_image in enumerate(chosen)
-        for image, label, box, score in found
-        if image == chosen_image
-    ]
-    scorer = COCOeval(coco, coco.loadRes(results), "bbox")
+    scorer = COCOeval(coco, coco.loadRes(_results(found, chosen)), "bbox")
     scorer.evaluate()
     scorer.accumulate()
     scorer.summarize()
