@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from detection.metric import decisive, keep, match, score
-
 from workflow.reporting.average_precision import Detections
 from workflow.reporting.evidence import read
 
