@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.workflow.reporting import plain
-from workflow.reporting.average_precision import Detections
+from workflow.reporting.average_precision import COCO_POINTS, VOC_POINTS, Detections, Traced, at_points
 
 
 def draws(images, resamples, seed=0):
@@ -57,6 +57,16 @@ ONCE = np.ones((1, 1), dtype=np.int32)
 def test_a_recall_that_only_seems_to_reach_a_point_does_not():
     # 3 of 10 is 0.3, the scorers' point is 0.30000000000000004: recall counts at 0, 0.1 and 0.2 alone.
     assert Detections(one_class([True] * 3))(ONCE)["mAP"] == pytest.approx(100 * 3 / 11)
+
+
+@pytest.mark.parametrize("points", [VOC_POINTS, COCO_POINTS])
+def test_every_point_is_reached_where_the_scorers_say_so(points):
+    for objects in range(1, 400):
+        right = np.arange(1, objects + 1)[:, None]
+        falling = np.linspace(1, 0, objects)[:, None]
+        expected = np.mean([falling[right / objects >= point].max(initial=0) for point in points])
+        traced = Traced(np.ones_like(right), right, falling)
+        assert at_points(traced, np.array([objects]), points) == pytest.approx([expected], abs=1e-12)
 
 
 def test_what_is_left_out_neither_helps_nor_harms():
