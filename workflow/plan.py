@@ -9,18 +9,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workflow.config import NEEDS, load
 from workflow.data.fetch import times
+from workflow.reported import Reported
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256, short
 
 MACHINE = ("threads", "workers")  # where a result is computed, not what it is
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
-SEEN = ("size", "crop_scale", "color_jitter", "lighting", "regularizers")  # what of pretraining the gallery shows
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 
 
@@ -61,7 +61,7 @@ class PlannedRun:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Reported):
     """All that a config asks for. `tasks` are the transfer tasks; `runs` has the backbones' runs first; `origins` says
     from where data sets are fetched, and stands apart from `config` because no result depends on it."""
 
@@ -78,55 +78,6 @@ class Plan:
     def cores(self) -> int:
         """What one training job takes of Snakemake's --cores."""
         return self.config["threads"] + self.config["workers"]
-
-    @property
-    def report(self) -> list[str]:
-        """What `rule all` asks for."""
-        tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "tex", "html")]
-        return [*tables, *self.pages, *self.figures.values()]
-
-    @property
-    def folder(self) -> str:
-        """Where the report lies."""
-        return f"results/{self.experiment}/report"
-
-    @property
-    def pages(self) -> list[str]:
-        """The parts of the page that are files of their own too."""
-        return [f"{self.folder}/captions.html"] if "captions" in self.figures else []
-
-    @property
-    def figures(self) -> dict[str, str]:
-        """What rules of their own draw for the page to embed: name to file."""
-        figures = {"gallery": "gallery.png"} if self.gallery else {}
-        figures |= {"activations": "activations.png"} if self.classifiers else {}
-        figures |= {f"detections_{task}": f"detections_{task}.jpg" for task in self.tasks if task != "nic_coco"}
-        figures |= {"captions": "captions.json"} if "nic_coco" in self.tasks else {}
-        return {name: f"{self.folder}/{file}" for name, file in figures.items()}
-
-    @property
-    def classifiers(self) -> list[PlannedRun]:
-        """The backbones of which the report shows class activation maps, if they have a fitting classifier."""
-        return [run for run in self.shown("pretrain") if run.origin != "random"]
-
-    def shown(self, task: str) -> list[PlannedRun]:
-        """The runs of a task that figures show: each backbone's, by the first seeds."""
-        first = {kind: seeds[0] for kind, seeds in self.config["seeds"].items()}
-        return [run for run in self.runs if run.task == task and run.seeds.items() <= first.items()]
-
-    def files(self, task: str, *names: str) -> list[str]:
-        """What lies beside the records of the runs that are shown."""
-        return [str(Path(run.record).with_name(name)) for run in self.shown(task) for name in names]
-
-    def folders(self, runs: Sequence[PlannedRun]) -> list[str]:
-        """Runs as a door that draws gets them: BACKBONE=FOLDER."""
-        return [f"{run.backbone}={Path(run.record).parent}" for run in runs]
-
-    @property
-    def gallery(self) -> list[PlannedRun]:
-        """Its rows: each backbone that is pretrained here, by its first seed, and of its recipe only what is seen."""
-        rows = [run for run in self.runs if run.origin == "pretrained" and run.seeds == self.runs[0].seeds]
-        return [replace(run, run=run.run | {"recipe": {key: run.run["recipe"][key] for key in SEEN}}) for run in rows]
 
     @property
     def text(self) -> str:

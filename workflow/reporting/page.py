@@ -4,12 +4,15 @@ import base64
 import json
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
 
-from workflow.reporting.metrics import METRICS, TITLES, number
+from workflow.reporting.costs import run, total
+from workflow.reporting.curves import curves
+from workflow.reporting.differences import Departure, choices
+from workflow.reporting.metrics import TITLES, number
+from workflow.reporting.per_class import class_tables
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import Cell
 from workflow.reporting.summary import Summary, best_epoch
@@ -17,23 +20,50 @@ from workflow.reporting.text import IMAGENET_GROUPS, IMAGENET_REASON_WIDTH, REAS
 
 SECTIONS = {  # below the transfer table: name of the template and of the anchor, and title
     "classification": "ImageNet classification",
+    "curves": "Learning curves",
+    "per_class": "Average precision of each class",
     "detections": "Detections on the same images",
     "captions": "Captions of the same photos",
     "activations": "Class activation maps",
     "gallery": "Regularizers at work",
     "protocol": "Protocol",
+    "differences": "What differs from the paper",
     "runs": "Runs: time, memory, speed",
 }
-FIGURES = ("captions",)  # sections that are a file of their own too
+FIGURES = ("per_class", "captions")  # sections that are a file of their own too
 WORDS = Path(__file__).parents[1] / "report"  # how to read a figure: the captions of `snakemake --report`
 
 
-def html(summary: Summary, folder: Path, drawn: dict[str, bytes]) -> dict[str, str]:
-    """The pages as they will lie in `folder`, by file name: transfer.html, and the figures that are HTML.
+def html(summary: Summary, folder: Path, drawn: dict[str, bytes], departures: list[Departure]) -> dict[str, str]:
+    """The pages as they will lie in `folder`, by file name: transfer.html, and the figures drawn here.
 
     Links are relative to `folder`; all data are escaped. `drawn` holds the figures that other rules have made
-    (Plan.figures), by name; each becomes a part of the page.
+    (Plan.figures), by name; each becomes a part of the page. `departures`: see workflow.reporting.differences.
     """
+    drawings = {task: curves(summary, task) for task in summary.tasks}
+    detectors = [task for task in summary.tasks if task not in ("pretrain", "nic_coco")]
+    detected = [task for task in detectors if f"detections_{task}" in drawn]
+    environment = templates(folder)
+    environment.globals |= {
+        "summary": summary,
+        "departures": departures,
+        "curves": drawings,
+        "class_tables": class_tables(summary),
+        "detected": detected,
+        "picture": lambda name: data_url(drawn[name]),
+        "material": lambda name: json.loads(drawn[name]),
+    }
+    there = {*SECTIONS} - {"captions", "activations", "gallery", "per_class", "detections"} | drawn.keys()
+    there |= {name for name, tasks in (("per_class", detectors), ("detections", detected)) if tasks}
+    sections = {name: title for name, title in SECTIONS.items() if name in there}
+    figure = environment.get_template("figure.html.j2")
+    figures = {f"{name}.html": figure.render(id=name, title=sections[name]) for name in FIGURES if name in sections}
+    figures |= {f"curves_{task}.svg": svg for task, svg in drawings.items()}
+    return {"transfer.html": page(summary, environment, sections)} | figures
+
+
+def templates(folder: Path) -> jinja2.Environment:
+    """The templates with all that they call."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -41,24 +71,11 @@ def html(summary: Summary, folder: Path, drawn: dict[str, bytes]) -> dict[str, s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    signed = {"number": lambda metric, value, sign=False: number(metric, value, sign).replace("-", "−")}
-    environment.globals |= signed | {"heading": heading, "clipped": clipped, "best_epoch": best_epoch}
-    environment.globals |= {"singles": singles, "backbone_hash": backbone_hash, "anchor": anchor, "total": total}
-    environment.globals |= {"summary": summary, "words": words, "link": lambda path: link(path, folder)}
-    environment.globals |= {
-        "picture": lambda name: data_url(drawn[name]),
-        "material": lambda name: json.loads(drawn[name]),
-    }
-    detected = [task for task in summary.tasks if f"detections_{task}" in drawn]
-    environment.globals["detected"] = detected
-    absent = ({"captions", "activations", "gallery"} - drawn.keys()) | (set() if detected else {"detections"})
-    sections = {name: title for name, title in SECTIONS.items() if name not in absent}
-    figures = {
-        f"{name}.html": environment.get_template("figure.html.j2").render(id=name, title=sections[name])
-        for name in FIGURES
-        if name in sections
-    }
-    return {"transfer.html": page(summary, environment, sections)} | figures
+    called = (heading, clipped, best_epoch, singles, backbone_hash, anchor, total, words, choices)
+    environment.globals |= {function.__name__: function for function in called}
+    environment.globals["number"] = lambda metric, value, sign=False: number(metric, value, sign).replace("-", "−")
+    environment.globals["link"] = lambda path: link(path, folder)
+    return environment
 
 
 def page(summary: Summary, environment: jinja2.Environment, sections: dict[str, str]) -> str:
@@ -102,41 +119,3 @@ def singles(cell: Cell) -> list[tuple[Outcome, str]]:
 def backbone_hash(outcome: Outcome) -> str:
     """The first digits of the hash of the backbone that a transfer began with; pretraining begins with none."""
     return (outcome.record["provenance"].get("backbone") or "")[:10]
-
-
-def run(outcome: Outcome) -> dict[str, Any]:
-    """A line of the list of runs: what it cost, on what, and the hashes of what it is made from."""
-    trail = outcome.record["provenance"] if outcome.record else {}
-    hashes = {key: trail[key][:10] for key in ("recipe", "backbone", "data", "code") if trail.get(key)}
-    values = outcome.record["metrics"] if outcome.record else {}
-    names = [name for name in METRICS[outcome.task] if name in values]
-    return {
-        "outcome": outcome,
-        "values": [(name, number(name, values[name])) for name in names],
-        "time": duration(trail["seconds"]) if "seconds" in trail else "",
-        "speed": f"{trail['images_per_second']:.1f}" if "images_per_second" in trail else "",
-        "memory": f"{trail['peak_memory_mb']:.0f}" if "peak_memory_mb" in trail else "",
-        "device": trail.get("device", ""),
-        "hashes": hashes,
-    }
-
-
-def total(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """What runs cost together: the sum of their times, all images over all seconds, the largest memory."""
-    trails = [line["outcome"].record["provenance"] for line in lines if line["outcome"].record]
-    timed = [trail for trail in trails if trail.get("seconds")]
-    seconds = sum(trail["seconds"] for trail in timed)
-    images = sum(trail["seconds"] * trail["images_per_second"] for trail in timed)
-    memory = max((trail["peak_memory_mb"] for trail in trails if "peak_memory_mb" in trail), default=None)
-    return {
-        "done": len(trails),
-        "time": duration(seconds) if timed else "",
-        "speed": f"{images / seconds:.1f}" if timed else "",
-        "memory": f"{memory:.0f}" if memory is not None else "",
-    }
-
-
-def duration(seconds: float) -> str:
-    """Hours, minutes and seconds: 3725 to 1:02:05."""
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workflow.config import load
 from workflow.plan import plan
+from workflow.reporting.differences import departures
 from workflow.reporting.latex import latex
 from workflow.reporting.page import html
 from workflow.reporting.summary import summarize
@@ -26,7 +27,7 @@ def report(config: str, out: Path | None) -> str:
     drawn = {name: Path(path).read_bytes() for name, path in todo.figures.items() if Path(path).is_file()}
     out = out or Path("results") / summary.experiment / "report"
     texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary), "transfer.tex": latex(summary)}
-    texts |= html(summary, out, drawn)
+    texts |= html(summary, out, drawn, departures(todo.config))
     for name, text in texts.items():
         with atomic(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

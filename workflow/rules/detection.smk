@@ -1,5 +1,4 @@
-# Fine-tune a backbone for detection: SSD300 and Faster R-CNN (C4) on VOC07+12, and the latter on COCO.
-# `tracked` and `run`: see pretrain.smk.
+# Fine-tune a backbone for detection: SSD300 and Faster R-CNN (C4) on VOC07+12. `tracked` and `run`: see pretrain.smk.
 
 
 rule detection:
@@ -16,12 +15,12 @@ rule detection:
         "results/{experiment}/{task}/{backbone}/p{p}s{s}/log.txt",
     wildcard_constraints:
         experiment=plan.experiment,
-        task="ssd_voc|faster_rcnn_voc|faster_rcnn_coco",
+        task="ssd_voc|faster_rcnn_voc",
     conda:
         "../../environment.yml"
     threads: plan.cores
     resources:
-        mem_mb=lambda w: 12000 if w.task == "faster_rcnn_coco" else 4000,  # COCO's annotations are large
+        mem_mb=4000,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

@@ -116,8 +116,18 @@ rule report:
             caption="../report/transfer.rst",
             category="Table",
         ),
+        curves=report(
+            plan.curves,
+            caption="../report/curves.rst",
+            category="Learning curves",
+        ),
+        per_class=report(
+            plan.per_class,
+            caption="../report/per_class.rst",
+            category="Average precision of each class",
+        ),
         captions=report(
-            [page for page in plan.pages if page.endswith("captions.html")],
+            plan.captions,
             caption="../report/captions.rst",
             category="Captions",
         ),

@@ -1,16 +1,16 @@
 """transfer.html: self-contained, escaped, and each number opens its trail."""
 
 import base64
+import json
 import random
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
-import pytest
-
-from workflow.reporting.page import duration, html, run, total
+from workflow.reporting.page import html, words
 from workflow.reporting.summary import summarize
 
 
@@ -41,7 +41,7 @@ class Texts(HTMLParser):
 
 def page(small, **drawn):
     folder = small.folder / "results/small/report"
-    return html(summarize(small.plan), folder, drawn)["transfer.html"], folder
+    return html(summarize(small.plan), folder, drawn, [])["transfer.html"], folder
 
 
 def cell_of(text, backbone, metric):
@@ -67,7 +67,7 @@ def test_no_address_leaves_the_machine(experiment):
     assert not [a for a in links.addresses if "//" in a or a.startswith("http")]
     assert not {"script", "iframe", "object", "embed", "img"} & set(links.tags)
     assert "@import" not in text
-    assert "url(" not in text
+    assert set(re.findall(r"url\((.)", text)) <= {"#"}, "clipping paths of the drawings"
     assert "default-src 'none'" in text
 
 
@@ -100,14 +100,14 @@ def decided(small, **changes):
     summary = summarize(small.plan)
     key = ("cutmix", "ssd_voc", "mAP")
     summary.cells[key] = replace(summary.cells[key], **changes)
-    return cell_of(html(summary, small.folder, {})["transfer.html"], "cutmix", "mAP")
+    return cell_of(html(summary, small.folder, {}, [])["transfer.html"], "cutmix", "mAP")
 
 
 def test_a_change_stands_with_its_interval_and_its_verdict(experiment):
     changes = {"delta": 0.92, "low": -0.41, "high": 2.26, "covers": "seeds and test images", "verdict": "undecided"}
     cell = decided(experiment(), **changes)
     texts = " ".join(Texts(cell).found)
-    assert "+0.9 [−0.4, +2.3] undecided" in texts
+    assert "(+0.9) [−0.4, +2.3] undecided" in texts
     assert "95 % interval of the change against baseline, over seeds and test images" in cell
 
 
@@ -168,24 +168,6 @@ def test_a_backbone_s_own_pretraining_stands_in_its_row(experiment):
     assert "own pretraining: epochs 270" in row
 
 
-def test_costs_add_up_over_the_runs_that_are_done(experiment):
-    small = experiment()
-    small.remove(small.run("ssd_voc", "cutmix"))
-    for seconds, speed, memory, row in ((100.0, 10.0, 500.0, "baseline"), (300.0, 20.0, 900.4, "cutmix")):
-        trail = {"seconds": seconds, "images_per_second": speed, "peak_memory_mb": memory}
-        small.edit(small.run("nic_coco", row), provenance=trail)
-    summary = summarize(small.plan)
-    lines = {t: [run(o) for o in summary.outcomes if o.task == t] for t in summary.tasks}
-    assert total(lines["nic_coco"]) == {"done": 2, "time": "0:06:40", "speed": "17.5", "memory": "900"}
-    assert total(lines["ssd_voc"])["done"] == 1
-    assert total([]) == {"done": 0, "time": "", "speed": "", "memory": ""}
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(9.6, "0:00:10"), (3725, "1:02:05")])
-def test_durations(seconds, text):
-    assert duration(seconds) == text
-
-
 def test_the_imagenet_table_has_the_paper_s_numbers_beside(experiment):
     small = experiment(seeds=(2, 1))
     for p, (top1, top5) in enumerate([(30.0, 9.0), (32.0, 9.0)]):
@@ -196,7 +178,7 @@ def test_the_imagenet_table_has_the_paper_s_numbers_beside(experiment):
     table = imagenet_table(small)
     assert table["cutmix"] == [
         *("cutmix: alpha 1.0", "4"),
-        *("33.00 ± 1.41 TRAIL +2.00 few seeds n = 2", "9.00 ± 0.00 TRAIL +0.00 few seeds n = 2"),
+        *("33.00 ± 1.41 TRAIL (+2.00) few seeds n = 2", "9.00 ± 0.00 TRAIL (+0.00) few seeds n = 2"),
         *("32.00 epoch 2, 3", "9.00 epoch 2, 3", "21.40 (−2.28)", "5.92 (−1.13)"),
     ]
     assert table["baseline"][:2] == ["no regularizer", "4"]
@@ -249,3 +231,51 @@ def test_the_gallery_is_a_part_of_the_page_and_only_if_there_is_one(experiment):
     assert base64.b64decode(source.removeprefix("data:image/png;base64,")) == b"\x89PNG\xff\xef\xbe"
     assert "img-src data:" in text
     assert not [a for a in links.addresses if "//" in a and a != source]
+
+
+CAPTIONS = {
+    "total": 9,
+    "photos": [
+        {
+            "image_id": 7,
+            "photo": "/9j/",
+            "references": ["A <i>dog</i>.", "One dog."],
+            "captions": [
+                {"backbone": "baseline", "caption": "a cat", "CIDEr": 12.34},
+                {"backbone": "cutmix", "caption": "a <b>dog", "CIDEr": 150.0},
+            ],
+        }
+    ],
+}
+
+
+def test_captions_stand_beside_their_photo_as_text(experiment):
+    small = experiment()
+    pages = html(summarize(small.plan), small.folder, {"captions": json.dumps(CAPTIONS).encode()}, [])
+    for text in (pages["transfer.html"], pages["captions.html"]):
+        card = text.partition('<article class="card">')[2].partition("</article>")[0]
+        assert 'src="data:image/jpeg;base64,/9j/" alt="Test image 7"' in card
+        words = " ".join(Texts(">" + card).found)
+        assert "baseline a cat 12.3 cutmix a <b>dog 150.0 A <i>dog</i>. One dog." in words
+        assert not {"b", "i"} & set(Links(card).tags)
+    assert "captions.html" not in html(summarize(small.plan), small.folder, {}, [])
+
+
+def test_each_figure_has_its_section_its_words_and_a_place_in_the_contents(experiment):
+    small = experiment()
+    drawn = dict.fromkeys(("activations", "gallery", "detections_ssd_voc"), b"\x89PNG")
+    with_figures, without = (page(small, **each)[0] for each in (drawn, {}))
+    for name in ("activations", "gallery", "detections"):
+        assert f'<h2 id="{name}">' in with_figures
+        assert f'<a href="#{name}">' in with_figures
+        assert f'id="{name}"' not in without
+        section = with_figures.partition(f'<h2 id="{name}">')[2].partition("</section>")[0]
+        assert " ".join(words(name).split()) in " ".join(unescape(section).split())
+        assert re.search(r'<img src="data:image/png;base64,iVBORw==" alt="[^"]{40,}"', section)
+    assert with_figures.count("<h3>ssd_voc</h3>") == 1
+
+
+def test_no_figure_is_without_words_of_how_to_read_it():
+    for name in ("curves", "per_class", "detections", "captions", "activations", "gallery", "differences"):
+        assert 80 < len(words(name)) < 700
+        assert not re.search(r"[*`{]", words(name)), "the page shows it as it is"

@@ -32,7 +32,8 @@ def test_a_table_can_be_made_before_anything_has_run(main):
     assert "\n16 of 16 runs are pending\n" in text
     assert text.rstrip().endswith("Page: results/demo/report/transfer.html")
     written = sorted(path.name for path in Path("results/demo/report").iterdir())
-    assert written == ["transfer.csv", "transfer.html", "transfer.md", "transfer.tex"]
+    curves = [f"curves_{task}.svg" for task in ("faster_rcnn_voc", "nic_coco", "pretrain", "ssd_voc")]
+    assert written == [*curves, "per_class.html", *(f"transfer.{kind}" for kind in ("csv", "html", "md", "tex"))]
 
 
 def test_the_demo_s_records_fill_its_table(main, finish):

@@ -1,0 +1,115 @@
+"""Learning curves: a line for each run, readable on light and dark, and alone on a page with others."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from workflow.reporting.curves import POINTS, curves, evaluations, losses, measure
+from workflow.reporting.summary import summarize
+
+SVG = "{http://www.w3.org/2000/svg}"
+MANY = {f"row{n}": {} for n in range(14)}
+
+
+def evaluated(small):
+    """`small` with values in its evaluations."""
+    for run in small.plan.runs:
+        each = [{"iteration": step, measure(run.task): 20.0 + step / 10} for step in (100, 200)]
+        small.edit(run, history={"evaluations": each})
+    return small
+
+
+def titles(svg):
+    return [title.text for title in ElementTree.fromstring(svg).iter(f"{SVG}title")]
+
+
+def test_the_measure_is_that_of_the_best_evaluation():
+    assert [measure(task) for task in ("pretrain", "ssd_voc", "nic_coco")] == ["top1_error", "mAP", "CIDEr"]
+
+
+def test_every_run_has_a_line_in_both_panels_that_names_it(experiment):
+    svg = curves(summarize(evaluated(experiment(seeds=(3, 5))).plan), "ssd_voc")
+    names = [f"{row} p{p}s{s}" for row in ("baseline", "cutmix") for p in range(3) for s in range(5)]
+    assert sorted(titles(svg)) == sorted(2 * names)
+    assert "training loss and mAP of 30 runs" in ElementTree.fromstring(svg).get("aria-label")
+
+
+def test_without_evaluations_the_loss_is_drawn_alone(experiment):
+    assert sorted(titles(curves(summarize(experiment().plan), "ssd_voc"))) == ["baseline p0s0", "cutmix p0s0"]
+
+
+def test_long_histories_are_thinned_by_means(experiment):
+    outcome = summarize(experiment().plan).outcomes[0]
+    points = [{"iteration": n, "loss": float(n), "lr": 0.1} for n in range(1, 10 * POINTS + 1)]
+    outcome.record["history"] = {
+        "points": points,
+        "evaluations": [{"iteration": 3, "top1_error": 8.0}, {"iteration": 9}],
+    }
+    steps, values = losses(outcome)
+    assert len(steps) == POINTS
+    assert (steps[0], values[0], steps[-1]) == (10, 5.5, 10 * POINTS)
+    assert evaluations(outcome) == ([3], [8.0])
+
+
+def test_a_line_falls_as_the_loss_does(experiment):
+    svg = curves(summarize(experiment().plan), "ssd_voc")
+    (path,) = re.findall(r"<title>cutmix p0s0</title>.*?<path d=\"([^\"]+)\"", svg, re.DOTALL)
+    heights = [float(y) for y in re.findall(r"[ML] \S+ (\S+)", path)]
+    assert len(heights) > 3
+    assert heights == sorted(heights), "SVG counts downwards"
+
+
+def test_no_two_backbones_look_alike(experiment):
+    svg = curves(summarize(experiment({"baseline": {}, **MANY}).plan), "ssd_voc")
+    looks = re.findall(r"<title>[^<]+</title>.*?style=\"([^\"]+)\"", svg, re.DOTALL)
+    assert len(set(looks)) == len(looks) == 15
+    for name in MANY:
+        assert f">{name}</text>" in svg
+
+
+def test_several_drawings_on_one_page_share_no_id_and_the_ink_is_the_page_s(experiment):
+    summary = summarize(experiment().plan)
+    one, other = (curves(summary, task) for task in ("ssd_voc", "nic_coco"))
+    ids = [set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, other)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for svg, own in zip((one, other), ids, strict=True):
+        assert set(re.findall(r"(?:url\(|xlink:href=\")#([\w-]+)", svg)) <= own
+        assert "currentColor" in svg
+        assert "#000000" not in svg
+        assert "#123456" not in svg
+        assert "DejaVu" not in svg
+        assert "Date" not in svg
+    assert one == curves(summary, "ssd_voc")
+
+
+def test_where_nothing_was_trained_it_says_so(experiment):
+    small = experiment()
+    for row in ("baseline", "cutmix"):
+        small.edit(small.run("pretrain", row), history={"points": [], "evaluations": []})
+    assert "no run was trained here" in curves(summarize(small.plan), "pretrain")
+    small.remove(small.run("ssd_voc", "cutmix"))
+    assert titles(curves(summarize(small.plan), "ssd_voc")) == ["baseline p0s0"]
+
+
+@pytest.mark.parametrize("row", ["$x_1$", "a&b<c>"])
+def test_names_are_texts(experiment, row):
+    svg = curves(summarize(experiment({"baseline": {}, row: {}}).plan), "ssd_voc")
+    texts = [text.text for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+    assert row in texts
+    assert f"{row} p0s0" in titles(svg)
+
+
+def test_45_runs_are_a_small_part_of_a_page(experiment):
+    small = experiment({"baseline": {}, "a": {}, "b": {}}, seeds=(3, 5), tasks=("ssd_voc",))
+    points = [{"iteration": n, "loss": 1 / n + n % 7, "lr": 0.1} for n in range(1, 2000)]
+    for run in small.plan.runs:
+        record = json.loads(Path(run.record).read_text())
+        record["history"]["points"] = points
+        Path(run.record).write_text(json.dumps(record))
+    svg = curves(summarize(small.plan), "ssd_voc")
+    assert len(titles(svg)) == 45
+    assert len(svg) < 400_000

@@ -1,0 +1,58 @@
+"""AP of each class: means over the runs, changes against the baseline, and colours by their size."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workflow.reporting.page import html
+from workflow.reporting.per_class import STRONGEST, class_tables
+from workflow.reporting.summary import summarize
+
+
+def with_classes(small, **values):
+    """`small` with AP by class in the records of ssd_voc: row to a list of mappings, one a run."""
+    for row, each in values.items():
+        runs = [run for run in small.plan.runs if (run.task, run.backbone) == ("ssd_voc", row)]
+        for run, classes in zip(runs, each, strict=True):
+            record = json.loads(Path(run.record).read_text()) | {"per_class": classes}
+            Path(run.record).write_text(json.dumps(record))
+    return summarize(small.plan)
+
+
+def test_means_changes_and_colours(experiment):
+    base = [{"cat": 50.0, "dog": 40.0, "cow": None}] * 2
+    other = [{"cat": 60.0, "dog": 30.0, "cow": None}, {"cat": 50.0, "dog": 20.0, "cow": None}]
+    (table,) = class_tables(with_classes(experiment(seeds=(2, 1)), baseline=base, cutmix=other))
+    assert (table.task, table.metric, table.backbones) == ("ssd_voc", "mAP", ["baseline", "cutmix"])
+    cat, dog, cow = (table.rows[name]["cutmix"] for name in ("cat", "dog", "cow"))
+    assert (cat.ap, cat.change, dog.ap, dog.change) == (55, 5, 25, -15)
+    assert dog.tint == -STRONGEST
+    assert cat.tint == pytest.approx(STRONGEST / 3)
+    assert (cow.ap, cow.change, cow.tint) == (None, None, 0)
+    assert all(row["baseline"].change is None for row in table.rows.values())
+
+
+def test_without_a_baseline_there_is_no_change(experiment):
+    small = experiment()
+    small.remove(small.run("ssd_voc", "baseline"))
+    (table,) = class_tables(with_classes(small, cutmix=[{"cat": 60.0}]))
+    assert table.backbones == ["cutmix"]
+    assert (table.rows["cat"]["cutmix"].ap, table.rows["cat"]["cutmix"].change) == (60, None)
+
+
+def test_equal_numbers_have_no_colour(experiment):
+    (table,) = class_tables(with_classes(experiment(), baseline=[{"cat": 5.0}], cutmix=[{"cat": 5.0}]))
+    assert table.rows["cat"]["cutmix"].tint == 0
+
+
+def test_it_stands_on_the_page_and_in_a_file_of_its_own(experiment):
+    small = experiment()
+    summary = with_classes(small, baseline=[{"<cat>": 50.0}], cutmix=[{"<cat>": 41.26}])
+    pages = html(summary, small.folder, {}, [])
+    for name in ("transfer.html", "per_class.html"):
+        cells = pages[name].partition('scope="row">&lt;cat&gt;')[2].partition("</tr>")[0]
+        assert ">41.3<small>−8.7</small>" in cells
+        assert "rgb(var(--minus) / 0.45)" in cells
+    assert "per_class.html" not in html(summarize(experiment(tasks=("nic_coco",)).plan), small.folder, {}, [])
+    assert "No record yet." in html(summarize(experiment().plan), small.folder, {}, [])["per_class.html"]

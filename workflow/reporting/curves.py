@@ -1,0 +1,124 @@
+"""Learning curves: one SVG a task, the training loss above, the evaluations below, a thin line for each run.
+
+Ink is `currentColor`, so that the same drawing is read on a light and on a dark page; a line's title is its run.
+"""
+
+import io
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+from workflow.reporting.metrics import METRICS
+from workflow.reporting.records import Outcome
+from workflow.reporting.summary import Summary
+from workflow.reporting.text import heading
+
+WIDTH, HEIGHT, LEGEND = 5.2, 4.3, 0.22  # inches: the figure without its legend, and a row of that
+POINTS = 100  # of a line at most: more are not seen
+# Okabe and Ito (2008) for the colour-blind, black and yellow changed so that they show on light and dark alike.
+COLOURS = ("#8a8f94", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b", "#8f63c4")
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)))  # a colour comes again with another line
+INK = "#123456"  # stands for currentColor while matplotlib draws
+SANS = "-apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
+SVG = "http://www.w3.org/2000/svg"
+Line = tuple[list[float], list[float]]
+
+
+def measure(task: str) -> str:
+    """The metric that is drawn, by which the best evaluation is chosen too."""
+    return "CIDEr" if "CIDEr" in METRICS[task] else METRICS[task][0]
+
+
+def losses(outcome: Outcome) -> Line:
+    """Iterations and mean training losses, POINTS of them at most: neighbours are averaged."""
+    points = outcome.record["history"]["points"]
+    bundle = -(-len(points) // POINTS) or 1
+    groups = [points[start : start + bundle] for start in range(0, len(points), bundle)]
+    return [group[-1]["iteration"] for group in groups], [sum(p["loss"] for p in g) / len(g) for g in groups]
+
+
+def evaluations(outcome: Outcome) -> Line:
+    """Iterations and values of the task's metric, where it was evaluated."""
+    metric = measure(outcome.task)
+    found = [each for each in outcome.record["history"]["evaluations"] if metric in each]
+    return [each["iteration"] for each in found], [each[metric] for each in found]
+
+
+def curves(summary: Summary, task: str) -> str:
+    """The SVG of a task's runs, as a file of its own."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    runs = [o for o in summary.outcomes if o.task == task and o.record and o.record["history"]["points"]]
+    across = int(330 / (40 + 5 * max(map(len, summary.backbones)))) or 1  # points: names in a row of the legend
+    rows = -(-len(summary.backbones) // across)
+    ink = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
+    style = {"svg.fonttype": "none", "svg.hashsalt": task, "font.size": 9, "axes.linewidth": 0.6, **ink}
+    with mpl.rc_context(style):
+        height = HEIGHT + rows * LEGEND
+        figure = Figure(figsize=(WIDTH, height))
+        above, below = figure.subplots(2, 1, sharex=True)
+        figure.subplots_adjust(0.115, 0.45 / height, 0.985, 1 - (rows * LEGEND + 0.2) / height, hspace=0.12)
+        draw(above, runs, summary.backbones, losses, "training loss")
+        draw(below, runs, summary.backbones, evaluations, heading(measure(task)), marker="o")
+        below.set_xlabel("iteration")
+        legend(figure, summary.backbones, across)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return finished(
+        buffer.getvalue(), f"Learning curves of {task}: training loss and {measure(task)} of {len(runs)} runs"
+    )
+
+
+def look(backbones: list[str], name: str) -> dict[str, Any]:
+    """Colour and dashes of a backbone's lines."""
+    place = backbones.index(name)
+    return {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place // len(COLOURS) % len(DASHES)]}
+
+
+def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label: str, **style: Any) -> None:
+    """One panel: a line for each run; a single value is a dot."""
+    several = len(runs) > len({run.backbone for run in runs})
+    for run in runs:
+        steps, values = line(run)
+        if steps:
+            drawn = {"linewidth": 0.7 if several else 1.2, "alpha": 0.9, "markersize": 2.5, **style}
+            axes.plot(
+                steps, values, gid=f"line {run.backbone} {run.seed_name}", **drawn, **look(backbones, run.backbone)
+            )
+    if not runs:
+        axes.text(0.5, 0.5, "no run was trained here", transform=axes.transAxes, ha="center", va="center")
+    axes.set_ylabel(label)
+    axes.margins(x=0.02)
+    axes.grid(color=INK, alpha=0.15, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def legend(figure: Any, backbones: list[str], across: int) -> None:
+    """The backbones with their lines, above the panels."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], linewidth=2, **look(backbones, name)) for name in backbones]
+    names = [name.replace("$", r"\$") for name in backbones]
+    figure.legend(lines, names, loc="upper left", bbox_to_anchor=(0.09, 1), ncols=across, frameon=False, fontsize=8.5)
+
+
+def finished(svg: str, words: str) -> str:
+    """matplotlib's SVG with `words` for those who do not see it, titles on its lines, the page's ink and font, and no
+    ids but those that it refers to itself (several stand on one page)."""
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    root = ElementTree.fromstring(svg)
+    root.attrib |= {"role": "img", "aria-label": words}
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child.tag.endswith("metadata")]:
+            parent.remove(child)
+        name = parent.get("id", "")
+        if name.startswith("line "):
+            title = ElementTree.Element(f"{{{SVG}}}title")
+            title.text = name.removeprefix("line ")
+            parent.insert(0, title)
+        if parent.tag == f"{{{SVG}}}g":
+            parent.attrib.pop("id", None)
+    text = ElementTree.tostring(root, encoding="unicode").replace(INK, "currentColor")
+    return re.sub(r"(font(?:-family)?: [^;\"]*?)'DejaVu Sans'[^;\"]*", rf"\g<1>{SANS}", text) + "\n"

@@ -1,0 +1,72 @@
+"""Average precision of each class and backbone, and how it differs from the baseline's: a table for each detector."""
+
+import statistics
+from dataclasses import dataclass
+
+from workflow.reporting.metrics import METRICS
+from workflow.reporting.records import Outcome
+from workflow.reporting.statistics import BASELINE
+from workflow.reporting.summary import Summary
+
+STRONGEST = 0.45  # opacity of the largest change's colour: the number on it must be read
+
+
+@dataclass(frozen=True)
+class ClassCell:
+    """Mean AP over the runs in percent (None: no run or no such object), its change, and how strong the colour is, from
+    -STRONGEST (the largest loss of the table) to STRONGEST."""
+
+    ap: float | None
+    change: float | None
+    tint: float
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """One detector: class to backbone to cell. `metric` is the one whose mean over the classes the main table has."""
+
+    task: str
+    metric: str
+    backbones: list[str]
+    rows: dict[str, dict[str, ClassCell]]
+
+
+def class_tables(summary: Summary) -> list[ClassTable]:
+    """One for each task whose records have AP by class."""
+    found = []
+    for task in summary.tasks:
+        runs = [o for o in summary.outcomes if o.task == task and o.record and o.record.get("per_class")]
+        if runs:
+            backbones = [name for name in summary.backbones if any(run.backbone == name for run in runs)]
+            found.append(ClassTable(task, METRICS[task][0], backbones, rows(runs, backbones)))
+    return found
+
+
+def rows(runs: list[Outcome], backbones: list[str]) -> dict[str, dict[str, ClassCell]]:
+    """Class to backbone to cell, classes in the order of the data."""
+    classes = list(dict.fromkeys(name for run in runs for name in run.record["per_class"]))
+    means = {name: {backbone: mean(runs, backbone, name) for backbone in backbones} for name in classes}
+    changes = {
+        name: {backbone: change(ap, row.get(BASELINE), backbone) for backbone, ap in row.items()}
+        for name, row in means.items()
+    }
+    largest = max((abs(c) for row in changes.values() for c in row.values() if c is not None), default=0) or 1
+    return {
+        name: {
+            backbone: ClassCell(ap, found := changes[name][backbone], STRONGEST * (found or 0) / largest)
+            for backbone, ap in row.items()
+        }
+        for name, row in means.items()
+    }
+
+
+def mean(runs: list[Outcome], backbone: str, name: str) -> float | None:
+    """Of a class's AP over a backbone's runs; None if none has it."""
+    values = [run.record["per_class"].get(name) for run in runs if run.backbone == backbone]
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def change(ap: float | None, base: float | None, backbone: str) -> float | None:
+    """Against the baseline, which has none against itself."""
+    return ap - base if ap is not None and base is not None and backbone != BASELINE else None
