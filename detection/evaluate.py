@@ -31,20 +31,37 @@ def ground_truth(check: dict[str, Any]) -> tuple[list[str], list[dict]]:
 
 
 def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = None) -> dict[str, Any]:
-    """mAP, mAP_area and per-class AP in percent; UserError if a detection is of no test image or no class.
+    """The set's metrics and per-class AP in percent; UserError if a detection is of no test image or no class.
 
     `evidence` is the file to write what a resample needs to, if it is wanted.
     """
-    from detection.metric import decisive, match, numbers, score
+    from detection.metric import decisive
     from workflow.training.evidence import write
 
-    names, truth = ground_truth(check)
-    images = numbers(names)
-    found = read(predictions, set(images), set(range(1, len(check["classes"]) + 1)))
-    matches = match(found, images, truth, len(check["classes"]))
+    images, matches, numbers = (of_coco if check["set"] == "coco" else of_voc)(predictions, check)
     if evidence:
         write(evidence, images, **decisive(matches))
-    return score(matches, check["classes"])
+    return numbers
+
+
+def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
+    """(test images, evidence, numbers) of detections on VOC07 test."""
+    from detection.metric import match, numbers, score
+
+    names, truth = ground_truth(check)
+    images, classes = numbers(names), check["classes"]
+    found = read(predictions, set(images), set(range(1, len(classes) + 1)))
+    matches = match(found, images, truth, len(classes))
+    return images, matches, score(matches, classes)
+
+
+def of_coco(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
+    """(test images, evidence, numbers) of detections on val2014."""
+    from detection import coco_metric
+
+    truth = coco_metric.ground_truth(check["root"])
+    evaluation = coco_metric.evaluated(read(predictions, set(truth.imgs), set(truth.cats)), truth)
+    return evaluation.params.imgIds, coco_metric.match(evaluation), coco_metric.score(evaluation, check["classes"])
 
 
 def read(predictions: Path, images: set[int], categories: set[int]) -> list[dict[str, Any]]:

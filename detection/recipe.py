@@ -11,7 +11,11 @@ from pretrain.backbone import STRIDE, Preprocessing
 from workflow.training.errors import UserError
 from workflow.training.run import Run
 
-CONFIGS = {"ssd_voc": "ssd300_r50_voc.py", "faster_rcnn_voc": "faster_rcnn_r50_c4_voc.py"}
+CONFIGS = {
+    "ssd_voc": "ssd300_r50_voc.py",
+    "faster_rcnn_voc": "faster_rcnn_r50_c4_voc.py",
+    "faster_rcnn_coco": "faster_rcnn_r50_c4_coco.py",
+}
 PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_wrapper", "default_scope"]
 
 
@@ -23,7 +27,7 @@ def task(run: Run, check: dict[str, Any], prepare: Preprocessing, keep: Path, st
     """
     cfg = Config.fromfile(Path(__file__).parent / "configs" / CONFIGS[run.task])
     freeze(cfg.model.backbone, run.recipe)
-    {"ssd_voc": ssd, "faster_rcnn_voc": faster_rcnn}[run.task](cfg, run.recipe, len(check["classes"]))
+    (ssd if run.task == "ssd_voc" else faster_rcnn)(cfg, run, len(check["classes"]))
     preprocess(cfg, prepare)
     place_stride(cfg, stride)
     loaders(cfg, run, check)
@@ -43,9 +47,9 @@ def freeze(backbone: dict[str, Any], recipe: dict[str, Any]) -> None:
     backbone.update(norm_cfg={"type": "BN", "requires_grad": train})
 
 
-def ssd(cfg: Config, recipe: dict[str, Any], classes: int) -> None:
+def ssd(cfg: Config, run: Run, classes: int) -> None:
     """SSD300 at the recipe's input size: the levels that stand there, priors in proportion."""
-    size, levels = recipe["size"], len(grid.cells(recipe["size"]))
+    size, levels = run.recipe["size"], len(grid.cells(run.recipe["size"]))
     cfg.model.neck.update(out_channels=cfg.model.neck.out_channels[:levels], **grid.neck(size))
     head = cfg.model.bbox_head
     head.update(num_classes=classes, in_channels=head.in_channels[:levels])
@@ -53,10 +57,11 @@ def ssd(cfg: Config, recipe: dict[str, Any], classes: int) -> None:
     resize(cfg, (size, size))
 
 
-def faster_rcnn(cfg: Config, recipe: dict[str, Any], classes: int) -> None:
+def faster_rcnn(cfg: Config, run: Run, classes: int) -> None:
     """Faster R-CNN with the recipe's image sides, RoIs and proposals; layer4 halves the RoI's side."""
+    recipe = run.recipe
     if recipe["frozen_stages"] > 3:
-        raise UserError("faster_rcnn_voc.frozen_stages: layer4 works on the RoIs and is trained; 3 is the most")
+        raise UserError(f"{run.task}.frozen_stages: layer4 works on the RoIs and is trained; 3 is the most")
     head, train, test = cfg.model.roi_head, cfg.model.train_cfg, cfg.model.test_cfg
     norm = {key: cfg.model.backbone[key] for key in ("norm_cfg", "norm_eval")}
     head.shared_head.update(norm)
@@ -93,10 +98,13 @@ def place_stride(cfg: Config, stride: str) -> None:
 def loaders(cfg: Config, run: Run, check: dict[str, Any]) -> None:
     """Root, classes, pipelines, batch and seed."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
-    for part in [*train.dataset.dataset.datasets, val.dataset]:
+    parts = train.dataset.dataset.get("datasets", [train.dataset.dataset])  # VOC's two, COCO's one
+    for part in [*parts, val.dataset]:
         part.update(data_root=check["root"], metainfo={"classes": tuple(check["classes"])})
-    for part in train.dataset.dataset.datasets:
+    for part in parts:
         part.pipeline = cfg.train_pipeline
+    if run.task == "faster_rcnn_coco":
+        cfg.val_evaluator.root = check["root"]
     val.dataset.pipeline = cfg.test_pipeline
     train.update(batch_size=run.recipe["batch"], num_workers=run.workers, persistent_workers=run.workers > 0)
     val.update(batch_size=1, num_workers=run.workers, persistent_workers=run.workers > 0)

@@ -13,13 +13,24 @@ def parts(model: Any) -> list[Any]:
     return [model.backbone, model.roi_head.shared_head] if hasattr(model, "roi_head") else [model.backbone]
 
 
-def protocol(run: Any, check: dict[str, Any], prepare: Any, stride: str) -> dict[str, Any]:
-    """How the numbers were made, for the record and the foot of the table."""
-    counts, recipe = check["counts"], run.recipe
+def scoring(check: dict[str, Any]) -> tuple[tuple[str, ...], int, dict[str, str]]:
+    """A set's metrics, the main one first, its number of training images, and how it is split and scored."""
+    counts = check["counts"]
+    if check["set"] == "coco":
+        split = f"trained on train2014 ({counts['train_images']} images), tested on val2014 ({counts['test_images']})"
+        rule = "COCO AP over IoU 0.5 to 0.95 (AP50, AP75: at 0.5, 0.75), 100 detections an image, crowds left out"
+        return ("AP", "AP50", "AP75"), counts["train_images"], {"metric": rule, "split": split}
+    split = f"trained on VOC07+12 trainval ({counts['trainval07']} + {counts['trainval12']} images), "
+    split += f"tested on VOC07 test ({counts['test07']} images)"
+    rule = "VOC mAP at IoU 0.5, 11-point rule (mAP_area: area rule), difficult objects left out"
+    return ("mAP", "mAP_area"), counts["trainval07"] + counts["trainval12"], {"metric": rule, "split": split}
+
+
+def protocol(run: Any, scored: dict[str, str], prepare: Any, stride: str) -> dict[str, Any]:
+    """How the numbers were made, for the record and the foot of the table; `scored` is what `scoring` says of it."""
+    recipe = run.recipe
     return {
-        "metric": "VOC mAP at IoU 0.5, 11-point rule (mAP_area: area rule), difficult objects left out",
-        "split": f"trained on VOC07+12 trainval ({counts['trainval07']} + {counts['trainval12']} images), "
-        f"tested on VOC07 test ({counts['test07']} images)",
+        **scored,
         "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {recipe['bn']}",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
         "stride": stride,
@@ -31,6 +42,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     """Train, leave `predictions.json` and `evidence.npz`, and write the record last."""
     import shutil
 
+    import detection.coco_metric
     import detection.crop
     import detection.metric
     import detection.models  # noqa: F401 (registers)
@@ -43,12 +55,13 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     from workflow.training.record import write_record
 
     check, prepare, stride = read_json(check_file), read(backbone)[1], metadata(backbone)["stride"]
-    numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
+    names, samples, scored = scoring(check)
+    if check["set"] == "voc":
+        numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
     with resumable(state):
-        samples = check["counts"]["trainval07"] + check["counts"]["trainval12"]
         start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
         done = fit(run, task(run, check, prepare, state, stride), samples, state, start)
-        last, best = done.metrics, max(done.evaluations, key=lambda each: each["mAP"])
+        last, best = done.metrics, max(done.evaluations, key=lambda each: each[names[0]])
         for name in ("predictions.json", "evidence.npz"):
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
@@ -56,12 +69,12 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
             out,
             run,
             done,
-            metrics={key: last[key] for key in ("mAP", "mAP_area")},
-            protocol=protocol(run, check, prepare, stride),
+            metrics={key: last[key] for key in names},
+            protocol=protocol(run, scored, prepare, stride),
             check=check_file,
             backbone=backbone,
             per_class=last["per_class"],
-            best={key: best[key] for key in ("iteration", "mAP", "mAP_area")},
+            best={key: best[key] for key in ("iteration", *names)},
         )
 
 

@@ -18,14 +18,16 @@ pytestmark = pytest.mark.slow
 
 CONFIGS = Path(__file__).parents[1] / "config"
 DEMO = load(CONFIGS / "demo.yaml")
+RCNN = {
+    **{"iterations": 3, "batch": 2, "warmup": 1, "steps": [2], "short_side": 96, "long_side": 96},
+    **{"rois": 8, "proposals": {"train": 32, "test": 16}},
+}
 TINY = {
     "pretrain": {"epochs": 1, "batch": 8, "warmup": 1, "steps": []},
     "tasks": {
         "ssd_voc": {"iterations": 3, "batch": 2, "warmup": 1, "steps": [2], "size": 96},
-        "faster_rcnn_voc": {
-            **{"iterations": 3, "batch": 2, "warmup": 1, "steps": [2], "short_side": 96, "long_side": 96},
-            **{"rois": 8, "proposals": {"train": 32, "test": 16}},
-        },
+        "faster_rcnn_voc": RCNN,
+        "faster_rcnn_coco": DEMO["tasks"]["faster_rcnn_voc"] | RCNN,  # the demo does without
         "nic_coco": {"epochs": 1, "resize": 64, "crop": 48, "views": 1, "threshold": 2, "beam": 3},
     },
 }
@@ -57,6 +59,7 @@ def check_results(todo: Plan, folder: Path) -> None:
     metrics = {
         "ssd_voc": {"mAP"},
         "faster_rcnn_voc": {"mAP"},
+        "faster_rcnn_coco": {"AP", "AP50", "AP75"},
         "nic_coco": {"BLEU-1", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"},
     }
     for backbone in todo.backbones:

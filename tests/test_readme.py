@@ -52,7 +52,7 @@ def test_its_real_run_is_planned(snakemake):
         arguments = [str(HOUSE / a) if a.startswith("config/") else a for a in arguments]
         status, said = snakemake(*arguments)
         assert status == 0, said
-        assert re.search(r"^detection +20", said, re.MULTILINE), "ten backbones in two detectors"
+        assert re.search(r"^detection +30", said, re.MULTILINE), "ten backbones, three tasks of detection"
 
 
 def test_the_regularizer_that_it_shows_works_with_its_test_and_its_rows(tmp_path, monkeypatch):

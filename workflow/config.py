@@ -21,7 +21,8 @@ from workflow import regularizers
 from workflow.training.errors import UserError, door
 
 SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
-NEEDS = {"ssd_voc": "voc", "faster_rcnn_voc": "voc", "nic_coco": "coco"}  # task: the data set it is trained on
+# Task: the data set it is trained on.
+NEEDS = {"ssd_voc": "voc", "faster_rcnn_voc": "voc", "faster_rcnn_coco": "coco", "nic_coco": "coco"}
 TAKEN = ("backbones", "data", "features", "bench")  # folders of results/ that are no experiment
 TYPES = {
     "object": "a mapping",
@@ -189,6 +190,8 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
     for task in config["tasks"]:
         if NEEDS[task] not in config["data"]:
             yield f"data.{NEEDS[task]}: missing data set (tasks.{task} needs it)"
+    if "faster_rcnn_coco" in config["tasks"] and config["data"].get("coco", {}).get("split") == "karpathy":
+        yield 'data.coco.split: karpathy divides captions; tasks.faster_rcnn_coco needs "2014"'
     for name, section in config["data"].items():
         if ("synthetic" in section) == ("root" in section):
             yield f"data.{name}: needs exactly one of synthetic and root"

@@ -1,4 +1,4 @@
-"""What the detection tests share: a published backbone of random weights, and both tasks in small."""
+"""What the detection tests share: a published backbone of random weights, and the tasks in small."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torchvision.models import resnet50
 
+import detection.coco_metric
 import detection.crop
 import detection.metric
 import detection.models  # noqa: F401 (registers)
@@ -25,7 +26,7 @@ COMMON = {"iterations": 4, "batch": 2, "lr": 0.001, "momentum": 0.9, "weight_dec
 COMMON |= {"precision": "fp32", "frozen_stages": 1, "bn": "frozen", "evaluate_every": 0}
 SSD = {**COMMON, "size": 96}
 FASTER = {**COMMON, "short_side": 96, "long_side": 96, "rois": 8, "proposals": {"train": 40, "test": 10}, "roi_size": 7}
-RECIPES = {"ssd_voc": SSD, "faster_rcnn_voc": FASTER}
+RECIPES = {"ssd_voc": SSD, "faster_rcnn_voc": FASTER, "faster_rcnn_coco": FASTER}
 
 
 def make_run(name: str, **changes) -> Run:
@@ -50,7 +51,13 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def build(voc, published):
+def checks(voc, coco):
+    """The check of each task's data."""
+    return {"ssd_voc": voc.check, "faster_rcnn_voc": voc.check, "faster_rcnn_coco": coco.check}
+
+
+@pytest.fixture(scope="session")
+def build(checks, published):
     """build(task, prepare, **recipe changes): its network with the published backbone, and both of its loaders."""
 
     MMLogger.get_instance("detection-tests", log_level="ERROR")  # or mmengine prints every weight's origin
@@ -59,7 +66,7 @@ def build(voc, published):
         from mmdet.registry import MODELS
 
         init_default_scope("mmdet")
-        check = json.loads(Path(voc.check).read_text())
+        check = json.loads(checks[name].read_text())
         cfg = Config(task(make_run(name, **changes), check, prepare, Path("unused")))
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)

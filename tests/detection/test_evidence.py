@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from detection.metric import decisive, keep, match, score
+from workflow.reporting.average_precision import Detections
+from workflow.reporting.evidence import read
 
 from .generated import world
 
@@ -40,6 +42,18 @@ def test_the_record_follows_from_the_file(tmp_path, seed):
     assert [record["mAP"], record["mAP_area"]] == pytest.approx([points, area], abs=1e-4)
     assert list(record["per_class"].values()) == pytest.approx([one and 100 * one[0] for one in both], abs=1e-4)
     assert evidence["images"].tolist() == ids
+
+
+@pytest.mark.parametrize("images", [10, 25])  # at 10 many a recall is just 3/10, where roundings decide
+def test_the_reports_own_curves_begin_at_the_record(tmp_path, images):
+    ids, truth, found = world(0, images, len(CLASSES))
+    matches = match(found, ids, truth, len(CLASSES))
+    keep(tmp_path, found, ids, matches)
+    undrawn = Detections(read(tmp_path / "evidence.npz").arrays)(np.ones((images, 1), dtype=np.int32))
+    record = score(matches, CLASSES)
+    assert {key: value.item() for key, value in undrawn.items()} == pytest.approx(
+        {key: record[key] for key in ("mAP", "mAP_area")}, abs=1e-4
+    )
 
 
 def test_shapes_types_and_order_are_the_contracts(tmp_path):

@@ -1,4 +1,4 @@
-"""Every switch of the two recipes changes the network or what goes through it; every config opens."""
+"""Every switch of the recipes changes the network or what goes through it; every config opens."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_losses_are_finite_and_reach_the_backbone(build, name):
     loss = total(built)
     assert torch.isfinite(loss)
     loss.backward()
-    trained = built.model.backbone.layer3[0].conv1.weight if name == "faster_rcnn_voc" else built.model.backbone.layer4
+    trained = built.model.backbone.layer3[0].conv1.weight if name != "ssd_voc" else built.model.backbone.layer4
     weight = trained if isinstance(trained, torch.Tensor) else trained[0].conv1.weight
     assert weight.grad.abs().sum() > 0
 
@@ -78,9 +78,10 @@ def test_frozen_stages(build, name):
         assert list(learns.values()) == [frozen < 0, frozen < 1, frozen < 2, True]
 
 
-def test_layer4_of_faster_rcnn_cannot_be_frozen(voc):
-    run = make_run("faster_rcnn_voc", frozen_stages=4)
-    with pytest.raises(UserError, match=r"faster_rcnn_voc\.frozen_stages: layer4 works on the RoIs"):
+@pytest.mark.parametrize("name", TASKS[1:])
+def test_layer4_of_faster_rcnn_cannot_be_frozen(name):
+    run = make_run(name, frozen_stages=4)
+    with pytest.raises(UserError, match=rf"{name}\.frozen_stages: layer4 works on the RoIs"):
         task(run, {"classes": ["a"], "root": "x"}, IMAGENET, Path("unused"))
 
 
@@ -140,10 +141,19 @@ def test_a_picture_lies_as_its_pixels_are_stored_whatever_its_exif_says(build, n
     with Image.open(tmp_path / "phone.jpg") as turned:
         assert ImageOps.exif_transpose(turned).size == (40, 60)
     built = build(name)
-    for dataset in (*built.train.dataset.dataset.datasets, built.val.dataset):
+    whole = built.train.dataset.dataset
+    for dataset in (*getattr(whole, "datasets", [whole]), built.val.dataset):
         read = dataset.pipeline.transforms[0]({"img_path": str(tmp_path / "phone.jpg")})
         assert read["img"].shape == (40, 60, 3)
         assert read["img"][20, 10].argmax() == 2, "red, in OpenCV's order, on the left"
+
+
+def test_coco_has_the_network_of_voc_and_its_own_labels(build):
+    ours, voc = (build(name).cfg for name in ("faster_rcnn_coco", "faster_rcnn_voc"))
+    assert ours.model == voc.model
+    dataset = build("faster_rcnn_coco").train.dataset.dataset
+    assert dataset.cat2label == {1: 0, 2: 1, 3: 2, 5: 3}, "category ids have gaps"
+    assert len(dataset) == 12
 
 
 def test_difficult_objects_are_left_out_of_training(voc, build):

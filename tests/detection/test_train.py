@@ -1,6 +1,7 @@
-"""A whole run of both tasks in small: its record and predictions, and the same bits after a kill."""
+"""A whole run of each task in small: its record, predictions and evidence, and the same bits after a kill."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from detection.evaluate import main
 from detection.train import train
 from pretrain.backbone import IMAGENET, publish
+from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
 from workflow.training.errors import UserError
+from workflow.training.files import write_json
 
 from .conftest import make_run
 
@@ -20,7 +23,7 @@ class Kill(BaseException):
 
 
 @pytest.fixture
-def runner(voc, published, tmp_path, monkeypatch):
+def runner(checks, published, tmp_path, monkeypatch):
     """run(name, folder, stride) trains in `folder` and returns the record and the final weights."""
     weights = {}
     fit = engine.fit
@@ -35,7 +38,7 @@ def runner(voc, published, tmp_path, monkeypatch):
     def run(name: str, folder: str, stride: str, **changes) -> tuple[dict, dict]:
         out, start = tmp_path / folder, tmp_path / f"{stride}.safetensors"
         publish(start, published.network.state_dict(), IMAGENET, stride)
-        train(make_run(name, **changes), start, Path(voc.check), tmp_path / f"{folder}-state", out)
+        train(make_run(name, **changes), start, checks[name], tmp_path / f"{folder}-state", out)
         return json.loads((out / "metrics.json").read_text()), dict(weights)
 
     return run
@@ -93,6 +96,36 @@ def check_record(record: dict, name: str, scored_again: dict) -> None:
     assert protocol["preprocessing"]["channel_order"] == "RGB"
     assert protocol["split"].endswith("tested on VOC07 test (6 images)")
     assert record["best"]["mAP"] >= record["metrics"]["mAP"]
+
+
+def test_coco_is_trained_and_scored_by_its_own_rules(runner, checks, tmp_path, monkeypatch, capsys):
+    record, _ = runner("faster_rcnn_coco", "coco", "3x3", evaluate_every=2)
+    assert list(record["metrics"]) == ["AP", "AP50", "AP75"]
+    assert record["protocol"]["split"] == "trained on train2014 (12 images), tested on val2014 (6)"
+    assert record["best"]["AP"] >= record["metrics"]["AP"]
+    assert len(record["history"]["evaluations"]) == 2
+    assert "index" not in capsys.readouterr().out, "pycocotools keeps quiet"
+    files = [tmp_path / "coco" / name for name in ("predictions.json", "evidence.npz")]
+    again = scored_again(checks["faster_rcnn_coco"], *files, tmp_path / "again.npz", monkeypatch, capsys)
+    assert again == record["metrics"] | {"per_class": record["per_class"]}
+    assert list(again["per_class"]) == ["circle", "square", "triangle", "star"]
+    found = json.loads(files[0].read_text())
+    assert found
+    assert {one["category_id"] for one in found} <= {1, 2, 3, 5}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("REALMINI" not in os.environ, reason="REALMINI does not name a folder of real photos")
+def test_real_photos_with_crowds_and_80_classes(published, tmp_path, monkeypatch, capsys):
+    section, check = {"root": f"{os.environ['REALMINI']}/coco", "split": "2014"}, tmp_path / "coco.json"
+    write_json(check, coco_set.check(section, Path(section["root"])))
+    train(make_run("faster_rcnn_coco"), published.path, check, tmp_path / "state", tmp_path)
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert len(record["per_class"]) == 80
+    assert None in record["per_class"].values(), "a class of no test photo"
+    files = [tmp_path / name for name in ("predictions.json", "evidence.npz")]
+    again = scored_again(check, *files, tmp_path / "again.npz", monkeypatch, capsys)
+    assert again == record["metrics"] | {"per_class": record["per_class"]}
 
 
 def test_a_backbone_that_does_not_fit_trains_nothing(voc, tmp_path):

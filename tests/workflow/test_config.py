@@ -25,6 +25,7 @@ PINNED = {
 }
 DEMO = config.load(PROJECT / "config/demo.yaml", overrides=PINNED)
 GONE = object()
+COCO = DEMO["tasks"]["faster_rcnn_voc"]  # which faster_rcnn_coco is told too
 
 
 def changed(*edits: tuple[str, object]) -> dict:
@@ -105,7 +106,7 @@ BAD = [
     ("backbones/a", {"pretrain": {"steps": [9]}}, "backbones.a.pretrain.steps: 9 is not before the end (5 epochs)"),
     ("backbones/a", {"pretrain": {"epoch": 9}}, "backbones.a.pretrain.epoch: unknown key"),
     ("tasks", {}, "tasks: must not be empty"),
-    ("tasks/ssd", {}, "tasks.ssd: unknown task (known: ssd_voc, faster_rcnn_voc, nic_coco)"),
+    ("tasks/ssd", {}, "tasks.ssd: unknown task (known: ssd_voc, faster_rcnn_voc, faster_rcnn_coco, nic_coco)"),
     ("tasks/ssd_voc/rois", 8, "tasks.ssd_voc.rois: unknown key"),
     ("tasks/ssd_voc/steps", [200], "tasks.ssd_voc.steps: 200 is not before the end (200 iterations)"),
     ("tasks/ssd_voc/warmup", 200, "tasks.ssd_voc.warmup: 200 is not before the end (200 iterations)"),
@@ -113,6 +114,9 @@ BAD = [
     ("tasks/faster_rcnn_voc/short_side", 999, "tasks.faster_rcnn_voc.short_side: 999 is larger than long_side (160)"),
     ("tasks/faster_rcnn_voc/frozen_stages", 4, "tasks.faster_rcnn_voc.frozen_stages: must be at most 3, not 4"),
     ("tasks/faster_rcnn_voc/proposals", 9, "tasks.faster_rcnn_voc.proposals: must be a mapping, not 9"),
+    ("tasks/faster_rcnn_coco", COCO | {"rois": 0}, "tasks.faster_rcnn_coco.rois: must be at least 1, not 0"),
+    ("tasks/faster_rcnn_coco", COCO | {"short_side": 161},
+     "tasks.faster_rcnn_coco.short_side: 161 is larger than long_side (160)"),
     ("tasks/nic_coco/crop", 97, "tasks.nic_coco.crop: 97 is larger than resize (96)"),
     ("tasks/nic_coco/beam", 0, "tasks.nic_coco.beam: must be at least 1, not 0"),
     ("tasks/nic_coco/finetune", 1, "tasks.nic_coco.finetune: must be true or false, not 1"),

@@ -220,10 +220,11 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"check_data": 3, "checked": 1, "pretrain": 10},
-        **{"detection": 20, "features": 10, "captioning": 10, "gallery": 1, **FIGURES, "report": 1, "all": 1},
+        **{"detection": 30, "features": 10, "captioning": 10},
+        **{"gallery": 1, **FIGURES, "draw_detections": 3, "report": 1, "all": 1},
     }
     for backbone in ("baseline", "mixup", "dropblock", "label_smoothing"):
-        for task in ("ssd_voc", "faster_rcnn_voc", "nic_coco"):
+        for task in ("ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco", "nic_coco"):
             assert f"results/paper/{task}/{backbone}/p0s0/metrics.json" in outputs(said)
 
 

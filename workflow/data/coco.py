@@ -25,6 +25,7 @@ from workflow.training.files import read_json, sha256
 # The one place that says what a split is made of: config value -> its parts.
 SPLITS = {"2014": ("train", "test"), "karpathy": tuple(karpathy.PARTS)}
 NAMES = {"train": "train2014", "test": "val2014"}  # part of split "2014" -> official name
+INSTANCE = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")  # what of an instance is read
 OFFICIAL_IMAGES = {"train2014": 82_783, "val2014": 40_504}
 
 
@@ -59,9 +60,9 @@ def read(check: dict, part: str) -> list[Captioned]:
     return [found[image_id] for image_id in sorted(found)]
 
 
-def _check_ids(path: Path, name: str, entries: list[dict], faults: Faults) -> None:
-    """No id, and no file name, stands twice in a list."""
-    for key in ("id", "file_name"):
+def _check_ids(path: Path, name: str, entries: list[dict], faults: Faults, other: str = "file_name") -> None:
+    """No id, and no file name (of categories: no name), stands twice in a list."""
+    for key in ("id", other):
         counts = Counter(entry[key] for entry in entries if key in entry)
         for value in (value for value, count in counts.items() if count > 1):
             faults.add(f"repeated {key}", f"{path}: {key} {value} stands {counts[value]} times in '{name}'")
@@ -116,6 +117,7 @@ def _check_instances(path: Path, content: dict, official: bool, faults: Faults) 
         if fault := box_fault((x, y, x + width, y + height), 0, *sizes[instance["image_id"]]):
             faults.add("bad boxes", f"{where} of image {instance['image_id']}: {fault}")
     _check_ids(path, "annotations", content["annotations"], faults)
+    _check_ids(path, "categories", content["categories"], faults, "name")
 
 
 def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]:
@@ -124,7 +126,7 @@ def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]
     image, contents = ("id", "file_name", "width", "height"), {}
     for kind, needed in (
         ("captions", {"annotations": ("id", "image_id", "caption")}),
-        ("instances", {"annotations": ("id", "image_id", "category_id", "bbox"), "categories": ("id", "name")}),
+        ("instances", {"annotations": INSTANCE, "categories": ("id", "name")}),
     ):
         path = annotation_file(root, name, kind)
         contents[kind] = load_lists(path, {"images": image, **needed})

@@ -90,14 +90,16 @@ class Detections:
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """VOC's two rules where there is one IoU threshold, COCO's three numbers where there are ten; (B,) percent.
 
-        A class without objects in a resample is left out of its mean, as the scorers do.
+        A class without objects in a resample, and so without hits, is left out of its mean, as the scorers do.
         """
         truths = weights.T @ self.truths  # (B, C)
-        there, safe = truths > 0, np.maximum(truths, 1)
         rules = _coco if len(self.curves[0]) > 1 else _voc
-        each = [rules([trace(one, weights) for one in own], n) for own, n in zip(self.curves, safe.T, strict=True)]
-        counted = np.maximum(there.sum(axis=1), 1)
-        return {key: 100 * sum(ap[key] * there[:, c] for c, ap in enumerate(each)) / counted for key in each[0]}
+        each = [
+            rules([trace(one, weights) for one in own], n)
+            for own, n in zip(self.curves, np.maximum(truths, 1).T, strict=True)
+        ]
+        counted = np.maximum((truths > 0).sum(axis=1), 1)
+        return {key: 100 * sum(ap[key] for ap in each) / counted for key in each[0]}
 
 
 def _voc(traced: list[Traced], truths: np.ndarray) -> dict[str, np.ndarray]:

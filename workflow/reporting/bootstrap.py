@@ -36,9 +36,11 @@ def weights(images: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
 
 
 def resample(evidence: Evidence, resamples: int = RESAMPLES) -> dict[str, Resampled]:
-    """Each metric that the evidence knows of."""
+    """Each metric that the evidence knows of; none for what was not scored."""
     count = len(evidence.images)
     scorers = _scorers(evidence)
+    if not scorers:
+        return {}
     once = np.ones((count, 1), dtype=np.int32)
     point = _all(scorers, once)
     pieces = [_all(scorers, piece) for piece in weights(count, resamples)]

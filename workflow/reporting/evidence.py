@@ -64,7 +64,7 @@ def check_same_images(one: Evidence, other: Evidence) -> None:
 
 def _check(evidence: Evidence) -> None:
     count = len(evidence.images)
-    if not count or evidence.images.ndim != 1:
+    if evidence.images.ndim != 1 or (not count and evidence.arrays):  # what was not scored has neither
         raise UserError(f"{evidence.path}: images has shape {evidence.images.shape}, not (N,) with N at least 1")
     for key, array in evidence.per_image.items():
         _shape(evidence, key, array, (count,))

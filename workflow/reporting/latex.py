@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
+from workflow.reporting.intervals import BOTH, ENOUGH, IMAGES
 from workflow.reporting.metrics import TITLES, lower_is_better, number
 from workflow.reporting.statistics import BASELINE, Cell
 from workflow.reporting.summary import Summary
@@ -143,10 +144,11 @@ def caption(summary: Summary) -> str:
     parts = [rf"Transfer table \emph{{{escape(summary.experiment)}}}, in percent; the last epoch counts.", runs(cells)]
     if any(cell.delta is not None for cell in others):
         parts.append(rf"\emph{{Change}}: against {BASELINE}.")
-    covers = sorted({cell.covers for cell in others if cell.low is not None})
-    if covers:
-        alone = "; over test images alone, it holds no noise of seeds" if "test images" in covers else ""
-        parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {escape(' or '.join(covers))}{alone}.")
+    if covers := {cell.covers for cell in others if cell.low is not None}:
+        parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {covered(covers)}.")
+    once = dict.fromkeys(cell.backbone for cell in cells if cell.n >= ENOUGH and one_pretraining(cell))
+    if once:
+        parts.append(f"Of one pretraining, so with the noise of its transfers alone: {escape(', '.join(once))}.")
     parts.append(verdicts({cell.verdict for cell in others}))
     if any(cell.paper for cell in summary.cells.values()):
         parts.append(r"\emph{Paper}: CutMix, ICCV 2019, at its best epoch.")
@@ -164,6 +166,18 @@ def runs(cells: Row) -> str:
         return "One run a cell ($n = 1$)."
     several = " to ".join(f"${count}$" for count in sorted({counts[0], counts[-1]}))
     return rf"Mean $\pm$ sample standard deviation over {several} runs with different seeds."
+
+
+def one_pretraining(cell: Cell) -> bool:
+    """Do its runs share one backbone?"""
+    return len({run.seeds["pretrain"] for run in cell.runs}) == 1
+
+
+def covered(found: set[str]) -> str:
+    """Whose chance the intervals hold."""
+    if found == {IMAGES}:
+        return f"{IMAGES} alone: it holds no noise of seeds"
+    return f"{BOTH}, or {IMAGES} alone below {ENOUGH} seeds" if IMAGES in found else BOTH
 
 
 def verdicts(found: set[str]) -> str:

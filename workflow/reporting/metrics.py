@@ -4,6 +4,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "pretrain": ("top1_error", "top5_error"),
     "ssd_voc": ("mAP", "mAP_area"),
     "faster_rcnn_voc": ("mAP", "mAP_area"),
+    "faster_rcnn_coco": ("AP", "AP50", "AP75"),
     "nic_coco": ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"),
 }
 LONG_TABLE_ONLY = {"BLEU-2", "BLEU-3"}  # as in the paper's own transfer table; transfer.csv has them
@@ -12,6 +13,7 @@ TITLES = {
     "pretrain": "classification",
     "ssd_voc": "SSD, detection",
     "faster_rcnn_voc": "Faster R-CNN, detection",
+    "faster_rcnn_coco": "Faster R-CNN on COCO, detection",
     "nic_coco": "NIC, captioning",
 }
 

@@ -32,8 +32,8 @@ INTERVAL = "In square brackets: 95 % interval of the change, from 1,000 paired r
 ALONE = "With one or two seeds it holds test-set noise alone, not that of another training: no verdict."
 SEEDS = (
     f"From {ENOUGH} seeds on it holds the chance of seeds and test images, resampled alone and together (Beiden, "
-    "Wagner and Campbell 2000): seeds are the readers and images the cases of a reader study (Obuchowski and Rockette 1995; "
-    "Hillis 2014). Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all); the "
+    "Wagner and Campbell 2000): seeds are the readers and images the cases of a reader study (Obuchowski and Rockette "
+    "1995; Hillis 2014). Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all); the "
     "intervals are not, so one may leave out 0 where its row is undecided."
 )
 
@@ -42,8 +42,9 @@ def remarks(outcomes: list[Outcome], table: Cells) -> list[str]:
     """What has to stand under every table."""
     texts = [
         "All numbers are in percent; in brackets the change against the row baseline.",
-        "The last epoch counts: it is evaluated, published and transferred. Where there was more than one evaluation, "
-        "the best one (by top1_error, mAP, CIDEr) is shown beside it, never instead. The paper reports its best epoch.",
+        "The last epoch counts: it is evaluated, published and transferred. Where there was more than one "
+        "evaluation, the best one (by top1_error, mAP, AP, CIDEr) is shown beside it, never instead. The paper reports "
+        "its best epoch.",
     ]
     if repeated(outcomes):
         texts.append("Where n > 1: mean ± sample standard deviation over n runs with different seeds.")

@@ -1,4 +1,5 @@
-# Fine-tune a backbone for detection: SSD300 and Faster R-CNN (C4) on VOC07+12. `tracked` and `run`: see pretrain.smk.
+# Fine-tune a backbone for detection: SSD300 and Faster R-CNN (C4) on VOC07+12, and the latter on COCO.
+# `tracked` and `run`: see pretrain.smk.
 
 
 rule detection:
@@ -15,12 +16,12 @@ rule detection:
         "results/{experiment}/{task}/{backbone}/p{p}s{s}/log.txt",
     wildcard_constraints:
         experiment=plan.experiment,
-        task="ssd_voc|faster_rcnn_voc",
+        task="ssd_voc|faster_rcnn_voc|faster_rcnn_coco",
     conda:
         "../../environment.yml"
     threads: plan.cores
     resources:
-        mem_mb=4000,
+        mem_mb=lambda w: 12000 if w.task == "faster_rcnn_coco" else 4000,  # COCO's annotations are large
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

@@ -15,7 +15,7 @@ from workflow.training.files import read_json
 
 IMAGE = "COCO_train2014_000000000009.jpg"
 TRAIN_CAPTIONS, VAL_CAPTIONS = (f"annotations/captions_{split}2014.json" for split in ("train", "val"))
-TRAIN_INSTANCES, VAL_INSTANCES = (f"annotations/instances_{split}2014.json" for split in ("train", "val"))
+TRAIN_INSTANCES, VAL_INSTANCES = INSTANCES = [f"annotations/instances_{split}2014.json" for split in ("train", "val")]
 
 
 @pytest.fixture
@@ -102,6 +102,22 @@ BROKEN = {
     "unknown class": (
         edit(TRAIN_INSTANCES, first("annotations", category_id=4)),
         r"instances_train2014.json: instance 90: category 4 is not in the class list 'categories'",
+    ),
+    "no area": (
+        edit(TRAIN_INSTANCES, lambda c: c["annotations"][1].pop("area")),
+        r"instances_train2014.json: annotations\[1\] has no 'area'",
+    ),
+    "class of no name": (
+        edit(VAL_INSTANCES, lambda c: c["categories"][0].pop("name")),
+        r"instances_val2014.json: categories\[0\] has no 'name'",
+    ),
+    "class id twice": (
+        lambda root: [edit(path, first("categories", id=2))(root) for path in INSTANCES],
+        r"instances_train2014.json: id 2 stands 2 times in 'categories'",
+    ),
+    "class name twice": (
+        lambda root: [edit(path, first("categories", name="square"))(root) for path in INSTANCES],
+        r"instances_train2014.json: name square stands 2 times in 'categories'",
     ),
     "box of two numbers": (
         edit(TRAIN_INSTANCES, first("annotations", bbox=[1, 2])),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.workflow.reporting import plain
-from workflow.reporting.average_precision import Detections
+from workflow.reporting.average_precision import COCO_POINTS, VOC_POINTS, Detections, Traced, at_points
 
 
 def draws(images, resamples, seed=0):
@@ -59,6 +59,16 @@ def test_a_recall_that_only_seems_to_reach_a_point_does_not():
     assert Detections(one_class([True] * 3))(ONCE)["mAP"] == pytest.approx(100 * 3 / 11)
 
 
+@pytest.mark.parametrize("points", [VOC_POINTS, COCO_POINTS])
+def test_every_point_is_reached_where_the_scorers_say_so(points):
+    for objects in range(1, 400):
+        right = np.arange(1, objects + 1)[:, None]
+        falling = np.linspace(1, 0, objects)[:, None]
+        expected = np.mean([falling[right / objects >= point].max(initial=0) for point in points])
+        traced = Traced(np.ones_like(right), right, falling)
+        assert at_points(traced, np.array([objects]), points) == pytest.approx([expected], abs=1e-12)
+
+
 def test_what_is_left_out_neither_helps_nor_harms():
     clean = Detections(one_class([True, True, False, True]))(ONCE)
     mixed = Detections(one_class([False, True, True, False, True], [True, False, False, False, False]))(ONCE)
@@ -96,6 +106,42 @@ def test_pycocotools_says_the_same_of_repeated_images(capsys):
         assert [ours[key][b] for key in ("AP", "AP50", "AP75")] == pytest.approx(100 * stats[:3], abs=1e-9)
 
 
+def test_the_scorer_of_the_records_says_the_same_of_repeated_images():
+    """Boxes in, mmdet's matching and rules out, difficult objects and duplicates included."""
+    from detection.metric import decisive, match, score
+
+    boxes, found = _boxes(images=10, classes=3)
+    truth = [_annotation([one for one in boxes if one[0] == image]) for image in range(10)]
+    arrays = decisive(match(_results(found, range(10)), list(range(10)), truth, 3))
+    assert arrays["left"].any()
+    drawn = draws(10, 12)
+    ours = Detections(arrays)(drawn)
+    for b, column in enumerate(drawn.T):
+        chosen = plain.repeated(column)
+        matches = match(_results(found, chosen), list(range(10)), [truth[image] for image in chosen], 3)
+        expected = score(matches, ("a", "b", "c"))
+        assert {key: ours[key][b] for key in ours} == pytest.approx({key: expected[key] for key in ours}, abs=1e-4)
+
+
+def _results(found, chosen):
+    """Detections of the images `chosen` as COCO results; images are named by their place."""
+    return [
+        {"image_id": place, "category_id": 1 + label, "bbox": box, "score": score}
+        for place, chosen_image in enumerate(chosen)
+        for image, label, box, score in found
+        if image == chosen_image
+    ]
+
+
+def _annotation(boxes):
+    """mmdet's, of one image; what is a crowd for COCO is difficult here. Boxes end at their last pixel."""
+    kinds = {"": [one for one in boxes if not one[3]], "_ignore": [one for one in boxes if one[3]]}
+    corners = {kind: [[x, y, x + w, y + h] for _, _, (x, y, w, h), _ in those] for kind, those in kinds.items()}
+    annotation = {f"bboxes{kind}": np.array(box, dtype=np.float32).reshape(-1, 4) for kind, box in corners.items()}
+    labels = {kind: [label for _, label, *_ in those] for kind, those in kinds.items()}
+    return annotation | {f"labels{kind}": np.array(value, dtype=np.int64) for kind, value in labels.items()}
+
+
 def _boxes(images, classes):
     """(image, class, box, crowd) and (image, class, box, score): truth, and detections near it."""
     rng = np.random.default_rng(5)
@@ -127,13 +173,7 @@ def _scored(boxes, found, chosen):
     coco = COCO()
     coco.dataset = data
     coco.createIndex()
-    results = [
-        {"image_id": place, "category_id": 1 + label, "bbox": box, "score": score}
-        for place, chosen_image in enumerate(chosen)
-        for image, label, box, score in found
-        if image == chosen_image
-    ]
-    scorer = COCOeval(coco, coco.loadRes(results), "bbox")
+    scorer = COCOeval(coco, coco.loadRes(_results(found, chosen)), "bbox")
     scorer.evaluate()
     scorer.accumulate()
     scorer.summarize()

@@ -75,4 +75,5 @@ def test_every_metric_of_the_evidence_has_its_point_and_its_draws():
 
 
 def test_evidence_without_metrics_has_none():
-    assert resample(Evidence(Path("x"), np.arange(3), {}), resamples=5) == {}
+    for images in (3, 0):
+        assert resample(Evidence(Path("x"), np.arange(images), {}), resamples=5) == {}

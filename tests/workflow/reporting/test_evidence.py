@@ -84,7 +84,7 @@ def test_the_names_of_the_images_are_needed(tmp_path):
     np.savez(tmp_path / "evidence.npz", top1_error=np.zeros(3))
     with pytest.raises(UserError, match="images is missing"):
         read(tmp_path / "evidence.npz")
-    write(tmp_path / "evidence.npz", [])
+    write(tmp_path / "evidence.npz", [], top1_error=np.zeros(0))
     with pytest.raises(UserError, match=r"images has shape \(0,\)"):
         read(tmp_path / "evidence.npz")
 

@@ -140,11 +140,21 @@ def test_the_caption_says_n_and_what_the_interval_covers(experiment):
     one, three = latex(full(summary, 1, ["single seed"], "test images")), latex(full(summary))
     assert "One run a cell ($n = 1$)." in one
     assert "Too few seeds for a verdict." in one
-    assert "over test images; over test images alone, it holds no noise of seeds." in one
+    assert "over test images alone: it holds no noise of seeds." in one
     assert r"Mean $\pm$ sample standard deviation over $3$ runs" in three
     assert "over seeds and test images." in three
     assert "no noise of seeds" not in three
     assert not lines_of(three, "emph{runs}")
+    key = ("cutmix", "ssd_voc", "mAP")
+    some = full(summary)
+    both = latex(replace(some, cells=some.cells | {key: replace(some.cells[key], covers="test images")}))
+    assert "over seeds and test images, or test images alone below 3 seeds." in both
+
+
+def test_the_caption_names_the_rows_of_one_pretraining(experiment):
+    once, thrice = (latex(summarize(experiment(seeds=seeds).plan)) for seeds in ((1, 3), (3, 1)))
+    assert "with the noise of its transfers alone: baseline, cutmix." in once
+    assert "one pretraining" not in thrice
 
 
 def test_means_over_unequal_runs_say_so(experiment):
