@@ -18,7 +18,7 @@ from workflow.reporting.intervals import interval
 from workflow.training.rng import rng
 
 IMAGES, CLASSES, REPETITIONS, SEEDS = 400, 3, 600, (1, 3, 5)
-GRID = np.linspace(-0.3, 0.4, 5)  # abilities at which a detector's points are looked up
+GRID = np.linspace(-0.3, 0.4, 8)  # abilities at which a detector's points are looked up
 OUT = Path(__file__).parents[2] / "docs/results/coverage.md"
 
 Points = Callable[[str, np.ndarray], np.ndarray]
@@ -47,8 +47,7 @@ def detection_points(noise: Noise) -> Points:
             each.append(resample(detector(random, seen, ability, own, noise), 1))
         for metric, values in found.items():
             values.append(np.mean([one[metric].point for one in each]))
-    curves = {metric: np.polynomial.Polynomial.fit(GRID, values, 2) for metric, values in found.items()}
-    return lambda metric, abilities: curves[metric](abilities)
+    return lambda metric, abilities: np.interp(abilities, GRID, found[metric])
 
 
 def cases() -> list[Case]:
