@@ -81,7 +81,7 @@ def run_dag(config: dict, snakemake, folder: Path) -> None:
     assert "Nothing to be done" in said
 
 
-def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch):
+def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     everything = overlay(load(CONFIGS / "demo.yaml", CONFIGS / "demo-all.yaml"), TINY) | {"data": DRAWN}
     assert len(everything["backbones"]) == 11
@@ -90,7 +90,12 @@ def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch):
     page = (report / "transfer.html").read_text()
     assert (report / "gallery.png").stat().st_size > 50_000
     assert "ImageNet classification" in page
-    assert page.count("data:image/png;base64,") == 1
+    assert page.count("data:image/png;base64,") == 2, "gallery and class activation maps"
+    assert page.count("data:image/jpeg;base64,") == 2 + 6, "of each detector, and with captions"
+    if chromium.found():
+        with capsys.disabled():
+            chromium.check(report / "transfer.html", tmp_path / "profile", "dag", {*SECTIONS})
+    check_snakemake_report(snakemake, tmp_path)
     hashes = [sha256(file) for file in tmp_path.glob("results/backbones/*/seed0/backbone.safetensors")]
     assert len(set(hashes)) == 11, "each regularizer makes another backbone"
     assert len(list(tmp_path.glob("results/backbones/*/seed0/backbone.md"))) == 11

@@ -53,7 +53,7 @@ def curves(summary: Summary, task: str) -> str:
     across = int(330 / (40 + 5 * max(map(len, summary.backbones)))) or 1  # points: names in a row of the legend
     rows = -(-len(summary.backbones) // across)
     ink = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
-    style = {"svg.fonttype": "none", "svg.hashsalt": task, "font.size": 9, "axes.linewidth": 0.6, **ink}
+    style = {"svg.fonttype": "none", "svg.hashsalt": task, "font.size": 9.5, "axes.linewidth": 0.6, **ink}
     with mpl.rc_context(style):
         height = HEIGHT + rows * LEGEND
         figure = Figure(figsize=(WIDTH, height))
