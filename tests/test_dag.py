@@ -5,13 +5,16 @@ import csv
 import json
 import math
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.workflow.reporting import chromium
 from workflow.config import load, overlay
 from workflow.plan import Plan, plan
+from workflow.reporting.page import SECTIONS, words
 from workflow.training.files import read_json, sha256
 
 pytestmark = pytest.mark.slow
@@ -81,6 +84,21 @@ def run_dag(config: dict, snakemake, folder: Path) -> None:
     assert "Nothing to be done" in said
 
 
+def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
+    """`snakemake --report` holds the page and each of its figures, with the words that the page has for it."""
+    status, said = snakemake("--configfile", "tiny.yaml", "--report", "report.zip")
+    assert status == 0, said
+    with zipfile.ZipFile(folder / "report.zip") as archive:
+        held = {Path(name).name: name for name in archive.namelist()}
+        text = archive.read(held["report.html"]).decode()
+        files = [folder / file for file in todo.report if file.endswith((".html", ".svg", ".png", ".jpg"))]
+        assert len(files) == 3 + 2 + 1 + len(todo.tasks) + len(todo.detectors), "tables, pictures, curves, detections"
+        for file in files:
+            assert archive.read(held[file.name]) == file.read_bytes()
+    for name in ("curves", "per_class", "detections", "captions", "activations", "gallery"):
+        assert words(name).split(".")[0].split("\n")[0][:40] in text
+
+
 def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     everything = overlay(load(CONFIGS / "demo.yaml", CONFIGS / "demo-all.yaml"), TINY) | {"data": DRAWN}
@@ -91,11 +109,11 @@ def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch, capsys)
     assert (report / "gallery.png").stat().st_size > 50_000
     assert "ImageNet classification" in page
     assert page.count("data:image/png;base64,") == 2, "gallery and class activation maps"
-    assert page.count("data:image/jpeg;base64,") == 2 + 6, "of each detector, and with captions"
+    assert page.count("data:image/jpeg;base64,") == 3 + 6, "of each detector, and with captions"
     if chromium.found():
         with capsys.disabled():
             chromium.check(report / "transfer.html", tmp_path / "profile", "dag", {*SECTIONS})
-    check_snakemake_report(snakemake, tmp_path)
+    check_snakemake_report(plan(everything | {"experiment": "tiny"}), snakemake, tmp_path)
     hashes = [sha256(file) for file in tmp_path.glob("results/backbones/*/seed0/backbone.safetensors")]
     assert len(set(hashes)) == 11, "each regularizer makes another backbone"
     assert len(list(tmp_path.glob("results/backbones/*/seed0/backbone.md"))) == 11
