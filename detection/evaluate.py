@@ -46,7 +46,8 @@ def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = N
 
 def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on VOC07 test."""
-    from detection.metric import match, numbers, score
+    from detection.metric import match, score
+    from detection.names import numbers
 
     names, truth = ground_truth(check)
     images, classes = numbers(names), check["classes"]

@@ -6,7 +6,6 @@ Checked against `eval_map` (equal to the last bit where no scores are), and agai
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,24 +16,12 @@ from mmdet.evaluation.functional.mean_ap import tpfp_default
 from mmdet.evaluation.metrics import VOCMetric
 from mmdet.registry import METRICS
 
+from detection.names import numbers
 from workflow.training import evidence
-from workflow.training.errors import UserError
 from workflow.training.files import atomic
 
 Detection = dict[str, Any]
 Matches = dict[str, np.ndarray]  # the arrays of evidence.npz but for `images` (design: Contracts)
-
-
-def numbers(names: Sequence[str]) -> list[int]:
-    """COCO's integer ids of VOC's images: their digits, `2008_000008` is 2008000008. UserError if two share one."""
-    taken: dict[int, str] = {}
-    for name in names:
-        digits = re.sub(r"\D", "", name)
-        if not digits:
-            raise UserError(f"VOC image '{name}': its name has no digits, so its detections can have no image_id")
-        if taken.setdefault(int(digits), name) != name:
-            raise UserError(f"VOC images '{taken[int(digits)]}' and '{name}' have the same digits, so one image_id")
-    return [int(re.sub(r"\D", "", name)) for name in names]
 
 
 def detections(

@@ -47,7 +47,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     import detection.metric
     import detection.models  # noqa: F401 (registers)
     from detection.evaluate import ground_truth
-    from detection.metric import numbers
+    from detection.names import numbers
     from detection.recipe import task
     from pretrain.backbone import load_into, metadata, read
     from workflow.training.engine import fit, resumable

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from workflow.pictures import spread
 from workflow.training.errors import UserError, door
 
 
@@ -74,12 +75,6 @@ def ranked(
                 found += ranks(said["logits"], said["labels"]).tolist()
             bar.update(len(batch["labels"]))
     return found
-
-
-def spread(total: int, count: int) -> list[int]:
-    """`count` places of `total` at most, evenly spread."""
-    count = min(count, total)
-    return [n * total // count for n in range(count)]
 
 
 def better(declared: list[int], other: list[int]) -> bool:

@@ -121,8 +121,9 @@ def refuse_misdeclared(
     run: Any, checkpoint: Path, weights: dict[str, Any], prepare: Any, check: dict[str, Any], ranks: list[int]
 ) -> None:
     """UserError if another channel order or stride is clearly better on a sample of the validation images."""
-    from pretrain.evaluate import better, ranked, spread
+    from pretrain.evaluate import better, ranked
     from pretrain.metric import errors
+    from workflow.pictures import spread
 
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
     for words, other, stride in others(prepare, run.recipe["stride"]):

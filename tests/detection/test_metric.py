@@ -9,7 +9,8 @@ from pycocotools.cocoeval import COCOeval
 
 from detection import metric
 from detection.evaluate import evaluate, ground_truth
-from detection.metric import detections, numbers
+from detection.metric import detections
+from detection.names import numbers
 from workflow.training.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's

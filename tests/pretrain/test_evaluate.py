@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pretrain.backbone import IMAGENET, Preprocessing, publish
-from pretrain.evaluate import better, evaluate, main, near_chance, ranked, spread
+from pretrain.evaluate import better, evaluate, main, near_chance, ranked
 from pretrain.metric import errors
+from workflow.pictures import spread
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 
@@ -56,8 +57,6 @@ def test_another_number_of_classes_is_refused(solved, imagenet, tmp_path):
 
 
 def test_a_sample_is_spread_evenly(solved, imagenet):
-    assert spread(10, 4) == [0, 2, 5, 7]
-    assert spread(3, 9) == [0, 1, 2]
     arguments = (solved.weights, BGR, "3x3", read_json(imagenet.check), solved.recipe, 1, 0)
     whole = ranked(*arguments)
     assert [whole[n] for n in spread(len(whole), 5)] == ranked(*arguments, 5)

@@ -1,0 +1,62 @@
+"""What the doors that draw share: whose results, which of the images, how many bytes; and whose figures are planned."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from tests.workflow.test_plan import planned
+from workflow.pictures import folders, jpeg, photo, spread
+from workflow.training.errors import UserError
+
+
+def test_images_are_evenly_spread_and_no_more_than_there_are():
+    assert spread(10, 4) == [0, 2, 5, 7]
+    assert spread(3, 9) == [0, 1, 2]
+    assert spread(0, 9) == []
+
+
+def test_runs_are_named_in_their_order(tmp_path):
+    for name in ("b", "a=c"):
+        (tmp_path / name).mkdir()
+    named = [f"b={tmp_path}/b", f"a={tmp_path}/a=c"]
+    assert list(folders(named).items()) == [("b", tmp_path / "b"), ("a", tmp_path / "a=c")]
+    for text in ("b", f"b={tmp_path}/gone"):
+        with pytest.raises(UserError, match="must be a backbone's name, = and the folder of its run"):
+            folders([text])
+
+
+def test_photos_are_shrunk_and_never_enlarged(tmp_path):
+    Image.new("CMYK", (300, 150)).save(tmp_path / "x.jpg")
+    assert (photo(tmp_path / "x.jpg", 100).size, photo(tmp_path / "x.jpg", 100).mode) == ((100, 50), "RGB")
+    assert photo(tmp_path / "x.jpg", 900).size == (300, 150)
+
+
+def test_the_same_pixels_are_the_same_bytes():
+    one, other = (jpeg(Image.new("RGB", (64, 48), "teal")) for _ in range(2))
+    assert one == other
+    assert Image.open(io.BytesIO(one)).size == (64, 48)
+
+
+def test_figures_show_each_backbone_by_the_first_seeds():
+    demo = planned(("seeds", {"pretrain": [3, 4], "transfer": [7, 8]}), ("backbones/scratch", {"init": "random"}))
+    for task in demo.tasks:
+        shown = demo.shown(task)
+        assert [run.backbone for run in shown] == demo.backbones
+        assert all(run.seeds == {"pretrain": 3, "transfer": 7} for run in shown)
+    assert demo.folders(demo.shown("ssd_voc"))[0] == "baseline=results/demo/ssd_voc/baseline/p3s7"
+    assert demo.files("nic_coco", "evidence.npz")[0] == "results/demo/nic_coco/baseline/p3s7/evidence.npz"
+    assert "scratch" not in [run.backbone for run in demo.classifiers + demo.gallery]
+    assert len(demo.classifiers) == len(demo.gallery) == len(demo.backbones) - 1
+
+
+def test_figures_follow_the_tasks():
+    demo = planned()
+    names = {name.rpartition("/")[2] for name in demo.report}
+    assert {"detections_ssd_voc.jpg", "curves_nic_coco.svg", "curves_pretrain.svg", "per_class.html"} <= names
+    assert {"captions.html", "captions.json", "activations.png", "gallery.png"} <= names
+    alone = planned(("tasks", {"nic_coco": demo.config["tasks"]["nic_coco"]}))
+    less = {name.rpartition("/")[2] for name in alone.report}
+    assert not [name for name in less if name.startswith(("detections", "per_class")) or "ssd" in name]
+    without = planned(("tasks", {"ssd_voc": demo.config["tasks"]["ssd_voc"]}))
+    assert not [name for name in without.report if "captions" in name]
