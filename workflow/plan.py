@@ -17,7 +17,7 @@ from workflow.config import NEEDS, load
 from workflow.data.fetch import times
 from workflow.reported import Reported
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, sha256, short
+from workflow.training.files import listing, read_json, sha256, short
 
 MACHINE = ("threads", "workers")  # where a result is computed, not what it is
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
@@ -197,8 +197,10 @@ def plan(config: dict[str, Any]) -> Plan:
 
 
 def section_key(config: dict[str, Any], name: str) -> str:
-    """`<set>-<hash of its section>`: names the made data and the check."""
-    return f"{name}-{short(config['data'][name])}"
+    """`<set>-<hash of its section and of the photos in it>`: names the made data and the check."""
+    section = config["data"][name]
+    photos = section.get("synthetic", {}).get("photos")
+    return f"{name}-{short([section, listing(photos)] if photos else section)}"
 
 
 def root(config: dict[str, Any], name: str) -> str:

@@ -100,10 +100,7 @@ class Photo:
         width, height = np.maximum(high - low, 1)
         photo = np.asarray(Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BICUBIC), np.float32)
         photo = photo[:, ::-1] if rng.random() < 0.5 else photo
-        fades = [
-            np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)).clip(0, FEATHER) / FEATHER for n in (height, width)
-        ]
-        alpha = np.outer(*fades).astype(np.float32)
+        alpha = np.outer(fade(height), fade(width)).astype(np.float32)
         (x0, y0), (x1, y1) = np.clip(low, 0, limit), np.clip(high, 0, limit)
         seen = slice(y0 - low[1], y1 - low[1]), slice(x0 - low[0], x1 - low[0])
         crop = canvas[y0:y1, x0:x1]

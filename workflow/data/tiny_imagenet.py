@@ -124,8 +124,19 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
             if target and _write(image, temporary / target):
                 part = "/".join(target.parts[:2])
                 counts[part] = counts.get(part, 0) + 1
+    (temporary / "imagenet/LOC_synset_mapping.txt").write_text("".join(_names(source)), encoding="utf-8")
     temporary.rename(out)
     return counts
+
+
+def _names(source: Path) -> Iterator[str]:
+    """Lines of ImageNet's own list of class names, from words.txt (`wnid<tab>name, name`)."""
+    file = source / "words.txt"
+    try:
+        names = dict(line.split("\t", 1) for line in file.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: not the set's list of class names: {error}") from None
+    return (f"{wnid} {names.get(wnid, wnid)}\n" for wnid in PRETRAINED)
 
 
 def _target(image: Listed, split: str) -> Path | None:

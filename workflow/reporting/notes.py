@@ -14,12 +14,18 @@ DEMO = (
     "from noise. It shows that the way from data to table works. "
     "The paper's numbers beside were measured on ImageNet, VOC and COCO and are no target for it."
 )
+COMPOSED = (
+    "The transfer tasks are tested on scenes composed of photos, not on VOC and COCO. The paper's numbers beside were "
+    "measured on ImageNet, VOC and COCO and are no target for it."
+)
 
 
 def notices(config: dict[str, Any], outcomes: list[Outcome]) -> list[str]:
-    """What has to stand above the table: that it is a demo, if any of its data are generated."""
-    text = DEMO.format(seeds="few seeds" if repeated(outcomes) else "one seed")
-    return [text] if any("synthetic" in section for section in config["data"].values()) else []
+    """What has to stand above the table: that it is a demo on drawn data, or that its scenes are composed."""
+    made = [section["synthetic"] for section in config["data"].values() if "synthetic" in section]
+    if made and all("photos" in spec for spec in made):
+        return [COMPOSED]
+    return [DEMO.format(seeds="few seeds" if repeated(outcomes) else "one seed")] if made else []
 
 
 def repeated(outcomes: list[Outcome]) -> bool:

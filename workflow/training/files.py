@@ -50,3 +50,9 @@ def digest(content: Any) -> str:
 def short(content: Any) -> str:
     """The first ten hex digits of `digest`: enough for a folder's name."""
     return digest(content)[:10]
+
+
+def listing(folder: str | Path) -> list[tuple[str, int]]:
+    """Relative name and size of every file below a folder, sorted; empty if there is none."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return sorted((path.relative_to(folder).as_posix(), path.stat().st_size) for path in files)

@@ -29,6 +29,7 @@ def public(tmp_path):
         annotations.append(f"val_{i}.JPEG\t{wnid}\t5\t10\t35\t40\n")
         Image.fromarray(pixels).save(source / "val/images" / f"val_{i}.JPEG", quality=100)
     (source / "val/val_annotations.txt").write_text("".join(annotations))
+    (source / "words.txt").write_text("n00001740\tentity\nn02123045\ttabby, tabby cat\nn01944390\tsnail\n")
     return source
 
 
@@ -42,6 +43,9 @@ def test_the_two_sets(public, tmp_path):
     counts = prepare(public, tmp_path / "out")
     assert counts == {"imagenet/train": 40, "imagenet/val": 40, "objects/train": 20, "objects/val": 20}
     assert (tmp_path / "out/imagenet/train/n01944390/n01944390_0.JPEG").is_file()
+    names = (tmp_path / "out/imagenet/LOC_synset_mapping.txt").read_text().splitlines()
+    assert names[0] == "n01944390 snail"
+    assert len(names) == 40
     assert sorted(path.name for path in (tmp_path / "out/objects/train").iterdir()) == sorted(HELD_OUT.values())
     kept = sorted(path.name for path in (tmp_path / "out/objects/val/goldfish").iterdir())
     assert kept == ["n01443537_350.png", "val_40.png"], "objects of the test are none of training's"
@@ -64,6 +68,7 @@ def test_objects_too_small_to_be_told_are_left_out(public, tmp_path):
             "val_0.JPEG\tn01443537\t1\t2\t3\n",
             "val_annotations.txt:1: not a file name, a class",
         ),
+        ("words.txt", "n01944390 snail\n", "words.txt: not the set's list of class names"),
         ("train/n02190166/n02190166_boxes.txt", "a.JPEG\n", "n02190166_boxes.txt:1: not a file name and a box: a.JPEG"),
         ("train/n02190166/n02190166_boxes.txt", "a_1.JPEG\t1\t1\t9\t9\n", "a_1.JPEG: No such file"),
     ],

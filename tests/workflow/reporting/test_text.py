@@ -107,6 +107,14 @@ def test_a_demo_with_several_seeds_is_not_said_to_have_one(experiment):
     assert "few seeds and short schedules" in notice
 
 
+def test_scenes_of_photos_are_no_demo(experiment):
+    photos = {"imagenet": {"root": "x"}, "voc": {"synthetic": {"photos": "objects"}}}
+    (notice,) = summarize(experiment(data=photos).plan).notices
+    assert notice.startswith("The transfer tasks are tested on scenes composed of photos")
+    (notice,) = summarize(experiment(data=SYNTHETIC | {"coco": photos["voc"]}).plan).notices
+    assert notice.startswith("This is a demo")
+
+
 def test_the_terminal_s_table_fits_a_terminal(experiment):
     small = experiment({"baseline": {}, "cutmix": {}, "stochastic_depth": {}}, seeds=(3, 1))
     small.fail(small.run("ssd_voc", "cutmix", pretrain=0), "ValueError: " + "long " * 100)
