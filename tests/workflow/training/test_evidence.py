@@ -1,3 +1,5 @@
+"""Evidence is plain arrays, the same bytes for the same arrays."""
+
 import numpy as np
 import pytest
 
