@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
     )
     write_json(folder / "predictions.json", [])
     assert "baseline: its predictions and evidence have no caption of image" in said(f"baseline={folder}")
-    evidence.write(folder / "evidence.npz", [1], METEOR=np.zeros(1))
+    evidence.write(folder / "evidence.npz", [1], ROUGE_L=np.zeros(1))
     assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
     (folder / "evidence.npz").unlink()
     assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")

@@ -13,17 +13,20 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from captioning import evaluate, jvm, metric
+from workflow.reporting import bootstrap
 from workflow.training.errors import UserError
 
 REFERENCES = {
     7: ["A man rides a horse.", "Someone is riding a brown horse", "a horse and its rider, outside"],
     3: ["Two dogs play in the park", "Dogs running on grass."],
     42: ["A plate of food on a table.", "There is a table with a plate", "food on a white plate", "dinner!"],
+    9: ["A red bus.", "Somebody waits for the bus."],
 }
 PREDICTIONS = [
     {"image_id": 42, "caption": "a plate of food on a white table"},
     {"image_id": 7, "caption": "A man's horse is riding"},
     {"image_id": 3, "caption": "two dogs running in the grass"},
+    {"image_id": 9, "caption": "a red bus"},  # word for word: METEOR counts no chunks
 ]
 
 
@@ -46,13 +49,31 @@ def test_metrics_equal_the_scorers_called_directly(tmp_path, monkeypatch):
         meteor = scorer.compute_score(truth, said)
         monkeypatch.setattr(metric, "meteor", lambda: contextlib.nullcontext(scorer))
         metrics, each = metric.evaluate(PREDICTIONS, metric.tokenized(REFERENCES))
+        drawn = repeats(len(said))
+        repeated = [scorer.compute_score(*(again(of, column) for of in (truth, said)))[0] for column in drawn.T]
+    assert bootstrap.meteor(each["meteor"], drawn)["METEOR"] == pytest.approx(100 * np.array(repeated), abs=1e-9)
+    assert np.ptp(repeated) > 0.05
     expected = {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, 1)}
     expected |= {"METEOR": 100 * meteor[0], "ROUGE_L": 100 * rouge[0], "CIDEr": 100 * cider[0]}
     assert metrics == expected
-    for name, values in (("METEOR", meteor[1]), ("ROUGE_L", rouge[1]), ("CIDEr", cider[1])):
+    for name, values in (("ROUGE_L", rouge[1]), ("CIDEr", cider[1])):
         assert each[name].dtype == np.float64
         assert each[name].tolist() == [100 * value for value in values]
     assert scorer.meteor_p.poll() is not None
+
+
+def repeats(images):
+    """How often each image is drawn, (images, 6): each once, then at random, then the first alone."""
+    drawn = np.random.default_rng(0).integers(0, 3, (images, 6)).astype(np.int32)
+    drawn[:, 0] = 1
+    drawn[:, -1] = np.arange(images) == 0
+    return drawn
+
+
+def again(captions, column):
+    """The captions of the images drawn, as often as they are drawn."""
+    pairs = [(several, k) for several, times in zip(captions.values(), column, strict=True) for k in range(times)]
+    return {n: several for n, (several, _) in enumerate(pairs)}
 
 
 def corpus_bleu(rows):
@@ -100,7 +121,7 @@ def test_a_metric_is_the_mean_over_its_images():
 
 
 def test_a_caption_is_missing():
-    with pytest.raises(UserError, match=r"image 7 has no caption \(2 without one\)"):
+    with pytest.raises(UserError, match=r"image 7 has no caption \(3 without one\)"):
         metric.one_each(PREDICTIONS[:1], REFERENCES)
 
 
@@ -115,7 +136,7 @@ def test_an_unknown_image():
 
 
 def test_captions_come_in_the_order_of_the_references():
-    assert list(metric.one_each(PREDICTIONS, REFERENCES)) == [7, 3, 42]
+    assert list(metric.one_each(PREDICTIONS, REFERENCES)) == [7, 3, 42, 9]
 
 
 def test_meteor_is_closed_when_its_jvm_dies():
@@ -163,5 +184,5 @@ def test_the_door_prints_the_metrics_and_writes_the_evidence(coco, tmp_path, mon
     evaluate.main()
     with np.load(tmp_path / "e.npz") as found:
         assert found["images"].tolist() == list(references)
-        assert set(found) == {"images", "bleu", "METEOR", "ROUGE_L", "CIDEr"}
+        assert set(found) == {"images", "bleu", "meteor", "ROUGE_L", "CIDEr"}
         assert all(np.array_equal(found[name], values) for name, values in each.items())

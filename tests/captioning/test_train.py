@@ -14,6 +14,7 @@ from captioning.model import NIC
 from captioning.vocabulary import END, PAD, START, Vocabulary
 from pretrain.backbone import IMAGENET, publish
 from pretrain.backbone import read as read_backbone
+from tests.captioning.conftest import NoMeteor
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
 from workflow.training.errors import UserError
@@ -43,7 +44,7 @@ def folder(tmp_path_factory):
 def finished(made, run, folder):
     """The record and the predictions of an undisturbed run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metric, "meteor", lambda: contextlib.nullcontext(metric.Rouge()))
+        patch.setattr(metric, "meteor", lambda: contextlib.nullcontext(NoMeteor()))
         return go(run, made, folder)
 
 

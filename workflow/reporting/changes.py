@@ -12,7 +12,6 @@ from workflow.training.errors import UserError
 
 BASELINE = "baseline"
 ROUNDING = 0.01  # points by which a record may differ from its evidence: some scorers compute in float32
-NO_MEAN = ("METEOR",)  # of the corpus; its evidence is of the images, and only nearly has it as its mean
 
 Key = tuple[str, str, str]
 
@@ -77,7 +76,7 @@ def _resampled(runs: Iterable[Outcome]) -> Draws:
 
 def _check_values(run: Outcome, found: evidence.Evidence, draws: dict[str, Resampled]) -> None:
     for metric, value in run.record["metrics"].items():
-        if metric in draws and metric not in NO_MEAN and abs(draws[metric].point - value) > ROUNDING:
+        if metric in draws and abs(draws[metric].point - value) > ROUNDING:
             raise UserError(
                 f"{found.path}: {metric} is {draws[metric].point:.4f} by it and {value:.4f} in {run.path.name}: "
                 "they are not of one run"

@@ -2,9 +2,9 @@
 
 `images` (N,) names the test images. A metric that is a mean over them is one float64 array (N,) in percent under its
 own name. `bleu` (N, 10): right n-grams for n = 1 to 4, guessed ones, length of the caption and of the closest
-reference. Detections, ranked class by class as the scorer ranked them: `image`, `label`, `score` (D,), and at each of T
-IoU thresholds `hit` and `left` (out of the count) (D, T); `truths` (N, C) counts the objects. What stands below a
-class's last hit changes no average precision and may be absent.
+reference. `meteor` (N, 23): METEOR's own statistics. Detections, ranked class by class as the scorer ranked them:
+`image`, `label`, `score` (D,), and at each of T IoU thresholds `hit` and `left` (out of the count) (D, T); `truths`
+(N, C) counts the objects. What stands below a class's last hit changes no average precision and may be absent.
 """
 
 import zipfile
@@ -15,10 +15,18 @@ import numpy as np
 
 from workflow.training.errors import UserError
 
-BLEU = 10
+COUNTS = {"bleu": 10, "meteor": 23}  # numbers an image, of whose sums the corpus metric is made
 THRESHOLDS = (1, 10)  # VOC's 0.5; COCO's 0.5 to 0.95
 SHAPES = {"image": "D", "label": "D", "score": "D", "hit": "DT", "left": "DT", "truths": "NC"}
-KINDS = {"image": "iu", "label": "iu", "hit": "b", "left": "b", "truths": "iu", "bleu": "iu"}  # numpy's letters
+KINDS = {
+    "image": "iu",
+    "label": "iu",
+    "hit": "b",
+    "left": "b",
+    "truths": "iu",
+    "bleu": "iu",
+    "meteor": "iu",
+}  # numpy's letters
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Evidence:
     @property
     def per_image(self) -> dict[str, np.ndarray]:
         """The metrics that are a mean over the images."""
-        return {key: array for key, array in self.arrays.items() if key not in SHAPES and key != "bleu"}
+        return {key: array for key, array in self.arrays.items() if key not in SHAPES | COUNTS}
 
 
 def read(path: Path) -> Evidence | None:
@@ -70,8 +78,8 @@ def _check(evidence: Evidence) -> None:
         _shape(evidence, key, array, (count,))
         if not np.isfinite(array).all():
             raise UserError(f"{evidence.path}: {key} has values that are no finite numbers")
-    if "bleu" in evidence.arrays:
-        _shape(evidence, "bleu", evidence.arrays["bleu"], (count, BLEU))
+    for key in COUNTS.keys() & evidence.arrays.keys():
+        _shape(evidence, key, evidence.arrays[key], (count, COUNTS[key]))
     if SHAPES.keys() & evidence.arrays.keys():
         _check_detections(evidence, count)
 

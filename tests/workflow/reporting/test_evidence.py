@@ -27,10 +27,12 @@ def test_no_file_is_no_evidence(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"METEOR": np.zeros(11)}, r"METEOR has shape \(11,\), not \(12,\)"),
-        ({"METEOR": np.zeros(12, dtype=int)}, "METEOR is of int64"),
-        ({"METEOR": np.full(12, np.nan)}, "METEOR has values that are no finite numbers"),
+        ({"CIDEr": np.zeros(11)}, r"CIDEr has shape \(11,\), not \(12,\)"),
+        ({"CIDEr": np.zeros(12, dtype=int)}, "CIDEr is of int64"),
+        ({"CIDEr": np.full(12, np.nan)}, "CIDEr has values that are no finite numbers"),
         ({"bleu": np.zeros((12, 9), dtype=int)}, r"bleu has shape \(12, 9\), not \(12, 10\)"),
+        ({"meteor": np.zeros((12, 22), dtype=int)}, r"meteor has shape \(12, 22\), not \(12, 23\)"),
+        ({"meteor": np.zeros((12, 23))}, "meteor is of float64"),
         ({"score": None, "left": None}, "left, score is missing"),
         ({"truths": np.zeros((11, 4), dtype=int)}, r"truths has shape \(11, 4\), not \(12, 4\)"),
         ({"hit": np.zeros((3, 1), dtype=bool)}, r"hit has shape \(3, 1\)"),
