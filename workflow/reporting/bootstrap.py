@@ -37,15 +37,21 @@ def weights(images: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(np.array(counts, dtype=np.int32).T)
 
 
-def resample(evidence: Evidence, resamples: int = RESAMPLES) -> dict[str, Resampled]:
-    """Each metric that the evidence knows of; none for what was not scored."""
+def resample(
+    evidence: Evidence, resamples: int = RESAMPLES, done: Callable[[int], object] = lambda _: None
+) -> dict[str, Resampled]:
+    """Each metric that the evidence knows of; none for what was not scored. `done` is told of resamples as they are
+    ready."""
     count = len(evidence.images)
     scorers = _scorers(evidence)
     if not scorers:
         return {}
     once = np.ones((count, 1), dtype=np.int32)
     point = _all(scorers, once)
-    pieces = [_all(scorers, piece) for piece in weights(count, resamples)]
+    pieces = []
+    for drawn in weights(count, resamples):
+        pieces.append(_all(scorers, drawn))
+        done(drawn.shape[1])
     return {
         key: Resampled(float(value[0]), np.concatenate([piece[key] for piece in pieces]))
         for key, value in point.items()

@@ -3,15 +3,19 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from workflow.reporting import evidence
-from workflow.reporting.bootstrap import Resampled, resample
+from workflow.reporting.bootstrap import RESAMPLES, Resampled
 from workflow.reporting.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
 from workflow.reporting.metrics import lower_is_better
 from workflow.reporting.records import Outcome
+from workflow.reporting.resamples import resampled
 from workflow.training.errors import UserError
 
 BASELINE = "baseline"
 ROUNDING = 0.01  # points by which a record may differ from its evidence: some scorers compute in float32
+QUICK = 3  # seconds of resampling that need no progress bar
 
 Key = tuple[str, str, str]
 
@@ -37,7 +41,7 @@ def changes(table: dict[Key, Change]) -> dict[Key, Judged]:
     judged: dict[Key, Judged] = {}
     for task in dict.fromkeys(task for _, task, _ in table):
         column = {key: change for key, change in table.items() if key[1] == task}
-        draws = _resampled(run for change in column.values() for run in change.runs)
+        draws = _draws(task, [run for change in column.values() for run in change.runs])
         for metric in dict.fromkeys(metric for *_, metric in column):
             judged |= _column({key: change for key, change in column.items() if key[2] == metric}, draws)
     return judged
@@ -59,18 +63,21 @@ def units(runs: Iterable[Outcome]) -> dict[int, list[Outcome]]:
 Draws = dict[str, dict[str, Resampled]]  # a run's name to its metrics
 
 
-def _resampled(runs: Iterable[Outcome]) -> Draws:
+def _draws(task: str, runs: list[Outcome]) -> Draws:
     """Each run's metrics in each resample; a run without evidence has none."""
     draws: Draws = {}
     first = None
-    for run in {run.name: run for run in runs}.values():
-        found = evidence.read(run.path.with_name("evidence.npz"))
-        if found is None:
-            continue
-        first = first or found
-        evidence.check_same_images(first, found)
-        draws[run.name] = resample(found)
-        _check_values(run, found, draws[run.name])
+    each = {run.name: run for run in runs}.values()
+    with tqdm(desc=f"resampling {task}", total=len(each) * RESAMPLES, unit="resample", delay=QUICK) as bar:
+        for run in each:
+            found = evidence.read(run.path.with_name("evidence.npz"))
+            if found is None:
+                bar.update(RESAMPLES)
+                continue
+            first = first or found
+            evidence.check_same_images(first, found)
+            draws[run.name] = resampled(found, bar.update)
+            _check_values(run, found, draws[run.name])
     return draws
 
 

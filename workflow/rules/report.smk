@@ -75,7 +75,7 @@ rule draw_detections:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda w: 6000 if w.task == "faster_rcnn_coco" else 2000,  # val2014's truth and detections
     params:
         runs=lambda w: plan.folders(plan.shown(w.task)),
     shell:

@@ -1,0 +1,106 @@
+"""What was resampled is kept: used where it fits, made anew where it does not, missed by nobody."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.workflow.reporting import plain
+from workflow.reporting import resamples
+from workflow.reporting.bootstrap import RESAMPLES
+from workflow.reporting.evidence import read
+from workflow.reporting.summary import summarize
+from workflow.reporting.text import long_csv
+from workflow.training.evidence import write
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A run's evidence: detections, BLEU's counts and one metric that is a mean."""
+    path = tmp_path / "evidence.npz"
+    counts = np.tile([4, 3, 2, 1, 6, 5, 4, 3, 6, 7], (12, 1)) + np.arange(12)[:, None] % 3
+    write(path, np.arange(12), top1_error=np.linspace(0, 100, 12), bleu=counts, **plain.detections(1))
+    return path
+
+
+def call(path: Path) -> tuple[dict, int]:
+    """The metrics, and of how many resamples the progress bar was told."""
+    told = [0]
+    return resamples.resampled(read(path), told.append), sum(told)
+
+
+def forge(path: Path, **changes: np.ndarray) -> None:
+    """Change what is kept beside the evidence, under the key that it has."""
+    kept = path.with_name("resamples.npz")
+    with np.load(kept) as file:
+        np.savez(kept, **{**file, **changes})
+
+
+def same(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(
+        one[key].point == other[key].point and np.array_equal(one[key].draws, other[key].draws) for key in one
+    )
+
+
+def test_what_is_kept_is_what_was_found_and_is_used(path):
+    first, told = call(path)
+    kept = path.with_name("resamples.npz").read_bytes()
+    second, again = call(path)
+    assert same(first, second)
+    assert told == again == RESAMPLES
+    assert path.with_name("resamples.npz").read_bytes() == kept
+    forge(path, mAP=np.full(1 + RESAMPLES, 12.5))
+    assert set(call(path)[0]["mAP"].draws) == {12.5}, "nothing is resampled where the key fits"
+
+
+@pytest.mark.parametrize("other", ["evidence", "number", "method"])
+def test_what_is_of_another_key_is_made_anew(path, monkeypatch, other):
+    call(path)
+    forge(path, mAP=np.full(1 + RESAMPLES, 12.5))
+    if other == "evidence":
+        write(path, np.arange(12), top1_error=np.linspace(0, 50, 12), **plain.detections(2))
+    elif other == "number":
+        monkeypatch.setattr(resamples, "RESAMPLES", RESAMPLES + 1)
+    else:
+        monkeypatch.setattr(resamples, "METHOD", resamples.METHOD + 1)
+    assert set(call(path)[0]["mAP"].draws) != {12.5}
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "a bit", "a shape", "a folder"])
+def test_what_cannot_be_read_or_written_is_no_error(path, damage):
+    found, _ = call(path)
+    kept = path.with_name("resamples.npz")
+    content = bytearray(kept.read_bytes())
+    if damage == "a shape":
+        forge(path, mAP=np.full(7, 12.5))
+    elif damage == "a folder":  # neither to be read nor to be replaced
+        kept.unlink()
+        kept.mkdir()
+    else:
+        content[len(content) // 2] ^= 1
+        kept.write_bytes({"empty": b"", "cut": content[:-400], "a bit": content}[damage])
+    assert same(call(path)[0], found)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["evidence.npz", "resamples.npz"]
+    assert same(call(path)[0], found)
+
+
+def test_the_method_s_number_stands_for_its_results(path):
+    """Where this fails, the same evidence gives other resamples: raise METHOD, or old ones will be used."""
+    found, _ = call(path)
+    assert resamples.METHOD == 1
+    sums = {key: float(one.draws @ np.arange(RESAMPLES)) / 1e5 for key, one in found.items()}
+    bleu = {"BLEU-1": 308.6661665, "BLEU-2": 298.078946463, "BLEU-3": 284.300410501, "BLEU-4": 264.96480544}
+    others = {"top1_error": 248.465333333, "mAP": 102.305106199, "mAP_area": 97.490985413}
+    assert sums == pytest.approx(bleu | others, rel=1e-8)
+
+
+def test_a_second_report_says_the_same_and_resamples_nothing(certain):
+    small = certain(3)
+    first = long_csv(summarize(small.plan))
+    assert long_csv(summarize(small.plan)) == first
+    for run in small.plan.runs:
+        if (run.task, run.backbone) == ("nic_coco", "cutmix"):
+            evidence = Path(run.record).with_name("evidence.npz")
+            point = read(evidence).arrays["CIDEr"].mean()
+            forge(evidence, CIDEr=point + np.linspace(-30, 30, 1 + RESAMPLES) * (np.arange(1 + RESAMPLES) > 0))
+    assert long_csv(summarize(small.plan)) != first, "what is kept decides"
