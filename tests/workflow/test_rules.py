@@ -223,6 +223,10 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
         **{"detection": 30, "features": 10, "captioning": 10},
         **{"gallery": 1, **FIGURES, "draw_detections": 3, "report": 1, "all": 1},
     }
+    asked = dict(re.findall(r"^    output: results/paper/report/([^\s,]+).*?mem_mb=(\d+)", said, re.M | re.S))
+    assert asked["detections_ssd_voc.jpg"] == "2000"
+    assert asked["detections_faster_rcnn_coco.jpg"] == "6000", "val2014's detections alone are 2.3 GB"
+    assert asked["transfer.csv"] == "3000", "of which the bootstrap of val2014 takes 1.1 GB"
     for backbone in ("baseline", "mixup", "dropblock", "label_smoothing"):
         for task in ("ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco", "nic_coco"):
             assert f"results/paper/{task}/{backbone}/p0s0/metrics.json" in outputs(said)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from workflow.config import read
-from workflow.reporting.guard import NOTHING, differing
+from workflow.reporting.guard import NOTHING, differing, equal
 from workflow.words import plain
 
 CHOICES = Path(__file__).with_name("choices.yaml")
@@ -58,7 +58,7 @@ def compared(section: str, ours: dict[str, Any], theirs: dict[str, Any], whole: 
     """The differing keys of a section; `whole`: each of its keys as one value."""
     if whole:
         pairs = {key: (ours.get(key, NOTHING), theirs.get(key, NOTHING)) for key in dict.fromkeys([*theirs, *ours])}
-        pairs = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+        pairs = {key: pair for key, pair in pairs.items() if not equal(*pair)}
     else:
         pairs = differing(ours, theirs)
     return [Departure(f"{section}.{key}", plain(here), plain(paper)) for key, (here, paper) in pairs.items()]

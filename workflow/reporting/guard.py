@@ -7,6 +7,7 @@ from typing import Any
 
 from workflow.reporting.records import Outcome
 from workflow.training.errors import UserError
+from workflow.training.files import digest
 
 NOTHING = "absent"
 OF_THE_BACKBONE = {"preprocessing", "stride"}  # keys of a protocol that travel with the weights
@@ -25,7 +26,16 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any
     """The dotted keys on which two mappings differ, with both values, sorted."""
     a, b = flat(one), flat(other)
     pairs = {key: (a.get(key, NOTHING), b.get(key, NOTHING)) for key in sorted({*a, *b})}
-    return {key: pair for key, pair in pairs.items() if repr(pair[0]) != repr(pair[1])}
+    return {key: pair for key, pair in pairs.items() if not equal(*pair)}
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two config values say the same: 1 and 1.0 do, 1 and true do not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def check_columns(outcomes: list[Outcome], backbones: dict[str, dict[str, Any]]) -> None:
@@ -57,6 +67,8 @@ def _compare_recipe(one: Outcome, other: Outcome, backbones: dict[str, dict[str,
     if hashes[0] == hashes[1]:
         return
     keys = _sections(one, other, "recipe")
+    if not keys and hashes == tuple(digest(outcome.config["recipe"]) for outcome in (one, other)):
+        return  # one recipe, written in two ways: 1 and 1.0
     if one.task == "pretrain" and keys:
         overrides = [backbones.get(o.backbone, {}).get("pretrain", {}) for o in (one, other)]
         own = {"regularizers", *overrides[0], *overrides[1]}

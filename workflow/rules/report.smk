@@ -137,7 +137,7 @@ rule report:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=3000 if "faster_rcnn_coco" in plan.tasks else 1000,
     params:
         tracked=lambda w: plan.tracked,
         config=lambda w, threads: plan.text,

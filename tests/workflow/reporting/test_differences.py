@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workflow.config import load, overlay
 from workflow.plan import plan
-from workflow.reporting.differences import PAPER, Departure, choices, departures
+from workflow.reporting.differences import PAPER, Departure, choices, compared, departures
 from workflow.reporting.page import html
 from workflow.reporting.summary import summarize
 
@@ -25,6 +25,15 @@ def test_a_changed_value_is_named_with_both():
         Departure("pretrain.lr", "0.5", "0.1"),
         Departure("tasks.ssd_voc.bn", "trained", "frozen"),
     ]
+
+
+def test_a_number_written_otherwise_is_no_departure():
+    config = load(PAPER)
+    cutmix, images = config["backbones"]["cutmix"]["regularizers"]["cutmix"], config["data"]["imagenet"]
+    cutmix["alpha"] = int(cutmix["alpha"])
+    assert departures(config) == []
+    assert compared("data", {"set": images | {"size": 1}}, {"set": images | {"size": 1.0}}, whole=True) == []
+    assert compared("data", {"set": {"size": True}}, {"set": {"size": 1}}, whole=True)
 
 
 def test_rows_and_columns_that_one_has_alone_are_named():
