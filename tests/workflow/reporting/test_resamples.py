@@ -16,10 +16,12 @@ from workflow.training.evidence import write
 
 @pytest.fixture
 def path(tmp_path):
-    """A run's evidence: detections, BLEU's counts and one metric that is a mean."""
+    """A run's evidence: detections, the counts of BLEU and METEOR, and one metric that is a mean."""
     path = tmp_path / "evidence.npz"
     counts = np.tile([4, 3, 2, 1, 6, 5, 4, 3, 6, 7], (12, 1)) + np.arange(12)[:, None] % 3
-    write(path, np.arange(12), top1_error=np.linspace(0, 100, 12), bleu=counts, **plain.detections(1))
+    meteor = np.tile([10, 9, 4, 3, 3, 3, 2, 1, *[0] * 12, 2, 5, 4], (12, 1)) + np.arange(12)[:, None] % 3
+    each = {"top1_error": np.linspace(0, 100, 12), "bleu": counts, "meteor": meteor}
+    write(path, np.arange(12), **each, **plain.detections(1))
     return path
 
 
@@ -90,7 +92,7 @@ def test_the_method_s_number_stands_for_its_results(path):
     assert resamples.METHOD == 1
     sums = {key: float(one.draws @ np.arange(RESAMPLES)) / 1e5 for key, one in found.items()}
     bleu = {"BLEU-1": 308.6661665, "BLEU-2": 298.078946463, "BLEU-3": 284.300410501, "BLEU-4": 264.96480544}
-    others = {"top1_error": 248.465333333, "mAP": 102.305106199, "mAP_area": 97.490985413}
+    others = {"top1_error": 248.465333333, "mAP": 102.305106199, "mAP_area": 97.490985413, "METEOR": 231.581293234}
     assert sums == pytest.approx(bleu | others, rel=1e-8)
 
 
