@@ -51,7 +51,7 @@ def detection_points(noise: Noise) -> Points:
 
 
 def cases() -> list[Case]:
-    """Seeds that err on different images, as on VOC, and seeds that are better or worse everywhere, half and half."""
+    """Seeds that err on different images, and seeds that are as much again better or worse everywhere."""
     found = []
     for name, detecting, captioning in (
         ("on images", Noise(0.01, 0.5, 0.5), Noise(0.2, 20, 20)),
@@ -102,10 +102,10 @@ Simulated pairs of backbones with a known gap: {REPETITIONS} pairs a line, each 
 {RESAMPLES:,} resamples; detectors with {CLASSES} classes, captioners with a skewed score an image. The Monte-Carlo
 error of a coverage near 95 % is {100 * (0.95 * 0.05 / REPETITIONS) ** 0.5:.1f} points. Written by `make bench`.
 
-What a seed changes: *on images*, nearly all on single images, one more right here and one less there, as it is on VOC
-(a standard deviation of about 1 point on {IMAGES} images is 0.3 on VOC07's 4,952); *even*, as much again on all
-images alike. At n = 1 the interval holds test-set noise alone: it is right about the two networks at hand, and too
-narrow for their backbones.
+What a seed changes: *on images*, nearly all on single images, one more right here and one less there (a standard
+deviation of about 1 point on {IMAGES} images would be 0.3 on VOC07's 4,952); *even*, as much again on all images alike.
+At n = 1 the interval holds test-set noise alone: it is right about the two networks at hand, and too narrow for their
+backbones where seeds differ evenly.
 
 | metric | seeds differ | n | true gap | std of seeds | mean width | holds the backbones' gap | the networks' own |
 |:--|:--|--:|--:|--:|--:|--:|--:|

@@ -21,10 +21,17 @@ Key = tuple[str, str, str]
 
 
 class Change(NamedTuple):
-    """What the table says of a cell: its change and the runs behind it."""
+    """What the table says of a cell: its change and the runs behind it. A `brought` backbone is what it is: there is no
+    other pretraining of it."""
 
     delta: float
     runs: tuple[Outcome, ...]
+    brought: bool = False
+
+    @property
+    def once(self) -> bool:
+        """Is all from one pretraining, where others would have come out otherwise?"""
+        return not self.brought and len({run.seeds["pretrain"] for run in self.runs}) == 1
 
 
 class Judged(NamedTuple):
@@ -91,14 +98,14 @@ def _check_values(run: Outcome, found: evidence.Evidence, draws: dict[str, Resam
 
 
 def _column(column: dict[Key, Change], draws: Draws) -> dict[Key, Judged]:
-    """The verdicts of one metric of one task, corrected for the rows compared."""
+    """The verdicts of one metric of one task, corrected for the finished rows that can have one."""
     base = next((change for key, change in column.items() if key[0] == BASELINE), None)
     if base is None:
         return {}
     rows = {key: change for key, change in column.items() if key[0] != BASELINE}
     metric = next(iter(column))[2]
     found = {key: _interval(change, base, metric, draws) for key, change in rows.items()}
-    tested = [key for key, one in found.items() if one and one.p is not None]
+    tested = [key for key, one in found.items() if one and one.p is not None and not _once(rows[key], base)]
     corrected = dict(zip(tested, holm([found[key].p for key in tested]), strict=True))
     judged = {}
     for key, change in rows.items():
@@ -118,11 +125,18 @@ def _interval(change: Change, base: Change, metric: str, draws: Draws) -> Interv
     return interval(own, other, change.delta)
 
 
+def _once(change: Change, base: Change) -> bool:
+    """Does the change hang on one pretraining, so that nothing is said of what was pretrained with?"""
+    return change.once or base.once or (base.brought and not change.brought)
+
+
 def _verdict(change: Change, base: Change, metric: str, p: float | None) -> str:
     """What may be said; empty where there are seeds enough and no evidence."""
     seeds = min(len(units(change.runs)), len(units(base.runs)))
     if seeds < ENOUGH:
         return "single seed" if seeds == 1 else "few seeds"
+    if _once(change, base):
+        return "one pretraining"
     if p is None:
         return ""
     if p > 1 - LEVEL:

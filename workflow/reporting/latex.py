@@ -165,7 +165,9 @@ def runs(cells: Row) -> str:
     if counts == [1]:
         return "One run a cell ($n = 1$)."
     several = " to ".join(f"${count}$" for count in sorted({counts[0], counts[-1]}))
-    return rf"Mean $\pm$ sample standard deviation over {several} runs with different seeds."
+    shared = any(len({run.seeds["pretrain"] for run in cell.runs}) < len(cell.runs) for cell in cells)
+    units = " Runs that share a pretraining count as one seed, unless it is a row's only one." if shared else ""
+    return rf"Mean $\pm$ sample standard deviation over {several} runs with different seeds.{units}"
 
 
 def one_pretraining(cell: Cell) -> bool:
@@ -185,9 +187,11 @@ def verdicts(found: set[str]) -> str:
     if found & {"better", "worse", "undecided"}:
         return (
             r"\textbf{Bold}$^{\ast}$: better than baseline; $^{\dagger}$: worse (5\,\% a column, corrected for its "
-            "rows after Holm); no mark: undecided, or fewer than three runs."
+            "finished rows after Holm); no mark: undecided, or no verdict (fewer than three seeds, or one pretraining)."
         )
-    return "Too few seeds for a verdict." if found & {"single seed", "few seeds"} else ""
+    if found & {"single seed", "few seeds"}:
+        return "Too few seeds for a verdict."
+    return "No verdict from one pretraining." if "one pretraining" in found else ""
 
 
 def escape(text: str) -> str:

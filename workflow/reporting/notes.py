@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from workflow.reporting.bootstrap import RESAMPLES
 from workflow.reporting.intervals import BOTH, ENOUGH, IMAGES
 from workflow.reporting.records import Outcome
-from workflow.reporting.statistics import BASELINE, Cell, Cells
+from workflow.reporting.statistics import BASELINE, Cells
 from workflow.words import plain
 
 DEMO = (
@@ -34,13 +35,21 @@ def repeated(outcomes: list[Outcome]) -> bool:
     return len(cells) > len(set(cells))
 
 
-INTERVAL = "In square brackets: 95 % interval of the change, from 1,000 paired resamples of the test images. "
+INTERVAL = (
+    f"In square brackets: 95 % interval of the change, from {RESAMPLES:,} paired resamples of the test images. Runs "
+    "that share a pretraining count as one seed; where a row has one pretraining, its transfers are the seeds. "
+)
 ALONE = "With one or two seeds it holds test-set noise alone, not that of another training: no verdict."
+ONCE = (
+    "One pretraining: another one might differ by more than its transfers do, so nothing is said of what it was "
+    "pretrained with. A brought file is compared as it is."
+)
 SEEDS = (
     f"From {ENOUGH} seeds on it holds the chance of seeds and test images, resampled alone and together (Beiden, "
     "Wagner and Campbell 2000): seeds are the readers and images the cases of a reader study (Obuchowski and Rockette "
-    "1995; Hillis 2014). Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all); the "
-    "intervals are not, so one may leave out 0 where its row is undecided."
+    "1995; Hillis 2014). Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all): the "
+    "finished rows that have one, a random initialisation among them, so further rows may change them. The intervals "
+    "are not corrected, so one may leave out 0 where its row is undecided."
 )
 
 
@@ -53,7 +62,10 @@ def remarks(outcomes: list[Outcome], table: Cells) -> list[str]:
         "its best epoch.",
     ]
     if repeated(outcomes):
-        texts.append("Where n > 1: mean ± sample standard deviation over n runs with different seeds.")
+        texts.append(
+            "Where n > 1: mean ± sample standard deviation over n runs with different seeds. Each pretraining has the "
+            "same weight in the mean, however many of its transfers are finished."
+        )
     else:
         texts.append("One run a cell: nothing here tells a difference from the noise of a repeated run.")
     texts += interval_remarks(table)
@@ -71,14 +83,23 @@ def interval_remarks(table: Cells) -> list[str]:
     once = _rows((task, name) for task, name in compared if _pretrained_once(table, task, name))
     if once:
         texts.append(f"Of one pretraining, so that intervals hold the noise of its transfers and not its own: {once}.")
-    without = _rows((cell.task, cell.backbone) for cell in table.values() if _unsure(cell))
-    if without:
-        texts.append(f"No interval, as records were made without evidence.npz beside them: {without}.")
-    return texts
+    if any(cell.verdict == "one pretraining" for cell in table.values()):
+        texts.append(ONCE)
+    return texts + _without(table)
 
 
-def _unsure(cell: Cell) -> bool:
-    return cell.delta is not None and cell.low is None and cell.backbone != BASELINE
+def _without(table: Cells) -> list[str]:
+    """Where a change has no interval, and why: runs without the file, and metrics that it lacks."""
+    files, metrics = [], []
+    for cell in table.values():
+        if cell.delta is None or cell.low is not None or cell.backbone == BASELINE:
+            continue
+        runs = (*table[BASELINE, cell.task, cell.metric].runs, *cell.runs)
+        without = [run for run in runs if not run.path.with_name("evidence.npz").is_file()]
+        files += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
+        metrics += [] if without else [(cell.task, cell.metric)]
+    texts = [f"No interval where a run has no evidence.npz beside its record: {_rows(files)}."] if files else []
+    return texts + ([f"No interval of what evidence.npz does not hold: {_rows(metrics)}."] if metrics else [])
 
 
 def _pretrained_once(table: Cells, task: str, backbone: str) -> bool:

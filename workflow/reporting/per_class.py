@@ -1,11 +1,10 @@
 """Average precision of each class and backbone, and how it differs from the baseline's: a table for each detector."""
 
-import statistics
 from dataclasses import dataclass
 
 from workflow.reporting.metrics import METRICS
 from workflow.reporting.records import Outcome
-from workflow.reporting.statistics import BASELINE
+from workflow.reporting.statistics import BASELINE, mean_over
 from workflow.reporting.summary import Summary
 
 STRONGEST = 0.45  # opacity of the largest change's colour: the number on it must be read
@@ -61,10 +60,9 @@ def rows(runs: list[Outcome], backbones: list[str]) -> dict[str, dict[str, Class
 
 
 def mean(runs: list[Outcome], backbone: str, name: str) -> float | None:
-    """Of a class's AP over a backbone's runs; None if none has it."""
-    values = [run.record["per_class"].get(name) for run in runs if run.backbone == backbone]
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+    """Of a class's AP over a backbone's runs, as the main table takes it; None if none has it."""
+    known = [run for run in runs if run.backbone == backbone and run.record["per_class"].get(name) is not None]
+    return mean_over(known, lambda run: run.record["per_class"][name])
 
 
 def change(ap: float | None, base: float | None, backbone: str) -> float | None:

@@ -2,11 +2,11 @@
 verdict, or a reason."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workflow.reporting.changes import BASELINE, Change, changes
+from workflow.reporting.changes import BASELINE, Change, changes, units
 from workflow.reporting.metrics import METRICS
 from workflow.reporting.paper import PaperNumber
 from workflow.reporting.records import Outcome
@@ -16,9 +16,10 @@ from workflow.reporting.records import Outcome
 class Cell:
     """One number of the table, in percent. None stands for what is not there; `missing` then says why.
 
-    `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation.
-    `low` and `high` bound the 95 % interval of `delta`, `covers` says whose chance it holds: "test images" or "seeds
-    and test images". `verdict` is "better", "worse", "undecided", "few seeds", "single seed" or "".
+    `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation of these.
+    `mean` gives each pretraining the same weight, however many of its transfers are finished. `low` and `high` bound
+    the 95 % interval of `delta`, `covers` says whose chance it holds: "test images" or "seeds and test images".
+    `verdict` is "better", "worse", "undecided", "one pretraining", "few seeds", "single seed" or "".
     """
 
     backbone: str
@@ -39,7 +40,7 @@ class Cell:
 
     @property
     def n(self) -> int:
-        """How many runs the mean is over."""
+        """How many runs are behind the mean."""
         return len(self.values)
 
 
@@ -51,8 +52,9 @@ def cells(
     tasks: Iterable[str],
     outcomes: list[Outcome],
     paper: dict[tuple[str, str, str], PaperNumber],
+    brought: Collection[str] = (),
 ) -> Cells:
-    """(backbone, task, metric) to its cell, in the order of the table."""
+    """(backbone, task, metric) to its cell, in the order of the table. `brought`: backbones not pretrained here."""
     table: Cells = {}
     for backbone in backbones:
         for task in tasks:
@@ -60,13 +62,24 @@ def cells(
             base = [o for o in outcomes if (o.backbone, o.task) == (BASELINE, task)]
             for metric in METRICS[task]:
                 table[backbone, task, metric] = _cell(backbone, task, metric, own, base, paper)
-    return _judged(table)
+    return _judged(table, brought)
 
 
-def _judged(table: Cells) -> Cells:
+def _judged(table: Cells, brought: Collection[str]) -> Cells:
     """The same cells with intervals and verdicts."""
-    found = changes({key: Change(cell.delta, cell.runs) for key, cell in table.items() if cell.delta is not None})
+    found = changes(
+        {
+            key: Change(cell.delta, cell.runs, cell.backbone in brought)
+            for key, cell in table.items()
+            if cell.delta is not None
+        }
+    )
     return {key: replace(cell, **found[key]._asdict()) if key in found else cell for key, cell in table.items()}
+
+
+def mean_over(runs: Sequence[Outcome], value: Callable[[Outcome], float]) -> float | None:
+    """The mean of the means of pretrainings, as the interval has it; None of no run."""
+    return statistics.fmean(statistics.fmean(map(value, group)) for group in units(runs).values()) if runs else None
 
 
 def _values(outcomes: list[Outcome], metric: str) -> dict[int, float]:
@@ -83,19 +96,22 @@ def _cell(
     base: list[Outcome],
     paper: dict[tuple[str, str, str], PaperNumber],
 ) -> Cell:
-    found, reference = _values(own, metric), list(_values(base, metric).values())
-    values = tuple(found.values())
-    mean = statistics.fmean(values) if values else None
+    found = _values(own, metric)
+    runs, values = tuple(own[i] for i in found), tuple(found.values())
+    mean, reference = (
+        mean_over(some, lambda run: run.record["metrics"][metric])
+        for some in (runs, [base[i] for i in _values(base, metric)])
+    )
     known, known_base = paper.get((backbone, task, metric)), paper.get((BASELINE, task, metric))
     return Cell(
         backbone,
         task,
         metric,
-        runs=tuple(own[i] for i in found),
+        runs=runs,
         values=values,
         mean=mean,
         std=statistics.stdev(values) if len(values) > 1 else None,
-        delta=mean - statistics.fmean(reference) if values and reference else None,
+        delta=mean - reference if mean is not None and reference is not None else None,
         low=None,
         high=None,
         covers="",

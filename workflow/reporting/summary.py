@@ -1,6 +1,5 @@
 """All that the report says, before it is drawn: a pure function of the plan and the records that exist."""
 
-import statistics
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from workflow.reporting.imagenet import ImageNetRow, imagenet_rows
 from workflow.reporting.metrics import IMAGENET_TABLE_ONLY, LONG_TABLE_ONLY, METRICS
 from workflow.reporting.paper import paper_numbers
 from workflow.reporting.records import Outcome, read
-from workflow.reporting.statistics import Cell, Cells, cells
+from workflow.reporting.statistics import Cell, Cells, cells, mean_over
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ def summarize(plan: Any) -> Summary:
     outcomes.sort(key=lambda o: (tasks.index(o.task), backbones.index(o.backbone)))
     specs = plan.config["backbones"]
     check_columns(outcomes, specs)
-    table = cells(backbones, tasks, outcomes, paper_numbers())
+    brought = [name for name, spec in specs.items() if "checkpoint" in spec]
+    table = cells(backbones, tasks, outcomes, paper_numbers(), brought)
     return Summary(
         experiment=plan.experiment,
         backbones=backbones,
@@ -70,7 +70,7 @@ def summarize(plan: Any) -> Summary:
 
 
 class Best(NamedTuple):
-    """The best evaluation of a cell: its value (mean over the runs), and each run's epoch (or iteration: `unit`)."""
+    """The best evaluation of a cell: its value (a mean as the cell's), and each run's epoch (or iteration: `unit`)."""
 
     value: float
     unit: str
@@ -92,4 +92,5 @@ def best_epoch(cell: Cell) -> Best | None:
     if not found or len(found) < cell.n or not several:
         return None
     unit = "epoch" if "epoch" in found[0] else "iteration"
-    return Best(statistics.fmean(best[cell.metric] for best in found), unit, [best[unit] for best in found])
+    value = mean_over(cell.runs, lambda run: run.record["best"][cell.metric])
+    return Best(value, unit, [best[unit] for best in found])

@@ -133,7 +133,8 @@ def _legend(summary: Summary) -> list[str]:
     spread = f" ±: standard deviation over n runs, n = {', '.join(map(str, counts))}." if counts else ""
     lines = [f"In brackets: change against baseline.{spread} best: value@epoch (@iteration)."]
     if any(cell.low is not None for cell in cells):
-        lines.append("95 %: interval of the change, then + better, - worse, ? undecided; no mark: too few seeds.")
+        marks = "95 %: interval of the change, then + better, - worse, ? undecided; no mark: no verdict,"
+        lines += [marks, "with fewer than 3 seeds or one pretraining. Runs that share a pretraining count as one seed."]
     return lines
 
 

@@ -82,12 +82,69 @@ def test_more_rows_need_more_certainty(scored):
     [
         ((3, 2), "seeds and test images", "better"),  # three backbones, each the mean of two transfers
         ((2, 3), "test images", "few seeds"),  # six runs, but of two backbones
-        ((1, 3), "seeds and test images", "better"),  # one backbone: the transfers are what was repeated
+        ((1, 3), "seeds and test images", "one pretraining"),  # its transfers are repeated, it is not
+        ((1, 2), "test images", "few seeds"),
     ],
 )
 def test_runs_of_one_backbone_are_one_unit(scored, seeds, covers, verdict):
     found = cell(scored({"baseline": 50, "cutmix": 60}, seeds=seeds), "cutmix")
     assert (found.n, found.covers, found.verdict) == (seeds[0] * seeds[1], covers, verdict)
+
+
+def test_pretrainings_that_are_planned_and_not_finished_are_no_reason_to_decide(scored):
+    small = scored({"baseline": 50, "cutmix": 60}, seeds=(3, 3))
+    for run in small.plan.runs:
+        if run.task == "nic_coco" and run.backbone == "cutmix" and run.seeds["pretrain"]:
+            small.remove(run)
+    assert (found := cell(small, "cutmix")).verdict == "one pretraining"
+    assert found.covers == "seeds and test images"
+
+
+def only(small, backbone, pretrain):
+    """Leave the runs of some pretrainings of a row alone: a brought file has one."""
+    for run in small.plan.runs:
+        if run.backbone == backbone and run.seeds["pretrain"] not in pretrain:
+            small.remove(run)
+    return small
+
+
+@pytest.mark.parametrize(
+    ("brought", "verdict"),
+    [
+        (["cutmix"], "better"),  # these weights against three pretrainings
+        (["baseline", "cutmix"], "better"),  # two files
+        (["baseline"], "one pretraining"),  # a regularizer against one file
+        ([], "one pretraining"),
+    ],
+)
+def test_a_brought_backbone_is_what_it_is(scored, brought, verdict):
+    small = scored({"baseline": 50, "cutmix": 60}, seeds=(3, 3))
+    for name in brought or ["baseline"]:
+        only(small, name, [0])
+    for name in brought:
+        small.plan.config["backbones"][name] = {"checkpoint": "weights.pth"}
+    assert cell(small, "cutmix").verdict == verdict
+
+
+def test_a_brought_backbone_against_one_pretraining_is_undecidable(scored):
+    small = scored({"baseline": 50, "cutmix": 60}, seeds=(1, 3))
+    small.plan.config["backbones"]["cutmix"] = {"checkpoint": "weights.pth"}
+    assert cell(small, "cutmix").verdict == "one pretraining"
+
+
+def test_a_row_of_one_pretraining_asks_no_certainty_of_the_others(scored):
+    rows = {"baseline": 50, "a": 51.5}
+    small = scored(rows | dict.fromkeys("bcdefghij", 50), seeds=(3, 3))
+    for name in "bcdefghij":
+        only(small, name, [0])
+    assert cell(small, "a").verdict == cell(scored(rows, seeds=(3, 3)), "a").verdict == "better"
+
+
+@pytest.mark.parametrize(("left", "verdict"), [([0], "single seed"), ([0, 1], "few seeds")])
+@pytest.mark.parametrize("fewer", ["baseline", "cutmix"])
+def test_the_side_with_fewer_seeds_decides_what_may_be_said(scored, fewer, left, verdict):
+    found = cell(only(scored({"baseline": 50, "cutmix": 60}, seeds=(3, 1)), fewer, left), "cutmix")
+    assert (found.covers, found.verdict) == ("test images", verdict)
 
 
 @pytest.mark.parametrize(("seeds", "verdict"), [(1, "single seed"), (3, "")])

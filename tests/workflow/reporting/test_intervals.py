@@ -32,8 +32,17 @@ def test_with_few_seeds_it_is_the_paired_bootstrap_of_the_images(n):
     sides = made(np.random.default_rng(0), n)
     found = interval(*sides, change(sides))
     differences = np.mean([run.draws for run in sides[0]], axis=0) - np.mean([run.draws for run in sides[1]], axis=0)
-    assert (found.low, found.high) == pytest.approx(np.percentile(differences, [2.5, 97.5]))
+    limits = np.percentile(differences - differences.mean(), [2.5, 97.5]) + change(sides)
+    assert (found.low, found.high) == pytest.approx(limits)
     assert (found.covers, found.p) == (IMAGES, None)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_resamples_that_are_too_high_do_not_move_it(n):
+    own, base = made(np.random.default_rng(5), n)
+    leaning = [Resampled(run.point, run.draws + 3) for run in own]
+    straight, found = (interval(side, base, change((own, base))) for side in (own, leaning))
+    assert (found.low, found.high) == pytest.approx((straight.low, straight.high))
 
 
 def test_one_side_with_few_seeds_is_enough_for_that():

@@ -132,12 +132,14 @@ def test_better_and_worse_are_marked_and_the_caption_says_so(experiment):
     marks = {v: [bool(re.search(m, lines_of(t, "cutmix")[0][1])) for m in (r"textbf.*\\ast", r"\\dagger")]
              for v, t in texts.items()}  # fmt: skip
     assert marks == {"better": [True, False], "worse": [False, True], "undecided": [False, False]}
-    assert all("corrected for its rows after Holm" in text for text in texts.values())
+    assert all("corrected for its finished rows after Holm" in text for text in texts.values())
+    assert all("(fewer than three seeds, or one pretraining)" in text for text in texts.values())
 
 
 def test_the_caption_says_n_and_what_the_interval_covers(experiment):
     summary = summarize(experiment().plan)
     one, three = latex(full(summary, 1, ["single seed"], "test images")), latex(full(summary))
+    assert "No verdict from one pretraining." in latex(full(summary, 3, ["one pretraining"]))
     assert "One run a cell ($n = 1$)." in one
     assert "Too few seeds for a verdict." in one
     assert "over test images alone: it holds no noise of seeds." in one
@@ -155,6 +157,12 @@ def test_the_caption_names_the_rows_of_one_pretraining(experiment):
     once, thrice = (latex(summarize(experiment(seeds=seeds).plan)) for seeds in ((1, 3), (3, 1)))
     assert "with the noise of its transfers alone: baseline, cutmix." in once
     assert "one pretraining" not in thrice
+
+
+def test_the_caption_says_that_runs_of_one_pretraining_count_as_one(experiment):
+    shared, apart = (latex(summarize(experiment(seeds=seeds).plan)) for seeds in ((2, 3), (3, 1)))
+    assert "over $2$ to $6$ runs with different seeds. Runs that share a pretraining count as one seed" in shared
+    assert "share a pretraining" not in apart
 
 
 def test_means_over_unequal_runs_say_so(experiment):

@@ -1,7 +1,11 @@
 """What stands under the table: protocol, recipe, and where rows were made by different code."""
 
+from pathlib import Path
+
 import pytest
 
+from workflow.reporting.bootstrap import RESAMPLES
+from workflow.reporting.notes import ONCE
 from workflow.reporting.summary import summarize
 
 
@@ -52,18 +56,42 @@ def test_it_is_said_whose_chance_an_interval_holds(certain, seeds, said, unsaid)
 
 
 def test_a_row_of_one_pretraining_is_named(certain):
-    (text,) = [text for text in summarize(certain(1, 3).plan).remarks if "one pretraining" in text]
+    (text,) = [text for text in summarize(certain(1, 3).plan).remarks if text.startswith("Of one pretraining")]
     assert text.endswith("hold the noise of its transfers and not its own: nic_coco: cutmix, baseline.")
-    assert "one pretraining" not in " ".join(summarize(certain(3, 1).plan).remarks)
+    assert ONCE in summarize(certain(1, 3).plan).remarks
+    few, enough = (" ".join(summarize(certain(*seeds).plan).remarks) for seeds in ((1, 2), (3, 1)))
+    assert ONCE not in few
+    assert "Of one pretraining" not in enough
+    assert ONCE not in enough
 
 
-def test_a_row_without_evidence_is_named(certain):
-    small = certain(1)
-    texts = " ".join(summarize(small.plan).remarks)
-    assert (
-        "No interval, as records were made without evidence.npz beside them: pretrain: cutmix; nic_coco: cutmix."
-        in texts
+@pytest.mark.parametrize("seeds", [(2, 3), (3, 1)])
+def test_it_is_said_what_a_seed_is(certain, seeds):
+    (text,) = [text for text in summarize(certain(*seeds).plan).remarks if "square brackets" in text]
+    assert "Runs that share a pretraining count as one seed" in text
+    assert f"{RESAMPLES:,} paired resamples" in text
+
+
+def test_it_is_said_which_rows_the_verdicts_are_corrected_for(certain):
+    assert "the finished rows that have one, a random initialisation among them" in " ".join(
+        summarize(certain(3).plan).remarks
     )
+
+
+@pytest.mark.parametrize(("row", "named"), [("baseline", "baseline p1s0"), ("cutmix", "cutmix p1s0")])
+def test_a_run_without_evidence_is_named(certain, row, named):
+    small = certain(3)
+    Path(small.run("nic_coco", row, pretrain=1).record).with_name("evidence.npz").unlink()
+    (text,) = [text for text in summarize(small.plan).remarks if "no evidence.npz" in text]
+    assert text.startswith("No interval where a run has no evidence.npz beside its record: pretrain: baseline p0, ")
+    assert text.endswith(f"; nic_coco: {named}.")
+
+
+def test_a_metric_that_evidence_lacks_is_named_apart(certain):
+    texts = summarize(certain(1).plan).remarks
+    others = "BLEU-1, BLEU-2, BLEU-3, BLEU-4, METEOR, ROUGE_L"
+    assert f"No interval of what evidence.npz does not hold: nic_coco: {others}." in texts
+    assert "No interval where a run has no evidence.npz beside its record: pretrain: baseline p0, cutmix p0." in texts
 
 
 def test_without_any_interval_none_is_explained(experiment):

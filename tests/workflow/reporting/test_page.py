@@ -113,9 +113,11 @@ def test_a_change_stands_with_its_interval_and_its_verdict(experiment):
 
 def test_a_verdict_is_a_word_and_not_only_a_colour(experiment):
     small = experiment()
-    for verdict in ("better", "worse", "single seed"):
+    for verdict in ("better", "worse", "single seed", "one pretraining"):
         assert f">{verdict}</span>" in decided(small, verdict=verdict)
     assert 'class="verdict' not in decided(small, verdict="")
+    assert 'class="verdict one-pretraining"' in decided(small, verdict="one pretraining")
+    assert ".verdict.one-pretraining" in page(small)[0]
 
 
 def test_the_baseline_has_no_change_against_itself(experiment):

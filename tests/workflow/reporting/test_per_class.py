@@ -33,6 +33,13 @@ def test_means_changes_and_colours(experiment):
     assert all(row["baseline"].change is None for row in table.rows.values())
 
 
+def test_a_pretraining_with_fewer_transfers_counts_as_much(experiment):
+    small = experiment(seeds=(2, 2))
+    small.plan.runs.remove(small.run("ssd_voc", "cutmix", pretrain=1, transfer=1))
+    (table,) = class_tables(with_classes(small, cutmix=[{"cat": 60.0}, {"cat": 62.0}, {"cat": 67.0}]))
+    assert table.rows["cat"]["cutmix"].ap == 64
+
+
 def test_without_a_baseline_there_is_no_change(experiment):
     small = experiment()
     small.remove(small.run("ssd_voc", "baseline"))

@@ -36,6 +36,21 @@ def test_delta_is_the_change_of_the_mean_against_baseline(experiment):
         assert base.delta == 0
 
 
+def test_a_pretraining_with_fewer_transfers_counts_as_much(experiment):
+    small = experiment(seeds=(2, 2))
+    small.remove(small.run("ssd_voc", "cutmix", pretrain=1, transfer=1))
+    for level, seeds in ((70.0, (0, 0)), (72.0, (0, 1)), (77.0, (1, 0))):
+        small.edit(small.run("ssd_voc", "cutmix", pretrain=seeds[0], transfer=seeds[1]), metrics={"mAP": level})
+    table = summarize(small.plan).cells
+    cell, base = (table[name, "ssd_voc", "mAP"] for name in ("cutmix", "baseline"))
+    assert (cell.mean, cell.n) == (74.0, 3)
+    assert cell.delta == pytest.approx(74.0 - base.mean)
+    assert cell.std == pytest.approx(statistics.stdev(cell.values))
+    for level, run in zip((71.0, 73.0, 78.0), cell.runs, strict=True):
+        run.path.write_text(json.dumps(run.record | {"best": {"mAP": level, "iteration": 100}}))
+    assert best_epoch(summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"]).value == 75.0
+
+
 def test_no_baseline_number_no_delta(experiment):
     small = experiment()
     small.remove(small.run("ssd_voc", "baseline"))

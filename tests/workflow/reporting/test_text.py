@@ -49,6 +49,15 @@ def test_the_csv_has_interval_and_verdict(certain):
     assert found["verdict"] == "better"
 
 
+def test_one_pretraining_is_said_everywhere_and_has_no_mark(certain):
+    small = certain(1, 3)
+    summary = summarize(small.plan)
+    (found,) = [row for row in rows(small) if (row["backbone"], row["metric"]) == ("cutmix", "CIDEr")]
+    assert found["verdict"] == "one pretraining"
+    assert re.search(r"\] one pretraining<br>n = 3: ", markdown(summary))
+    assert re.search(r"\ncutmix .* \(\+10\.0\)  \[\+\d\.\d, \+1\d\.\d\] +\d", terminal(summary, PAGE))
+
+
 def test_the_markdown_shows_interval_verdict_and_the_single_values(certain):
     small = certain(3)
     cell = summarize(small.plan).cells["cutmix", "nic_coco", "CIDEr"]
@@ -61,6 +70,7 @@ def test_the_terminal_marks_verdicts_and_explains_the_marks(certain):
     three, one = (terminal(summarize(certain(n).plan), PAGE) for n in (3, 1))
     assert re.search(r"\ncutmix .* 60\.0 ± 1\.0 \(\+10\.0\)  \[\+\d\.\d, \+1\d\.\d\] \+", three)
     assert re.search(r"\ncutmix .* 60\.0 \(\+10\.0\)  \[\+10\.0, \+10\.0\]  ", one)
+    assert "no mark: no verdict,\nwith fewer than 3 seeds or one pretraining. Runs that share a pretraining" in three
     assert "standard deviation over n runs, n = 3." in three
     assert "n runs" not in one
     assert "+ better, - worse, ? undecided" in three
