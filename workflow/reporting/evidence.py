@@ -8,6 +8,7 @@ reference. `meteor` (N, 23): METEOR's own statistics. Detections, ranked class b
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,14 @@ def read(path: Path) -> Evidence | None:
             arrays = dict(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:  # a bare .npy: TypeError
         raise UserError(f"{path}: not a file of plain numpy arrays: {error}") from None
     if "images" not in arrays:
         raise UserError(f"{path}: images is missing")
@@ -71,7 +79,7 @@ def check_same_images(one: Evidence, other: Evidence) -> None:
 
 
 def _check(evidence: Evidence) -> None:
-    count = len(evidence.images)
+    count = evidence.images.size
     if evidence.images.ndim != 1 or (not count and evidence.arrays):  # what was not scored has neither
         raise UserError(f"{evidence.path}: images has shape {evidence.images.shape}, not (N,) with N at least 1")
     for key, array in evidence.per_image.items():
@@ -89,16 +97,22 @@ def _check_detections(evidence: Evidence, count: int) -> None:
     missing = sorted(SHAPES.keys() - arrays.keys())
     if missing:
         raise UserError(f"{evidence.path}: {', '.join(missing)} is missing")
+    for key, axes in SHAPES.items():
+        if arrays[key].ndim != len(axes):
+            raise UserError(f"{evidence.path}: {key} has shape {arrays[key].shape}, not ({', '.join(axes)})")
     sizes = {"N": count, "D": len(arrays["image"]), "T": arrays["hit"].shape[-1], "C": arrays["truths"].shape[-1]}
     for key, axes in SHAPES.items():
         _shape(evidence, key, arrays[key], tuple(sizes[axis] for axis in axes))
+    if not sizes["C"]:
+        raise UserError(f"{evidence.path}: truths has no class")
     if sizes["T"] not in THRESHOLDS:
         raise UserError(f"{evidence.path}: hit has {sizes['T']} IoU thresholds, not 1 or 10")
     for key, size in (("image", sizes["N"]), ("label", sizes["C"])):
         if sizes["D"] and not 0 <= arrays[key].min() <= arrays[key].max() < size:
             raise UserError(f"{evidence.path}: {key} has values outside 0 to {size - 1}")
-    same = arrays["label"][1:] == arrays["label"][:-1]
-    if (same & (arrays["score"][1:] > arrays["score"][:-1])).any():
+    order = np.argsort(arrays["label"], kind="stable")
+    label, score = arrays["label"][order], arrays["score"][order]
+    if ((label[1:] == label[:-1]) & (score[1:] > score[:-1])).any():
         raise UserError(f"{evidence.path}: score rises within a class: the detections are not in rank order")
 
 

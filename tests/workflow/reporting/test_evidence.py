@@ -36,6 +36,10 @@ def test_no_file_is_no_evidence(tmp_path):
         ({"score": None, "left": None}, "left, score is missing"),
         ({"truths": np.zeros((11, 4), dtype=int)}, r"truths has shape \(11, 4\), not \(12, 4\)"),
         ({"hit": np.zeros((3, 1), dtype=bool)}, r"hit has shape \(3, 1\)"),
+        ({"hit": np.array(True)}, r"hit has shape \(\), not \(D, T\)"),
+        ({"image": np.array(3)}, r"image has shape \(\), not \(D\)"),
+        ({"truths": np.zeros((12, 0), dtype=int)}, "truths has no class"),
+        ({"METEOR": np.array(3.0)}, r"METEOR has shape \(\), not \(12,\)"),
         ({"left": np.zeros(1, dtype=np.uint8)}, "left has shape"),
         ({"image": "rise"}, "image has values outside 0 to 11"),
         ({"label": "rise"}, "label has values outside 0 to 3"),
@@ -52,6 +56,14 @@ def test_a_wrong_array_is_refused_by_name(tmp_path, change, message):
     with pytest.raises(UserError, match=message) as error:
         read(path)
     assert str(path) in str(error.value)
+
+
+def test_a_score_that_rises_among_other_classes_is_refused(tmp_path):
+    arrays = {"image": np.array([0, 1, 2, 3]), "label": np.array([0, 1, 0, 1]), "score": np.array([0.5, 0.9, 0.8, 0.7])}
+    arrays |= {key: np.zeros((4, 1), dtype=bool) for key in ("hit", "left")} | {"truths": np.ones((4, 2), dtype=int)}
+    write(tmp_path / "evidence.npz", np.arange(4), **arrays)
+    with pytest.raises(UserError, match="score rises within a class"):
+        read(tmp_path / "evidence.npz")
 
 
 def test_another_number_of_thresholds_is_refused(tmp_path):
@@ -73,6 +85,29 @@ def test_what_is_no_such_file_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
         read(path)
+
+
+def test_a_damaged_array_is_refused(tmp_path):
+    path = tmp_path / "evidence.npz"
+    np.savez_compressed(path, images=np.random.default_rng(0).integers(1000, size=1000))
+    content = bytearray(path.read_bytes())
+    content[100:300] = bytes(200)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
+        read(path)
+
+
+def test_one_array_alone_is_no_evidence(tmp_path):
+    with (tmp_path / "evidence.npz").open("wb") as file:
+        np.save(file, np.arange(3))
+    with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
+        read(tmp_path / "evidence.npz")
+
+
+def test_a_single_image_without_an_axis_is_refused(tmp_path):
+    np.savez(tmp_path / "evidence.npz", images=np.array(1))
+    with pytest.raises(UserError, match=r"images has shape \(\), not \(N,\)"):
+        read(tmp_path / "evidence.npz")
 
 
 def test_a_pickle_is_not_opened(tmp_path):
