@@ -15,15 +15,17 @@ PHOTOS, SIDE = 6, 240  # how many, and px of the longer side at most
 
 
 def examples(runs: dict[str, Path], check: dict[str, Any]) -> dict[str, Any]:
-    """`total`: how many test images there are; `photos`: image_id, photo (JPEG, base64), references, and for each
-    backbone of `runs` (name to the run's folder) its caption with its CIDEr in percent."""
+    """`records`: what it is made of (workflow.pictures); `total`: how many test images there are; `photos`: image_id,
+    photo (JPEG, base64), references, and for each backbone of `runs` (name to the run's folder) its caption with its
+    CIDEr in percent."""
     from workflow.data import coco
-    from workflow.pictures import jpeg, photo, spread
+    from workflow.pictures import RECORDS, jpeg, photo, records, spread
 
     test = coco.read(check, "test")
     said = {name: captions(folder) for name, folder in runs.items()}
     chosen = [test[place] for place in spread(len(test), PHOTOS)]
     return {
+        RECORDS: records(runs),
         "total": len(test),
         "photos": [
             {

@@ -10,12 +10,13 @@ CELL, GAP, HEAD, DPI = 2.0, 0.08, 0.3, 110  # inches: longer side of a photo, sp
 OBJECT, RIGHT, WRONG = "#ffffff", "#37d67a", "#ff7a59"  # truth, a detection that is right, one that is not
 
 
-def draw(scenes: "list[Scene]", columns: "dict[str, list[list[Thing]]]", side: int) -> bytes:
-    """`columns`: backbone to its detections on each scene. Photos are read with `side` px at most."""
+def draw(scenes: "list[Scene]", columns: "dict[str, list[list[Thing]]]", side: int, made_of: dict[str, str]) -> bytes:
+    """`columns`: backbone to its detections on each scene. Photos are read with `side` px at most. The file says what
+    it was `made_of` (workflow.pictures)."""
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from workflow.pictures import jpeg, photo
+    from workflow.pictures import comment, jpeg, photo
 
     photos = [photo(scene.path, side) for scene in scenes]
     tall = [CELL * image.height / max(image.size) for image in photos]
@@ -37,7 +38,7 @@ def draw(scenes: "list[Scene]", columns: "dict[str, list[list[Thing]]]", side: i
         top -= tall[row] + GAP
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    return jpeg(Image.open(buffer).convert("RGB"))
+    return jpeg(Image.open(buffer).convert("RGB"), comment(made_of))
 
 
 def draw_cell(axes: Any, image: Any, original: tuple[int, int], things: "list[Thing]") -> None:

@@ -134,11 +134,12 @@ def overlap(one: Box, other: Box) -> float:
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     """Draw the figure of runs (backbone to folder) of one task."""
     from detection.figure import draw
+    from workflow.pictures import records
     from workflow.training.files import atomic
 
     found, names = scenes(check)
     columns = {name: detections(folder, found, names) for name, folder in runs.items()}
-    picture = draw(found, columns, SIDE)
+    picture = draw(found, columns, SIDE, records(runs))
     with atomic(out) as temporary:
         temporary.write_bytes(picture)
     print(f"detections: {len(found)} images, {len(runs)} backbones, {len(picture) / 1e6:.2f} MB: {out}")

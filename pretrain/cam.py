@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pretrain.figure import Row, draw
-from workflow.training.errors import UserError, door
+from workflow.training.errors import door
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,8 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
     """The photos, and for each backbone of `runs` (name to the folder of its weights and config) its maps over them,
     with the class probabilities that it gives.
 
-    A backbone without a classifier of the data's classes is named, not shown; UserError if none has one.
+    A backbone without a classifier of the data's classes is named, not shown. The photos are shown even if none has
+    one, cut as the first backbone is scored: the report waits for the figure.
     """
     import torch
 
@@ -40,8 +41,7 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
             "below: what it takes the photo for",
         ]
         shown.append(Row(name, words, overlaid(photos, maps), probabilities))
-    if not first:
-        raise UserError(f"no backbone has a classifier of the data's classes: {'; '.join(left_out)}")
+    first = first or chosen(next(iter(runs.values())), check)
     truth = torch.eye(len(check["classes"]))[first[1]]
     return [Row("photo", ["below: its class", *left_out], enlarged(first[0]), truth), *shown]
 
@@ -117,7 +117,7 @@ def main() -> None:
     import torch
 
     from pretrain.gallery import class_names
-    from workflow.pictures import folders
+    from workflow.pictures import folders, records
     from workflow.training.files import atomic, read_json
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -127,7 +127,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     check = read_json(args.data)
-    picture = draw(rows(folders(args.run), check), class_names(check))
+    runs = folders(args.run)
+    picture = draw(rows(runs, check), class_names(check), records(runs))
     with atomic(args.out) as temporary:
         temporary.write_bytes(picture)
     print(f"activations: {len(args.run)} backbones, {len(picture) / 1e6:.2f} MB: {args.out}")

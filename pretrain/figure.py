@@ -5,6 +5,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from workflow.pictures import COMMENT, comment
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -42,14 +44,18 @@ def caption(weights: "Tensor", names: list[str], width: int = 32) -> list[str]:
     return lines
 
 
-def draw(rows: list[Row], names: list[str]) -> bytes:
-    """The figure as a PNG, in 256 colours if it would be too large a part of a page otherwise."""
+def draw(rows: list[Row], names: list[str], made_of: dict[str, str]) -> bytes:
+    """The figure as a PNG that says what it was `made_of` (workflow.pictures), in 256 colours if it would be too large
+    a part of a page otherwise."""
     from matplotlib.figure import Figure
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     captions = [[caption(weights, names) for weights in row.targets] for row in rows]
     heights = [
-        CELL + LINE * (max(map(len, lines)) + 2 + (row.kept is not None))
+        max(
+            CELL + LINE * (max(map(len, lines)) + 2 + (row.kept is not None)), 0.22 + 1.15 * LINE * (len(said(row)) + 1)
+        )
         for row, lines in zip(rows, captions, strict=True)
     ]
     width, height = MARGIN + len(captions[0]) * (CELL + GAP), sum(heights) + GAP
@@ -59,12 +65,18 @@ def draw(rows: list[Row], names: list[str]) -> bytes:
         draw_row(figure, row, lines, top)
         top -= tall
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", metadata={COMMENT: comment(made_of)})
     if buffer.tell() > LARGEST:
-        small = Image.open(buffer).convert("RGB").quantize(256)
+        small, about = Image.open(buffer).convert("RGB").quantize(256), PngInfo()
+        about.add_itxt(COMMENT, comment(made_of))
         buffer = io.BytesIO()
-        small.save(buffer, format="png", optimize=True)
+        small.save(buffer, format="png", optimize=True, pnginfo=about)
     return buffer.getvalue()
+
+
+def said(row: Row) -> list[str]:
+    """The lines beside a row."""
+    return [line for text in row.words or ["no regularizer"] for line in textwrap.wrap(text, 34)]
 
 
 def draw_row(figure: Any, row: Row, captions: list[list[str]], top: float) -> None:
@@ -77,8 +89,7 @@ def draw_row(figure: Any, row: Row, captions: list[list[str]], top: float) -> No
         figure.text(x / width, y / height, text, va="top", parse_math=False, **style)
 
     write(GAP, top, row.name, fontsize=10, weight="bold")
-    words = [line for text in row.words or ["no regularizer"] for line in textwrap.wrap(text, 34)]
-    write(GAP, top - 0.22, "\n".join(words), fontsize=7.5, linespacing=1.3, color="0.25")
+    write(GAP, top - 0.22, "\n".join(said(row)), fontsize=7.5, linespacing=1.3, color="0.25")
     for n, lines in enumerate(captions):
         left, below = MARGIN + n * (CELL + GAP), top - CELL - 0.06
         axes = figure.add_axes((left / width, (top - CELL) / height, CELL / width, CELL / height))

@@ -228,7 +228,7 @@ def make(config: str, check_file: Path, out: Path) -> None:
     if check["set"] != "imagenet":
         raise UserError(f"{check_file}: is the check of {check['set']}, not of imagenet")
     torch.set_num_threads(todo.config["threads"])
-    picture = draw(gallery(todo.gallery, check), class_names(check))
+    picture = draw(gallery(todo.gallery, check), class_names(check), todo.gallery_of)
     with atomic(out) as temporary:
         temporary.write_bytes(picture)
     print(f"gallery: {len(todo.gallery)} rows, {len(picture) / 1e6:.2f} MB: {out}")

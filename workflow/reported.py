@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from workflow.training.files import digest
+
 SEEN = ("size", "crop_scale", "color_jitter", "lighting", "regularizers")  # what of pretraining the gallery shows
 
 
@@ -56,6 +58,14 @@ class Reported:
         figures |= {"captions": "captions.json"} if self.captions else {}
         return {name: f"{self.folder}/{file}" for name, file in figures.items()}
 
+    def material(self, figure: str) -> list[Any]:
+        """The runs whose records a figure is made of; the gallery follows from the config alone."""
+        if figure == "gallery":
+            return []
+        if figure == "activations":
+            return self.classifiers
+        return self.shown("nic_coco" if figure == "captions" else figure.removeprefix("detections_"))
+
     def shown(self, task: str) -> list[Any]:
         """The runs of a task that figures show: each backbone's, by the first seeds."""
         first = {kind: seeds[0] for kind, seeds in self.config["seeds"].items()}
@@ -79,3 +89,13 @@ class Reported:
         """Its rows: each backbone that is pretrained here, and of its recipe only what is seen."""
         rows = [run for run in self.shown("pretrain") if run.origin == "pretrained"]
         return [replace(run, run=run.run | {"recipe": {key: run.run["recipe"][key] for key in SEEN}}) for run in rows]
+
+    @property
+    def gallery_of(self) -> dict[str, str]:
+        """What the gallery is made of: backbone to the hash of what is seen of it."""
+        return {run.backbone: digest(run.tracked) for run in self.gallery}
+
+    @property
+    def evidence(self) -> list[str]:
+        """What intervals are computed from: it lies beside every record."""
+        return [str(Path(run.record).with_name("evidence.npz")) for run in self.runs]

@@ -12,8 +12,9 @@ from PIL import Image
 from captioning import examples as door
 from captioning.examples import examples
 from workflow.data.coco import read
+from workflow.pictures import made_of
 from workflow.training import evidence
-from workflow.training.files import read_json, write_json
+from workflow.training.files import read_json, sha256, write_json
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def runs(coco, tmp_path):
         ids = [image.image_id for image in test]
         said = [{"image_id": i, "caption": f"{name} sees {i}"} for i in reversed(ids)]
         write_json(folder / "predictions.json", said)
+        write_json(folder / "metrics.json", {"backbone": name})
         evidence.write(folder / "evidence.npz", ids, CIDEr=np.arange(len(ids)) + 10.04 * row)
     return folders
 
@@ -68,6 +70,7 @@ def main(monkeypatch, coco, tmp_path):
 
 def test_the_command_line_keeps_the_order_of_the_rows(main, runs):
     out = main(*(f"{name}={runs[name]}" for name in ("cutmix", "baseline")))
+    assert made_of(out.read_bytes()) == {f"{run}/metrics.json": sha256(run / "metrics.json") for run in runs.values()}
     shown = json.loads(out.read_text())["photos"][0]
     assert [said["backbone"] for said in shown["captions"]] == ["cutmix", "baseline"]
 

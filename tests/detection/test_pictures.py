@@ -13,8 +13,9 @@ from detection import pictures as door
 from detection.figure import CELL, DPI, GAP, HEAD, draw
 from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
 from workflow.data import voc as voc_set
+from workflow.pictures import made_of
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.training.files import read_json, sha256, write_json
 
 ONE = (0.0, 0.0, 10.0, 10.0)
 
@@ -70,6 +71,7 @@ def run(tmp_path):
 
     def made(results):
         write_json(tmp_path / "run/predictions.json", results)
+        write_json(tmp_path / "run/metrics.json", {})
         return tmp_path / "run"
 
     return made
@@ -110,7 +112,7 @@ def test_boxes_are_drawn_where_they_are_and_in_their_column(tmp_path):
     Image.new("RGB", (100, 50)).save(tmp_path / "x.png")
     scene = Scene(tmp_path / "x.png", "x", 1, [Thing("cat", (10, 10, 40, 40), True)])
     right, wrong = Thing("cat", (50, 10, 90, 40), True, 0.9), Thing("$dog_", (50, 10, 90, 40), False, 0.5)
-    drawn = pixels(draw([scene], {"a": [[right]], "b": [[wrong]], "$c^": [[]]}, 100))
+    drawn = pixels(draw([scene], {"a": [[right]], "b": [[wrong]], "$c^": [[]]}, 100, {}))
     wanted = (HEAD + CELL / 2 + GAP) * DPI, (4 * (CELL + GAP) + GAP) * DPI, 3
     assert drawn.shape == pytest.approx(wanted, abs=1)
     columns = [
@@ -133,6 +135,7 @@ def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys)
     door.main()
     assert capsys.readouterr().out.startswith("detections: 6 images, 2 backbones, ")
     assert Image.open(out).format == "JPEG"
+    assert made_of(out.read_bytes()) == {f"{folder}/metrics.json": sha256(f"{folder}/metrics.json")}
     before = out.read_bytes()
     door.main()
     assert out.read_bytes() == before

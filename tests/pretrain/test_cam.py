@@ -12,8 +12,8 @@ from pretrain import cam as door
 from pretrain.backbone import IMAGENET, Preprocessing, publish
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows
 from pretrain.dataset import ImageNetVal
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.pictures import made_of
+from workflow.training.files import read_json, sha256, write_json
 
 RECIPE = {"resize": 48, "size": 48}
 BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (50.0, 60.0, 70.0))
@@ -35,6 +35,7 @@ def backbone(tmp_path_factory):
             weights |= {"fc.weight": torch.randn(classes, 2048), "fc.bias": torch.randn(classes)}
         publish(folder / "backbone.safetensors", weights, prepare, stride, origin=origin)
         write_json(folder / "config.json", {"recipe": RECIPE})
+        write_json(folder / "metrics.json", {"classes": classes})
         return folder
 
     return make
@@ -90,8 +91,6 @@ def test_the_photos_come_first_and_who_has_no_fitting_classifier_is_named(backbo
     ]
     assert torch.equal(found[0].targets.argmax(1), torch.tensor(chosen(runs["baseline"], read_json(imagenet.check))[1]))
     assert "2 × 2 cells" in found[1].words[0]
-    with pytest.raises(UserError, match="no backbone has a classifier of the data's classes: bare is not shown"):
-        rows({"bare": runs["bare"]}, read_json(imagenet.check))
 
 
 def test_small_photos_become_blocks():
@@ -113,13 +112,34 @@ def test_red_is_where_the_map_is_high_and_scale_does_not_matter():
     assert overlaid(photos, torch.zeros(1, 2, 2)).shape == (1, 3, 240, 240), "a flat map is no fault"
 
 
-def test_the_command_line_draws_a_png(backbone, imagenet, tmp_path, monkeypatch, capsys):
-    threads = torch.get_num_threads()
-    out, named = tmp_path / "r/cam.png", [f"{name}={backbone()}" for name in ("baseline", "cutmix")]
-    monkeypatch.setattr(sys, "argv", ["cam", "--run", *named, "--data", str(imagenet.check), "--out", str(out)])
-    try:
+@pytest.fixture
+def main(imagenet, tmp_path, monkeypatch):
+    """Runs the command line on folders by name; returns the picture's file."""
+    threads, out = torch.get_num_threads(), tmp_path / "r/cam.png"
+
+    def call(runs):
+        named = [f"{name}={folder}" for name, folder in runs.items()]
+        monkeypatch.setattr(sys, "argv", ["cam", "--run", *named, "--data", str(imagenet.check), "--out", str(out)])
         door.main()
-    finally:
-        torch.set_num_threads(threads)
+        return out
+
+    yield call
+    torch.set_num_threads(threads)
+
+
+def test_the_command_line_draws_a_png_that_says_of_which_records(main, backbone, capsys):
+    runs = {name: backbone() for name in ("baseline", "cutmix")}
+    out = main(runs)
     assert capsys.readouterr().out.startswith("activations: 2 backbones, ")
     assert np.asarray(Image.open(out)).shape[0] > 3 * 190
+    assert made_of(out.read_bytes()) == {
+        f"{folder}/metrics.json": sha256(f"{folder}/metrics.json") for folder in runs.values()
+    }
+
+
+def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_reasons(main, backbone, imagenet):
+    runs = {"baseline": backbone(classes=7, origin="brought"), "bare": backbone(classes=0, origin="brought")}
+    (only,) = rows(runs, read_json(imagenet.check))
+    assert only.words[1:] == ["baseline is not shown: its fc has 7 classes", "bare is not shown: it has no fc"]
+    assert torch.equal(only.photos, enlarged(chosen(runs["baseline"], read_json(imagenet.check))[0]))
+    assert 190 < np.asarray(Image.open(main(runs))).shape[0] < 2 * 190 + 100

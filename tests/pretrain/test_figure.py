@@ -8,7 +8,9 @@ from PIL import Image
 
 from pretrain import figure
 from pretrain.figure import CELL, DPI, GAP, MARGIN, Row, caption, draw
+from workflow.pictures import made_of
 
+OF = {"runs/baseline/metrics.json": "a1"}
 NAMES = ["cat", "dog", "cow", "owl", "elk"]
 
 
@@ -47,7 +49,7 @@ def picture_of(data):
 
 def test_every_row_is_drawn_with_its_name_and_photos():
     rows = rows_of(3)
-    drawn = picture_of(draw(rows, ["$a_b", "\\x", "%"]))
+    drawn = picture_of(draw(rows, ["$a_b", "\\x", "%"], {}))
     height, width = drawn.shape[:2]
     assert width == round((MARGIN + 3 * (CELL + GAP)) * DPI)
     assert height > 3 * CELL * DPI
@@ -65,7 +67,7 @@ def test_every_row_is_drawn_with_its_name_and_photos():
 def test_squares_are_filled_or_hollow():
     row = rows_of(2)[1]
     row.photos = torch.full_like(row.photos, 255)
-    drawn = picture_of(draw([row], NAMES))
+    drawn = picture_of(draw([row], NAMES, {}))
     below = round((GAP + CELL + 0.06 + figure.SQUARE / 2) * DPI)
     left = [round((MARGIN + m * CELL / 2 + figure.SQUARE / 2) * DPI) for m in range(2)]
     filled, hollow = (drawn[below, x].tolist() for x in left)
@@ -75,11 +77,22 @@ def test_squares_are_filled_or_hollow():
 
 def test_the_same_rows_give_the_same_bytes_and_a_limit_holds(monkeypatch):
     rows = rows_of(3, side=190)
-    plain = draw(rows, NAMES)
-    assert plain == draw(rows, NAMES)
+    plain = draw(rows, NAMES, OF)
+    assert plain == draw(rows, NAMES, OF)
     assert Image.open(io.BytesIO(plain)).mode == "RGBA"
     monkeypatch.setattr(figure, "LARGEST", len(plain) - 1)
-    small = draw(rows, NAMES)
+    small = draw(rows, NAMES, OF)
     assert Image.open(io.BytesIO(small)).mode == "P"
     assert Image.open(io.BytesIO(small)).size == Image.open(io.BytesIO(plain)).size
     assert len(small) < len(plain) / 2
+    assert made_of(plain) == made_of(small) == OF
+
+
+def test_many_words_beside_a_row_do_not_run_into_the_next():
+    row = rows_of(1)[0]
+    before = picture_of(draw([row], NAMES, {})).shape[0]
+    row.words = [f"backbone {n} is not shown: it has no fc" for n in range(12)]
+    after = picture_of(draw([row], NAMES, {}))
+    assert after.shape[0] > before
+    beside = (after[:, : round((MARGIN - GAP) * DPI)] < 128).all(2).any(1).nonzero().max()
+    assert beside < after.shape[0] - 2 * GAP * DPI

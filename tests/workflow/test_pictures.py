@@ -1,12 +1,14 @@
 """What the doors that draw share: whose results, which of the images, how many bytes; and whose figures are planned."""
 
+import hashlib
 import io
+import json
 
 import pytest
 from PIL import Image
 
 from tests.workflow.test_plan import planned
-from workflow.pictures import folders, jpeg, photo, spread
+from workflow.pictures import comment, folders, jpeg, made_of, photo, records, spread
 from workflow.training.errors import UserError
 
 
@@ -36,6 +38,23 @@ def test_the_same_pixels_are_the_same_bytes():
     one, other = (jpeg(Image.new("RGB", (64, 48), "teal")) for _ in range(2))
     assert one == other
     assert Image.open(io.BytesIO(one)).size == (64, 48)
+
+
+def test_figures_say_of_which_records_they_are_made(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(name)
+    runs = {name: tmp_path / name for name in ("a", "b")}
+    found = records(runs)
+    assert found == {f"{tmp_path}/{name}/metrics.json": hashlib.sha256(name.encode()).hexdigest() for name in runs}
+    image = Image.new("RGB", (64, 48), "teal")
+    assert made_of(jpeg(image, comment(found))) == found
+    assert made_of(json.dumps({"records": found}).encode()) == found
+    for silent in (jpeg(image), b"", b"{", b"{}", b"\x89PNG"):
+        assert made_of(silent) == {}
+    (tmp_path / "b/metrics.json").unlink()
+    with pytest.raises(UserError, match=r"b/metrics\.json: no such record"):
+        records(runs)
 
 
 def test_figures_show_each_backbone_by_the_first_seeds():

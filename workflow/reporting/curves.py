@@ -50,6 +50,8 @@ def curves(summary: Summary, task: str) -> str:
     from matplotlib.figure import Figure
 
     runs = [o for o in summary.outcomes if o.task == task and o.record and o.record["history"]["points"]]
+    waiting = any(o.task == task and not o.record for o in summary.outcomes)
+    empty = "no record yet" if waiting else "no run was trained here"
     across = int(330 / (40 + 5 * max(map(len, summary.backbones)))) or 1  # points: names in a row of the legend
     rows = -(-len(summary.backbones) // across)
     ink = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
@@ -59,8 +61,8 @@ def curves(summary: Summary, task: str) -> str:
         figure = Figure(figsize=(WIDTH, height))
         above, below = figure.subplots(2, 1, sharex=True)
         figure.subplots_adjust(0.115, 0.45 / height, 0.985, 1 - (rows * LEGEND + 0.2) / height, hspace=0.12)
-        draw(above, runs, summary.backbones, losses, "training loss")
-        draw(below, runs, summary.backbones, evaluations, heading(measure(task)), marker="o")
+        draw(above, runs, summary.backbones, losses, "training loss", empty)
+        draw(below, runs, summary.backbones, evaluations, heading(measure(task)), empty, marker="o")
         below.set_xlabel("iteration")
         legend(figure, summary.backbones, across)
         buffer = io.StringIO()
@@ -76,8 +78,8 @@ def look(backbones: list[str], name: str) -> dict[str, Any]:
     return {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place // len(COLOURS) % len(DASHES)]}
 
 
-def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label: str, **style: Any) -> None:
-    """One panel: a line for each run; a single value is a dot."""
+def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label: str, empty: str, **style: Any) -> None:
+    """One panel: a line for each run; a single value is a dot. `empty`: why there is no run at all."""
     several = len(runs) > len({run.backbone for run in runs})
     for run in runs:
         steps, values = line(run)
@@ -87,7 +89,7 @@ def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label:
                 steps, values, gid=f"line {run.backbone} {run.seed_name}", **drawn, **look(backbones, run.backbone)
             )
     if not runs:
-        axes.text(0.5, 0.5, "no run was trained here", transform=axes.transAxes, ha="center", va="center")
+        axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", va="center")
     axes.set_ylabel(label)
     axes.margins(x=0.02)
     axes.grid(color=INK, alpha=0.15, linewidth=0.5)

@@ -11,6 +11,7 @@ import jinja2
 from workflow.reporting.costs import run, total
 from workflow.reporting.curves import curves
 from workflow.reporting.differences import Departure, choices
+from workflow.reporting.drawn import sources
 from workflow.reporting.metrics import TITLES, number
 from workflow.reporting.per_class import class_tables
 from workflow.reporting.records import Outcome
@@ -34,15 +35,19 @@ FIGURES = ("per_class", "captions")  # sections that are a file of their own too
 WORDS = Path(__file__).parents[1] / "report"  # how to read a figure: the captions of `snakemake --report`
 
 
-def html(summary: Summary, folder: Path, drawn: dict[str, bytes], departures: list[Departure]) -> dict[str, str]:
+def html(
+    summary: Summary, folder: Path, drawn: dict[str, bytes], missing: dict[str, str], departures: list[Departure]
+) -> dict[str, str]:
     """The pages as they will lie in `folder`, by file name: transfer.html, and the figures drawn here.
 
     Links are relative to `folder`; all data are escaped. `drawn` holds the figures that other rules have made
-    (Plan.figures), by name; each becomes a part of the page. `departures`: see workflow.reporting.differences.
+    (Plan.figures), by name; each becomes a part of the page. `missing` says of the others why they are not drawn (both
+    from workflow.reporting.drawn). `departures`: see workflow.reporting.differences.
     """
     drawings = {task: curves(summary, task) for task in summary.tasks}
     detectors = [task for task in summary.tasks if task not in ("pretrain", "nic_coco")]
-    detected = [task for task in detectors if f"detections_{task}" in drawn]
+    planned = drawn.keys() | missing.keys()
+    detected = [task for task in detectors if f"detections_{task}" in planned]
     environment = templates(folder)
     environment.globals |= {
         "summary": summary,
@@ -50,10 +55,12 @@ def html(summary: Summary, folder: Path, drawn: dict[str, bytes], departures: li
         "curves": drawings,
         "class_tables": class_tables(summary),
         "detected": detected,
+        "missing": missing,
+        "sources": lambda name: sources(drawn[name], summary),
         "picture": lambda name: data_url(drawn[name]),
         "material": lambda name: json.loads(drawn[name]),
     }
-    there = {*SECTIONS} - {"captions", "activations", "gallery", "per_class", "detections"} | drawn.keys()
+    there = {*SECTIONS} - {"captions", "activations", "gallery", "per_class", "detections"} | planned
     there |= {name for name, tasks in (("per_class", detectors), ("detections", detected)) if tasks}
     sections = {name: title for name, title in SECTIONS.items() if name in there}
     figure = environment.get_template("figure.html.j2")

@@ -7,6 +7,7 @@ from pathlib import Path
 from workflow.config import load
 from workflow.plan import plan
 from workflow.reporting.differences import departures
+from workflow.reporting.drawn import figures
 from workflow.reporting.latex import latex
 from workflow.reporting.page import html
 from workflow.reporting.summary import summarize
@@ -18,16 +19,15 @@ from workflow.training.files import atomic
 def report(config: str, out: Path | None) -> str:
     """Write transfer.csv, .md, .tex, .html for a config (a file, or its content as JSON); return the terminal's text.
 
-    The page shows those figures of other rules that are there.
+    The page shows those figures of other rules that are made of the records of now, and says why others are not.
 
     UserError if the config is at fault, a record is not one, or two records cannot share a column.
     """
     todo = plan(load(config))
     summary = summarize(todo)
-    drawn = {name: Path(path).read_bytes() for name, path in todo.figures.items() if Path(path).is_file()}
     out = out or Path("results") / summary.experiment / "report"
     texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary), "transfer.tex": latex(summary)}
-    texts |= html(summary, out, drawn, departures(todo.config))
+    texts |= html(summary, out, *figures(todo, summary), departures(todo.config))
     for name, text in texts.items():
         with atomic(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

@@ -1,6 +1,11 @@
 # Photos to the gallery, records to tables and page. At any time, also without all records: python -m
 # workflow.reporting.report.
 # `tracked` and `config` as `tracked` and `run` in pretrain.smk.
+import json
+
+from workflow.reporting.differences import departures
+
+
 report: "../report/workflow.rst"
 
 
@@ -25,7 +30,7 @@ rule gallery:
     resources:
         mem_mb=2000,
     params:
-        tracked=lambda w: [run.tracked for run in plan.gallery],
+        tracked=lambda w: plan.gallery_of,
         config=lambda w, threads: plan.text,
         check=lambda w: plan.checks["imagenet"],
     shell:
@@ -36,6 +41,7 @@ rule gallery:
 rule draw_activations:
     input:
         weights=[run.start(ancient) for run in plan.classifiers],
+        records=[run.record for run in plan.classifiers],
         check=ancient(plan.checks["imagenet"]),
     output:
         png=report(
@@ -51,6 +57,7 @@ rule draw_activations:
     resources:
         mem_mb=2000,
     params:
+        tracked=lambda w: [run.tracked for run in plan.classifiers],
         runs=plan.folders(plan.classifiers),
     shell:
         "python -m pretrain.cam --run {params.runs:q} --data {input.check:q} --out {output.png:q} 2>&1 | tee -ia {log:q}"
@@ -58,7 +65,7 @@ rule draw_activations:
 
 rule draw_detections:
     input:
-        files=lambda w: plan.files(w.task, "predictions.json"),
+        files=lambda w: plan.files(w.task, "predictions.json", "metrics.json"),
         check=lambda w: ancient(plan.shown(w.task)[0].check),
     output:
         jpg=report(
@@ -85,7 +92,7 @@ rule draw_detections:
 
 rule draw_captions:
     input:
-        files=plan.files("nic_coco", "predictions.json", "evidence.npz"),
+        files=plan.files("nic_coco", "predictions.json", "evidence.npz", "metrics.json"),
         check=ancient(plan.checks.get("coco", [])),
     output:
         json=f"{plan.folder}/captions.json",
@@ -107,6 +114,7 @@ rule report:
     input:
         figures=list(plan.figures.values()),
         records=[run.record for run in plan.runs],
+        evidence=plan.evidence,
     output:
         csv=f"{plan.folder}/transfer.csv",
         md=f"{plan.folder}/transfer.md",
@@ -140,6 +148,7 @@ rule report:
         mem_mb=3000 if "faster_rcnn_coco" in plan.tasks else 1000,
     params:
         tracked=lambda w: plan.tracked,
+        departures=lambda w: json.dumps(departures(plan.config)),  # follows config/paper.yaml
         config=lambda w, threads: plan.text,
         out=subpath(output.csv, parent=True),
     shell:

@@ -95,6 +95,15 @@ def test_where_nothing_was_trained_it_says_so(experiment):
     assert titles(curves(summarize(small.plan), "ssd_voc")) == ["baseline p0s0"]
 
 
+def test_what_waits_for_its_record_was_not_left_untrained(experiment):
+    small = experiment()
+    for row in ("baseline", "cutmix"):
+        small.remove(small.run("ssd_voc", row))
+    svg = curves(summarize(small.plan), "ssd_voc")
+    assert "no record yet" in svg
+    assert "no run was trained here" not in svg
+
+
 @pytest.mark.parametrize("row", ["$x_1$", "a&b<c>"])
 def test_names_are_texts(experiment, row):
     svg = curves(summarize(experiment({"baseline": {}, row: {}}).plan), "ssd_voc")

@@ -41,7 +41,7 @@ class Texts(HTMLParser):
 
 def page(small, **drawn):
     folder = small.folder / "results/small/report"
-    return html(summarize(small.plan), folder, drawn, [])["transfer.html"], folder
+    return html(summarize(small.plan), folder, drawn, {}, [])["transfer.html"], folder
 
 
 def cell_of(text, backbone, metric):
@@ -100,7 +100,7 @@ def decided(small, **changes):
     summary = summarize(small.plan)
     key = ("cutmix", "ssd_voc", "mAP")
     summary.cells[key] = replace(summary.cells[key], **changes)
-    return cell_of(html(summary, small.folder, {}, [])["transfer.html"], "cutmix", "mAP")
+    return cell_of(html(summary, small.folder, {}, {}, [])["transfer.html"], "cutmix", "mAP")
 
 
 def test_a_change_stands_with_its_interval_and_its_verdict(experiment):
@@ -253,14 +253,14 @@ CAPTIONS = {
 
 def test_captions_stand_beside_their_photo_as_text(experiment):
     small = experiment()
-    pages = html(summarize(small.plan), small.folder, {"captions": json.dumps(CAPTIONS).encode()}, [])
+    pages = html(summarize(small.plan), small.folder, {"captions": json.dumps(CAPTIONS).encode()}, {}, [])
     for text in (pages["transfer.html"], pages["captions.html"]):
         card = text.partition('<article class="card">')[2].partition("</article>")[0]
         assert 'src="data:image/jpeg;base64,/9j/" alt="Test image 7"' in card
         words = " ".join(Texts(">" + card).found)
         assert "baseline a cat 12.3 cutmix a <b>dog 150.0 A <i>dog</i>. One dog." in words
         assert not {"b", "i"} & set(Links(card).tags)
-    assert "captions.html" not in html(summarize(small.plan), small.folder, {}, [])
+    assert "captions.html" not in html(summarize(small.plan), small.folder, {}, {}, [])
 
 
 def test_each_figure_has_its_section_its_words_and_a_place_in_the_contents(experiment):

@@ -56,10 +56,10 @@ def test_equal_numbers_have_no_colour(experiment):
 def test_it_stands_on_the_page_and_in_a_file_of_its_own(experiment):
     small = experiment()
     summary = with_classes(small, baseline=[{"<cat>": 50.0}], cutmix=[{"<cat>": 41.26}])
-    pages = html(summary, small.folder, {}, [])
+    pages = html(summary, small.folder, {}, {}, [])
     for name in ("transfer.html", "per_class.html"):
         cells = pages[name].partition('scope="row">&lt;cat&gt;')[2].partition("</tr>")[0]
         assert ">41.3<small>−8.7</small>" in cells
         assert "rgb(var(--minus) / 0.45)" in cells
-    assert "per_class.html" not in html(summarize(experiment(tasks=("nic_coco",)).plan), small.folder, {}, [])
-    assert "No record yet." in html(summarize(experiment().plan), small.folder, {}, [])["per_class.html"]
+    assert "per_class.html" not in html(summarize(experiment(tasks=("nic_coco",)).plan), small.folder, {}, {}, [])
+    assert "No record yet." in html(summarize(experiment().plan), small.folder, {}, {}, [])["per_class.html"]

@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from workflow.config import load
+from workflow.pictures import comment, jpeg, records
 from workflow.plan import plan
 from workflow.reporting import report
+from workflow.training.files import sha256
 
 DEMO = Path(report.__file__).parents[2] / "config/demo.yaml"
 
@@ -27,13 +31,49 @@ def main(monkeypatch, tmp_path, capsys):
     return call
 
 
+def finished(finish):
+    """The demo's plan with a record of each run."""
+    todo = plan(load(DEMO))
+    for run in todo.runs:
+        finish(run, run.run["recipe"])
+    return todo
+
+
+def drawn(todo, name, made_of):
+    """Leave a figure that says what it was made of."""
+    file, image = Path(todo.figures[name]), Image.new("RGB", (8, 8))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix == ".json":
+        file.write_text(json.dumps({"records": made_of, "photos": []}))
+    elif file.suffix == ".jpg":
+        file.write_bytes(jpeg(image, comment(made_of)))
+    else:
+        about = PngInfo()
+        about.add_text("Comment", comment(made_of))
+        image.save(file, pnginfo=about)
+
+
+def shown(main, figure):
+    """What the demo's page has of a figure."""
+    section, _, task = figure.partition("_")
+    main("--config", DEMO)
+    page = Path("results/demo/report/transfer.html").read_text()
+    text = page.partition(f'<h2 id="{section}">')[2].partition("</section>")[0]
+    return text.partition(f"<h3>{task}")[2].partition("<h3>")[0] if task else text
+
+
 def test_a_table_can_be_made_before_anything_has_run(main):
     text = main("--config", DEMO)
     assert "\n16 of 16 runs are pending\n" in text
     assert text.rstrip().endswith("Page: results/demo/report/transfer.html")
     written = sorted(path.name for path in Path("results/demo/report").iterdir())
     curves = [f"curves_{task}.svg" for task in ("faster_rcnn_voc", "nic_coco", "pretrain", "ssd_voc")]
-    assert written == [*curves, "per_class.html", *(f"transfer.{kind}" for kind in ("csv", "html", "md", "tex"))]
+    assert written == [
+        "captions.html",
+        *curves,
+        "per_class.html",
+        *(f"transfer.{kind}" for kind in ("csv", "html", "md", "tex")),
+    ]
 
 
 def test_the_demo_s_records_fill_its_table(main, finish):
@@ -47,14 +87,44 @@ def test_the_demo_s_records_fill_its_table(main, finish):
     assert not Path("results/demo/report").exists()
 
 
-def test_the_page_has_the_gallery_if_that_is_drawn(main):
-    picture = plan(load(DEMO)).figures["gallery"]
-    main("--config", DEMO, "--out", "without")
-    Path(picture).parent.mkdir(parents=True)
-    Path(picture).write_bytes(b"\x89PNG")
-    main("--config", DEMO, "--out", "with")
-    pages = [Path(name, "transfer.html").read_text() for name in ("without", "with")]
-    assert ["data:image/png;base64,iVBORw==" in page for page in pages] == [False, True]
+def test_the_page_has_the_gallery_if_that_is_drawn(main, finish):
+    todo = finished(finish)
+    section = shown(main, "gallery")
+    assert "not drawn: there is no such file yet. `snakemake --configfile CONFIG --cores all --force --" in section
+    drawn(todo, "gallery", todo.gallery_of)
+    assert "data:image/png" in shown(main, "gallery")
+    drawn(todo, "gallery", todo.gallery_of | {"cutmix": "of another recipe"})
+    assert "was made of other runs than those of now" in shown(main, "gallery")
+    assert "data:image/png" not in shown(main, "gallery")
+
+
+@pytest.mark.parametrize("name", ["activations", "detections_ssd_voc", "captions"])
+def test_a_figure_is_shown_with_its_records_and_only_where_they_are_those_of_now(main, finish, name):
+    todo = finished(finish)
+    runs = todo.material(name)
+    folders = {run.backbone: Path(run.record).parent for run in runs}
+    drawn(todo, name, records(folders))
+    section = shown(main, name)
+    assert "not drawn" not in section
+    for run in runs:
+        seeds = "p0" if name == "activations" else "p0s0"
+        assert f'metrics.json">{run.backbone} {seeds}</a> <code>{sha256(run.record)[:10]}</code>' in section
+    record = folders["cutmix"] / "metrics.json"
+    record.write_text(record.read_text() + " ")
+    assert "was made of other runs than those of now" in shown(main, name)
+    record.unlink()
+    section = shown(main, name)
+    assert f"not drawn: no record of cutmix {'p0' if name == 'activations' else 'p0s0'} (pending)" in section
+    assert f"--force -- {todo.figures[name]}` draws it" in section
+    assert "<code>" not in section
+
+
+def test_no_section_goes_without_a_word(main):
+    main("--config", DEMO)
+    page = Path("results/demo/report/transfer.html").read_text()
+    for name in ("gallery", "activations", "detections", "captions"):
+        assert "not drawn: " in page.partition(f'<h2 id="{name}">')[2].partition("</section>")[0]
+    assert "not drawn: " in Path("results/demo/report/captions.html").read_text()
 
 
 def test_the_same_records_give_the_same_bytes(main, finish):
