@@ -56,12 +56,17 @@ def pretend(todo: Plan) -> None:
 def finished_once(tmp_path_factory):
     """A folder with the finished DAG of SMALL."""
     folder = tmp_path_factory.mktemp("finished")
-    (folder / "x.yaml").write_text(yaml.safe_dump(SMALL))
+    finish(SMALL, folder)
+    return folder
+
+
+def finish(config: dict, folder: Path) -> None:
+    """The finished DAG of a config."""
+    (folder / "x.yaml").write_text(yaml.safe_dump(config))
     with contextlib.chdir(folder):
-        pretend(plan(SMALL))
+        pretend(plan(config))
     call = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "x.yaml"]
     subprocess.run([*call, "--touch", "--forceall", "--cores", "1", "--quiet", "all"], cwd=folder, check=True)
-    return folder
 
 
 @pytest.fixture
@@ -194,6 +199,35 @@ def test_a_touched_or_lost_check_trains_nothing(dry_run):
 def test_data_that_changed_under_the_same_name_are_trained_on_anew(dry_run):
     Path(plan(SMALL).checks["voc"]).write_text(json.dumps({"fingerprint": "new"}))
     assert jobs(dry_run(SMALL)) == {"detection": 4, "draw_detections": 2, "report": 1, "all": 1}
+
+
+def test_evidence_made_anew_makes_the_report_alone(dry_run):
+    Path("results/demo/ssd_voc/cutmix/p0s0/evidence.npz").write_bytes(b"new")
+    assert jobs(dry_run(SMALL)) == {"report": 1, "all": 1}
+
+
+def test_another_config_of_the_paper_makes_the_report_alone(dry_run):
+    for name in ("workflow", "pretrain", "config"):
+        shutil.copytree(PROJECT / name, f"house/{name}")
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(PROJECT / name, "house")
+    assert jobs(dry_run(SMALL, "-s", "house/Snakefile")) == {}
+    paper = Path("house/config/paper.yaml")
+    paper.write_text("# words\n" + paper.read_text())
+    assert jobs(dry_run(SMALL, "-s", "house/Snakefile")) == {}, "a comment costs nothing"
+    paper.write_text(paper.read_text().replace("lr: ", "lr: 7"))
+    assert jobs(dry_run(SMALL, "-s", "house/Snakefile")) == {"report": 1, "all": 1}
+
+
+def test_a_brought_backbone_that_is_scored_anew_draws_its_maps_anew(snakemake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("w.pth").write_bytes(b"weights")
+    config = SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}
+    finish(config, tmp_path)
+    Path(plan(config).checks["imagenet"]).write_text(json.dumps({"fingerprint": "new"}))
+    status, said = snakemake("-n", "--configfile", "x.yaml")
+    assert status == 0, said
+    assert jobs(said) == {"import_backbone": 1, "draw_activations": 1, "report": 1, "all": 1}
 
 
 def test_a_named_config_replaces_the_demo(dry_run):
