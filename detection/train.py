@@ -7,23 +7,33 @@ from typing import Any
 
 from workflow.training.errors import door
 
+METRICS = {"coco": ("AP", "AP50", "AP75"), "voc": ("mAP", "mAP_area")}  # of a set, the main one first
+PARTS = {"coco": ("train_images",), "voc": ("trainval07", "trainval12")}  # what of a set is trained on
+
 
 def parts(model: Any) -> list[Any]:
     """The modules of a detector that make up the published backbone: C4 has its layer4 in the RoI head."""
     return [model.backbone, model.roi_head.shared_head] if hasattr(model, "roi_head") else [model.backbone]
 
 
-def scoring(check: dict[str, Any]) -> tuple[tuple[str, ...], int, dict[str, str]]:
-    """A set's metrics, the main one first, its number of training images, and how it is split and scored."""
+def samples(check: dict[str, Any]) -> int:
+    """The number of training images of a set."""
+    return sum(check["counts"][part] for part in PARTS[check["set"]])
+
+
+def scoring(check: dict[str, Any], trained: int) -> dict[str, str]:
+    """How a set is split and scored; `trained`: on how many images, as those without an object are left out."""
     counts = check["counts"]
+    some = "" if trained == samples(check) else f", the {trained} with an object"
     if check["set"] == "coco":
-        split = f"trained on train2014 ({counts['train_images']} images), tested on val2014 ({counts['test_images']})"
+        split = f"trained on train2014 ({counts['train_images']} images{some}), "
+        split += f"tested on val2014 ({counts['test_images']})"
         rule = "COCO AP over IoU 0.5 to 0.95 (AP50, AP75: at 0.5, 0.75), 100 detections an image, crowds left out"
-        return ("AP", "AP50", "AP75"), counts["train_images"], {"metric": rule, "split": split}
-    split = f"trained on VOC07+12 trainval ({counts['trainval07']} + {counts['trainval12']} images), "
+        return {"metric": rule, "split": split}
+    split = f"trained on VOC07+12 trainval ({counts['trainval07']} + {counts['trainval12']} images{some}), "
     split += f"tested on VOC07 test ({counts['test07']} images)"
     rule = "VOC mAP at IoU 0.5, 11-point rule (mAP_area: area rule), difficult objects left out"
-    return ("mAP", "mAP_area"), counts["trainval07"] + counts["trainval12"], {"metric": rule, "split": split}
+    return {"metric": rule, "split": split}
 
 
 def protocol(run: Any, scored: dict[str, str], prepare: Any, stride: str) -> dict[str, Any]:
@@ -55,12 +65,12 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     from workflow.training.record import write_record
 
     check, prepare, stride = read_json(check_file), read(backbone)[1], metadata(backbone)["stride"]
-    names, samples, scored = scoring(check)
+    names = METRICS[check["set"]]
     if check["set"] == "voc":
         numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
     with resumable(state):
         start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
-        done = fit(run, task(run, check, prepare, state, stride), samples, state, start)
+        done = fit(run, task(run, check, prepare, state, stride), samples(check), state, start)
         last, best = done.metrics, max(done.evaluations, key=lambda each: each[names[0]])
         for name in ("predictions.json", "evidence.npz"):
             with atomic(out / name) as temporary:
@@ -70,7 +80,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
             run,
             done,
             metrics={key: last[key] for key in names},
-            protocol=protocol(run, scored, prepare, stride),
+            protocol=protocol(run, scoring(check, done.images), prepare, stride),
             check=check_file,
             backbone=backbone,
             per_class=last["per_class"],

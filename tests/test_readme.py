@@ -78,7 +78,7 @@ def test_the_regularizer_that_it_shows_works_with_its_test_and_its_rows(tmp_path
         sys.modules.pop("gray", None)
 
 
-def test_where_the_paper_is_silent_it_says_what_the_page_says():
-    table = README.partition("### Where the paper is silent")[2].partition("\n## ")[0]
+def test_of_what_differs_from_the_paper_it_says_what_the_page_says():
+    table = README.partition("### What differs from the paper")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
     assert [tuple(row) for row in rows if row[0] != "our choice"] == choices(), "workflow/reporting/choices.yaml"

@@ -1,6 +1,7 @@
 """Faster R-CNN C4 on COCO 2014: the network of VOC, trained on train2014, tested on val2014.
 
-Crowds are marked as ignored: no loss sees them, and pycocotools leaves out what is found in one.
+Crowds are no positives in training, and their place counts as background there, as in mmdetection's own configs
+(`ignore_iof_thr=-1` in every assigner); pycocotools leaves out what is found in one.
 Paper (CutMix, poster): AP 33.3 without, 35.2 with CutMix; it gives no recipe.
 Run: python -m detection.train (see `snakemake -n -p`).
 """

@@ -1,9 +1,12 @@
 """Every switch of the recipes changes the network or what goes through it; every config opens."""
 
+import copy
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 import torch
+from mmdet.registry import DATASETS
 from mmengine.config import Config
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
@@ -13,6 +16,7 @@ import detection
 from detection.recipe import CONFIGS, task
 from pretrain.backbone import IMAGENET
 from workflow.training.errors import UserError
+from workflow.training.files import read_json, write_json
 
 from .conftest import make_run
 
@@ -156,15 +160,41 @@ def test_coco_has_the_network_of_voc_and_its_own_labels(build):
     assert len(dataset) == 12
 
 
-def test_difficult_objects_are_left_out_of_training(voc, build):
-    import xml.etree.ElementTree as ElementTree
+@pytest.mark.parametrize("name", TASKS)
+def test_the_place_of_an_ignored_object_counts_as_background(build, name):
+    """Difficult objects and crowds are no positives, and no assigner spares what lies on them (`ignore_iof_thr=-1`)."""
+    built = build(name)
+    batch = next(iter(built.train))
 
-    built, difficult = build("ssd_voc"), 0
-    for part in built.train.dataset.dataset.datasets:
+    def loss(given: str) -> float:
+        samples = copy.deepcopy(batch)
+        truth, sample = samples["data_samples"][0].gt_instances, samples["data_samples"][0]
+        assert len(truth) > 0
+        if given != "object":
+            sample.gt_instances, sample.ignored_instances = truth[:0], truth if given == "ignored" else truth[:0]
+        torch.manual_seed(0)
+        with torch.no_grad():
+            data = built.model.data_preprocessor(samples, training=True)
+            return float(built.model.parse_losses(built.model(**data, mode="loss"))[0])
+
+    built.model.train()
+    assert loss("ignored") == loss("background") != loss("object")
+
+
+def test_difficult_objects_and_crowds_come_as_ignored(build, coco, tmp_path):
+    found = 0
+    for part in build("faster_rcnn_voc").train.dataset.dataset.datasets:
         for index in range(len(part)):
-            info = part.get_data_info(index)
-            objects = ElementTree.parse(info["xml_path"]).findall("object")
-            hard = sum(int(one.findtext("difficult")) for one in objects)
-            assert sum(one["ignore_flag"] for one in info["instances"]) == hard
-            difficult += hard
-    assert difficult > 0
+            objects = ElementTree.parse(part.get_data_info(index)["xml_path"]).findall("object")
+            hard, sample = sum(int(one.findtext("difficult")) for one in objects), part[index]["data_samples"]
+            assert (len(sample.ignored_instances), len(sample.gt_instances)) == (hard, len(objects) - hard)
+            found += hard
+    assert found > 0
+    instances = read_json(coco.root / "annotations/instances_train2014.json")
+    crowd = instances["annotations"][0]
+    crowd["iscrowd"] = 1
+    write_json(tmp_path / "crowd.json", instances)
+    train2014 = build("faster_rcnn_coco").cfg.train_dataloader.dataset.dataset
+    dataset = DATASETS.build(train2014 | {"ann_file": str(tmp_path / "crowd.json")})
+    found = {item["data_samples"].img_id: len(item["data_samples"].ignored_instances) for item in dataset}
+    assert {image for image, ignored in found.items() if ignored} == {crowd["image_id"]}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pretrain.backbone import IMAGENET, publish
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
 from workflow.training.errors import UserError
-from workflow.training.files import write_json
+from workflow.training.files import read_json, write_json
 
 from .conftest import make_run
 
@@ -112,6 +113,19 @@ def test_coco_is_trained_and_scored_by_its_own_rules(runner, checks, tmp_path, m
     found = json.loads(files[0].read_text())
     assert found
     assert {one["category_id"] for one in found} <= {1, 2, 3, 5}
+
+
+def test_the_protocol_counts_the_images_that_hold_an_object(published, coco, tmp_path):
+    root = shutil.copytree(coco.root, tmp_path / "coco")
+    path = root / "annotations/instances_train2014.json"
+    instances = read_json(path)
+    gone = {image["id"] for image in instances["images"][:3]}
+    instances["annotations"] = [one for one in instances["annotations"] if one["image_id"] not in gone]
+    write_json(path, instances)
+    write_json(tmp_path / "coco.json", coco_set.check(coco.section, root))
+    train(make_run("faster_rcnn_coco"), published.path, tmp_path / "coco.json", tmp_path / "state", tmp_path)
+    said = read_json(tmp_path / "metrics.json")["protocol"]["split"]
+    assert said == "trained on train2014 (12 images, the 9 with an object), tested on val2014 (6)"
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
-"""What differs from the paper: our choices where it is silent, and where this config departs from config/paper.yaml."""
+"""What differs from the paper: our choices, most of them where it is silent, and where this config departs from
+config/paper.yaml."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ class Departure(NamedTuple):
 
 
 def choices() -> list[tuple[str, str]]:
-    """(what, our choice) where the paper is silent: the README's table, row by row."""
+    """(what, our choice) where the paper says otherwise or nothing: the README's table, row by row."""
     return [(row["what"], row["choice"].strip()) for row in yaml.safe_load(CHOICES.read_text(encoding="utf-8"))]
 
 

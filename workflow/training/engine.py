@@ -50,6 +50,7 @@ class Fit:
     evaluations: list[dict[str, Any]]
     seconds: float
     images_per_second: float
+    images: int  # that were trained on: a data set may leave some out
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -120,7 +121,15 @@ def fit(
         runner.register_hook(hook)
     runner.train()
     speed = budget.iterations * run.recipe["batch"] / max(history.seconds, 1e-9)
-    return Fit(runner.model, budget, history.points, history.evaluations, history.seconds, speed)
+    return Fit(
+        runner.model,
+        budget,
+        history.points,
+        history.evaluations,
+        history.seconds,
+        speed,
+        len(runner.train_dataloader.dataset),
+    )
 
 
 @contextlib.contextmanager

@@ -23,7 +23,9 @@ def test_the_record_holds_the_trail(tmp_path, check):
     backbone = tmp_path / "backbone.safetensors"
     backbone.write_bytes(b"weights")
     evaluations = [{"iteration": 5, "CIDEr": 40.0}, {"iteration": 9, "CIDEr": 50.0}]
-    done = Fit(torch.nn.Identity(), Budget(9, 5, []), [{"iteration": 9, "loss": 1.0, "lr": 0.1}], evaluations, 3.0, 6.0)
+    done = Fit(
+        torch.nn.Identity(), Budget(9, 5, []), [{"iteration": 9, "loss": 1.0, "lr": 0.1}], evaluations, 3.0, 6.0, 12
+    )
     assert done.metrics == {"CIDEr": 50.0}
     write_record(tmp_path / "out", RUN, done, metrics=done.metrics, protocol={"beam": 20}, check=check,
                  backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
