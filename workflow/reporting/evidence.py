@@ -16,6 +16,7 @@ import numpy as np
 
 from workflow.training.errors import UserError
 
+BROKEN = (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)  # TypeError: an array, no archive
 COUNTS = {"bleu": 10, "meteor": 23}  # numbers an image, of whose sums the corpus metric is made
 THRESHOLDS = (1, 10)  # VOC's 0.5; COCO's 0.5 to 0.95
 SHAPES = {"image": "D", "label": "D", "score": "D", "hit": "DT", "left": "DT", "truths": "NC"}
@@ -56,14 +57,7 @@ def read(path: Path) -> Evidence | None:
             arrays = dict(file)
     except FileNotFoundError:
         return None
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:  # a bare .npy: TypeError
+    except BROKEN as error:
         raise UserError(f"{path}: not a file of plain numpy arrays: {error}") from None
     if "images" not in arrays:
         raise UserError(f"{path}: images is missing")
