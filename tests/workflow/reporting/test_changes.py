@@ -1,10 +1,12 @@
 """Changes against the baseline: intervals from the evidence beside the records, and what may be said of them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from workflow.reporting import changes as changes_module
 from workflow.reporting.changes import Change, changes
 from workflow.reporting.summary import summarize
 from workflow.training.errors import UserError
@@ -183,3 +185,16 @@ def test_the_same_records_give_the_same_intervals(scored):
 
 def test_without_a_baseline_nothing_is_compared():
     assert changes({("cutmix", "nic_coco", "CIDEr"): Change(1.0, ())}) == {}
+
+
+def test_a_long_resampling_shows_how_far_it_is(scored, monkeypatch, capsys):
+    small = scored({"baseline": 50, "cutmix": 51})
+    monkeypatch.setattr(changes_module, "QUICK", 1e6)
+    summarize(small.plan)
+    assert "resampling" not in capsys.readouterr().err, "what is quick says nothing"
+    for run in small.plan.runs:
+        Path(run.record).with_name("resamples.npz").unlink()
+    monkeypatch.setattr(changes_module, "QUICK", 0)
+    summarize(small.plan)
+    said = capsys.readouterr().err
+    assert re.search(r"resampling nic_coco: 100%.* 2000/2000 \[", said), said
