@@ -73,6 +73,16 @@ def check_results(todo: Plan, folder: Path) -> None:
     assert not list((folder / ".work").glob("*")), "the state of a finished run is removed"
 
 
+def trained(todo: Plan) -> dict[str, list[str]]:
+    """Task to the names of the runs that its learning curves show."""
+    found = {task: [] for task in ("pretrain", *todo.tasks)}
+    for run in todo.runs:
+        if run.task != "pretrain" or run.origin == "pretrained":
+            transfer = f"s{run.seeds['transfer']}" if "transfer" in run.seeds else ""
+            found[run.task].append(f"{run.backbone} p{run.seeds['pretrain']}{transfer}")
+    return found
+
+
 def run_dag(config: dict, snakemake, folder: Path) -> None:
     """Run it, check what it leaves, and see that a second call does nothing."""
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
@@ -112,7 +122,8 @@ def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch, capsys)
     assert page.count("data:image/jpeg;base64,") == 3 + 6, "of each detector, and with captions"
     if chromium.found():
         with capsys.disabled():
-            chromium.check(report / "transfer.html", tmp_path / "profile", "dag", {*SECTIONS})
+            lines = trained(plan(everything | {"experiment": "tiny"}))
+            chromium.check(report / "transfer.html", tmp_path / "profile", "dag", {*SECTIONS}, lines)
     check_snakemake_report(plan(everything | {"experiment": "tiny"}), snakemake, tmp_path)
     hashes = [sha256(file) for file in tmp_path.glob("results/backbones/*/seed0/backbone.safetensors")]
     assert len(set(hashes)) == 11, "each regularizer makes another backbone"

@@ -22,11 +22,12 @@ class ClassCell:
 
 @dataclass(frozen=True)
 class ClassTable:
-    """One detector: class to backbone to cell. `metric` is the one whose mean over the classes the main table has."""
+    """One detector: class to backbone to cell. `runs`: backbone to how many are done. `metric`: the one whose mean over
+    the classes the main table has."""
 
     task: str
     metric: str
-    backbones: list[str]
+    runs: dict[str, int]
     rows: dict[str, dict[str, ClassCell]]
 
 
@@ -36,8 +37,9 @@ def class_tables(summary: Summary) -> list[ClassTable]:
     for task in summary.tasks:
         runs = [o for o in summary.outcomes if o.task == task and o.record and o.record.get("per_class")]
         if runs:
-            backbones = [name for name in summary.backbones if any(run.backbone == name for run in runs)]
-            found.append(ClassTable(task, METRICS[task][0], backbones, rows(runs, backbones)))
+            counts = {name: sum(run.backbone == name for run in runs) for name in summary.backbones}
+            done = {name: count for name, count in counts.items() if count}
+            found.append(ClassTable(task, METRICS[task][0], done, rows(runs, list(done))))
     return found
 
 

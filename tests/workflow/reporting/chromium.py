@@ -124,9 +124,10 @@ def browser(profile: Path) -> Iterator[Browser]:
             program.wait()
 
 
-def check(page: Path, profile: Path, name: str, sections: set[str]) -> None:
+def check(page: Path, profile: Path, name: str, sections: set[str], lines: dict[str, list[str]]) -> None:
     """AssertionError unless the page draws all that it has, on a desktop, in the dark and on a phone, asks nothing of
-    anybody and complains of nothing. Keeps three pictures."""
+    anybody and complains of nothing. `lines`: task to the names of its trained runs, each of which has a loss and
+    evaluations. Keeps three pictures."""
     with browser(profile) as tab:
         seen = {}
         for kind, size, dark in (("desktop", DESKTOP, False), ("dark", DESKTOP, True), ("phone", PHONE, False)):
@@ -136,6 +137,9 @@ def check(page: Path, profile: Path, name: str, sections: set[str]) -> None:
             assert all(look["images"]), "an image is not drawn"
             assert look["drawings"], "there are learning curves"
             assert all(look["drawings"]), "a drawing is empty"
+            assert_lines(dict(look["lines"]), lines)
+            assert any(look["verdicts"]), "there is no verdict"
+            assert max(look["heat"], default=0) > 1, "there is no AP of each class"
             assert min(look["tables"]) > 1, "a table has no rows"
             assert "record" in look["trail"]
             assert look["dangling"] == 0
@@ -145,3 +149,10 @@ def check(page: Path, profile: Path, name: str, sections: set[str]) -> None:
         outside = [url for url in tab.asked if not url.startswith("data:") and url != page.resolve().as_uri()]
         assert not outside, "the page asks for something"
         assert not tab.said
+
+
+def assert_lines(drawn: dict[str, list[str]], wanted: dict[str, list[str]]) -> None:
+    """Every trained run has its line among the losses and among the evaluations of its task; no other has."""
+    for task, names in wanted.items():
+        found = next((lines for label, lines in drawn.items() if label.startswith(f"Learning curves of {task}:")), [])
+        assert sorted(found) == sorted(2 * names), f"{task}: a run has no line"

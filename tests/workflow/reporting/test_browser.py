@@ -1,13 +1,17 @@
 """The page in a real browser: everything is drawn, nothing is asked for, on light, dark and a phone."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.workflow.reporting import chromium
+from workflow.reporting.curves import measure
 from workflow.reporting.page import SECTIONS, html
 from workflow.reporting.summary import summarize
+from workflow.training import evidence
 from workflow.training.files import read_json, write_json
 
 pytestmark = [
@@ -28,17 +32,37 @@ def figures(folder, voc, coco):
     from detection.figure import draw
     from detection.pictures import SIDE, Thing, scenes
     from workflow.data.coco import read
-    from workflow.training import evidence
 
     check, said = read_json(coco.check), folder / "said"
     ids = [image.image_id for image in read(check, "test")]
     write_json(said / "predictions.json", [{"image_id": i, "caption": "a red circle"} for i in ids])
+    write_json(said / "metrics.json", {})
     evidence.write(said / "evidence.npz", ids, CIDEr=np.arange(len(ids), dtype=float))
     found = scenes(read_json(voc.check))[0]
     seen = [[Thing(one.name, one.box, True, 0.9) for one in scene.truth] for scene in found]
-    picture = draw(found, dict.fromkeys(ROWS, seen), SIDE)
+    picture = draw(found, dict.fromkeys(ROWS, seen), SIDE, {})
     drawn = dict.fromkeys(("detections_ssd_voc", "detections_faster_rcnn_voc", "activations", "gallery"), picture)
     return drawn | {"captions": json.dumps(examples(dict.fromkeys(ROWS, said), check)).encode()}
+
+
+def told(small):
+    """`small` with all that a finished experiment has beside its numbers: evaluations, AP of each class, evidence."""
+    for run in small.plan.runs:
+        each = [{"iteration": step, measure(run.task): 20.0 + step / 10} for step in (100, 200)]
+        small.edit(run, history={"evaluations": each})
+        record, beside = read_json(run.record), Path(run.record).with_name("evidence.npz")
+        if run.task.endswith("voc"):
+            write_json(run.record, record | {"per_class": {"cat": 20.0 + len(run.backbone), "dog": 40.0}})
+        if run.task == "nic_coco":
+            evidence.write(beside, np.arange(40), CIDEr=np.linspace(-5, 5, 40) + record["metrics"]["CIDEr"])
+    return small
+
+
+def lines(small):
+    """Task to the names of its runs."""
+    tasks = ("pretrain", *small.plan.tasks)
+    outcomes = summarize(small.plan).outcomes
+    return {task: [f"{o.backbone} {o.seed_name}" for o in outcomes if o.task == task] for task in tasks}
 
 
 def page(small, drawn):
@@ -53,9 +77,25 @@ def page(small, drawn):
 
 @pytest.mark.parametrize("seeds", [(1, 1), (3, 5)])
 def test_everything_is_drawn_and_nothing_is_asked_for(experiment, voc, coco, tmp_path, capsys, seeds):
-    file = page(experiment(ROWS, seeds=seeds), figures(tmp_path, voc, coco))
+    small = told(experiment(ROWS, seeds=seeds))
+    file, name = page(small, figures(tmp_path, voc, coco)), f"small-{seeds[0] * seeds[1]}-runs"
     with capsys.disabled():
-        chromium.check(file, tmp_path / "profile", f"small-{seeds[0] * seeds[1]}-runs", {*SECTIONS})
+        chromium.check(file, tmp_path / "profile", name, {*SECTIONS}, lines(small))
+
+
+@pytest.fixture
+def refused(experiment, tmp_path, monkeypatch):
+    """Call it with what spoils the text of a page (and its experiment): the page is refused, and so it is said."""
+    monkeypatch.setattr(chromium, "SCREENSHOTS", tmp_path / "screenshots")
+
+    def call(said, spoil, small=None):
+        small = small or told(experiment())
+        file = page(small, {})
+        file.write_text(spoil(file.read_text()))
+        with pytest.raises(AssertionError, match=said):
+            chromium.check(file, tmp_path / "profile", "bad", set(), lines(small))
+
+    return call
 
 
 @pytest.mark.parametrize(
@@ -69,21 +109,30 @@ def test_everything_is_drawn_and_nothing_is_asked_for(experiment, voc, coco, tmp
         ("<table></table>", "a table has no rows"),
     ],
 )
-def test_what_is_wrong_is_noticed(experiment, tmp_path, monkeypatch, bad, said):
-    monkeypatch.setattr(chromium, "SCREENSHOTS", tmp_path / "screenshots")
-    file = page(experiment(), {})
-    file.write_text(file.read_text().replace("</main>", f"{bad}</main>"))
-    with pytest.raises(AssertionError, match=said):
-        chromium.check(file, tmp_path / "profile", "bad", set())
+def test_what_is_wrong_is_noticed(refused, bad, said):
+    refused(said, lambda text: text.replace("</main>", f"{bad}</main>"))
 
 
-def test_a_request_is_noticed_without_the_page_s_own_policy(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr(chromium, "SCREENSHOTS", tmp_path / "screenshots")
-    file = page(experiment(), {})
-    text = file.read_text().replace("</main>", '<link rel="stylesheet" href="http://example.com/x.css"></main>')
-    file.write_text(text)
-    with pytest.raises(AssertionError):
-        chromium.check(file, tmp_path / "profile", "bad", set())
-    file.write_text(text.replace("Content-Security-Policy", "nothing"))
-    with pytest.raises(AssertionError, match="the page asks for something"):
-        chromium.check(file, tmp_path / "profile", "bad", set())
+def test_a_run_without_a_line_is_noticed(refused, experiment):
+    refused("pretrain: a run has no line", str, experiment())  # no evaluations
+    refused("ssd_voc: a run has no line", lambda text: text.replace("Learning curves of ssd_voc", "Curves"))
+    hidden = '<g style="display: none"><title>baseline p0s0</title>'
+    refused("a run has no line", lambda text: re.sub(r"<g[^>]*>\s*<title>baseline p0s0</title>", hidden, text, count=1))
+
+
+def test_a_missing_verdict_is_noticed(refused):
+    refused("there is no verdict", lambda text: text.replace('class="verdict', 'class="word'))
+
+
+def test_a_missing_heat_table_is_noticed(refused):
+    refused("there is no AP of each class", lambda text: text.replace('class="rows heat"', 'class="rows"'))
+
+
+def test_a_request_is_noticed_without_the_page_s_own_policy(refused):
+    link = '<link rel="stylesheet" href="http://example.com/x.css"></main>'
+    refused(r"\S", lambda text: text.replace("</main>", link))
+
+    def bare(text):
+        return text.replace("</main>", link).replace("Content-Security-Policy", "nothing")
+
+    refused("the page asks for something", bare)

@@ -24,7 +24,7 @@ def test_means_changes_and_colours(experiment):
     base = [{"cat": 50.0, "dog": 40.0, "cow": None}] * 2
     other = [{"cat": 60.0, "dog": 30.0, "cow": None}, {"cat": 50.0, "dog": 20.0, "cow": None}]
     (table,) = class_tables(with_classes(experiment(seeds=(2, 1)), baseline=base, cutmix=other))
-    assert (table.task, table.metric, table.backbones) == ("ssd_voc", "mAP", ["baseline", "cutmix"])
+    assert (table.task, table.metric, table.runs) == ("ssd_voc", "mAP", {"baseline": 2, "cutmix": 2})
     cat, dog, cow = (table.rows[name]["cutmix"] for name in ("cat", "dog", "cow"))
     assert (cat.ap, cat.change, dog.ap, dog.change) == (55, 5, 25, -15)
     assert dog.tint == -STRONGEST
@@ -44,8 +44,21 @@ def test_without_a_baseline_there_is_no_change(experiment):
     small = experiment()
     small.remove(small.run("ssd_voc", "baseline"))
     (table,) = class_tables(with_classes(small, cutmix=[{"cat": 60.0}]))
-    assert table.backbones == ["cutmix"]
+    assert table.runs == {"cutmix": 1}
     assert (table.rows["cat"]["cutmix"].ap, table.rows["cat"]["cutmix"].change) == (60, None)
+
+
+def test_each_column_says_how_many_runs_it_has(experiment):
+    small = experiment(seeds=(2, 1))
+    small.remove(small.run("ssd_voc", "cutmix", pretrain=1))
+    for row in ("baseline", "cutmix"):
+        record = Path(small.run("ssd_voc", row, pretrain=0).record)
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"per_class": {"cat": 50.0}}))
+    other = Path(small.run("ssd_voc", "baseline", pretrain=1).record)
+    other.write_text(json.dumps(json.loads(other.read_text()) | {"per_class": {"cat": 60.0}}))
+    text = html(summarize(small.plan), small.folder, {}, {}, [])["per_class.html"]
+    assert ">baseline<small>n = 2</small>" in text
+    assert ">cutmix<small>n = 1</small>" in text
 
 
 def test_equal_numbers_have_no_colour(experiment):
