@@ -41,8 +41,9 @@ INTERVAL = (
 )
 ALONE = "With one or two seeds it holds test-set noise alone, not that of another training: no verdict."
 ONCE = (
-    "One pretraining: another one might differ by more than its transfers do, so nothing is said of what it was "
-    "pretrained with. A brought file is compared as it is."
+    "One pretraining, of the row or of baseline: another one might differ by more than its transfers do, so nothing is "
+    f"said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of baseline or another file, "
+    "is compared as it is."
 )
 SEEDS = (
     f"From {ENOUGH} seeds on it holds the chance of seeds and test images, resampled alone and together (Beiden, "
