@@ -42,7 +42,7 @@ INTERVAL = (
 ALONE = "With one or two seeds it holds test-set noise alone, not that of another training: no verdict."
 ONCE = (
     "One pretraining, of the row or of baseline: another one might differ by more than its transfers do, so nothing is "
-    f"said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of baseline or another file, "
+    f"said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of baseline or another, "
     "is compared as it is."
 )
 SEEDS = (
