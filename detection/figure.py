@@ -1,12 +1,14 @@
 """How detections are drawn: a row for each image, the truth first, then a column for each backbone; one JPEG."""
 
 import io
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from detection.pictures import Scene, Thing
 
 CELL, GAP, HEAD, DPI = 2.0, 0.08, 0.3, 110  # inches: longer side of a photo, space, height of the names; px an inch
+LINE, LETTER = 0.17, 0.1  # inches of the names: a further line, and a letter on average
 OBJECT, RIGHT, WRONG = "#ffffff", "#37d67a", "#ff7a59"  # truth, a detection that is right, one that is not
 
 
@@ -21,13 +23,16 @@ def draw(scenes: "list[Scene]", columns: "dict[str, list[list[Thing]]]", side: i
     photos = [photo(scene.path, side) for scene in scenes]
     tall = [CELL * image.height / max(image.size) for image in photos]
     wide = max(CELL * image.width / max(image.size) for image in photos)
-    width, height = (1 + len(columns)) * (wide + GAP) + GAP, HEAD + sum(tall) + GAP * len(tall)
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     shown = {"truth": [scene.truth for scene in scenes], **columns}
-    for place, name in enumerate(shown):
+    names = ["\n".join(textwrap.wrap(name, max(1, int(wide / LETTER)))) for name in shown]
+    head = HEAD + LINE * max(name.count("\n") for name in names)
+    width, height = len(shown) * (wide + GAP) + GAP, head + sum(tall) + GAP * len(tall)
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    for place, name in enumerate(names):
         style = {"fontsize": 10, "weight": "bold", "va": "center", "ha": "left", "parse_math": False}
-        figure.text((GAP + place * (wide + GAP)) / width, 1 - HEAD / 2 / height, name, **style)
-    top = height - HEAD
+        text = figure.text((GAP + place * (wide + GAP)) / width, 1 - head / 2 / height, name, **style)
+        text.set_fontsize(10 * min(1, wide * DPI / text.get_window_extent().width))
+    top = height - head
     for row, (scene, image) in enumerate(zip(scenes, photos, strict=True)):
         original = Image.open(scene.path).size
         for place, things in enumerate(shown.values()):

@@ -127,6 +127,18 @@ def test_boxes_are_drawn_where_they_are_and_in_their_column(tmp_path):
     assert near(columns[0][:, : round(0.3 * CELL * DPI)], figure.OBJECT) > 100
 
 
+@pytest.mark.parametrize("name", [3 * "stochastic_depth_", 45 * "W"])
+def test_a_long_name_stays_in_its_column(tmp_path, name):
+    Image.new("RGB", (100, 50)).save(tmp_path / "x.png")
+    scene = Scene(tmp_path / "x.png", "x", 1, [])
+    before, after = (pixels(draw([scene], {each: [[]], "b": [[]]}, 100, {})) for each in ("a", name))
+    head = round((HEAD + 2 * figure.LINE) * DPI)
+    assert after.shape[0] == pytest.approx(before.shape[0] + 2 * figure.LINE * DPI, abs=2), "three lines"
+    start, end = round((GAP + CELL) * DPI), round(2 * (GAP + CELL) * DPI)
+    assert after[:head, start:end].min() < 100
+    assert after[:head, end + 2 : end + round(GAP * DPI) - 2].min() > 235, "nothing in the space before the next column"
+
+
 def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys):
     image = int(voc_set.names(voc.root, "test07")[0])
     folder, out = run([detection(image, 0.9)]), tmp_path / "report/d.jpg"

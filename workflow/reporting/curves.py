@@ -17,7 +17,8 @@ WIDTH, HEIGHT, LEGEND = 5.2, 4.3, 0.22  # inches: the figure without its legend,
 POINTS = 100  # of a line at most: more are not seen
 # Okabe and Ito (2008) for the colour-blind, black and yellow changed so that they show on light and dark alike.
 COLOURS = ("#8a8f94", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b", "#8f63c4")
-DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)))  # a colour comes again with another line
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))  # a colour comes again with another line
+MARKERS = ("s", "^", "D")  # and then with marks on it: 128 looks in all
 INK = "#123456"  # stands for currentColor while matplotlib draws
 SANS = "-apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
 SVG = "http://www.w3.org/2000/svg"
@@ -73,9 +74,11 @@ def curves(summary: Summary, task: str) -> str:
 
 
 def look(backbones: list[str], name: str) -> dict[str, Any]:
-    """Colour and dashes of a backbone's lines."""
-    place = backbones.index(name)
-    return {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place // len(COLOURS) % len(DASHES)]}
+    """Colour, dashes and, if there are many backbones, markers of a backbone's lines."""
+    again, colour = divmod(backbones.index(name), len(COLOURS))
+    marked, dashes = divmod(again, len(DASHES))
+    marker = {"marker": MARKERS[(marked - 1) % len(MARKERS)]} if marked else {}
+    return {"color": COLOURS[colour], "linestyle": DASHES[dashes], **marker}
 
 
 def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label: str, empty: str, **style: Any) -> None:
@@ -85,9 +88,8 @@ def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label:
         steps, values = line(run)
         if steps:
             drawn = {"linewidth": 0.7 if several else 1.2, "alpha": 0.9, "markersize": 2.5, **style}
-            axes.plot(
-                steps, values, gid=f"line {run.backbone} {run.seed_name}", **drawn, **look(backbones, run.backbone)
-            )
+            drawn |= look(backbones, run.backbone)
+            axes.plot(steps, values, gid=f"line {run.backbone} {run.seed_name}", **drawn)
     if not runs:
         axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", va="center")
     axes.set_ylabel(label)

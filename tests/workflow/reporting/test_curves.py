@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from workflow.reporting.curves import POINTS, curves, evaluations, losses, measure
+from workflow.reporting.curves import POINTS, curves, evaluations, look, losses, measure
 from workflow.reporting.summary import summarize
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -68,6 +68,14 @@ def test_no_two_backbones_look_alike(experiment):
     assert len(set(looks)) == len(looks) == 15
     for name in MANY:
         assert f">{name}</text>" in svg
+
+
+def test_many_backbones_look_different_still(experiment):
+    names = [f"row{n}" for n in range(128)]
+    assert len({str(look(names, name)) for name in names}) == 128
+    svg = curves(summarize(experiment({"baseline": {}, **{name: {} for name in names[:32]}}).plan), "ssd_voc")
+    groups = re.findall(r"<title>(\S+) p0s0</title>(.*?)</g>\s*<g", svg, re.DOTALL)
+    assert {name for name, drawn in groups if "<use" in drawn} == {"row31"}, "the 33rd has marks on its line"
 
 
 def test_several_drawings_on_one_page_share_no_id_and_the_ink_is_the_page_s(experiment):

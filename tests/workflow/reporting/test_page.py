@@ -281,3 +281,12 @@ def test_no_figure_is_without_words_of_how_to_read_it():
     for name in ("curves", "per_class", "detections", "captions", "activations", "gallery", "differences"):
         assert 80 < len(words(name)) < 700
         assert not re.search(r"[*`{]", words(name)), "the page shows it as it is"
+
+
+def test_captions_say_whose_seed_is_shown_and_what_stands_at_a_number():
+    for name in ("activations", "captions", "detections"):
+        assert re.search(
+            r"Of\s+each\s+backbone\s+the (run of the first seeds|first pretraining seed) is shown", words(name)
+        )
+    for word in ("±", "95 % interval", "bootstrap", "better", "worse", "undecided", "Holm", "single seed", "few seeds"):
+        assert word in words("transfer")
