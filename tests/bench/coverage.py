@@ -1,4 +1,5 @@
-"""How often the 95 % interval holds the true gap of simulated backbones; writes docs/results/coverage.md: `make bench`.
+"""How often the 95 % interval holds the true gap of simulated backbones; `make bench` writes
+docs/results/coverage.md.
 
 At n = 1 the interval holds test-set noise alone: it should hold the gap of the two networks at hand, and does not hold
 that of their backbones as often. From n = 3 on it should hold the backbones' gap.
@@ -15,11 +16,13 @@ from tests.bench.simulated import Noise, captioners, detector, detectors, scene
 from workflow.reporting.bootstrap import RESAMPLES, resample
 from workflow.reporting.evidence import Evidence
 from workflow.reporting.intervals import interval
+from workflow.reporting.publish import inserted
 from workflow.training.rng import rng
 
 IMAGES, CLASSES, REPETITIONS, SEEDS = 400, 3, 600, (1, 3, 5)
 GRID = np.linspace(-0.3, 0.4, 8)  # abilities at which a detector's points are looked up
-OUT = Path(__file__).parents[2] / "docs/results/coverage.md"
+HOUSE = Path(__file__).parents[2]
+OUT, README = HOUSE / "docs/results/coverage.md", HOUSE / "README.md"
 
 Points = Callable[[str, np.ndarray], np.ndarray]
 
@@ -112,8 +115,21 @@ backbones where seeds differ evenly.
 """
 
 
+def short(table: str) -> str:
+    """The README's table, from the long one: how often the backbones' gap is held, a column for each n."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if "%" in line]
+    held = {(metric, differ, int(n)): share for metric, differ, n, _, _, _, share, _ in rows}
+    lines = [
+        "| metric | seeds differ | " + " | ".join(f"n = {n}" for n in SEEDS) + " |",
+        "|:--|:--|" + "--:|" * len(SEEDS),
+    ]
+    for metric, differ in dict.fromkeys(key[:2] for key in held):
+        lines.append(f"| {metric} | {differ} | " + " | ".join(held[metric, differ, n] for n in SEEDS) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Measure, print and write the table."""
+    """Measure, print and write the table, and the README's short one."""
     lines = []
     print(HEAD, end="")
     for case in cases():
@@ -122,6 +138,9 @@ def main() -> None:
                 print(line, flush=True)
                 lines.append(line)
     OUT.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+    README.write_text(
+        inserted(README.read_text(encoding="utf-8"), "coverage", short("\n".join(lines))), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

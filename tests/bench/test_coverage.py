@@ -1,6 +1,7 @@
 """What docs/results/coverage.md says was measured is what the README promises: 92 to 97 % with five seeds."""
 
-from tests.bench.coverage import HEAD, OUT, SEEDS
+from tests.bench.coverage import HEAD, OUT, README, SEEDS, short
+from workflow.reporting.publish import inserted
 
 
 def test_the_measured_coverage_keeps_the_promise():
@@ -12,3 +13,9 @@ def test_the_measured_coverage_keeps_the_promise():
     }
     held = [float(row[6].removesuffix(" %")) for row in rows if row[2] == "5"]
     assert all(92 <= value <= 97 for value in held)
+
+
+def test_the_readme_has_what_was_measured():
+    readme, measured = README.read_text(encoding="utf-8"), OUT.read_text(encoding="utf-8").removeprefix(HEAD)
+    assert short(measured).count("%") == 6 * len(SEEDS)
+    assert inserted(readme, "coverage", short(measured)) == readme

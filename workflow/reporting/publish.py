@@ -1,0 +1,101 @@
+"""The tables that the README quotes, made and never typed: `python -m workflow.reporting.publish --config FILE`.
+
+What the report needs of each finished run is copied from results/ to docs/results/, where it is kept; README's table
+and docs/results/<experiment>/transfer.{csv,md} are made from these copies alone."""
+
+import argparse
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from workflow.config import load
+from workflow.plan import Plan, plan
+from workflow.reporting.metrics import METRICS, TITLES, number
+from workflow.reporting.statistics import BASELINE, Cell
+from workflow.reporting.summary import Summary, summarize
+from workflow.reporting.text import heading, long_csv, markdown
+from workflow.training.errors import UserError, door
+from workflow.training.files import atomic
+
+KEPT = ("metrics.json", "config.json", "evidence.npz")
+README, DOCS = Path("README.md"), Path("docs")
+HEADLINES = {"top1_error", "mAP", "AP", "CIDEr"}  # one metric a task; the others stand in transfer.md
+
+
+def keep(todo: Plan, docs: Path) -> int:
+    """Copy what the report needs of the finished runs into `docs`, under their paths; how many there were."""
+    finished = [Path(run.record).parent for run in todo.runs if Path(run.record).is_file()]
+    for folder in finished:
+        (docs / folder).mkdir(parents=True, exist_ok=True)
+        for name in KEPT:
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, docs / folder / name)
+    return len(finished)
+
+
+def kept(config: Path, docs: Path) -> Summary:
+    """The summary of the records in `docs`."""
+    todo = plan(load(config))
+    return summarize(replace(todo, runs=[replace(run, record=str(docs / run.record)) for run in todo.runs]))
+
+
+def table(summary: Summary) -> str:
+    """A Markdown table: a row a backbone, the headline metric of each task, its change, interval and verdict."""
+    columns = [(task, metric) for task in summary.tasks for metric in METRICS[task] if metric in HEADLINES]
+    heads = [f"{TITLES[task]}<br>`{task}` {heading(metric)}" for task, metric in columns]
+    lines = ["| backbone | " + " | ".join(heads) + " |", "|:--|" + ":--|" * len(columns)]
+    for backbone in summary.backbones:
+        cells = [_cell(summary.cells[backbone, *column]) for column in columns]
+        lines.append(f"| {backbone} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(cell: Cell) -> str:
+    """`43.8 ± 0.4 (n = 3)`, and below it the change with its interval and verdict."""
+    if cell.mean is None:
+        return "–"
+    spread = f" ± {number(cell.metric, cell.std)} (n = {cell.n})" if cell.std is not None else ""
+    lines = [number(cell.metric, cell.mean) + spread]
+    if cell.backbone != BASELINE and cell.delta is not None:
+        change = number(cell.metric, cell.delta, sign=True)
+        if cell.low is not None:
+            change += f" [{number(cell.metric, cell.low, sign=True)}, {number(cell.metric, cell.high, sign=True)}]"
+        lines.append(change + (f", {cell.verdict}" if cell.verdict else ""))
+    return "<br>".join(lines).replace("-", "−")
+
+
+def inserted(readme: str, experiment: str, text: str) -> str:
+    """`readme` with `text` between the experiment's two marks; UserError if they are not there."""
+    marks = f"<!-- table: {experiment} -->\n", "<!-- end of table -->"
+    pattern = re.escape(marks[0]) + r".*?" + re.escape(marks[1])
+    if not re.search(pattern, readme, re.S):
+        raise UserError(f"{README}: no place for the table of {experiment}: {marks[0].strip()} … {marks[1]}")
+    return re.sub(pattern, lambda _: f"{marks[0]}{text}\n{marks[1]}", readme, flags=re.S)
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Keep the records of an experiment in docs/ and put its table into README.md."
+    )
+    parser.add_argument("--config", required=True, type=Path, help="config file")
+    config = parser.parse_args().config
+    todo = plan(load(config))
+    finished = keep(todo, DOCS)
+    summary = kept(config, DOCS)
+    out = DOCS / "results" / summary.experiment
+    text = inserted(README.read_text(encoding="utf-8"), summary.experiment, table(summary))
+    for path, content in (
+        (out / "transfer.csv", long_csv(summary)),
+        (out / "transfer.md", markdown(summary)),
+        (README, text),
+    ):
+        with atomic(path) as temporary:
+            temporary.write_text(content, encoding="utf-8", newline="")
+    print(f"{finished} of {len(todo.runs)} runs kept in {out.parent}; their table is in {README}")
+
+
+if __name__ == "__main__":
+    main()
