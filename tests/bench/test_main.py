@@ -1,0 +1,60 @@
+"""The benchmark's table is made from its numbers, and the README shows the ones that were kept."""
+
+import pytest
+
+from tests.bench.__main__ import COLUMNS, KEPT, README, read, rows, table, write
+from tests.bench.row import Measured, Row, alone, in_turn
+from workflow.reporting.publish import inserted
+
+
+def test_the_readme_has_the_numbers_that_were_kept():
+    readme = README.read_text(encoding="utf-8")
+    assert inserted(readme, "bench", table(read(KEPT))) == readme
+
+
+def test_every_row_was_measured():
+    assert list(read(KEPT)) == list(rows())
+
+
+def test_every_missed_target_says_why():
+    missed = [row for name, row in rows().items() if not row.met(read(KEPT)[name])]
+    assert [row.name for row in missed if not row.why] == []
+
+
+def test_ours_and_the_reference_take_turns_after_one_call_of_each():
+    calls = []
+    in_turn(lambda: calls.append("ours"), lambda: calls.append("reference"), repeats=3)
+    assert calls == ["ours", "reference"] * 4
+
+
+@pytest.mark.parametrize(("units", "ours"), [(None, 0.02), (10, 500)])
+def test_twice_as_fast_is_a_ratio_of_two(monkeypatch, units, ours):
+    clock = iter([0, 0.02, 0, 0.04] * 3)
+    monkeypatch.setattr("tests.bench.row.time.perf_counter", lambda: next(clock))
+    found = in_turn(lambda: None, lambda: None, units, repeats=3)
+    assert found.ratio == pytest.approx(2)
+    assert found.ours == pytest.approx(ours)
+
+
+@pytest.mark.parametrize(
+    ("target", "found", "met"),
+    [
+        (1.5, Measured(1, 2, 1.496), True),
+        (1.5, Measured(1, 2, 1.49), False),
+        (10, Measured(9), True),
+        (10, Measured(11), False),
+    ],
+)
+def test_a_target_is_the_least_ratio_or_the_most_seconds(target, found, met):
+    assert Row("a", "A", "B", "s", target, lambda: found).met(found) == met
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    found = {name: Measured(1.5, None if i % 2 else 3, None if i % 2 else 2) for i, name in enumerate(rows())}
+    write(tmp_path / "bench.csv", found)
+    assert (tmp_path / "bench.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert read(tmp_path / "bench.csv") == found
+
+
+def test_seconds_alone_have_no_ratio():
+    assert alone(lambda: None, 1).ratio is None
