@@ -19,6 +19,7 @@ from workflow.data import coco
 from workflow.training.errors import UserError
 from workflow.training.files import atomic, read_json, sha256, write_json
 from workflow.training.hooks import autocast
+from workflow.training.layout import channels_last
 from workflow.training.rng import rng
 from workflow.training.run import Run
 
@@ -81,7 +82,7 @@ def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
     check = read_json(check_file)
     encoder = Encoder(read_backbone(backbone)[1])
     load_into(backbone, encoder.network)
-    encoder.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
+    channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
     index = origin(run, check, backbone)
     for split in ("train", "test"):
         samples = coco.read(check, split)

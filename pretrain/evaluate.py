@@ -58,9 +58,10 @@ def ranked(
     from pretrain.metric import ranks
     from pretrain.model import Classifier
     from workflow.training.hooks import autocast
+    from workflow.training.layout import channels_last
 
     torch.set_num_threads(threads)
-    model, found = Classifier(len(check["classes"])).eval().to(memory_format=torch.channels_last), []
+    model, found = channels_last(Classifier(len(check["classes"])).eval()), []
     model.network.load_state_dict(weights)
     place_stride(model.network, stride)
     model.prepare = prepare

@@ -20,6 +20,7 @@ from mmengine.runner import Runner
 
 from workflow.training.counted import CountedRandomness, seed_everything
 from workflow.training.hooks import EvaluationPrecision, History, ResumeState, Start
+from workflow.training.layout import channels_last
 from workflow.training.run import Run
 
 
@@ -114,7 +115,7 @@ def fit(
     state.mkdir(parents=True, exist_ok=True)
     seed_everything(run.seed, "init")
     runner = Runner.from_cfg(runner_config(run, task, budget, state))
-    runner.model.to(memory_format=torch.channels_last)
+    channels_last(runner.model)
     history = History(run.name, budget.iterations, run.recipe["batch"])
     hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, ResumeState(state)]
     for hook in [Start(start)] * (start is not None) + hooks:

@@ -1,0 +1,44 @@
+"""A network that is laid out for speed is the same network."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import resnet50
+
+from workflow.training.layout import Pointwise, channels_last
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("side", [1, 2, 7])
+def test_a_product_is_the_convolution_with_its_gradients(stride, bias, side):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(16, 24, 1, stride=stride, bias=bias)
+    fast = channels_last(copy.deepcopy(plain))
+    assert isinstance(fast, Pointwise)
+    found = []
+    for layer in (plain, fast):
+        images = torch.randn(4, 16, side, side, generator=torch.Generator().manual_seed(1), requires_grad=True)
+        out = layer(images)
+        out.square().sum().backward()
+        found.append([out, images.grad, *(parameter.grad for parameter in layer.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-5)
+
+
+def test_only_plain_convolutions_of_one_cell_become_products():
+    kinds = [nn.Conv2d(4, 4, 1, groups=2), nn.Conv2d(4, 4, 1, padding=1), nn.Conv2d(4, 4, 3, padding=1)]
+    assert not any(isinstance(each, Pointwise) for each in channels_last(nn.Sequential(*kinds)))
+
+
+def test_a_resnet_keeps_its_keys_and_its_answer():
+    torch.manual_seed(0)
+    plain = resnet50(num_classes=5).eval()
+    fast = channels_last(copy.deepcopy(plain))
+    assert sum(isinstance(module, Pointwise) for module in fast.modules()) == 36
+    assert list(fast.state_dict()) == list(plain.state_dict())
+    assert fast.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(fast(images), plain(images), rtol=1e-4, atol=1e-4)
