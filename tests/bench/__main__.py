@@ -1,4 +1,4 @@
-"""Measure ours against what people would use instead: `make bench`, or `python -m tests.bench [NAME ...]` for some rows.
+"""Measure ours against what people would use instead: `make bench`, or `python -m tests.bench NAME ...` for some rows.
 
 Writes results/bench/bench.csv, keeps it in docs/results/bench.csv, and puts it as a table into README.md.
 """
