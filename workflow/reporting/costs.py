@@ -1,9 +1,13 @@
-"""What runs cost: time, memory and speed, a line each and together."""
+"""What runs cost: time, memory and speed, a line each and together; and which of them waited for their data."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from workflow.reporting.metrics import METRICS, number
 from workflow.reporting.records import Outcome
+
+PATIENCE = 0.1  # the share of its training that a run may wait for data before the report warns
+ENOUGH = 60.0  # seconds of training, from which on this share is not that of the first batch
 
 
 def run(outcome: Outcome) -> dict[str, Any]:
@@ -17,6 +21,7 @@ def run(outcome: Outcome) -> dict[str, Any]:
         "values": [(name, number(name, values[name])) for name in names],
         "time": duration(trail["seconds"]) if "seconds" in trail else "",
         "speed": f"{trail['images_per_second']:.1f} {unit(outcome)}" if "images_per_second" in trail else "",
+        "waiting": share(trail),
         "memory": f"{trail['peak_memory_mb']:.0f}" if "peak_memory_mb" in trail else "",
         "device": trail.get("device", ""),
         "hashes": hashes,
@@ -25,20 +30,52 @@ def run(outcome: Outcome) -> dict[str, Any]:
 
 def total(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """What runs cost together: the sum of their times, all images over all seconds (of one task alone: an image costs
-    another work in each), the largest memory."""
+    another work in each), their share of waiting if all measured it, the largest memory."""
     outcomes = [line["outcome"] for line in lines if line["outcome"].record]
     trails = [outcome.record["provenance"] for outcome in outcomes]
     alike = {(outcome.task, unit(outcome)) for outcome in outcomes}
     timed = [trail for trail in trails if trail.get("seconds")]
     seconds = sum(trail["seconds"] for trail in timed)
     images = sum(trail["seconds"] * trail["images_per_second"] for trail in timed)
+    known = timed and all("data_wait" in trail for trail in timed)
+    waited = sum(trail["seconds"] * trail["data_wait"] for trail in timed) if known else 0.0
+    together = {"seconds": seconds} | ({"data_wait": waited / seconds} if known else {})
     memory = max((trail["peak_memory_mb"] for trail in trails if "peak_memory_mb" in trail), default=None)
     return {
         "done": len(trails),
         "time": duration(seconds) if timed else "",
         "speed": f"{images / seconds:.1f} {unit(outcomes[0])}" if timed and len(alike) == 1 else "",
+        "waiting": share(together if timed else {}),
         "memory": f"{memory:.0f}" if memory is not None else "",
     }
+
+
+def share(trail: dict[str, Any]) -> str:
+    """The share of its training that a run waited for data; a dash where that was not measured."""
+    if "seconds" not in trail:
+        return ""
+    return f"{100 * trail['data_wait']:.0f} %" if "data_wait" in trail else "–"
+
+
+def waiting(outcomes: list[Outcome]) -> Iterator[str]:
+    """A warning for each task with runs that waited too long for their data: how long, and what to turn."""
+    long = [o for o in outcomes if o.record and o.record["provenance"].get("seconds", 0) >= ENOUGH]
+    slow = [o for o in long if o.record["provenance"].get("data_wait", 0) > PATIENCE]
+    for task in dict.fromkeys(o.task for o in slow):
+        worst = max((o for o in slow if o.task == task), key=lambda o: o.record["provenance"]["data_wait"])
+        count = sum(o.task == task for o in slow), sum(o.task == task for o in long)
+        said = f"{count[0]} of {count[1]} runs waited for data for more than {100 * PATIENCE:.0f} % of their training"
+        most = f"{worst.backbone} {worst.seed_name}: {share(worst.record['provenance'])}"
+        yield f"{task}: {said} ({most}). {knob(worst)}"
+
+
+def knob(outcome: Outcome) -> str:
+    """What makes the data of a run come faster."""
+    workers = (outcome.config or {}).get("workers", 0)
+    if not workers:
+        return "It loads its own: set `workers`, if there are cores that no other run takes."
+    more = f"Raise `workers` ({workers} now); where no core is left for them, run fewer jobs at once"
+    return f"{more}, lower `threads` if a GPU trains, or keep images on disk that are no larger than they are used."
 
 
 def unit(outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from workflow.reporting.costs import run, total
+from workflow.reporting.costs import run, total, waiting
 from workflow.reporting.curves import curves
 from workflow.reporting.differences import Departure, choices
 from workflow.reporting.drawn import sources
@@ -78,7 +78,7 @@ def templates(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    called = (heading, clipped, best_epoch, singles, backbone_hash, anchor, total, words, choices)
+    called = (heading, clipped, best_epoch, singles, backbone_hash, anchor, total, waiting, words, choices)
     environment.globals |= {function.__name__: function for function in called}
     environment.globals["number"] = lambda metric, value, sign=False: number(metric, value, sign).replace("-", "−")
     environment.globals["link"] = lambda path: link(path, folder)

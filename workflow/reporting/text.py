@@ -5,6 +5,7 @@ import io
 import textwrap
 from pathlib import Path
 
+from workflow.reporting.costs import waiting
 from workflow.reporting.metrics import lower_is_better, number
 from workflow.reporting.statistics import Cell
 from workflow.reporting.summary import Summary, best_epoch
@@ -73,6 +74,7 @@ def markdown(summary: Summary) -> str:
     for task, protocol in summary.protocols.items():
         if protocol:
             lines.append(f"- **{task}**: " + ". ".join(f"{_md(key)}: {_md(text)}" for key, text in protocol))
+    lines += [f"\n> **{_md(warning)}**" for warning in waiting(summary.outcomes)]
     lines += ["", "Each run and its record:", ""]
     for outcome in summary.outcomes:
         lines.append(f"- {_md(outcome.name)}: {_md(str(outcome.path) if outcome.record else outcome.why)}")
@@ -123,6 +125,7 @@ def terminal(summary: Summary, page: Path) -> str:
         lines += ["", *_block(block, names)]
     about = [f"{name}: {text}" for name, text in summary.origins.items() if text]
     about += [clipped(line, 2 * TERMINAL_WIDTH) for line in summary.unfinished]
+    about += [textwrap.fill(warning, TERMINAL_WIDTH) for warning in waiting(summary.outcomes)]
     return "\n".join([*lines, *([""] if about else []), *about, "", *_legend(summary), f"Page: {page}"])
 
 

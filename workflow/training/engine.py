@@ -51,6 +51,7 @@ class Fit:
     evaluations: list[dict[str, Any]]
     seconds: float
     images_per_second: float
+    data_wait: float  # share of the seconds
     images: int  # that were trained on: a data set may leave some out
 
     @property
@@ -129,6 +130,7 @@ def fit(
         history.evaluations,
         history.seconds,
         speed,
+        history.waited / max(history.seconds, 1e-9),
         len(runner.train_dataloader.dataset),
     )
 

@@ -59,8 +59,28 @@ class EvaluationPrecision(Hook):
         self.context.__exit__(None, None, None)
 
 
+class Batches:
+    """The training loop's iterator, and the `seconds` that the loop waited for it. On a GPU the device itself waits for
+    less: it may still be at work on what was queued."""
+
+    def __init__(self, iterator: Any) -> None:
+        self.iterator = iterator
+        self.seconds = 0.0
+
+    def __next__(self) -> Any:
+        start = time.monotonic()
+        batch = next(self.iterator)
+        self.seconds += time.monotonic() - start
+        return batch
+
+    def skip_iter(self, iterations: int) -> None:
+        """mmengine's way to go on behind what a resumed run has seen."""
+        self.iterator.skip_iter(iterations)
+
+
 class History(Hook):
-    """The curve of a run (`points`: mean loss and rate; `evaluations`: metrics), kept across kills in its state."""
+    """The curve of a run (`points`: mean loss and rate; `evaluations`: metrics), its `seconds` of training and how many
+    of them it waited for data, kept across kills in its state."""
 
     priority = "LOW"
 
@@ -70,11 +90,18 @@ class History(Hook):
         self.points: list[dict[str, float]] = []
         self.evaluations: list[dict[str, Any]] = []
         self.losses: list[torch.Tensor] = []
-        self.seconds = 0.0
+        self.seconds = self.before = 0.0
+        self.batches = Batches(iter(()))
         self.shown = 0.0
 
+    @property
+    def waited(self) -> float:
+        """Seconds, also those before the last kill."""
+        return self.before + self.batches.seconds
+
     def before_train(self, runner: Any) -> None:
-        """Start the clock; say where a resumed run goes on."""
+        """Start the clocks; say where a resumed run goes on."""
+        runner.train_loop.dataloader_iterator = self.batches = Batches(runner.train_loop.dataloader_iterator)
         self.tick = time.monotonic()
         self.first, self.began = runner.iter, self.tick
         if runner.iter:
@@ -116,12 +143,13 @@ class History(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         """The history is part of the state."""
         kept = {"points": self.points, "evaluations": self.evaluations, "seconds": self.seconds}
-        checkpoint["history"] = {**kept, "losses": [float(loss) for loss in self.losses]}
+        checkpoint["history"] = {**kept, "waited": self.waited, "losses": [float(loss) for loss in self.losses]}
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         """Go on where the state was written."""
         kept = checkpoint["history"]
         self.points, self.evaluations, self.seconds = kept["points"], kept["evaluations"], kept["seconds"]
+        self.before = kept.get("waited", 0.0)  # a state of before this was measured
         self.losses = [torch.tensor(loss) for loss in kept["losses"]]
 
 

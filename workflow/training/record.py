@@ -81,6 +81,7 @@ def write_record(
     trail = provenance(run, check, backbone)
     if fit:
         trail |= {"seconds": round(fit.seconds, 1), "images_per_second": round(fit.images_per_second, 2)}
+        trail["data_wait"] = round(fit.data_wait, 4)
     history = {"points": fit.points, "evaluations": fit.evaluations} if fit else {"points": [], "evaluations": []}
     write_json(out / "config.json", run.as_dict())
     record = {

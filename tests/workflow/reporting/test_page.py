@@ -44,6 +44,14 @@ def page(small, **drawn):
     return html(summarize(small.plan), folder, drawn, {}, [])["transfer.html"], folder
 
 
+def test_the_runs_say_how_long_they_waited_for_data(experiment):
+    small = experiment()
+    small.edit(small.run("nic_coco", "cutmix"), provenance={"data_wait": 0.31})
+    section = page(small)[0].partition("<p>Each run with its result")[2]
+    assert "<td>31 %</td>" in section
+    assert '<p class="notice">nic_coco: 1 of 2 runs waited for data' in section
+
+
 def cell_of(text, backbone, metric):
     """The HTML of the transfer table's cell of a row: the first column of the first task that has the metric."""
     table = text.partition('<table id="table"')[2].partition("</table>")[0]

@@ -1,5 +1,7 @@
 """The engine on a network small enough to be killed at every iteration."""
 
+import time
+
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric
@@ -134,6 +136,25 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
     loaded.clear()
     fit(run, task(run), 20, tmp_path)
     assert len(loaded) == (12 - 7) * 4
+
+
+def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
+    quick, after, run = Points.__getitem__, hooks.History.after_train_iter, run_of()
+    assert 0 < fit(run, task(run), 20, tmp_path / "quick").data_wait < 1
+    monkeypatch.setattr(Points, "__getitem__", lambda self, i: time.sleep(0.02) or quick(self, i))
+
+    def die(self, runner, *args, **kwargs):
+        after(self, runner, *args, **kwargs)
+        if runner.iter == 7:
+            raise Killed
+
+    monkeypatch.setattr(hooks.History, "after_train_iter", die)
+    with pytest.raises(Killed):
+        fit(run, task(run), 20, tmp_path)
+    monkeypatch.setattr(hooks.History, "after_train_iter", after)
+    done = fit(run, task(run), 20, tmp_path)
+    assert 12 * 4 * 0.02 <= done.data_wait * done.seconds <= done.seconds
 
 
 def test_workers_do_not_change_the_bits(undisturbed, tmp_path):

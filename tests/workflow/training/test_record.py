@@ -23,9 +23,8 @@ def test_the_record_holds_the_trail(tmp_path, check):
     backbone = tmp_path / "backbone.safetensors"
     backbone.write_bytes(b"weights")
     evaluations = [{"iteration": 5, "CIDEr": 40.0}, {"iteration": 9, "CIDEr": 50.0}]
-    done = Fit(
-        torch.nn.Identity(), Budget(9, 5, []), [{"iteration": 9, "loss": 1.0, "lr": 0.1}], evaluations, 3.0, 6.0, 12
-    )
+    points = [{"iteration": 9, "loss": 1.0, "lr": 0.1}]
+    done = Fit(torch.nn.Identity(), Budget(9, 5, []), points, evaluations, 3.0, 6.0, 0.25, 12)
     assert done.metrics == {"CIDEr": 50.0}
     write_record(tmp_path / "out", RUN, done, metrics=done.metrics, protocol={"beam": 20}, check=check,
                  backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
@@ -35,6 +34,7 @@ def test_the_record_holds_the_trail(tmp_path, check):
     trail = written["provenance"]
     assert (trail["recipe"], trail["data"], trail["backbone"]) == (RUN.recipe_hash, "f00", sha256(backbone))
     assert {"code", "libraries", "device", "threads", "seconds", "peak_memory_mb", "images_per_second"} <= trail.keys()
+    assert trail["data_wait"] == 0.25
     assert written["per_image"] == {"CIDEr": [1.0]}
     assert read_json(tmp_path / "out/config.json")["recipe"] == RUN.recipe
 
