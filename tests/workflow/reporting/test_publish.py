@@ -15,6 +15,10 @@ README = (HOUSE / "README.md").read_text(encoding="utf-8")
 EXPERIMENTS = [name for name in re.findall(r"<!-- table: (\S+) -->", README) if name != "coverage"]
 
 
+def test_both_studies_stand_in_the_readme():
+    assert EXPERIMENTS == ["tiny", "demo"]
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_tables_are_those_of_the_records(name, monkeypatch):
     monkeypatch.chdir(HOUSE)
