@@ -8,9 +8,10 @@ import importlib.util
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 COMPILED = "mmcv._ext"
 IMGAUG = ["imgaug", "imgaug.augmenters", "imgaug.augmentables", "imgaug.augmentables.lines"]
@@ -54,7 +55,7 @@ class Operators(Absent):
     """Stands in for mmcv's compiled extension: `nms` works, every other operator raises when called."""
 
     @staticmethod
-    def nms(bboxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
+    def nms(bboxes: "Tensor", scores: "Tensor", iou_threshold: float, offset: int = 0) -> "Tensor":
         """Indices of the boxes kept, best score first; boxes (n, 4) as x1 y1 x2 y2, scores (n,), on any device.
 
         `offset` 1 is the convention in which a box from pixel 3 to pixel 5 is three wide. mmcv's caller drops low

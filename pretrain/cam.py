@@ -114,17 +114,18 @@ def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
 @door
 def main() -> None:
     """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="published backbones")
+    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--out", required=True, type=Path, help="the PNG")
+    args = parser.parse_args()
+
     import torch
 
     from pretrain.gallery import class_names
     from workflow.pictures import folders, records
     from workflow.training.files import atomic, read_json
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="published backbones")
-    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
-    parser.add_argument("--out", required=True, type=Path, help="the PNG")
-    args = parser.parse_args()
     torch.set_num_threads(1)
     check = read_json(args.data)
     runs = folders(args.run)

@@ -1,0 +1,80 @@
+"""How long the workflow keeps a person waiting before anything is computed: planning, and a command line's --help."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.bench.row import Measured, Row, alone, seconds
+from workflow.config import load
+
+HOUSE = Path(__file__).parents[2]
+ROOMS = ("workflow", "pretrain", "detection", "captioning")
+
+
+def matrix() -> dict[str, Any]:
+    """config/paper.yaml with nine backbones of five seeds each, in pretraining and all four tasks: 225 runs. Its data
+    are the demo's drawn ones, which no one has to have."""
+    paper, demo = (load(HOUSE / f"config/{name}.yaml") for name in ("paper", "demo"))
+    rows = dict(list(paper["backbones"].items())[:9])
+    return paper | {"backbones": rows, "data": demo["data"], "seeds": {"pretrain": [*range(5)], "transfer": [0]}}
+
+
+def planned(folder: Path) -> None:
+    """`snakemake -n` of config.yaml in `folder`."""
+    call = [sys.executable, "-m", "snakemake", "-n", "-s", str(HOUSE / "Snakefile"), "--configfile", "config.yaml"]
+    said = subprocess.run(call, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert "detection             135\n" in said
+
+
+def planning() -> Measured:
+    """In an empty folder: all is to be done."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.yaml").write_text(yaml.safe_dump(matrix()), encoding="utf-8")
+        return alone(lambda: planned(Path(folder)))
+
+
+def doors() -> list[str]:
+    """The modules that are a command line."""
+    files = sorted(file for room in ROOMS for file in (HOUSE / room).rglob("*.py"))
+    mains = [file for file in files if '\nif __name__ == "__main__":\n' in file.read_text(encoding="utf-8")]
+    return [".".join(file.relative_to(HOUSE).with_suffix("").parts) for file in mains]
+
+
+def helped(door: str) -> None:
+    """Its --help, as a process."""
+    subprocess.run([sys.executable, "-m", door, "--help"], cwd=HOUSE, capture_output=True, check=True)
+
+
+def start_up() -> Measured:
+    """Of the slowest: the median of three of each, after one to warm up."""
+    for door in doors():
+        helped(door)
+    times = {door: statistics.median(seconds(lambda: helped(door)) for _ in range(3)) for door in doors()}  # noqa: B023
+    slowest = max(times, key=times.get)
+    print(f"start_up: the slowest is {slowest}")
+    return Measured(times[slowest])
+
+
+ROWS = [
+    Row(
+        name="planning",
+        what="planning: `snakemake -n` of 9 backbones × 5 seeds × 5 tasks",
+        reference="–",
+        unit="s",
+        target=10,
+        measure=planning,
+    ),
+    Row(
+        name="start_up",
+        what="start-up: `--help` of the slowest command line",
+        reference="–",
+        unit="s",
+        target=1,
+        measure=start_up,
+    ),
+]
