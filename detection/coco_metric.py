@@ -6,9 +6,10 @@ computed, which takes a quarter of the time.
 
 import contextlib
 import functools
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmdet.datasets import CocoDataset
@@ -17,7 +18,8 @@ from mmengine.evaluator import BaseMetric
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from detection.metric import Detection, Matches, detections, keep
+from detection.metric import Matches, keep
+from detection.results import Found, detections, entries, joined
 from workflow.data.coco import NAMES, annotation_file
 from workflow.training.files import read_json
 
@@ -38,57 +40,78 @@ def ground_truth(root: str | Path) -> COCO:
     return truth
 
 
-def evaluated(found: list[Detection], truth: COCO) -> COCOeval:
-    """COCOeval of all detections, with its default settings but for the ranges of size; nothing given is changed."""
+class Evaluated(NamedTuple):
+    """`images`: ids (N,), rising; `precision` (10 thresholds, 101 recalls, C), -1 where a class has no object;
+    `matches`: which detections hit what at each threshold, in the order in which COCOeval ranked them."""
+
+    images: np.ndarray
+    precision: np.ndarray
+    matches: Matches
+
+
+def evaluated(found: Found, truth: COCO) -> Evaluated:
+    """COCOeval class by class: it wants a dict for each detection, and so only one class's are there at a time."""
+    images, objects, precision, columns, truths = np.unique(truth.getImgIds()), defaultdict(list), [], [], []
+    for one in truth.dataset["annotations"]:
+        objects[one["category_id"]].append(one)
+    for label, category in enumerate(sorted(truth.getCatIds())):
+        rows = np.flatnonzero(found["category_id"] == category)
+        boxes = entries({key: column[rows] for key, column in found.items()})
+        evaluation = of_class(truth.dataset, objects[category], boxes, category)
+        precision.append(evaluation.eval["precision"][:, :, 0, 0, 0])
+        ranked, counts = match(evaluation.evalImgs)
+        columns.append((ranked[0], np.full(len(ranked[0]), label, dtype=np.int32), *ranked[1:]))
+        truths.append(counts)
+    whole = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    matches = dict(zip(("image", "label", "score", "hit", "left"), whole, strict=True))
+    return Evaluated(images, np.stack(precision, axis=-1), matches | {"truths": np.stack(truths, axis=1)})
+
+
+def of_class(dataset: dict, objects: list[dict], found: list[dict], category: int) -> COCOeval:
+    """COCOeval of one category, with its default settings but for the ranges of size."""
+    truth, results = COCO(), COCO()
+    for number, one in enumerate(found, start=1):
+        one |= {"id": number, "area": one["bbox"][2] * one["bbox"][3], "iscrowd": 0}
     with quiet():
-        if found:
-            results = truth.loadRes([dict(one) for one in found])
-        else:  # loadRes looks at the first one
-            results = COCO()
-            results.dataset = truth.dataset | {"annotations": []}
-            results.createIndex()
+        for side, annotations in ((truth, objects), (results, found)):
+            side.dataset = dataset | {"annotations": annotations}
+            side.createIndex()
         evaluation = COCOeval(truth, results, "bbox")
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.params.maxDets = [100]
+        evaluation.params.maxDets, evaluation.params.catIds = [100], [category]
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation
 
 
-def score(evaluation: COCOeval, classes: Sequence[str]) -> dict[str, Any]:
+def score(evaluation: Evaluated, classes: Sequence[str]) -> dict[str, Any]:
     """`AP`, `AP50` and `AP75` in percent, and the AP of each class, in the order of ids (None: not in the test set)."""
-    precision = evaluation.eval["precision"][..., 0, 0]  # (thresholds, recalls, classes); -1: the class has no object
 
     def mean(part: np.ndarray) -> float | None:
         counted = part[part > -1]
         return 100 * float(np.mean(counted)) if counted.size else None
 
+    precision = evaluation.precision
     whole = {"AP": precision, "AP50": precision[0], "AP75": precision[5]}
     each = {name: mean(precision[:, :, label]) for label, name in enumerate(classes)}
     return {name: mean(part) or 0.0 for name, part in whole.items()} | {"per_class": each}
 
 
-def match(evaluation: COCOeval) -> Matches:
-    """Which detections hit what at each of the ten thresholds, in the order in which COCOeval ranked them."""
-    count, classes = len(evaluation.params.imgIds), len(evaluation.params.catIds)
-    truths = np.zeros((count, classes), dtype=np.int32)
-    parts = []
-    for label in range(classes):
-        each = evaluation.evalImgs[label * count : (label + 1) * count]
-        seen = [(image, one) for image, one in enumerate(each) if one]
-        for image, one in seen:
-            truths[image, label] = np.count_nonzero(one["gtIgnore"] == 0)
-        scores = np.concatenate([[], *(one["dtScores"] for _, one in seen)])
-        rank = np.argsort(-scores, kind="mergesort")  # as COCOeval's accumulate
-        image = np.repeat([image for image, _ in seen], [len(one["dtScores"]) for _, one in seen])
-        matched, left = (
-            np.concatenate([np.zeros((10, 0), bool), *(one[key] != 0 for _, one in seen)], axis=1)[:, rank].T
-            for key in ("dtMatches", "dtIgnore")
-        )
-        parts.append((image[rank], np.full(len(rank), label), scores[rank], matched & ~left, left))
-    kinds = {"image": np.int32, "label": np.int32, "score": np.float32, "hit": bool, "left": bool}
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return {key: column.astype(kinds[key]) for key, column in zip(kinds, columns, strict=True)} | {"truths": truths}
+def match(images: list[dict | None]) -> tuple[list[np.ndarray], np.ndarray]:
+    """From COCOeval's `evalImgs` of one class, an entry an image: image (its place), score, hit and left of the
+    detections as ranked, and each image's number of objects."""
+    seen = [(place, one) for place, one in enumerate(images) if one]
+    truths = np.zeros(len(images), dtype=np.int32)
+    for place, one in seen:
+        truths[place] = np.count_nonzero(one["gtIgnore"] == 0)
+    scores = np.concatenate([[], *(one["dtScores"] for _, one in seen)])
+    rank = np.argsort(-scores, kind="mergesort")  # as COCOeval's accumulate
+    image = np.repeat([place for place, _ in seen], [len(one["dtScores"]) for _, one in seen]).astype(np.int32)
+    matched, left = (
+        np.concatenate([np.zeros((10, 0), bool), *(one[key] != 0 for _, one in seen)], axis=1)[:, rank].T
+        for key in ("dtMatches", "dtIgnore")
+    )
+    return [image[rank], scores[rank].astype(np.float32), matched & ~left, left], truths
 
 
 @DATASETS.register_module()
@@ -122,11 +145,11 @@ class COCOMetric(BaseMetric):
             what = arrays["bboxes"], arrays["scores"], arrays["labels"]
             self.results.append(detections(sample["img_id"], *what, categories))
 
-    def compute_metrics(self, results: list[list[Detection]]) -> dict[str, Any]:
+    def compute_metrics(self, results: list[Found]) -> dict[str, Any]:
         """The whole set."""
-        found = [detection for image in results for detection in image]
+        found = joined(results)
         evaluation = evaluated(found, self.truth)
-        keep(self.keep, found, evaluation.params.imgIds, match(evaluation))
+        keep(self.keep, found, evaluation.images, evaluation.matches)
         return score(evaluation, self.classes)
 
     @property

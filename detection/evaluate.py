@@ -6,10 +6,14 @@
 import argparse
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow.training.errors import UserError, door
+
+if TYPE_CHECKING:
+    from detection.results import Found
 
 
 def ground_truth(check: dict[str, Any]) -> tuple[list[str], list[dict]]:
@@ -56,29 +60,33 @@ def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[st
     return images, matches, score(matches, classes)
 
 
-def of_coco(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
+def of_coco(predictions: Path, check: dict[str, Any]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on val2014."""
     from detection import coco_metric
 
     truth = coco_metric.ground_truth(check["root"])
     evaluation = coco_metric.evaluated(read(predictions, set(truth.imgs), set(truth.cats)), truth)
-    return evaluation.params.imgIds, coco_metric.match(evaluation), coco_metric.score(evaluation, check["classes"])
+    return evaluation.images, evaluation.matches, coco_metric.score(evaluation, check["classes"])
 
 
-def read(predictions: Path, images: set[int], categories: set[int]) -> list[dict[str, Any]]:
+def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":
     """COCO detection results; UserError, naming the file and the entry, if they are none or of another test set."""
-    try:
-        found = json.loads(predictions.read_text(encoding="utf-8"))
-        for i, one in enumerate(found):
+    from detection.results import arrays, stream
+
+    def checked() -> Iterator[dict[str, Any]]:
+        for i, one in enumerate(stream(predictions)):
             if one["image_id"] not in images:
                 raise UserError(f"{predictions}: detection {i}: image_id {one['image_id']} is no test image")
             if one["category_id"] not in categories:
                 raise UserError(f"{predictions}: detection {i}: category_id {one['category_id']} is no class")
             if len(one["bbox"]) != 4 or not all(map(math.isfinite, [*one["bbox"], one["score"]])):
                 raise UserError(f"{predictions}: detection {i}: bbox must be four numbers, score one")
+            yield one
+
+    try:
+        return arrays(checked())
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{predictions}: not COCO detection results: {type(error).__name__}: {error}") from None
-    return found
 
 
 @door

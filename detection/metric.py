@@ -1,75 +1,46 @@
-"""VOC's mean average precision at IoU 0.5, from detections in COCO's results format: mmdet's matching and two rules.
+"""VOC's mean average precision at IoU 0.5, from detections in COCO's results format: one matching and two rules.
 
 What is scored is what is written to disk, rounding included: `detection.evaluate` finds the same numbers again. Not by
 mmdet's `eval_map` itself: it ranks equal scores as numpy's unstable sort leaves them, which differs between machines.
 Checked against `eval_map` (equal to the last bit where no scores are), and against VOCevaldet.m's rule (tests).
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmdet.evaluation.functional import average_precision
-from mmdet.evaluation.functional.mean_ap import tpfp_default
 from mmdet.evaluation.metrics import VOCMetric
 from mmdet.registry import METRICS
 
+from detection.matching import judge, objects
 from detection.names import numbers
+from detection.results import Found, detections, joined, write
 from workflow.training import evidence
-from workflow.training.files import atomic
 
-Detection = dict[str, Any]
 Matches = dict[str, np.ndarray]  # the arrays of evidence.npz but for `images` (design: Contracts)
 
 
-def detections(
-    image: int, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, categories: Sequence[int] | None = None
-) -> list[Detection]:
-    """COCO results of one image: boxes (n, 4) as x1 y1 x2 y2 in pixels of the original.
-
-    `categories` has each label's category; without it, label 0 is category 1.
-    """
-    corners = boxes.astype(np.float64)
-    sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).round(2)
-    ids = [categories[label] if categories else int(label) + 1 for label in labels]
-    return [
-        {"image_id": image, "category_id": category, "bbox": box.tolist(), "score": round(float(score), 6)}
-        for box, score, category in zip(sides, scores, ids, strict=True)
-    ]
-
-
-def match(found: list[Detection], images: list[int], truth: list[dict], classes: int) -> Matches:
+def match(found: Found, images: Sequence[int], truth: list[dict], classes: int) -> Matches:
     """Which detections hit what: D rows, class by class, in each by falling score (ties: by image, then as found).
 
     `truth` holds, for each of `images`, mmdet's annotation: bboxes, labels, bboxes_ignore, labels_ignore; the ignored
     ones are VOC's difficult objects. Boxes are as VOC counts them: the last pixel belongs to the box.
     """
-    place = {image: i for i, image in enumerate(images)}
-    image = np.array([place[one["image_id"]] for one in found], dtype=np.int32)
-    label = np.array([one["category_id"] - 1 for one in found], dtype=np.int32)
-    score = np.array([one["score"] for one in found], dtype=np.float32)
-    sides = np.array([one["bbox"] for one in found], dtype=np.float64).reshape(-1, 4)
+    order = np.argsort(images)
+    image = order[np.searchsorted(images, found["image_id"], sorter=order)].astype(np.int32)
+    label, score = found["category_id"] - 1, found["score"].astype(np.float32)
+    sides, parts = found["bbox"], []
     boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1).astype(np.float32)
-    rank = np.lexsort((image, -score, label))  # a stable sort
-    image, label, score, boxes = image[rank], label[rank], score[rank], boxes[rank]
-    hit, left = np.zeros((2, len(rank), 1), dtype=bool)
-    for rows in groups(image, label):
-        one, which = truth[image[rows[0]]], label[rows[0]]
-        objects = [one[f"bboxes{kind}"][one[f"labels{kind}"] == which] for kind in ("", "_ignore")]
-        falling = -np.arange(len(rows), dtype=np.float32)[:, None]  # their rank for a score: nothing is equal
-        right, wrong = tpfp_default(np.hstack([boxes[rows], falling]), *objects, 0.5, use_legacy_coordinate=True)
-        hit[rows, 0], left[rows, 0] = right[0] > 0, (right[0] == 0) & (wrong[0] == 0)
+    for which, present in enumerate(objects(truth, classes)):
+        rows = np.flatnonzero(label == which)
+        rows = rows[np.lexsort((image[rows], -score[rows]))]  # a stable sort
+        hit, left = judge(image[rows], boxes[rows], present)
+        parts.append((image[rows], label[rows], score[rows], hit[:, None], left[:, None]))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     truths = np.array([np.bincount(one["labels"], minlength=classes) for one in truth], dtype=np.int32)
-    return {"image": image, "label": label, "score": score, "hit": hit, "left": left, "truths": truths}
-
-
-def groups(image: np.ndarray, label: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows of each image and class that have any, in their order."""
-    together = np.lexsort((image, label))
-    bounds = np.flatnonzero(np.diff(image[together]) | np.diff(label[together])) + 1
-    return iter(np.split(together, bounds)) if len(together) else iter(())
+    return dict(zip(("image", "label", "score", "hit", "left"), columns, strict=True)) | {"truths": truths}
 
 
 def score(matches: Matches, classes: Sequence[str]) -> dict[str, Any]:
@@ -82,6 +53,7 @@ def score(matches: Matches, classes: Sequence[str]) -> dict[str, Any]:
             hit, left = matches["hit"][rows, 0], matches["left"][rows, 0]
             right, wrong = (np.cumsum(flags, dtype=np.float32) for flags in (hit, ~hit & ~left))
             curve = right / objects, right / np.maximum(right + wrong, np.finfo(np.float32).eps)
+            curve = [each[hit] for each in curve]  # both rules look at the best precision from a recall on: at a hit
             points.append(average_precision(*curve, mode="11points"))
             area.append(average_precision(*curve, mode="area"))
             each[name] = 100 * float(points[-1])
@@ -99,10 +71,9 @@ def decisive(matches: Matches) -> Matches:
     return {key: value if key == "truths" else value[kept] for key, value in matches.items()}
 
 
-def keep(folder: Path, found: list[Detection], images: Sequence[int], matches: Matches) -> None:
+def keep(folder: Path, found: Found, images: Sequence[int], matches: Matches) -> None:
     """Leave predictions.json and evidence.npz in `folder`."""
-    with atomic(folder / "predictions.json") as temporary:
-        temporary.write_text(json.dumps(found), encoding="utf-8")
+    write(folder / "predictions.json", found)
     evidence.write(folder / "evidence.npz", images, **decisive(matches))
 
 
@@ -118,18 +89,19 @@ class VOC07Metric(VOCMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """One batch: the truth as VOCMetric collects it, and the detections."""
-        before = len(self.results)
-        super().process(data_batch, data_samples)
-        for i, sample in enumerate(data_samples, before):
-            arrays = {key: value.cpu().numpy() for key, value in sample["pred_instances"].items()}
+        for sample in data_samples:
+            kinds = {"": sample["gt_instances"], "_ignore": sample["ignored_instances"]}
+            truth = {
+                f"{key}{kind}": one[key].cpu().numpy() for kind, one in kinds.items() for key in ("bboxes", "labels")
+            }
+            arrays = [sample["pred_instances"][key].cpu().numpy() for key in ("bboxes", "scores", "labels")]
             image = numbers([sample["img_id"]])[0]
-            found = detections(image, arrays["bboxes"], arrays["scores"], arrays["labels"])
-            self.results[i] = (image, self.results[i][0], found)
+            self.results.append((image, truth, detections(image, *arrays)))
 
-    def compute_metrics(self, results: list[tuple[int, dict, list[Detection]]]) -> dict[str, Any]:
+    def compute_metrics(self, results: list[tuple[int, dict, Found]]) -> dict[str, Any]:
         """The whole set."""
         images, truth, found = (list(column) for column in zip(*results, strict=True))
-        flat, classes = [detection for image in found for detection in image], self.dataset_meta["classes"]
+        flat, classes = joined(found), self.dataset_meta["classes"]
         matches = match(flat, images, truth, len(classes))
         keep(self.keep, flat, images, matches)
         return score(matches, classes)

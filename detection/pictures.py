@@ -5,7 +5,6 @@ Six images, evenly spread over the test images: nobody chose them.
 """
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +93,11 @@ def corners(bbox: list[float]) -> Box:
 
 def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> list[list[Thing]]:
     """What a run detects on each scene with a score of LEAST or more, best first; UserError if its file is none."""
+    from detection.results import stream
+
     file = folder / "predictions.json"
     try:
-        entries = [one for one in json.loads(file.read_text(encoding="utf-8")) if one["score"] >= LEAST]
+        entries = [one for one in stream(file) if one["score"] >= LEAST]
         things = [
             [
                 Thing(names[one["category_id"]], corners(one["bbox"]), False, one["score"])

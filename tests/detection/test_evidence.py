@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from detection.metric import decisive, keep, match, score
+from detection.results import arrays
 from workflow.reporting.average_precision import Detections
 from workflow.reporting.evidence import read
 
@@ -32,8 +33,8 @@ def average_precision(evidence: dict, label: int) -> tuple[float, float] | None:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_record_follows_from_the_file(tmp_path, seed):
     ids, truth, found = world(seed, 25, len(CLASSES))
-    matches = match(found, ids, truth, len(CLASSES))
-    keep(tmp_path, found, ids, matches)
+    matches = match(arrays(found), ids, truth, len(CLASSES))
+    keep(tmp_path, arrays(found), ids, matches)
     with np.load(tmp_path / "evidence.npz", allow_pickle=False) as file:
         evidence = dict(file)
     both = [average_precision(evidence, label) for label in range(len(CLASSES))]
@@ -47,8 +48,8 @@ def test_the_record_follows_from_the_file(tmp_path, seed):
 @pytest.mark.parametrize("images", [10, 25])  # at 10 many a recall is just 3/10, where roundings decide
 def test_the_reports_own_curves_begin_at_the_record(tmp_path, images):
     ids, truth, found = world(0, images, len(CLASSES))
-    matches = match(found, ids, truth, len(CLASSES))
-    keep(tmp_path, found, ids, matches)
+    matches = match(arrays(found), ids, truth, len(CLASSES))
+    keep(tmp_path, arrays(found), ids, matches)
     undrawn = Detections(read(tmp_path / "evidence.npz").arrays)(np.ones((images, 1), dtype=np.int32))
     record = score(matches, CLASSES)
     assert {key: value.item() for key, value in undrawn.items()} == pytest.approx(
@@ -58,7 +59,7 @@ def test_the_reports_own_curves_begin_at_the_record(tmp_path, images):
 
 def test_shapes_types_and_order_are_the_contracts(tmp_path):
     ids, truth, found = world(3, 25, len(CLASSES))
-    keep(tmp_path, found, ids, match(found, ids, truth, len(CLASSES)))
+    keep(tmp_path, arrays(found), ids, match(arrays(found), ids, truth, len(CLASSES)))
     with np.load(tmp_path / "evidence.npz", allow_pickle=False) as file:
         evidence = dict(file)
     rows = len(evidence["label"])
@@ -77,8 +78,8 @@ def test_shapes_types_and_order_are_the_contracts(tmp_path):
 
 def test_without_any_detection(tmp_path):
     ids, truth, _ = world(0, 5, len(CLASSES))
-    matches = match([], ids, truth, len(CLASSES))
-    keep(tmp_path, [], ids, matches)
+    matches = match(arrays([]), ids, truth, len(CLASSES))
+    keep(tmp_path, arrays([]), ids, matches)
     assert score(matches, CLASSES)["mAP"] == 0
     with np.load(tmp_path / "evidence.npz") as file:
         assert file["hit"].shape == file["left"].shape == (0, 1)

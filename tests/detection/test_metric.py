@@ -9,15 +9,15 @@ from pycocotools.cocoeval import COCOeval
 
 from detection import metric
 from detection.evaluate import evaluate, ground_truth
-from detection.metric import detections
 from detection.names import numbers
+from detection.results import arrays, detections, entries
 from workflow.training.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's
 
 
 def score(found: list[dict], images: list[int], truth: list[dict], classes: list[str]) -> dict:
-    return metric.score(metric.match(found, images, truth, len(classes)), classes)
+    return metric.score(metric.match(arrays(found), images, truth, len(classes)), classes)
 
 
 def truth(boxes: list, labels: list, hard: list | None = None) -> dict:
@@ -28,7 +28,7 @@ def truth(boxes: list, labels: list, hard: list | None = None) -> dict:
 
 
 def found(image: int, boxes: list, labels: list, scores: list) -> list[dict]:
-    return detections(image, np.array(boxes, dtype=np.float32), np.array(scores), np.array(labels))
+    return entries(detections(image, np.array(boxes, dtype=np.float32), np.array(scores), np.array(labels)))
 
 
 A, B, FAR = [10, 10, 40, 40], [60, 10, 95, 50], [0, 60, 20, 90]
@@ -87,7 +87,7 @@ def exact(voc, tmp_path):
     names, annotations = ground_truth(check)
     results = []
     for image, one in zip(numbers(names), annotations, strict=True):
-        results += detections(image, one["bboxes"], np.linspace(0.9, 0.5, len(one["labels"])), one["labels"])
+        results += entries(detections(image, one["bboxes"], np.linspace(0.9, 0.5, len(one["labels"])), one["labels"]))
     path = tmp_path / "predictions.json"
     path.write_text(json.dumps(results))
     return path, check, names

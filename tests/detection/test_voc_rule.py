@@ -6,6 +6,7 @@ import pytest
 from mmdet.evaluation.functional import eval_map
 
 from detection.metric import decisive, match, score
+from detection.results import arrays
 
 from .generated import world
 
@@ -66,7 +67,7 @@ def area(recall: list[float], precision: list[float]) -> float:
 @pytest.mark.parametrize("seed", range(8))
 def test_both_rules_are_the_devkits(seed, digits):
     ids, truth, found = world(seed, 25, len(CLASSES), digits)
-    result = score(match(found, ids, truth, len(CLASSES)), CLASSES)
+    result = score(match(arrays(found), ids, truth, len(CLASSES)), CLASSES)
     expected = [devkit(ids, truth, found, label) for label in range(len(CLASSES))]
     each = [None if both is None else 100 * both[0] for both in expected]
     assert list(result["per_class"].values()) == pytest.approx(each, abs=1e-4)
@@ -82,7 +83,7 @@ def test_the_order_of_equal_scores_is_that_of_the_file():
     numbers = set()
     for step in (1, -1):
         turned = [one for image in ids for one in [one for one in found if one["image_id"] == image][::step]]
-        result = score(match(turned, ids, truth, len(CLASSES)), CLASSES)
+        result = score(match(arrays(turned), ids, truth, len(CLASSES)), CLASSES)
         expected = [devkit(ids, truth, turned, label) for label in range(len(CLASSES))]
         assert result["mAP"] == pytest.approx(100 * np.mean([both[0] for both in expected if both]), abs=1e-4)
         numbers.add(result["mAP"])
@@ -99,7 +100,7 @@ def test_without_equal_scores_mmdets_eval_map_has_the_same_bits():
     for mode, key in (("11points", "mAP"), ("area", "mAP_area")):
         how = {"iou_thr": 0.5, "eval_mode": mode, "use_legacy_coordinate": True, "logger": "silent", "nproc": 1}
         mean, _ = eval_map(tables, truth, dataset=tuple(CLASSES), **how)
-        assert score(match(found, ids, truth, len(CLASSES)), CLASSES)[key] == 100 * mean
+        assert score(match(arrays(found), ids, truth, len(CLASSES)), CLASSES)[key] == 100 * mean
 
 
 def one_image(boxes: list, hard: list, given: list) -> dict:
@@ -111,7 +112,7 @@ def one_image(boxes: list, hard: list, given: list) -> dict:
         {"image_id": 1, "category_id": 1, "bbox": [x, y, right - x, bottom - y], "score": 1 - place / 10}
         for place, (x, y, right, bottom) in enumerate(given)
     ]
-    return match(found, [1], [parts], 1)
+    return match(arrays(found), [1], [parts], 1)
 
 
 def test_the_last_pixel_belongs_to_a_box():
@@ -131,7 +132,7 @@ def test_a_second_detection_of_an_object_is_wrong_and_of_a_difficult_one_nothing
 def test_below_the_last_hit_nothing_counts_in_any_resample(seed):
     ids, truth, found = world(seed, 20, len(CLASSES))
     draw = np.random.default_rng(seed)
-    whole = match(found, ids, truth, len(CLASSES))
+    whole = match(arrays(found), ids, truth, len(CLASSES))
     short = decisive(whole)
     assert 0 < len(short["label"]) < len(whole["label"])
     for _ in range(20):
