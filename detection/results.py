@@ -15,7 +15,7 @@ import numpy as np
 from workflow.training.files import atomic
 
 Found = dict[str, np.ndarray]  # image_id (D,), category_id (D,), bbox (D, 4) as x, y, width, height, score (D,)
-ENTRIES, CHARACTERS = 10_000, 1 << 20  # written and read at once
+ENTRIES, CHARACTERS = 500, 1 << 20  # written and read at once: few, so that they stay in the cache
 FIRST, NEXT, LAST, EMPTY = (re.compile(mark) for mark in (r"\s*\[\s*", r"\s*,\s*", r"\s*\]\s*", r"\s*\[\s*\]\s*"))
 DECODE = json.JSONDecoder().raw_decode
 
