@@ -2,7 +2,10 @@
 plain sum of log-probabilities, <end> included, not divided by the length (as in Show and Tell and the reference code).
 Slots fill as in monotonic beam search (Lemons et al., ICAPS 2022): slot i takes the best continuation of slots 1 to i,
 so a wider beam never finds a less probable sentence, which the textbook's beam does. Checked: width 1 is greedy, an
-unbounded width exhaustive search; width 20 gave the textbook beam's sentence for every image of the demo."""
+unbounded width exhaustive search; width 20 gave the textbook beam's sentence for every image of the demo.
+
+Scores only fall, so a hypothesis that is no better than a finished sentence cannot win, and what it keeps out of a slot
+is no better than itself: it is not continued. The greedy sentence, found first, is such a bound from the beginning."""
 
 from collections.abc import Callable
 
@@ -14,65 +17,80 @@ from captioning.vocabulary import END, PAD, START, UNKNOWN
 State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
+AT_ONCE = 100  # hypotheses that a CPU works on at a time: the log-probabilities of 10,000 words stay in its cache
+NEVER = float("-inf")
+
 
 def search(step: Step, state: State, width: int, max_length: int) -> tuple[Tensor, Tensor]:
     """The best sentence of each image: tokens (images, max_length + 1) after <start>, padded, and its score (images).
 
     `step(tokens, state)` takes one token and one state row per hypothesis, (rows,) and (rows, …), and gives the
-    log-probabilities of the next token (rows, words) and the next state; `state` holds one row per image. A sentence
-    has 1 to `max_length` words and then <end>, which is forced after the last; <pad>, <start> and <unk> are never said.
+    log-probabilities of the next token (rows, words), which the search may overwrite, and the next state; `state`
+    holds one row per image. A sentence has 1 to `max_length` words and then <end>, which is forced after the last;
+    <pad>, <start> and <unk> are never said.
     """
-    image = torch.arange(len(state[0]), device=state[0].device)
-    scores, token = state[0].new_zeros(len(image), 1), image.new_full((len(image), 1), START)
-    words, done = image.new_full((len(image), 1, max_length + 1), PAD), token == END
-    best, sentences = torch.full_like(scores[:, 0], float("-inf")), words[:, 0]
-    for length in range(max_length + 1):
-        log_probs, state = step(token.flatten(), state)
-        log_probs = _allowed(log_probs.view(*scores.shape, -1), done, length, max_length)
-        scores, parent, token = _fill(scores, log_probs, width)
-        rows = (image.unsqueeze(1) * log_probs.shape[1] + parent).flatten()
-        state = tuple(part[rows] for part in state)
-        words = words.flatten(0, 1)[rows].view(*parent.shape, -1)
-        words[..., length] = token.masked_fill(done.gather(1, parent), PAD)
-        done = done.gather(1, parent) | (token == END)
-        # A finished sentence may be pushed out of the beam by beginnings that end badly: it is kept here.
-        ended, slot = scores.masked_fill(~done, float("-inf")).max(1)
-        sentences = torch.where((ended > best).unsqueeze(1), words[image, slot], sentences)
-        best = torch.maximum(ended, best)
-        # Scores only fall: what is unfinished and no better now cannot overtake any more.
-        if (best >= scores.amax(1)).all():
-            break
+    sentences = torch.full((len(state[0]), max_length + 1), PAD, device=state[0].device)
+    best = state[0].new_full((len(state[0]),), NEVER)
+    for slots in sorted({1, width}):
+        sentences, best = _search(step, state, slots, sentences, best)
     return sentences, best
 
 
-def _allowed(log_probs: Tensor, done: Tensor, length: int, max_length: int) -> Tensor:
-    """Log-probabilities (images, slots, words) with -inf for what may not follow after `length` words.
+def _search(step: Step, state: State, width: int, sentences: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
+    """`search` for sentences with a better score than `best`; where there is none, `sentences` stays."""
+    images, most = sentences.shape
+    scores, token = best.new_zeros(images, 1), sentences.new_full((images, 1), START)
+    words, row = sentences.new_full((images, 1, most), PAD), torch.arange(images, device=best.device).unsqueeze(1)
+    for length in range(most):
+        live = (scores > best.unsqueeze(1)).flatten().nonzero().squeeze(1)
+        if not len(live):
+            break
+        state = tuple(part[row.flatten()[live]] for part in state)
+        values, tokens, state = _continue(step, token.flatten()[live], state, width, length, most - 1)
+        each = values.shape[1]
+        left = values.new_full((scores.numel(), each), NEVER)
+        left[live] = scores.flatten()[live].unsqueeze(1) + values
+        scores, taken = _fill(left.view(images, -1), each, width)
+        parent = taken // each
+        row = live.new_zeros(len(left)).scatter_(0, live, torch.arange(len(live), device=live.device))
+        row = row.view(images, -1).gather(1, parent)
+        token = tokens[row, taken % each]
+        words = words.gather(1, parent.unsqueeze(2).expand(-1, -1, most))
+        words[..., length] = token
+        ended, slot = scores.masked_fill(token != END, NEVER).max(1)
+        said = words[torch.arange(images, device=slot.device), slot]
+        sentences = torch.where((ended > best).unsqueeze(1), said, sentences)
+        best = torch.maximum(ended, best)
+    return sentences, best
 
-    A finished hypothesis stays in the beam at its score: for it, and it alone, another <end> costs nothing.
-    """
-    banned = torch.zeros(log_probs.shape[-1], dtype=torch.bool, device=log_probs.device)
-    banned[[PAD, START, UNKNOWN]] = True
-    if length == max_length:
-        banned.fill_(True)
-    banned[END] = length == 0
-    log_probs = log_probs.masked_fill(banned | done.unsqueeze(-1), float("-inf"))
-    log_probs[..., END] = log_probs[..., END].masked_fill(done, 0)
-    return log_probs
+
+def _continue(
+    step: Step, tokens: Tensor, state: State, width: int, length: int, max_length: int
+) -> tuple[Tensor, Tensor, State]:
+    """The best allowed continuations of hypotheses (rows) of `length` words: their log-probabilities and words
+    (rows, at most `width`), and the next state (rows, …)."""
+    rows = AT_ONCE if tokens.device.type == "cpu" else len(tokens)
+    parts = []
+    for few, *own in zip(tokens.split(rows), *(part.split(rows) for part in state), strict=True):
+        log_probs, after = step(few, tuple(own))
+        end = log_probs[:, END].clone()
+        if length == max_length:
+            log_probs.fill_(NEVER)
+        log_probs[:, [PAD, START, UNKNOWN, END]] = NEVER
+        if length > 0:
+            log_probs[:, END] = end
+        parts.append((*log_probs.topk(min(width, log_probs.shape[1])), *after))
+    values, words, *state = (torch.cat(part) for part in zip(*parts, strict=True))
+    return values, words, tuple(state)
 
 
-def _fill(scores: Tensor, log_probs: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Fill `width` slots from continuations (images, slots, words): scores, parents and tokens, (images, width).
-
-    Slot after slot takes the best continuation of the parents up to its own number that no earlier slot took.
-    """
-    best, tokens = log_probs.topk(min(width, log_probs.shape[-1]))
-    each = best.shape[-1]
-    left = (scores.unsqueeze(-1) + best).flatten(1)
+def _fill(left: Tensor, each: int, width: int) -> tuple[Tensor, Tensor]:
+    """Fill `width` slots from the scores of continuations (images, slots × each), which are used up: scores and places
+    in `left`, (images, width). Slot after slot takes the best one of the parents up to its own number that is left."""
     values, chosen = [], []
     for slot in range(min(width, left.shape[1])):
         value, index = left[:, : (slot + 1) * each].max(1, keepdim=True)
-        left.scatter_(1, index, float("-inf"))
+        left.scatter_(1, index, NEVER)
         values.append(value)
         chosen.append(index)
-    taken = torch.cat(chosen, dim=1)
-    return torch.cat(values, dim=1), taken // each, tokens.flatten(1).gather(1, taken)
+    return torch.cat(values, dim=1), torch.cat(chosen, dim=1)

@@ -104,8 +104,57 @@ def test_a_batch_says_what_each_image_says_alone(speaker, width):
 
 
 def test_one_step_for_all_hypotheses_and_images(speaker):
+    """Of the greedy search that bounds the wide one, and of that."""
     speaker.say(20)
-    assert speaker.steps <= LONGEST + 1
+    assert speaker.steps <= 2 * (LONGEST + 1)
+
+
+def plain(speaker, image, width, longest):
+    """The same search without a bound: every hypothesis of one image in a list of slots, (score, words, state)."""
+    slots, ended = [(0.0, [START], speaker.start[image : image + 1])], []
+    for length in range(longest + 1):
+        candidates = []
+        for parent, (score, words, state) in enumerate(slots):
+            if words[-1] == END:
+                candidates.append((score, parent, words, state))
+                continue
+            log_probs, (after,) = speaker.step(torch.tensor(words[-1:]), (state,))
+            for word in range(len(SPECIAL), log_probs.shape[1]) if length < longest else ():
+                candidates.append((score + log_probs[0, word].item(), parent, [*words, word], after))
+            if length:
+                candidates.append((score + log_probs[0, END].item(), parent, [*words, END], after))
+        slots = []
+        for slot in range(min(width, len(candidates))):
+            allowed = [candidate for candidate in candidates if candidate[1] <= slot]
+            if not allowed:
+                break
+            best = max(allowed, key=lambda candidate: candidate[0])
+            candidates.remove(best)
+            slots.append((best[0], *best[2:]))
+        ended += [slot for slot in slots if slot[1][-1] == END]
+    return max(ended, key=lambda slot: slot[0])
+
+
+@pytest.mark.parametrize("width", [2, 3, 8])
+def test_what_is_not_continued_could_not_have_won(speaker, width):
+    """The bound and the rows at a time change nothing: sentence by sentence, to 1e-9."""
+    tokens, scores = speaker.say(width)
+    for image in range(5):
+        score, words, _ = plain(speaker, image, width, LONGEST)
+        assert sentence(tokens[image]) == words[1:-1]
+        assert scores[image].item() == pytest.approx(score, abs=1e-9)
+
+
+def test_hopeless_hypotheses_are_not_computed(speaker, monkeypatch):
+    """With at most two rows at a time the search says the same, and fewer rows than slots pass the network."""
+    rows, step, expected = [], speaker.step, speaker.say(8)
+    monkeypatch.setattr(beam, "AT_ONCE", 2)
+    monkeypatch.setattr(speaker, "step", lambda tokens, state: rows.append(len(tokens)) or step(tokens, state))
+    found = speaker.say(8)
+    assert max(rows) == 2
+    assert sum(rows) < 5 * (1 + 8 * LONGEST)
+    assert torch.equal(found[0], expected[0])
+    torch.testing.assert_close(found[1], expected[1], rtol=0, atol=1e-12)
 
 
 def test_sentences_have_a_word_an_end_and_no_other_special_token(speaker):

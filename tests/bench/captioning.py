@@ -1,0 +1,191 @@
+"""Captioning at COCO's sizes: an epoch of NIC on cached features, the making of the features, the beam search."""
+
+import os
+import statistics
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+from PIL import Image
+from torch.nn.utils.rnn import pad_sequence
+
+import captioning.dataset  # noqa: F401 - registers it
+from captioning import cache, train
+from captioning.encoder import Encoder
+from captioning.model import NIC
+from captioning.vocabulary import PAD, SPECIAL
+from pretrain.backbone import IMAGENET
+from tests.bench import _captions as made
+from tests.bench.references import captioning as reference
+from tests.bench.row import REPEATS, Measured, Row, in_turn, seconds
+from workflow.data import coco
+from workflow.training.engine import fit
+from workflow.training.files import read_json
+from workflow.training.hooks import autocast
+from workflow.training.run import Run
+
+WORDS = made.WORDS + len(SPECIAL)
+STEPS, THEIR_STEPS = 100, 2  # of 20 captions
+IMAGES, THEIR_IMAGES = 100, 4  # of a beam search
+
+
+def a_run(**changes: object) -> Run:
+    """The paper's recipe on all cores that this process may use."""
+    threads = len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    recipe = made.RECIPE | changes
+    return Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, recipe, data={}, threads=threads, workers=0)
+
+
+@METRICS.register_module()
+class Unscored(BaseMetric):
+    """The benchmark trains and does not ask how well."""
+
+    def process(self, data_batch: object, data_samples: object) -> None:
+        """One batch."""
+        self.results.append(None)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """All of them."""
+        return {}
+
+
+def our_epoch(folder: Path, check: Path, run: Run) -> float:
+    """Seconds a caption of `STEPS` iterations of a run as `captioning.train` sets it up."""
+    task = train.task(run, check, folder, folder / "features", folder / "state")
+    done = fit(run, task | {"val_evaluator": {"type": "Unscored"}}, made.CAPTIONS * 1000, folder / "state")
+    for file in (folder / "state").glob("state.pth"):
+        file.unlink()
+    return done.seconds / (STEPS * run.recipe["batch"])
+
+
+def epoch() -> Measured:
+    """Captions a second, in training time alone, in turn."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, run = Path(name), a_run(iterations=STEPS, beam=1)
+        check = made.coco(folder / "coco", train=50, test=4)
+        made.features(folder / "features", train=1000, test=4, views=run.recipe["views"])
+        made.language(folder / "state", images=1000)
+        captions = made.sentences(5000)
+        theirs = reference.Training(resized(check, folder), captions, run.recipe, WORDS)
+        each = THEIR_STEPS * run.recipe["batch"]
+        our_epoch(folder, check, run), theirs.steps(1)
+        pairs = [
+            (our_epoch(folder, check, run), seconds(partial(theirs.steps, THEIR_STEPS)) / each) for _ in range(REPEATS)
+        ]
+    ratio = statistics.median(b / a for a, b in pairs)
+    return Measured(*(1 / statistics.median(side) for side in zip(*pairs, strict=True)), ratio)
+
+
+def resized(check: Path, folder: Path) -> list[Path]:
+    """The training photos squashed to 256 × 256 on disk, once, as the tutorial begins."""
+    images = coco.read(read_json(check), "train")
+    for image in images:
+        Image.open(image.path).convert("RGB").resize((256, 256)).save(folder / f"{image.image_id}.jpg", quality=95)
+    return [folder / f"{image.image_id}.jpg" for image in images]
+
+
+def features() -> Measured:
+    """Views a second of a slice of COCO 2014: twice as many training photos, of ten views, as test photos, of one."""
+    run, encoder = a_run(), Encoder(IMAGENET).to(memory_format=torch.channels_last)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        check = read_json(made.coco(folder / "coco", train=12, test=6))
+        splits = {split: cache.Views(coco.read(check, split), split, run.recipe) for split in ("train", "test")}
+        batches = [batch for views in splits.values() for batch in torch.cat([*views]).split(cache.BATCH)]
+
+        def ours() -> None:
+            for split, views in splits.items():
+                cache.fill(folder / f"{split}.npy", encoder, views, run)
+
+        def bare() -> None:
+            with torch.inference_mode(), autocast(run.recipe["precision"]):
+                for batch in batches:
+                    encoder(batch)
+
+        return in_turn(ours, bare, units=sum(map(len, batches)))
+
+
+def speaker(folder: Path) -> NIC:
+    """A captioner that has learned made captions for 100 iterations."""
+    made.language(folder, images=1)
+    sizes = {key: made.RECIPE[key] for key in ("embedding", "hidden", "dropout", "beam", "max_length")}
+    torch.manual_seed(0)
+    model = NIC(str(folder / "vocabulary.json"), **sizes)
+    model.init_weights()
+    optimizer = torch.optim.Adam(model.train().parameters(), lr=5e-3, fused=True)
+    for batch in np.array_split(np.array(made.sentences(4000), dtype=object), 100):
+        tokens = pad_sequence([torch.from_numpy(one.astype(np.int64)) for one in batch], True, PAD)
+        with autocast("bf16"):
+            loss = model(torch.randn(len(batch), 2048).abs(), tokens, mode="loss")["loss"]
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.eval()
+
+
+def beam() -> Measured:
+    """Images a second; both sides say the same wherever the textbook's beam does not lose the better sentence."""
+    run = a_run()
+    with tempfile.TemporaryDirectory() as name:
+        model = speaker(Path(name))
+    with torch.no_grad():
+        images = model(torch.randn(IMAGES, 2048).abs())
+    width, longest = run.recipe["beam"], run.recipe["max_length"]
+    said: dict[str, list] = {}
+
+    def ours() -> None:
+        with torch.no_grad():
+            said["ours"] = [model.say(batch) for batch in images.split(50)]
+
+    def theirs() -> None:
+        said["theirs"] = [reference.beam_search(model, image, width, longest) for image in images[:THEIR_IMAGES]]
+
+    measured = of_different_sizes(ours, theirs)
+    tokens, scores = (torch.cat(part) for part in zip(*said["ours"], strict=True))
+    for row, hypothesis in enumerate(said["theirs"]):
+        assert scores[row] > hypothesis.score - 1e-3
+        words = hypothesis.words[1:]
+        assert tokens[row, : len(words)].tolist() == words or scores[row] > hypothesis.score
+    return measured
+
+
+def of_different_sizes(ours: Callable[[], None], theirs: Callable[[], None]) -> Measured:
+    """Images a second of two searches in turn: theirs gets fewer images."""
+    ours(), theirs()
+    pairs = [(seconds(ours) / IMAGES, seconds(theirs) / THEIR_IMAGES) for _ in range(REPEATS)]
+    ratio = statistics.median(b / a for a, b in pairs)
+    return Measured(*(1 / statistics.median(side) for side in zip(*pairs, strict=True)), ratio)
+
+
+ROWS = [
+    Row(
+        name="nic_epoch",
+        what="NIC, an epoch after the first, frozen encoder",
+        reference="the encoder run again for each caption, fp32",
+        unit="captions/s",
+        target=50,
+        measure=epoch,
+    ),
+    Row(
+        name="features",
+        what="features of COCO photos, decoding included",
+        reference="the bare encoder on batches in memory",
+        unit="views/s",
+        target=0.9,
+        measure=features,
+    ),
+    Row(
+        name="beam",
+        what="beam search, width 20, 10,000 words",
+        reference="one LSTM step per hypothesis",
+        unit="images/s",
+        target=10,
+        measure=beam,
+    ),
+]
