@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 BIN := .venv/bin
 READY := .venv/requirements.lock# what the environment was made of
 
-.PHONY: help demo test test-all lint bench coverage lock
+.PHONY: help demo test test-all lint bench coverage cost lock
 
 help:
 	@echo 'make demo      the whole workflow on generated data: the table on the terminal, the page beside it'
@@ -13,6 +13,7 @@ help:
 	@echo 'make lint      ruff, snakefmt, snakemake --lint'
 	@echo 'make bench     our speed against what people would use instead: the table of the README (half an hour)'
 	@echo 'make coverage  how often the intervals hold the truth: the other table of the README (minutes)'
+	@echo 'make cost      hours that a config takes on this machine, per run and in all: make cost CONFIG=config/paper.yaml'
 	@echo 'make lock      requirements.lock anew from the ranges in pyproject.toml'
 
 demo: $(READY)
@@ -36,6 +37,10 @@ bench: $(READY)
 
 coverage: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.coverage
+
+CONFIG ?= config/paper.yaml
+cost: $(READY)
+	$(BIN)/python -m workflow.cost --config $(CONFIG)
 
 # The lock is complete, and two of its packages ask for others that must stay away (pyproject.toml): hence --no-deps.
 $(READY): requirements.lock

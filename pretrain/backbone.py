@@ -63,6 +63,15 @@ def publish(
         save_file(tensors, temporary, metadata=header)
 
 
+def publish_untrained(path: Path) -> Preprocessing:
+    """Something to start from where only the time counts, and its preprocessing. Blocks begin as the identity: with
+    frozen batch norm, other features of random weights grow beyond bounds."""
+    from torchvision.models import resnet50
+
+    publish(path, resnet50(zero_init_residual=True).state_dict(), IMAGENET, origin="random")
+    return IMAGENET
+
+
 def metadata(path: Path) -> dict[str, Any]:
     """Preprocessing, stride and origin of a published backbone, and more by origin; UserError if the file is none."""
     try:

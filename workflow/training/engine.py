@@ -8,7 +8,7 @@ import contextlib
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from workflow.training.counted import CountedRandomness, seed_everything
@@ -104,11 +105,13 @@ def fit(
     samples: int,
     state: Path,
     start: Callable[[torch.nn.Module], None] | None = None,
+    more: Sequence[Hook] = (),
 ) -> Fit:
     """Train `task` (a mmengine config dict: model, loaders, evaluator, optim_wrapper) to its end and return it.
 
     `samples` is the size of the training set, `state` the folder of the resume state (`.work/<hash>`), `start` gives
-    a fresh network its weights. A state found there is resumed: no data already seen are loaded again.
+    a fresh network its weights, `more` are hooks that watch. A state found there is resumed: no data already seen are
+    loaded again.
     """
     torch.set_num_threads(run.threads)
     cv2.setNumThreads(0)
@@ -119,7 +122,7 @@ def fit(
     channels_last(runner.model)
     history = History(run.name, budget.iterations, run.recipe["batch"])
     hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, ResumeState(state)]
-    for hook in [Start(start)] * (start is not None) + hooks:
+    for hook in [Start(start)] * (start is not None) + hooks + [*more]:
         runner.register_hook(hook)
     runner.train()
     speed = budget.iterations * run.recipe["batch"] / max(history.seconds, 1e-9)

@@ -1,0 +1,77 @@
+"""What training a captioner costs here: `python -m captioning.cost --run JSON --data CHECK.json --out DIR`.
+
+Writes cost.json, with the seconds of a view's features where the encoder is frozen. See workflow/cost.py.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+WORDS = 9956  # that train2014 says four times or more: the output layer has one place for each
+
+
+def cost(run: Any, check_file: Path, out: Path) -> None:
+    """A short training, and before it the features that it needs."""
+    import captioning.dataset
+    import captioning.metric
+    import captioning.model
+    from captioning.cache import make
+    from captioning.train import task
+    from captioning.vocabulary import Vocabulary
+    from pretrain.backbone import load_into, publish_untrained
+    from workflow.data import coco
+    from workflow.training.files import read_json, write_json
+    from workflow.training.timing import measure, shortened
+
+    check, state, found = read_json(check_file), out / "state", {}
+    backbone = out / "backbone.safetensors"
+    publish_untrained(backbone)
+    if not run.recipe["finetune"]:
+        make(run, backbone, check_file, out / "features")
+        found["view"] = view_seconds(run, backbone, check)
+    samples = captioning.dataset.encode(coco.read(check, "train"), 1, state)
+    words = Vocabulary.load(state / "vocabulary.json").words
+    if "synthetic" not in run.data:  # the drawn sentences have fewer words than COCO's
+        Vocabulary(words + [f"word {n}" for n in range(len(words), WORDS)]).save(state / "vocabulary.json")
+    run = shortened(run)
+    start = (lambda model: load_into(backbone, model.encoder.network)) if run.recipe["finetune"] else None
+    config = task(run, check_file, backbone, out / "features", state)
+    write_json(out / "cost.json", found | measure(run, config, samples, state, start))
+
+
+def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
+    """Seconds of a view, decoding included: of the training images, the first batch left out."""
+    import torch
+
+    from captioning.cache import Views, encoded
+    from captioning.encoder import Encoder
+    from pretrain.backbone import load_into, read
+    from workflow.data import coco
+    from workflow.training.layout import channels_last
+    from workflow.training.timing import now
+
+    encoder = Encoder(read(backbone)[1])
+    load_into(backbone, encoder.network)
+    channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
+    views = Views(coco.read(check, "train"), "train", run.recipe)
+    ends = [(now(), len(batch)) for batch in encoded(encoder, views, run)]
+    return (ends[-1][0] - ends[0][0]) / (sum(images for _, images in ends[1:]) * run.recipe["views"])
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of a run, as planned")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--out", required=True, type=Path, help="folder of cost.json")
+    args = parser.parse_args()
+    cost(Run.parse(args.run), args.data, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What fine-tuning a detector costs here: `python -m detection.cost --run JSON --data CHECK.json --out DIR`.
+
+Writes cost.json. See workflow/cost.py.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+SIDES = (4, 3)  # of most photos
+
+
+def cost(run: Any, check_file: Path, out: Path) -> None:
+    """A short fine-tuning. Drawn images are square: of a recipe with a short side they get the area of a photo."""
+    from math import sqrt
+
+    import detection.coco_metric
+    import detection.crop
+    import detection.metric
+    import detection.models  # noqa: F401 (registers)
+    from detection.recipe import task
+    from detection.train import parts, samples
+    from pretrain.backbone import load_into, publish_untrained
+    from workflow.training.files import read_json, write_json
+    from workflow.training.timing import measure, shortened
+
+    check, run = read_json(check_file), shortened(run)
+    if "short_side" in run.recipe:
+        long, short = SIDES
+        run.recipe["short_side"] = round(sqrt(long / short) * run.recipe["short_side"])
+        run.recipe["long_side"] = max(run.recipe["long_side"], run.recipe["short_side"])
+    backbone, state = out / "backbone.safetensors", out / "state"
+    config = task(run, check, publish_untrained(backbone), state)
+    start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
+    write_json(out / "cost.json", measure(run, config, samples(check), state, start))
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of a run, as planned")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--out", required=True, type=Path, help="folder of cost.json")
+    args = parser.parse_args()
+    cost(Run.parse(args.run), args.data, args.out)
+
+
+if __name__ == "__main__":
+    main()

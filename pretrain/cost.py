@@ -1,0 +1,41 @@
+"""What pretraining costs here: `python -m pretrain.cost --run JSON --data CHECK.json --out DIR`.
+
+Writes cost.json. See workflow/cost.py.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+
+def cost(run: Any, check_file: Path, out: Path) -> None:
+    """A short pretraining."""
+    import pretrain.dataset
+    import pretrain.metric
+    import pretrain.model  # noqa: F401 (registers)
+    from pretrain.train import task
+    from workflow.training.files import read_json, write_json
+    from workflow.training.timing import measure, shortened
+
+    check, run = read_json(check_file), shortened(run)
+    state = out / "state"
+    write_json(out / "cost.json", measure(run, task(run, check, state), check["counts"]["train"], state))
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of a run, as planned")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--out", required=True, type=Path, help="folder of cost.json")
+    args = parser.parse_args()
+    cost(Run.parse(args.run), args.data, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What a config costs: the arithmetic on made-up seconds, and that every kind of run can be measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workflow.config import load, overlay
+from workflow.cost import counts, jobs, kinds, report, spent, table
+from workflow.makespan import Job, makespan
+from workflow.plan import plan
+
+CONFIGS = Path(__file__).parents[2] / "config"
+PAPER = load(CONFIGS / "paper.yaml")
+DEMO = load(CONFIGS / "demo.yaml")
+
+
+def made_up(todo):
+    """A cost.json of each kind: 1 s a step, 0.1 s a test image, 0.01 s a view."""
+    return {key: {"step": 1.0, "image": 0.1, "view": 0.01, "device": "GPU"} for key in kinds(todo)}
+
+
+def found(todo):
+    return {name: counts(todo.config, name, Path("nothing")) for name in todo.checks}
+
+
+def test_places_are_filled_and_a_chain_is_waited_for():
+    chain = {"a": Job(3), "b": Job(2, ("a",)), "c": Job(2), "d": Job(1)}
+    assert [makespan(chain, n) for n in (1, 2, 3)] == [8, 5, 5]
+    assert makespan({}, 2) == 0
+
+
+def test_the_long_chain_goes_first():
+    assert makespan({"short": Job(2), "also": Job(2), "long": Job(1), "after": Job(4, ("long",))}, 2) == 5
+
+
+def test_a_run_of_the_paper_is_its_steps_and_its_evaluations():
+    todo = plan(PAPER)
+    first = {run.task: run for run in reversed(todo.runs)}
+    numbers = found(todo)
+    unit = {"step": 1.0, "image": 0.1}
+    assert spent(first["pretrain"], unit, numbers["imagenet"]) == (300 * 5004, 300 * 5004, 300 * 50_000 * 0.1)
+    assert spent(first["ssd_voc"], unit, numbers["voc"]) == (120_000, 120_000, pytest.approx(12 * 495.2))
+    assert spent(first["nic_coco"], unit, numbers["coco"])[0] == 100 * (414_113 // 20)
+
+
+def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
+    assert counts(DEMO, "imagenet", Path("nothing")) == {"train": 3200, "val": 400}
+    drawn = {"train_images": 400, "train_captions": 2000, "test_images": 150}
+    assert counts(DEMO, "coco", Path("nothing")) == drawn
+    (tmp_path / "check.json").write_text(json.dumps({"counts": {"train": 7}}))
+    assert counts(PAPER, "imagenet", tmp_path / "check.json") == {"train": 7}
+    karpathy = overlay(PAPER, {"data": {"coco": {"split": "karpathy"}}})
+    assert counts(karpathy, "coco", Path("nothing"))["test_images"] == 5000
+
+
+def test_the_matrix_counts_every_job_once_and_shares_features():
+    todo = plan(DEMO | {"seeds": {"pretrain": [0], "transfer": [0, 1]}})
+    every = jobs(todo, made_up(todo), found(todo))
+    assert len(every) == 4 + 4 + 4 * 3 * 2, "backbones, their features, two seeds of three tasks"
+    assert sum(name.startswith("results/features/") for name in every) == 4
+    features = next(job for name, job in every.items() if name.startswith("results/features/"))
+    assert features.seconds == pytest.approx((400 * 2 + 150) * 0.01)
+    captioner = next(job for name, job in every.items() if "/nic_coco/" in name)
+    assert [every[need].seconds for need in captioner.needs] == [features.seconds]
+    assert makespan(every, 1) == pytest.approx(sum(job.seconds for job in every.values()))
+    alone = max(job.seconds for job in every.values())
+    assert alone < makespan(every, 8) < makespan(every, 1)
+
+
+def test_a_brought_backbone_is_waited_for_by_nobody(tmp_path):
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    config = DEMO | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}, "scratch": {"init": "random"}}}
+    todo = plan(config)
+    every = jobs(todo, made_up(todo), found(todo))
+    assert not [name for name in every if name.startswith("results/backbones/")]
+    assert all(need in every for job in every.values() for need in job.needs)
+
+
+def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others():
+    config = overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"epochs": 8}}}})
+    todo = plan(config)
+    assert len(kinds(todo)) == 4
+    assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"size": 40}}}})))) == 5
+    lines = table(todo, made_up(todo), found(todo))
+    (pretraining,) = [line for line in lines if line.startswith("pretrain")]
+    assert pretraining.split()[1] == "4"
+    hours = (3 * (400 + 4 * 40) + 800 + 8 * 40) / 3600
+    assert pretraining.endswith(f"{hours:.1f} h")
+
+
+@pytest.mark.slow
+def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(CONFIGS.parent))
+    small = {"ssd_voc": {"batch": 2, "size": 64}, "nic_coco": {"views": 1, "crop": 64, "resize": 64}}
+    small |= {"faster_rcnn_voc": {"batch": 1, "short_side": 64, "long_side": 96}}
+    drawn = {name: {"synthetic": {"size": 64}} for name in ("voc", "coco")}
+    said = report(overlay(DEMO, {"tasks": small, "pretrain": {"batch": 8}, "data": drawn}), [1, 2])
+    for name in ("pretrain", "features", "ssd_voc", "faster_rcnn_voc", "nic_coco"):
+        (line,) = [line for line in said.splitlines() if line.startswith(name + " ")]
+        assert float(line.split()[2].replace(",", "")) > 0
+    assert "1: " in said
+    assert list(tmp_path.iterdir()) == [], "it leaves nothing behind"

@@ -1,0 +1,203 @@
+"""How long a config takes on this machine: `python -m workflow.cost --config FILE`, or `make cost CONFIG=FILE`.
+
+No data are needed. A few steps of every kind of run are timed with its own network, recipe and loaders, on drawn
+images of the area of the official set's photos, and multiplied by the steps, test images and views of the config. A
+door of each task measures its own: this module imports none.
+"""
+
+import argparse
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from workflow.config import NEEDS, load
+from workflow.makespan import Job, makespan
+from workflow.plan import Plan, PlannedRun, plan, prepare_jobs
+from workflow.training.errors import UserError, door
+from workflow.training.files import read_json, write_json
+
+ROOMS = {"pretrain": "pretrain", "nic_coco": "captioning"}  # the other tasks are detection's
+# What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
+IGNORED = {"epochs", "iterations", "steps", "warmup", "lr", "momentum", "nesterov", "weight_decay", "evaluate_every"}
+IGNORED |= {"regularizers"}
+# The sets as they are published (workflow/data/sources.yaml); px: side of a square of the area of a usual photo.
+OFFICIAL = {
+    "imagenet": {"classes": 1000, "px": 430, "counts": {"train": 1_281_167, "val": 50_000}},
+    "voc": {"classes": 20, "px": 430, "counts": {"trainval07": 5011, "trainval12": 11_540, "test07": 4952}},
+    "coco": {
+        "classes": 80,
+        "px": 554,
+        "counts": {"train_images": 82_783, "train_captions": 414_113, "test_images": 40_504},
+        "karpathy": {"train_images": 113_287, "train_captions": 566_747, "test_images": 5000},
+    },
+}
+PARTS = {  # of a set: what a task is trained and tested on
+    "pretrain": (["train"], "val"),
+    "ssd_voc": (["trainval07", "trainval12"], "test07"),
+    "faster_rcnn_voc": (["trainval07", "trainval12"], "test07"),
+    "faster_rcnn_coco": (["train_images"], "test_images"),
+    "nic_coco": (["train_captions"], "test_images"),
+}
+NOT_COUNTED = """
+Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
+they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, brought backbones, the report."""
+
+
+def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
+    """Images and captions of a set: as it was checked, as it will be drawn, or as it is published."""
+    section, official = config["data"][name], OFFICIAL[name]
+    if check.is_file():
+        return read_json(check)["counts"]
+    if "root" in section:
+        return official.get(section.get("split"), official["counts"])
+    spec = section["synthetic"]
+    if name != "coco":
+        return {split: spec[split] for split in official["counts"]}
+    third, karpathy = spec["val"] // 3, section["split"] == "karpathy"
+    train = spec["train"] + karpathy * third
+    return {"train_images": train, "train_captions": 5 * train, "test_images": third if karpathy else spec["val"]}
+
+
+def kind(run: PlannedRun) -> tuple[str, str]:
+    """Runs of one kind cost the same a step."""
+    kept = {key: value for key, value in run.run["recipe"].items() if key not in IGNORED}
+    return run.task, repr(sorted(kept.items()))
+
+
+def kinds(todo: Plan) -> dict[tuple[str, str], list[PlannedRun]]:
+    """The runs that train, by kind."""
+    found: dict[tuple[str, str], list[PlannedRun]] = {}
+    for run in todo.runs:
+        if run.task != "pretrain" or run.origin == "pretrained":
+            found.setdefault(kind(run), []).append(run)
+    return found
+
+
+def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
+    """CHECK.json of a small drawn set, with as many classes as the real one has."""
+    import importlib
+
+    from workflow.data import synthetic
+
+    section, official = config["data"][name], OFFICIAL[name]
+    own, half = section.get("synthetic", {}), batch // 2 + 8  # some drawn scenes have no object that counts
+    images = {
+        "imagenet": {"train": batch, "val": 2 * batch},
+        "voc": {"trainval07": half, "trainval12": half, "test07": 6},
+        "coco": {"train": max(2 * batch, 64), "val": 300 if section.get("split") == "karpathy" else 100},
+    }[name]
+    made_of = {"photos": own["photos"]} if "photos" in own else {"classes": own.get("classes", 12)}
+    spec = {**made_of, **images, "size": own.get("size", official["px"]), "seed": 0}
+    synthetic.make(name, spec, folder / name)
+    split = {"split": section["split"]} if "split" in section else {}
+    check = importlib.import_module(f"workflow.data.{name}").check({"synthetic": spec, **split}, folder / name)
+    listed = section.get("classes")
+    classes = len(listed) if isinstance(listed, list) else 0 if own else official["classes"]
+    check["classes"] += [f"class {n}" for n in range(len(check["classes"]), classes)]
+    write_json(folder / f"{name}.json", check)
+    return folder / f"{name}.json"
+
+
+def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a view's features (`view`)."""
+    found, checks = {}, {}
+    for number, (key, runs) in enumerate(kinds(todo).items()):
+        run, name = runs[0], NEEDS.get(runs[0].task, "imagenet")
+        batch = max(
+            each.run["recipe"].get("batch", 0) for each in todo.runs if NEEDS.get(each.task, "imagenet") == name
+        )
+        checks[name] = checks.get(name) or drawn(todo.config, name, batch, folder)
+        print(f"measuring {run.task} …", flush=True)
+        out = folder / str(number)
+        call = [sys.executable, "-m", f"{ROOMS.get(run.task, 'detection')}.cost", "--run", run.json]
+        if subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode:
+            raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
+        found[key] = read_json(out / "cost.json")
+    return found
+
+
+def spent(run: PlannedRun, cost: dict[str, Any], found: dict[str, int]) -> tuple[int, float, float]:
+    """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated."""
+    from workflow.training.engine import Budget
+
+    train, test = PARTS[run.task]
+    budget = Budget.of(run.run["recipe"], sum(found[part] for part in train))
+    passes = math.ceil(budget.iterations / budget.evaluate_every)
+    return budget.iterations, budget.iterations * cost["step"], passes * found[test] * cost["image"]
+
+
+def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
+    """All jobs that take long, by the file or folder that they leave."""
+    every: dict[str, Job] = {}
+    for key, runs in kinds(todo).items():
+        for run in runs:
+            _, training, evaluating = spent(run, costs[key], found[NEEDS.get(run.task, "imagenet")])
+            here = run.weights if run.task == "pretrain" else run.record
+            needs = () if run.task == "pretrain" else (run.features or run.weights,)
+            every[here] = Job(training + evaluating, needs)
+            if run.features:
+                every[run.features] = Job(views(run, found["coco"]) * costs[key]["view"], (run.weights,))
+    return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
+
+
+def views(run: PlannedRun, found: dict[str, int]) -> int:
+    """How many features are computed for a captioning run."""
+    return found["train_images"] * run.run["recipe"]["views"] + found["test_images"]
+
+
+def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> list[str]:
+    """A line for each kind of run, its hours one by one and all together."""
+    lines = [f"{'':18}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
+    for key, runs in kinds(todo).items():
+        name, cost = NEEDS.get(key[0], "imagenet"), costs[key]
+        each = [spent(run, cost, found[name]) for run in runs]
+        steps, training, testing = each[0]
+        whole = sum(sum(seconds) for _, *seconds in each)
+        shared = {run.features: run for run in runs if run.features}
+        if shared:
+            number = views(runs[0], found[name])
+            seconds = number * cost["view"]
+            lines.append(row("features", len(shared), cost["view"], number, seconds, 0, len(shared) * seconds))
+        lines.append(row(key[0], len(runs), cost["step"], steps, training, testing, whole))
+    return lines
+
+
+def row(name: str, runs: int, step: float, steps: int, training: float, testing: float, whole: float) -> str:
+    """One line of the table."""
+    first = f"{name:18}{runs:5}{1000 * step:11,.1f}{steps:11,}{training / 3600:9,.2f} h"
+    return f"{first}{testing / 3600:8,.2f} h{(training + testing) / 3600:9,.2f} h{whole / 3600:10,.1f} h"
+
+
+def report(config: dict[str, Any], places: list[int]) -> str:
+    """Measure, and say it."""
+    todo = plan(config)
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measure(todo, Path(folder))
+    found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
+    every = jobs(todo, costs, found)
+    device = next(iter(costs.values()))["device"]
+    own = f"each job with {todo.cores} cores of its own"
+    what = f"GPUs, a job on each, {own}" if "CPU" not in device else f"jobs at once, {own}"
+    together = "; ".join(f"{n}: {makespan(every, n) / 3600:,.1f} h" for n in places)
+    lines = [f"{todo.experiment}, measured on {device}", "", *table(todo, costs, found)]
+    return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="config file")
+    parser.add_argument("--gpus", type=int, nargs="+", default=[1, 2, 4, 8], help="how many GPUs, or jobs at once")
+    args = parser.parse_args()
+    if min(args.gpus) < 1:
+        parser.error("--gpus: at least 1")
+    prepare_jobs(Path(__file__).parents[1])
+    print(report(load(args.config), args.gpus))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What a step and a test image of a run cost here: a short training with the run's own network, recipe and loaders."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+
+from workflow.training.engine import fit
+from workflow.training.hooks import autocast
+from workflow.training.run import Run
+
+WARM, LEAST, MOST = 2, 3, 100  # steps: not timed; timed at least; at most
+SECONDS = 10.0  # of timed steps are enough
+
+
+def shortened(run: Run) -> Run:
+    """The run without an end of its own and with a rate of 0: an untrained network stays finite and costs the same."""
+    kept = {key: value for key, value in run.recipe.items() if key != "epochs"}
+    no_end = {"iterations": WARM + MOST + 1, "evaluate_every": 0, "steps": [], "warmup": 0, "lr": 0.0}
+    return dataclasses.replace(run, recipe=kept | no_end)
+
+
+def now() -> float:
+    """Seconds, when the device is done with what was asked of it."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.monotonic()
+
+
+class Clock(Hook):
+    """Ends a training after enough steps, then passes the test images through the network; scores nothing."""
+
+    priority = "LOWEST"
+
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+        self.ends: list[float] = []
+        self.image = 0.0
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step, loading included."""
+        return (self.ends[-1] - self.ends[WARM - 1]) / (len(self.ends) - WARM)
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Enough?"""
+        self.ends.append(now())
+        timed = len(self.ends) - WARM
+        if timed == MOST or (timed >= LEAST and self.ends[-1] - self.ends[WARM - 1] >= SECONDS):
+            runner.train_loop.stop_training = True
+
+    def after_train(self, runner: Any) -> None:
+        """The test images; the first batch is not timed."""
+        runner.model.eval()
+        loader, ends = runner.val_loop.dataloader, []
+        with torch.no_grad(), autocast(self.precision):
+            for batch in loader:
+                runner.model.val_step(batch)
+                ends.append(now())
+        self.image = (ends[-1] - ends[0]) / ((len(ends) - 1) * loader.batch_size)
+
+
+def measure(
+    run: Run, task: dict[str, Any], samples: int, state: Path, start: Callable[[torch.nn.Module], None] | None = None
+) -> dict[str, Any]:
+    """Seconds of a step and of a test image (at least two batches of whole ones are needed), and the device.
+
+    `run` is a shortened one; all else as in `fit`.
+    """
+    clock = Clock(run.recipe["precision"])
+    fit(run, task, samples, state, start, [clock])
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {run.threads} threads"
+    return {"step": clock.step, "image": clock.image, "device": device}
