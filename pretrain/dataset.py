@@ -1,8 +1,10 @@
 """ImageNet in its folder layout, with the augmentation of the reference code: RandomResizedCrop, flip, colour jitter,
 PCA lighting. Images stay uint8 until they are on the device."""
 
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmengine.registry import DATASETS
@@ -19,10 +21,52 @@ EIGENVALUES = torch.tensor([0.2175, 0.0188, 0.0045])
 EIGENVECTORS = torch.tensor([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
 
 
+# A JPEG can be decoded at these parts of its size: smaller cosine transforms, which average as they go.
+SHRUNK = {
+    1: cv2.IMREAD_COLOR_RGB,
+    2: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+
+
+def plain(image: Image.Image) -> bool:
+    """Whether OpenCV decodes this opened file to Pillow's bits: JPEG, and neither CMYK nor anything rarer."""
+    return image.format == "JPEG" and image.mode in ("RGB", "L")
+
+
+def pixels(image: Image.Image, shrink: int = 1) -> torch.Tensor:
+    """An opened file as uint8 RGB (3, H, W), a plain JPEG at 1/`shrink` of its size, rounded up.
+
+    OpenCV writes straight into the array, which Pillow copies twice. torchvision deprecated its decoders in 0.29.
+    """
+    if plain(image):
+        data = np.frombuffer(Path(image.filename).read_bytes(), np.uint8)
+        found = cv2.imdecode(data, SHRUNK[shrink] | cv2.IMREAD_IGNORE_ORIENTATION)
+        if found is not None:
+            return torch.from_numpy(found).permute(2, 0, 1)
+    return v2.functional.pil_to_tensor(image.convert("RGB"))
+
+
 def decode(path: str) -> torch.Tensor:
-    """An image file as uint8 RGB (3, H, W). Pillow: torchvision's own decoders are deprecated since 0.29."""
+    """An image file as uint8 RGB (3, H, W)."""
     with Image.open(path) as image:
-        return v2.functional.pil_to_tensor(image.convert("RGB"))
+        return pixels(image)
+
+
+class Crop(v2.RandomResizedCrop):
+    """torchvision's, of an opened file: the box is drawn from its header, so only as fine as the box needs is decoded.
+
+    Of a photo decoded at 1/n the box is rounded to n pixels; it is never enlarged, unless it was smaller than the crop.
+    """
+
+    def forward(self, image: Image.Image) -> torch.Tensor:
+        """To uint8 (3, size, size)."""
+        box = self.make_params([image])
+        least = min(box["height"], box["width"])
+        shrink = max(n for n in SHRUNK if n == 1 or (plain(image) and n * max(self.size) <= least))
+        box = {side: value // shrink for side, value in box.items()}
+        return v2.functional.resized_crop(pixels(image, shrink), **box, size=self.size, antialias=True)
 
 
 class Lighting(torch.nn.Module):
@@ -39,10 +83,10 @@ class Lighting(torch.nn.Module):
 
 
 def augmentation(recipe: dict[str, Any]) -> v2.Compose:
-    """The training transform; a strength of 0 leaves its step out."""
+    """The training transform of an opened file; a strength of 0 leaves its step out."""
     jitter, lighting = recipe["color_jitter"], recipe["lighting"]
     steps = [
-        v2.RandomResizedCrop(recipe["size"], scale=tuple(recipe["crop_scale"]), antialias=True),
+        Crop(recipe["size"], scale=tuple(recipe["crop_scale"])),
         v2.RandomHorizontalFlip(),
     ]
     steps += [v2.ColorJitter(jitter, jitter, jitter)] if jitter else []
@@ -58,7 +102,7 @@ class ImageNetTrain:
     """
 
     def __init__(self, root: str, recipe: dict[str, Any], seed: int) -> None:
-        self.folder = ImageFolder(root, loader=decode)
+        self.folder = ImageFolder(root)
         self.transform = augmentation(recipe)
         self.regularizers = build(recipe["regularizers"])
         self.seed = seed
@@ -69,8 +113,9 @@ class ImageNetTrain:
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         index, epoch = key
         seed_everything(self.seed, "sample", epoch, index)
-        image, label = self.folder[index]
-        image = self.transform(image)
+        path, label = self.folder.samples[index]
+        with Image.open(path) as photo:
+            image = self.transform(photo)
         for regularizer in self.regularizers:
             image = regularizer.image(image, rng(self.seed, regularizer.name, epoch, index))
         return {"images": image, "labels": label}

@@ -48,7 +48,7 @@ class Classifier(BaseModel):
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor, mode: str = "tensor") -> Any:
         """Images uint8 (N, 3, H, W), labels (N,): the loss, or logits (N, classes), or for evaluation their ranks."""
-        images = self.prepare(images).contiguous(memory_format=torch.channels_last)
+        images = self.prepare(images.contiguous(memory_format=torch.channels_last))
         if mode == "loss":
             return {"loss": self.loss(images, functional.one_hot(labels, self.classes).float())}
         logits = self.network(images)

@@ -1,0 +1,99 @@
+"""Reading a photo: the fast ways give what the plain ones do."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import v2
+
+from pretrain.dataset import Crop, decode, pixels
+
+
+def photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Something like a photo: noise of all scales, the finer the fainter."""
+    rng, found = np.random.default_rng(seed), np.zeros((height, width, 3))
+    for cells in (4, 16, 64, 256):
+        noise = rng.normal(size=(cells, cells, 3)).astype(np.float32)
+        found += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / cells
+    return Image.fromarray((128 + 120 * found / np.abs(found).max()).astype(np.uint8))
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write an image as JPEG; returns its path."""
+
+    def to(image: Image.Image, **how) -> str:
+        image.save(tmp_path / "x.JPEG", "JPEG", quality=92, **how)
+        return str(tmp_path / "x.JPEG")
+
+    return to
+
+
+def cropped(path: str, size: int, seed: int, scale=(0.3, 1.0)) -> tuple[torch.Tensor, torch.Tensor]:
+    """By the fast way, and decoded whole and cropped by torchvision: from the same draws."""
+    torch.manual_seed(seed)
+    with Image.open(path) as opened:
+        fast = Crop(size, scale=scale)(opened)
+    torch.manual_seed(seed)
+    return fast, v2.RandomResizedCrop(size, scale=scale, antialias=True)(decode(path))
+
+
+@pytest.mark.parametrize(
+    ("mode", "how"),
+    [("RGB", {}), ("RGB", {"subsampling": 0}), ("RGB", {"progressive": True}), ("L", {})],
+)
+def test_opencv_decodes_to_pillows_bits(mode, how, write):
+    path = write(photo(301, 203).convert(mode), **how)
+    with Image.open(path) as opened:
+        assert torch.equal(decode(path), v2.functional.pil_to_tensor(opened.convert("RGB")))
+
+
+def test_orientation_is_left_as_it_lies(write):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a viewer would turn it
+    assert decode(write(photo(60, 40), exif=exif)).shape == (3, 40, 60)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_crop_below_twice_its_size_is_torchvisions_to_the_bit(seed, write):
+    fast, plain = cropped(write(photo(301, 203)), 112, seed)
+    assert torch.equal(fast, plain)
+
+
+@pytest.mark.parametrize(("side", "size", "n"), [(500, 96, 4), (600, 48, 8), (600, 224, 2)])
+def test_a_photo_decoded_at_a_part_of_its_size_gives_nearly_the_same_crop(side, size, n, write, monkeypatch):
+    """The box is rounded to n pixels, and there the mean difference is below two levels (the contrast, as a standard
+    deviation, is about forty)."""
+    path, shrinks = write(photo(side, side - 50)), []
+    monkeypatch.setattr("pretrain.dataset.pixels", lambda image, n: shrinks.append(n) or pixels(image, n))
+    for seed in range(4):
+        torch.manual_seed(seed)
+        with Image.open(path) as opened:
+            fast = Crop(size, scale=(0.8, 0.9))(opened).float()
+            torch.manual_seed(seed)
+            box = Crop(size, scale=(0.8, 0.9)).make_params([opened])
+            whole = v2.functional.pil_to_tensor(opened.convert("RGB"))
+        box = {edge: value // n * n for edge, value in box.items()}
+        plain = v2.functional.resized_crop(whole, **box, size=[size, size], antialias=True).float()
+        assert (fast - plain).abs().mean() < 2
+        assert 0.95 < fast.std() / plain.std() < 1.05
+    assert shrinks == [n] * 4
+
+
+def test_it_does_not_alias(write):
+    """Stripes too fine for the crop are grey by both ways."""
+    stripes = np.zeros((600, 600, 3), np.uint8)
+    stripes[:, ::2] = 255
+    fast, plain = (each.float() for each in cropped(write(Image.fromarray(stripes)), 96, 0, scale=(0.9, 1.0)))
+    assert fast.std() <= plain.std() + 1
+    assert abs(fast.mean() - plain.mean()) < 2
+
+
+def test_a_truncated_jpeg_is_told(write):
+    path = Path(write(photo(301, 203)))
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(OSError, match="truncated"):
+        decode(str(path))
