@@ -1,7 +1,8 @@
 """NIC (Vinyals et al., "Show and Tell", CVPR 2015): the image is the first word that an LSTM reads.
 
 As in the reference code, the image's embedding passes a BatchNorm and dropout acts on the LSTM's output; the step that
-reads the image says nothing, the next one reads <start>. The language part computes in fp32 in either precision.
+reads the image says nothing, the next one reads <start>. LSTM and output layer learn in the recipe's precision, their
+weights and the loss stay fp32; the search computes in fp32 in either precision, as its scores are compared closely.
 """
 
 from typing import Any
@@ -74,8 +75,9 @@ class NIC(BaseModel):
         features = self.encoder(inputs)
         with torch.autocast(inputs.device.type, enabled=False):
             image = self.image(features.float())
-            if mode == "loss":
-                return {"loss": self.loss(image, tokens)}
+        if mode == "loss":
+            return {"loss": self.loss(image, tokens)}
+        with torch.autocast(inputs.device.type, enabled=False):
             if mode == "predict":
                 sentences, _ = self.say(image)
                 pairs = zip(image_ids.tolist(), sentences.tolist(), strict=True)
@@ -88,7 +90,7 @@ class NIC(BaseModel):
         hidden = self.lstm(read)[0][:, 1:]
         real = tokens[:, 1:] != PAD
         logits = self.output(self.dropout(hidden[real]))
-        return functional.cross_entropy(logits, tokens[:, 1:][real])
+        return functional.cross_entropy(logits.float(), tokens[:, 1:][real])
 
     def say(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The best sentence of each image embedding (N, embedding) and its log-probability: see `beam.search`."""

@@ -15,4 +15,4 @@ val_dataloader = dict(
     collate_fn=dict(type="caption_batch"),
 )
 val_evaluator = dict(type="CaptionMetric")
-optim_wrapper = dict(optimizer=dict(type="Adam"))
+optim_wrapper = dict(optimizer=dict(type="Adam", fused=True))
