@@ -40,7 +40,8 @@ class Policy(v2.AutoAugment):
             return moved(image, transform_id, magnitude)
         if transform_id in FASTER:
             return FASTER[transform_id](image, magnitude)
-        return super()._apply_image_or_video_transform(image, transform_id, magnitude, interpolation, fill)
+        planes = image.contiguous()  # a decoded image is not, and torch is slow at it
+        return super()._apply_image_or_video_transform(planes, transform_id, magnitude, interpolation, fill)
 
 
 def pixels(image: torch.Tensor) -> np.ndarray:

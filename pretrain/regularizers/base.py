@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,6 +71,21 @@ def register(
         return cls
 
     return add
+
+
+class Permuted(torch.autograd.Function):
+    """`x[order]` of a permutation: backwards it is a permutation too, where torch adds up index by index."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+        """x (N, ...), order (N,) on any device."""
+        ctx.order = order
+        return x[order.to(x.device)]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """By the inverse."""
+        return gradient[ctx.order.argsort().to(gradient.device)], None
 
 
 @contextlib.contextmanager

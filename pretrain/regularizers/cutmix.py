@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from pretrain.regularizers.base import Regularizer, register
+from pretrain.regularizers.base import Permuted, Regularizer, register
 
 Map = Callable[[torch.Tensor], torch.Tensor]
 
@@ -36,10 +36,10 @@ def pasting(alpha: float, images: torch.Tensor, rng: np.random.Generator, cells:
 
     def paste(x: torch.Tensor) -> torch.Tensor:
         mixed = x.clone()
-        mixed[..., top:bottom, left:right] = x[partner.to(x.device), :, top:bottom, left:right]
+        mixed[..., top:bottom, left:right] = Permuted.apply(x[..., top:bottom, left:right], partner)
         return mixed
 
-    return paste, lambda targets: torch.lerp(targets[partner.to(targets.device)], targets, kept)
+    return paste, lambda targets: torch.lerp(Permuted.apply(targets, partner), targets, kept)
 
 
 @register("cutmix", {"alpha": "positive"}, mixes=True)

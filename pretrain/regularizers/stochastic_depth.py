@@ -1,7 +1,7 @@
 """Stochastic Depth: "Deep Networks with Stochastic Depth", Huang et al., ECCV 2016; drop rate 0.25 in the CutMix paper.
 
-torchvision's operation does it. It divides what is kept by its keep rate in training, where the authors multiply by it
-in the test: the expectation is the same, and the published weights are those of the plain network. A dropped block is
+As in torchvision's operation, what is kept is divided by its keep rate in training, where the authors multiply by it in
+the test: the expectation is the same, and the published weights are those of the plain network. A dropped block is
 still computed, so its batch norm sees the batch, which the authors' does not.
 """
 
@@ -9,9 +9,8 @@ import functools
 
 import numpy as np
 import torch
-from torchvision.ops import stochastic_depth
 
-from pretrain.regularizers.base import Changes, Regularizer, register, seeded
+from pretrain.regularizers.base import Changes, Regularizer, register
 
 BLOCKS = [f"layer{stage}.{block}" for stage, blocks in enumerate((3, 4, 6, 3), start=1) for block in range(blocks)]
 
@@ -43,6 +42,5 @@ class StochasticDepth(Regularizer):
 
 
 def dropped(branch: torch.Tensor, rate: float, rng: np.random.Generator) -> torch.Tensor:
-    """The branch times 0, or times 1 / (1 − rate)."""
-    with seeded(rng, branch.device):
-        return stochastic_depth(branch, rate, "batch")
+    """The branch times 0, or times 1 / (1 − rate): a number, not a tensor, which would be rounded to bf16."""
+    return branch * (1 / (1 - rate) if rng.random() >= rate else 0.0)

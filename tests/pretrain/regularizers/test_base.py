@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pretrain.regularizers import REGULARIZERS, build
-from pretrain.regularizers.base import Regularizer, register, seeded
+from pretrain.regularizers.base import Permuted, Regularizer, register, seeded
 from workflow.regularizers import declared
 from workflow.training.rng import rng
 
@@ -118,3 +118,13 @@ def test_seeded_follows_the_generator_alone():
         assert torch.equal(torch.rand(2), first)
     with seeded(rng(2)):
         assert not torch.equal(torch.rand(2), first)
+
+
+def test_permuted_is_indexing_and_its_gradient():
+    order = torch.randperm(6, generator=torch.Generator().manual_seed(3))
+    plain, ours = IMAGES.clone().requires_grad_(), IMAGES.clone().requires_grad_()
+    found, weights = Permuted.apply(ours, order), torch.rand(IMAGES.shape)
+    assert torch.equal(found, plain[order])
+    (found * weights).sum().backward()
+    (plain[order] * weights).sum().backward()
+    assert torch.equal(ours.grad, plain.grad)

@@ -1,9 +1,11 @@
 """The laws of DropBlock (paper, section 3; figures of section 4.1)."""
 
+import numpy as np
 import pytest
 import torch
+from torchvision.ops import drop_block2d
 
-from pretrain.regularizers.dropblock import DropBlock, masked
+from pretrain.regularizers.dropblock import DropBlock, drawn, masked
 from workflow.training.rng import rng
 
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
@@ -69,3 +71,42 @@ def test_channels_and_samples_have_masks_of_their_own():
 def test_each_module_draws_its_own():
     found = list(changes(1.0, keep=0.5, block=3).values())
     assert not torch.equal(found[0](torch.ones(2, 4, 8, 8)), found[1](torch.ones(2, 4, 8, 8)))
+
+
+SETTINGS = [(0.1, 7, 7, 7), (0.025, 7, 14, 14), (0.3, 3, 9, 12), (0.4, 1, 5, 5), (0.6, 5, 8, 6), (1.0, 3, 6, 6)]
+
+
+@pytest.mark.parametrize(("rate", "side", "height", "width"), SETTINGS)
+def test_it_drops_each_cell_as_often_as_torchvision_and_scales_alike(rate, side, height, width):
+    """40,000 maps: the share of holes at each cell, that of pairs of cells, and that of untouched maps."""
+    torch.manual_seed(1)
+    ones = torch.ones(200, 200, height, width)
+    found = [(masked(ones, rate, side, rng(5)) == 0).float(), (drop_block2d(ones, rate, side) == 0).float()]
+    ours, theirs = (holes.flatten(2).flatten(0, 1) for holes in found)
+    assert (ours.mean(dim=0) - theirs.mean(dim=0)).abs().max() < 0.015
+    assert (ours.T @ ours - theirs.T @ theirs).abs().max() / len(ours) < 0.015
+    assert abs((ours.sum(1) == 0).float().mean() - (theirs.sum(1) == 0).float().mean()) < 0.015
+    assert abs(ours.sum(1).std() - theirs.sum(1).std()) < 0.03 * theirs.sum(1).std() + 0.02
+
+
+@pytest.mark.parametrize(("rate", "side", "height", "width"), SETTINGS)
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+def test_the_cells_are_counted_once(rate, side, height, width, form):
+    features = torch.ones(16, 32, height, width).contiguous(memory_format=form)
+    cells, dropped = drawn(features.shape, features.stride(), rate, side, rng(2))
+    assert dropped == len(np.unique(cells)) == (masked(features, rate, side, rng(2)) == 0).sum()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+def test_forwards_and_backwards_are_a_multiplication_by_the_same_mask(form, dtype):
+    """To the bit, whatever the layout of features and gradient."""
+    generator = torch.Generator().manual_seed(1)
+    plain, gradient = torch.randn(2, 4, 16, 14, 14, generator=generator).to(dtype)
+    mask = masked(torch.ones(4, 16, 14, 14).contiguous(memory_format=form), 0.3, 3, rng(4))
+    features = plain.contiguous(memory_format=form).requires_grad_()
+    found = masked(features, 0.3, 3, rng(4))
+    found.backward(gradient)
+    assert found.is_contiguous(memory_format=form)
+    assert torch.equal(found, (plain * mask).to(dtype))
+    assert torch.equal(features.grad, (gradient * mask).to(dtype))

@@ -3,7 +3,7 @@
 import torch
 from torchvision.models import resnet50
 
-from pretrain.regularizers.stochastic_depth import BLOCKS, StochasticDepth
+from pretrain.regularizers.stochastic_depth import BLOCKS, StochasticDepth, dropped
 from workflow.training.rng import rng
 
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
@@ -44,3 +44,11 @@ def test_blocks_are_dropped_independently():
 
 def test_drop_0_changes_nothing():
     assert torch.equal(kept(0.0, 1), torch.ones(16, 4, 2, 3, 3))
+
+
+def test_in_bf16_what_is_kept_is_scaled_exactly():
+    branch = torch.randn(2, 8, 5, 5, generator=torch.Generator().manual_seed(1)).bfloat16()
+    found = [dropped(branch, 0.3, rng(i)) for i in range(20)]
+    expected = (branch.double() / (1 - 0.3)).bfloat16()
+    assert {torch.equal(each, expected) for each in found} == {True, False}
+    assert all(torch.equal(each, expected) or not each.any() for each in found)
