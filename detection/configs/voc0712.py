@@ -31,5 +31,5 @@ val_dataloader = dict(
     collate_fn=dict(type="pseudo_collate"),
 )
 val_evaluator = dict(type="VOC07Metric")
-optim_wrapper = dict(optimizer=dict(type="SGD"))
+optim_wrapper = dict(optimizer=dict(type="SGD", fused=True))
 default_scope = "mmdet"
