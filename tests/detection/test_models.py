@@ -1,5 +1,6 @@
 """The networks: mining, precision, and the published backbone inside them."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -23,10 +24,10 @@ BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (1.0, 2.0, 3.0))
 
 def square_image(loader):
     """A batch of one square image, which a resize to its own size leaves alone, and its pixels as RGB."""
-    for index, batch in enumerate(loader):
-        if batch["data_samples"][0].ori_shape == (96, 96):
+    for index, item in enumerate(loader.dataset):
+        if item["data_samples"].ori_shape == (96, 96):
             path = loader.dataset.get_data_info(index)["img_path"]
-            return batch, decode_image(path, mode=ImageReadMode.RGB)[None]
+            return loader.collate_fn([item]), decode_image(path, mode=ImageReadMode.RGB)[None]
     raise AssertionError("the test data hold no square image")
 
 
@@ -104,6 +105,19 @@ def test_the_stride_is_the_backbones(build, published, voc, tmp_path, name):
         for ours, theirs in zip(found, expected[-len(found) :], strict=True):
             same(ours, theirs)
     assert not torch.allclose(expected[-1], stages(published.network, images)[-1], atol=1e-3)
+
+
+@torch.no_grad()
+def test_ssd_finds_the_same_in_several_images_at_once(build):
+    built = build("ssd_voc")
+    model, (batch, *_) = built.model.eval(), list(built.val)
+    together = model.val_step(copy.deepcopy(batch))
+    assert len(together) == len(batch["inputs"]) == 6, "the whole test set"
+    for place, (image, sample) in enumerate(zip(batch["inputs"], batch["data_samples"], strict=True)):
+        (alone,) = model.val_step({"inputs": [image], "data_samples": [sample]})
+        for key in ("bboxes", "scores", "labels"):
+            one, other = alone.pred_instances[key], together[place].pred_instances[key]
+            torch.testing.assert_close(other, one, atol=1e-3, rtol=1e-4)
 
 
 def test_hard_negative_mining_takes_three_hardest_per_positive(build):

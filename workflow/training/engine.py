@@ -25,6 +25,15 @@ from workflow.training.layout import channels_last
 from workflow.training.run import Run
 
 
+class PlainConfig(Config):
+    """mmengine formats a config's text as a program, four times a run: of a detector's that takes seconds."""
+
+    @property
+    def pretty_text(self) -> str:
+        """For the log and the state, which nobody reads."""
+        return str(self.to_dict())
+
+
 @dataclass(frozen=True)
 class Budget:
     """How long a run is, in iterations: the whole, one evaluation interval, the points where the rate drops."""
@@ -75,7 +84,7 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
     task = dict(task)
     scope = task.pop("default_scope", "mmengine")
     optimizer = {"type": "PrecisionOptimWrapper", "precision": run.recipe["precision"], **task.pop("optim_wrapper")}
-    return Config(
+    return PlainConfig(
         {
             **task,
             "default_scope": scope,

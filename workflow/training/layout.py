@@ -16,7 +16,9 @@ class Pointwise(nn.Conv2d):
         """Maps (N, C, H, W) to (N, out_channels, H / stride, W / stride)."""
         if input.is_cuda:  # cuDNN chooses for itself
             return super().forward(input)
-        cells = input[..., :: self.stride[0], :: self.stride[1]].permute(0, 2, 3, 1).contiguous()  # else one product a row
+        cells = (
+            input[..., :: self.stride[0], :: self.stride[1]].permute(0, 2, 3, 1).contiguous()
+        )  # else one product a row
         return functional.linear(cells, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 

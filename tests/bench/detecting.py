@@ -1,0 +1,128 @@
+"""A training step of the detectors against mmdet as it comes: fp32, NCHW, its own modules and its OptimWrapper.
+
+Both start from the same weights and see the same batch, which is already in memory: loading is left out on both sides.
+"""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.bench.row import Measured, Row, in_turn
+
+CLASSES = 20
+STOCK = {  # what mmdet has in the place of our modules
+    **{"SSDLevels": "SSDNeck", "FloatSSDHead": "SSDHead", "FloatRPNHead": "RPNHead"},
+    **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead"},
+}
+COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "bn": "frozen"}
+SSD = {**COMMON, "batch": 4, "size": 300, "frozen_stages": 1}
+PROPOSALS = {"train": 1000, "test": 300}
+FASTER = {**COMMON, "batch": 1, "short_side": 400, "long_side": 600, "frozen_stages": 1}
+FASTER |= {"rois": 64, "proposals": PROPOSALS, "roi_size": 14}
+
+Step = Callable[[], Any]
+
+
+def batch(count: int, height: int, width: int) -> dict[str, list]:
+    """What mmdet's loader hands over: noise with eight boxes an image."""
+    import torch
+    from mmdet.structures import DetDataSample
+    from mmengine.structures import InstanceData
+
+    draw = torch.Generator().manual_seed(0)
+    images, samples = [], []
+    for number in range(count):
+        images.append(torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=draw))
+        sides = 40 + torch.rand(8, 2, generator=draw) * 150
+        corners = torch.rand(8, 2, generator=draw) * (torch.tensor([width, height]) - sides)
+        labels = torch.randint(0, CLASSES, (8,), generator=draw)
+        shape = {"img_shape": (height, width), "ori_shape": (height, width), "scale_factor": (1.0, 1.0)}
+        sample = DetDataSample(metainfo={"img_id": number, **shape})
+        sample.gt_instances = InstanceData(bboxes=torch.cat([corners, corners + sides], dim=1), labels=labels)
+        sample.ignored_instances = InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long))
+        samples.append(sample)
+    return {"inputs": images, "data_samples": samples}
+
+
+def stock(config: Any) -> Any:
+    """A copy of the network's config with mmdet's own modules."""
+    if isinstance(config, dict):
+        return {key: STOCK.get(value, value) if key == "type" else stock(value) for key, value in config.items()}
+    return [stock(one) for one in config] if isinstance(config, (list, tuple)) else config
+
+
+def step(network: Any, optimizer: dict, wrapper: dict, data: dict) -> Step:
+    """One training step, as mmengine's loop does it."""
+    import torch
+    from mmengine.optim import build_optim_wrapper
+
+    optim = build_optim_wrapper(network.train(), {**wrapper, "optimizer": optimizer})
+
+    def one() -> float:
+        torch.manual_seed(0)
+        return float(network.train_step(copy.deepcopy(data), optim)["loss"])
+
+    return one
+
+
+def pair(name: str, recipe: dict) -> tuple[Step, Step]:
+    """Our step and mmdet's."""
+    from mmdet.registry import MODELS
+    from mmengine.config import Config
+    from mmengine.logging import MMLogger
+    from mmengine.registry import init_default_scope
+
+    import detection.coco_metric
+    import detection.crop
+    import detection.models  # noqa: F401 (registers)
+    from detection.recipe import task
+    from pretrain.backbone import IMAGENET
+    from workflow.training import hooks  # noqa: F401 (registers)
+    from workflow.training.layout import channels_last
+    from workflow.training.run import Run
+
+    MMLogger.get_instance("bench", log_level="ERROR")  # or it prints every weight's origin
+    init_default_scope("mmdet")
+    run = Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0)
+    made = task(run, {"classes": list(map(str, range(CLASSES))), "root": ""}, IMAGENET, Path("unused"))
+    ours, theirs = (MODELS.build(Config(model)) for model in (made["model"], stock(made["model"])))
+    theirs.init_weights()
+    ours.load_state_dict(theirs.state_dict())
+    sides = (recipe["size"],) * 2 if "size" in recipe else (recipe["short_side"], recipe["long_side"])
+    data, sgd = batch(recipe["batch"], *sides), made["optim_wrapper"]["optimizer"]
+    own = {"type": "PrecisionOptimWrapper", "precision": recipe["precision"]}
+    plain = {key: value for key, value in sgd.items() if key != "fused"}
+    return step(channels_last(ours), sgd, own, data), step(theirs, plain, {"type": "OptimWrapper"}, data)
+
+
+def measure(name: str, recipe: dict) -> Measured:
+    """The first losses must agree to what bf16 allows."""
+    import torch
+
+    torch.set_num_threads(2)
+    ours, theirs = pair(name, recipe)
+    losses = ours(), theirs()
+    assert abs(losses[0] / losses[1] - 1) < 0.05, f"not the same network: {losses}"
+    return in_turn(ours, theirs, recipe["batch"])
+
+
+ROWS = [
+    Row(
+        name="ssd_step",
+        what="SSD300 training step, 4 images",
+        reference="mmdet's own modules, fp32, NCHW",
+        unit="images/s",
+        target=1.8,
+        measure=partial(measure, "ssd_voc", SSD),
+    ),
+    Row(
+        name="faster_rcnn_step",
+        what="Faster R-CNN C4 training step, 400 × 600, 64 RoIs",
+        reference="mmdet's own modules, fp32, NCHW",
+        unit="images/s",
+        target=1.3,
+        measure=partial(measure, "faster_rcnn_voc", FASTER),
+    ),
+]
