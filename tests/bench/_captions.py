@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import yaml
 from PIL import Image
 
 from captioning import cache
@@ -16,11 +17,8 @@ from captioning.vocabulary import END, SPECIAL, START, Vocabulary
 from workflow.training.files import write_json
 
 WORDS, PLACES, CAPTIONS = 10_000, 11, 5
-RECIPE = {
-    **{"batch": 20, "lr": 1e-3, "precision": "bf16", "resize": 256, "crop": 224, "views": 10, "finetune": False},
-    **{"embedding": 100, "hidden": 300, "dropout": 0.1, "threshold": 4, "beam": 20, "max_length": 20},
-    **{"evaluate_every": 0},
-}  # config/paper.yaml's nic_coco
+PAPER = yaml.safe_load((Path(__file__).parents[2] / "config/paper.yaml").read_text(encoding="utf-8"))
+RECIPE = {key: value for key, value in PAPER["tasks"]["nic_coco"].items() if key != "epochs"} | {"evaluate_every": 0}
 
 
 def sentences(count: int, seed: int = 0) -> list[np.ndarray]:
