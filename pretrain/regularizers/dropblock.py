@@ -6,6 +6,7 @@ CutMix paper quotes its authors' ResNet-50: blocks of 7 cells, keep 0.9, in the 
 """
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -101,5 +102,8 @@ def drawn(
     first += sum(index * stride for index, stride in zip(np.divmod(corner, columns), strides[2:], strict=True))
     reach = np.arange(side)
     cells = first[:, None] + (reach[:, None] * strides[2] + reach * strides[3]).ravel()
-    shared = cells[np.bincount(maps)[maps] > 1]  # blocks overlap only where a map has several
-    return cells, cells.size - shared.size + np.unique(shared).size
+    if rows * columns == 1:
+        return cells, cells.size
+    hit = np.zeros(math.prod(shape), dtype=bool)
+    hit[cells] = True
+    return cells, np.count_nonzero(hit)
