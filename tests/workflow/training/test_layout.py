@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
-from workflow.training.layout import Pointwise, channels_last
+from workflow.training.layout import Pointwise, Threefold, channels_last
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -28,9 +28,27 @@ def test_a_product_is_the_convolution_with_its_gradients(stride, bias, side):
         torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("sides", [(1, 1), (2, 2), (4, 7), (3, 2), (40, 40)])
+def test_a_3_x_3_product_is_the_convolution_with_its_gradients(stride, bias, sides):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(512, 8, 3, stride=stride, padding=1, bias=bias)
+    fast = channels_last(copy.deepcopy(plain))
+    assert isinstance(fast, Threefold)
+    found = []
+    for layer in (plain, fast):
+        images = torch.randn(2, 512, *sides, generator=torch.Generator().manual_seed(1), requires_grad=True)
+        out = layer(images)
+        out.sin().sum().backward()
+        found.append([out, images.grad, *(parameter.grad for parameter in layer.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-3)
+
+
 def test_only_plain_convolutions_of_one_cell_become_products():
     kinds = [nn.Conv2d(4, 4, 1, groups=2), nn.Conv2d(4, 4, 1, padding=1), nn.Conv2d(4, 4, 3, padding=1)]
-    assert not any(isinstance(each, Pointwise) for each in channels_last(nn.Sequential(*kinds)))
+    assert not any(isinstance(each, Pointwise | Threefold) for each in channels_last(nn.Sequential(*kinds)))
 
 
 def test_a_resnet_keeps_its_keys_and_its_answer():
