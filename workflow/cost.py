@@ -87,7 +87,7 @@ def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     images = {
         "imagenet": {"train": batch, "val": 2 * batch},
         "voc": {"trainval07": half, "trainval12": half, "test07": 6},
-        "coco": {"train": max(2 * batch, 64), "val": 300 if section.get("split") == "karpathy" else 100},
+        "coco": {"train": max(2 * batch, 128), "val": 300 if section.get("split") == "karpathy" else 100},
     }[name]
     made_of = {"photos": own["photos"]} if "photos" in own else {"classes": own.get("classes", 12)}
     spec = {**made_of, **images, "size": own.get("size", official["px"]), "seed": 0}
