@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 BIN := .venv/bin
 READY := .venv/requirements.lock# what the environment was made of
 
-.PHONY: help demo test test-all lint bench coverage cost lock
+.PHONY: help demo test test-all lint bench scale coverage cost lock
 
 help:
 	@echo 'make demo      the whole workflow on generated data: the table on the terminal, the page beside it'
@@ -12,6 +12,7 @@ help:
 	@echo 'make test-all  the slow tests, which `make test` leaves out (REALMINI=DIR adds those on real photos)'
 	@echo 'make lint      ruff, snakefmt, snakemake --lint'
 	@echo 'make bench     our speed against what people would use instead: the table of the README (half an hour)'
+	@echo 'make scale     throughput and memory at 1, 10 and 100 times the demo: the figure of the README (minutes)'
 	@echo 'make coverage  how often the intervals hold the truth: the other table of the README (minutes)'
 	@echo 'make cost      hours that a config takes on this machine, per run and in all: make cost CONFIG=config/paper.yaml'
 	@echo 'make lock      requirements.lock anew from the ranges in pyproject.toml'
@@ -34,6 +35,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+scale: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.scale
 
 coverage: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.coverage

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from mmengine.registry import DATASETS
 from PIL import Image
-from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
+from pretrain.folder import ClassFolders
 from pretrain.regularizers import build
 from workflow.training.counted import seed_everything
 from workflow.training.rng import rng
@@ -102,7 +102,7 @@ class ImageNetTrain:
     """
 
     def __init__(self, root: str, recipe: dict[str, Any], seed: int) -> None:
-        self.folder = ImageFolder(root)
+        self.folder = ClassFolders(root)
         self.transform = augmentation(recipe)
         self.regularizers = build(recipe["regularizers"])
         self.seed = seed
@@ -113,7 +113,7 @@ class ImageNetTrain:
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         index, epoch = key
         seed_everything(self.seed, "sample", epoch, index)
-        path, label = self.folder.samples[index]
+        path, label = self.folder[index]
         with Image.open(path) as photo:
             image = self.transform(photo)
         for regularizer in self.regularizers:
@@ -126,12 +126,12 @@ class ImageNetVal:
     """Validation images: short side to `resize`, centre crop of `size` (256 and 224 in the paper)."""
 
     def __init__(self, root: str, recipe: dict[str, Any]) -> None:
-        self.folder = ImageFolder(root, loader=decode)
+        self.folder = ClassFolders(root)
         self.transform = v2.Compose([v2.Resize(recipe["resize"], antialias=True), v2.CenterCrop(recipe["size"])])
 
     def __len__(self) -> int:
         return len(self.folder)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        image, label = self.folder[index]
-        return {"images": self.transform(image), "labels": np.int64(label)}
+        path, label = self.folder[index]
+        return {"images": self.transform(decode(path)), "labels": np.int64(label)}

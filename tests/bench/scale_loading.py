@@ -35,7 +35,7 @@ def anonymous() -> float:
 
 
 def measured(root: Path) -> tuple[float, float]:
-    """(images a second, the best of `REPEATS`; MiB at the end) of batches in the order of training; the first epoch's part warms up."""
+    """(images a second, the best of `REPEATS`; MiB at the end) of batches in the order of training."""
     import torch
     from mmengine.runner import Runner
 
