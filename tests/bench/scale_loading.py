@@ -4,12 +4,12 @@ The loader is that of the demo's config. The larger sets are hard links to the i
 lie in the system's cache whatever the size: what differs is the list of files, its order and the way to a file.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ def anonymous() -> float:
     return int(line.split()[1]) / 2**10
 
 
-def measured(root: Path) -> tuple[float, float]:
-    """(images a second, the best of `REPEATS`; MiB at the end) of batches in the order of training."""
+def serve(root: Path) -> None:
+    """For each line that comes in: load a part in the order of training; print its seconds and MiB."""
     import torch
     from mmengine.runner import Runner
 
@@ -49,9 +49,16 @@ def measured(root: Path) -> tuple[float, float]:
     check = {"root": str(root), "classes": sorted(path.name for path in (root / "train").iterdir())}
     loader = Runner.build_dataloader(task(run, check, root)["train_dataloader"], seed=0)
     batches, count = iter(loader), PART // run.recipe["batch"]
-    part = lambda: [None for _ in islice(batches, count)]  # noqa: E731
-    part()
-    return PART / min(seconds(part) for _ in range(REPEATS)), anonymous()
+    for _ in sys.stdin:
+        taken = seconds(lambda: [None for _ in islice(batches, count)])
+        print(json.dumps([taken, anonymous()]), flush=True)
+
+
+def ask(process: subprocess.Popen) -> tuple[float, float]:
+    """One part: (seconds, MiB)."""
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
 
 
 def linked(small: Path, times: int) -> Path:
@@ -68,19 +75,24 @@ def linked(small: Path, times: int) -> Path:
     return root
 
 
-def points() -> Iterator[tuple[str, int, float, float]]:
-    """(part, images, images a second, peak MiB), each size in a fresh process."""
+def points() -> list[tuple[str, int, float, float]]:
+    """(part, images, images a second, peak MiB): each size in a process of its own, which take turns; the best of
+    `REPEATS` after a part to warm up."""
     from workflow.data import synthetic
 
-    with tempfile.TemporaryDirectory() as folder:
-        spec = demo()["data"]["synthetic"]
-        small = Path(folder) / "imagenet"
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ended:
+        spec, small = demo()["data"]["synthetic"], Path(folder) / "imagenet"
         synthetic.make("imagenet", spec, small)
-        for times in TIMES:
-            call = [sys.executable, "-W", "ignore", "-m", "tests.bench.scale_loading", str(linked(small, times))]
-            said = subprocess.run(call, cwd=HOUSE, check=True, capture_output=True, text=True).stdout
-            yield "loader", spec["train"] * times, *json.loads(said.splitlines()[-1])
+        call, pipes = [sys.executable, "-W", "ignore", "-m", "tests.bench.scale_loading"], {"text": True, "cwd": HOUSE}
+        pipes |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        roots = [str(linked(small, times)) for times in TIMES]
+        processes = [ended.enter_context(subprocess.Popen([*call, root], **pipes)) for root in roots]
+        rounds = [[ask(process) for process in processes] for _ in range(1 + REPEATS)]
+    best = [(min(taken for taken, _ in each), max(size for _, size in each)) for each in zip(*rounds[1:], strict=True)]
+    return [
+        ("loader", spec["train"] * times, PART / taken, size) for times, (taken, size) in zip(TIMES, best, strict=True)
+    ]
 
 
 if __name__ == "__main__":
-    print(json.dumps(measured(Path(sys.argv[1]))))
+    serve(Path(sys.argv[1]))

@@ -126,13 +126,10 @@ def test_another_experiment_reuses_backbones_and_features(dry_run):
     other = overlay(
         SMALL, {"tasks": {"nic_coco": {"lr": 0.0123, "epochs": 3, "hidden": 7}}, "threads": 2, "workers": 1}
     )
-    assert jobs(dry_run(other | {"experiment": "other"})) == runs, "another captioner reads the same features"
-
-
-def test_a_job_takes_its_threads_and_its_workers_of_the_cores(dry_run):
-    said = dry_run(SMALL | {"experiment": "other", "threads": 2, "workers": 3}, "--cores", "8")
+    said = dry_run(other | {"experiment": "other"}, "--cores", "8")
+    assert jobs(said) == runs, "another captioner reads the same features"
     taken = re.findall(r"^rule (?:detection|captioning):\n(?:    .*\n)*?    threads: (\d+)$", said, re.M)
-    assert taken == ["5"] * 6
+    assert taken == ["3"] * 6, "a job takes its threads and its workers of the cores"
 
 
 def test_another_data_set_costs_its_tasks(dry_run):
