@@ -37,7 +37,7 @@ class Classifier(BaseModel):
         regularizers: dict | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__({"type": "BaseDataPreprocessor", "non_blocking": True})  # it brings uint8 to the device
         self.network = resnet50(weights=None, num_classes=classes, zero_init_residual=zero_init_residual)
         for block in self.network.modules():
             if isinstance(block, Bottleneck) and block.downsample is None:

@@ -9,9 +9,11 @@ from workflow.training.errors import door
 
 def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
+    import torch
     from mmengine.config import Config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
+    workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
     cfg = Config.fromfile(Path(__file__).parent / "configs/resnet50_imagenet.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     cfg.model.update(classes=len(check["classes"]), zero_init_residual=recipe["zero_init_residual"], **regularized)
