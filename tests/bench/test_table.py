@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.bench.__main__ import COLUMNS, KEPT, README, read, rows, table, write
 from tests.bench.row import Measured, Row, alone, in_turn
+from tests.bench.table import COLUMNS, KEPT, README, read, rows, table, write
 from workflow.reporting.publish import inserted
 
 
