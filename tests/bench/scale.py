@@ -62,7 +62,7 @@ def draw(parts: dict[str, list[Point]], path: Path) -> None:
             speed.plot(times, [each / found[0][2] for _, _, each, _ in found], "o-", color=colour, label=part)
             memory.plot(times, [peak for *_, peak in found], "o-", color=colour, label=part)
         speed.axhspan(1 - FLAT, 1 + FLAT, color="#000000", alpha=0.08, linewidth=0)
-        speed.set(ylim=(0, 1.3), ylabel="images/s, relative")
+        speed.set(ylim=(0, None), ylabel="images/s, relative")
         memory.set(ylim=(0, None), ylabel="peak MiB")
         for panel in (speed, memory):
             panel.set(xscale="log", xlabel="times the demo's data", xticks=[1, 10, 100], xticklabels=["1", "10", "100"])
