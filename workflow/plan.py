@@ -1,7 +1,7 @@
 """From a config to the runs that it asks for: their paths, keys, states and what each door is told.
 
-A key or a state is a hash of what a result depends on and of nothing else: threads, workers and the experiment's name
-stay out, so another experiment reuses the same backbone. No torch: planning must be quick.
+A key or a state is a hash of what a result depends on and of nothing else: threads, workers, GPUs and the experiment's
+name stay out, so another experiment reuses the same backbone. No torch: planning must be quick.
 """
 
 import functools
@@ -19,7 +19,7 @@ from workflow.reported import Reported
 from workflow.training.errors import UserError
 from workflow.training.files import listing, read_json, sha256, short
 
-MACHINE = ("threads", "workers")  # where a result is computed, not what it is
+MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 
@@ -54,8 +54,18 @@ class PlannedRun:
         return self.weights if self.origin == "pretrained" else ancient(self.weights)
 
     @property
+    def gpus(self) -> int:
+        """How many devices the job takes."""
+        return self.run["gpus"]
+
+    @property
+    def cores(self) -> int:
+        """What it takes of Snakemake's --cores: threads and workers of each of its processes."""
+        return (self.run["threads"] + self.run["workers"]) * max(1, self.gpus)
+
+    @property
     def tracked(self) -> str:
-        """What Snakemake is to compare: all that the result depends on, data included; not threads and workers."""
+        """What Snakemake is to compare: all that the result depends on, data included; not the machine."""
         kept = {key: value for key, value in self.run.items() if key not in MACHINE}
         return json.dumps(kept | {"fingerprint": fingerprint(self)})
 
@@ -76,7 +86,7 @@ class Plan(Reported):
 
     @property
     def cores(self) -> int:
-        """What one training job takes of Snakemake's --cores."""
+        """What a process of a training job takes of Snakemake's --cores."""
         return self.config["threads"] + self.config["workers"]
 
     @property
@@ -219,6 +229,7 @@ def told(config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any
 def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
     """One run per pretraining seed; a brought file is what it is, so it has one, under the first seed."""
     origin, recipe, made_of = backbone_recipe(config, name)
+    gpus = {"brought": min(config["gpus"], 1), "random": 0}.get(origin, config["gpus"])
     key = short(made_of)
     for seed in config["seeds"]["pretrain"][: 1 if origin == "brought" else None]:
         folder = f"results/backbones/{name}-{key}/seed{seed}"
@@ -229,7 +240,7 @@ def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
             seeds={"pretrain": seed},
             record=f"{folder}/metrics.json",
             state=f".work/{short(['pretrain', key, seed])}",
-            run=told(config, "pretrain", name, recipe, {"pretrain": seed}),
+            run=told(config, "pretrain", name, recipe, {"pretrain": seed}) | {"gpus": gpus},
             check=f"results/data/{section_key(config, 'imagenet')}.json",
             weights=f"{folder}/backbone.safetensors",
         )

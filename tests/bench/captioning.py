@@ -39,7 +39,9 @@ def a_run(**changes: object) -> Run:
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     recipe = made.RECIPE | changes
-    return Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, recipe, data={}, threads=threads, workers=0)
+    return Run(
+        "nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, recipe, data={}, threads=threads, workers=0, gpus=0
+    )
 
 
 @METRICS.register_module()

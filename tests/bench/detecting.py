@@ -85,7 +85,7 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
 
     MMLogger.get_instance("bench", log_level="ERROR")  # or it prints every weight's origin
     init_default_scope("mmdet")
-    run = Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0)
+    run = Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0, gpus=0)
     made = task(run, {"classes": list(map(str, range(CLASSES))), "root": ""}, IMAGENET, Path("unused"))
     ours, theirs = (MODELS.build(Config(model)) for model in (made["model"], stock(made["model"])))
     theirs.init_weights()

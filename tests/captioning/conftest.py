@@ -35,7 +35,7 @@ RECIPE = {
 @pytest.fixture(scope="session")
 def run() -> Run:
     """A captioning run on the tiny set."""
-    return Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, RECIPE, data={}, threads=1, workers=0)
+    return Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, RECIPE, data={}, threads=1, workers=0, gpus=0)
 
 
 @pytest.fixture(scope="session")

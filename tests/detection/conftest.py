@@ -32,7 +32,7 @@ RECIPES = {"ssd_voc": SSD, "faster_rcnn_voc": FASTER, "faster_rcnn_coco": FASTER
 def make_run(name: str, **changes) -> Run:
     """A run of task `name` under the small recipe with `changes`."""
     recipe = {**RECIPES[name], **changes}
-    return Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0)
+    return Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0, gpus=0)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ FOUND = {
 
 
 def run_of(recipe):
-    return Run("pretrain", "mine", {"pretrain": 3}, recipe, {}, threads=1, workers=0)
+    return Run("pretrain", "mine", {"pretrain": 3}, recipe, {}, threads=1, workers=0, gpus=0)
 
 
 def examples(out):

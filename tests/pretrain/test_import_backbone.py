@@ -29,7 +29,7 @@ def brought(solved, imagenet, tmp_path):
         torch.save(content, path)
         recipe = {"preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe, **declared}
         recipe = {"sha256": sha256(path), **recipe, "checkpoint": str(path)}
-        run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0)
+        run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
         bring(run, path, imagenet.check, tmp_path / out)
         return tmp_path / out
 
@@ -94,7 +94,9 @@ def test_the_likely_causes_are_named(brought, solved):
 )
 def test_what_is_misdeclared_is_told_by_the_scores(prepare, stride, said, solved, imagenet):
     """As if the solved network had been wrong on every image as it is declared."""
-    run = Run("pretrain", "mine", {"pretrain": 0}, {**solved.recipe, "stride": stride}, {}, threads=1, workers=0)
+    run = Run(
+        "pretrain", "mine", {"pretrain": 0}, {**solved.recipe, "stride": stride}, {}, threads=1, workers=0, gpus=0
+    )
     check = read_json(imagenet.check)
     with pytest.raises(
         UserError, match=rf"right on 0\.0 % of 12 .*, but on 100\.0 % with {said}.*; nothing is published"
@@ -106,7 +108,7 @@ def test_what_is_misdeclared_is_told_by_the_scores(prepare, stride, said, solved
 def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, monkeypatch):
     torch.save([1], tmp_path / "a.pth")
     recipe = {"sha256": sha256(tmp_path / "a.pth"), "preprocessing": "imagenet", "stride": "3x3", "weights": None}
-    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0)
+    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     words = ["--run", json.dumps(run.as_dict()), "--checkpoint", tmp_path / "a.pth", "--data", imagenet.check]
     monkeypatch.setattr("sys.argv", ["import", *map(str, [*words, "--state", tmp_path / "s", "--out", tmp_path / "o"])])
     with pytest.raises(SystemExit):
@@ -184,7 +186,7 @@ def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, 
     path = tmp_path / "b.safetensors"
     publish(path, solved.weights, replace(IMAGENET, channel_order=order), stride, origin="pretrained")
     recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
-    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0)
+    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=message):
         bring(run, path, imagenet.check, tmp_path / "out")
 
@@ -194,7 +196,7 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     save_file(solved.weights, path, metadata={"format": "pt"})
     recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
     run = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
-    words = ["--run", json.dumps(run | {"threads": 1, "workers": 0}), "--checkpoint", str(path)]
+    words = ["--run", json.dumps(run | {"threads": 1, "workers": 0, "gpus": 0}), "--checkpoint", str(path)]
     words += ["--data", str(imagenet.check), "--state", str(tmp_path / "state"), "--out", str(tmp_path / "out")]
     monkeypatch.setattr("sys.argv", ["x", *words])
     main()

@@ -11,7 +11,7 @@ from workflow.training.run import Run
 
 def weights(imagenet, out, seed=0, zero=False):
     recipe = {"init": "random", "zero_init_residual": zero}
-    make(Run("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=1, workers=0), imagenet.check, out)
+    make(Run("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=1, workers=0, gpus=0), imagenet.check, out)
     return load_file(out / "backbone.safetensors")
 
 

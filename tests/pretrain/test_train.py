@@ -32,7 +32,7 @@ EVERYWHERE = {
 
 
 def run_of(seed=0, **changes):
-    return Run("pretrain", "baseline", {"pretrain": seed}, {**RECIPE, **changes}, {}, threads=1, workers=0)
+    return Run("pretrain", "baseline", {"pretrain": seed}, {**RECIPE, **changes}, {}, threads=1, workers=0, gpus=0)
 
 
 class Killed(BaseException):

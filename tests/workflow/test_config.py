@@ -65,6 +65,8 @@ BAD = [
     ("experiment", 3, "experiment: must be text, not 3"),
     ("threads", 0, "threads: must be at least 1, not 0"),
     ("workers", -1, "workers: must be at least 0, not -1"),
+    ("gpus", -1, "gpus: must be at least 0, not -1"),
+    ("gpus", GONE, "gpus: missing key"),
     ("seeds/pretrain", [], "seeds.pretrain: must not be empty, not []"),
     ("seeds/transfer", [1, 1], "seeds.transfer: must not name a value twice, not [1, 1]"),
     ("seeds/transfer", [-1], "seeds.transfer[0]: must be at least 0, not -1"),

@@ -97,7 +97,7 @@ def changed(path: str, value: object) -> dict:
 
 def test_the_machine_and_a_comment_cost_nothing(dry_run):
     Path("x.yaml").write_text("# words\n" + Path("x.yaml").read_text())
-    assert jobs(dry_run(SMALL | {"threads": 7, "workers": 3})) == {}
+    assert jobs(dry_run(SMALL | {"threads": 7, "workers": 3, "gpus": 1})) == {}
 
 
 def test_a_learning_rate_costs_its_runs(dry_run):

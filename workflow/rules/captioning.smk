@@ -15,15 +15,16 @@ rule features:
         views="[0-9a-f]{10}",
     conda:
         "../../environment.yml"
-    threads: plan.cores
+    threads: lambda w: plan.find(w, "features").cores
     resources:
+        gpu=lambda w: plan.find(w, "features").gpus,
         mem_mb=4000,
     params:
         tracked=lambda w: plan.find(w, "features").tracked,
         run=lambda w, threads: plan.find(w, "features").json,
     shell:
-        "python -m captioning.features --run {params.run:q} --backbone {input.weights:q} --data {input.check:q}"
-        " --out {output.folder:q} 2>&1 | tee -ia {log:q}"
+        "python -m workflow.training.launch captioning.features --run {params.run:q} --backbone {input.weights:q}"
+        " --data {input.check:q} --out {output.folder:q} 2>&1 | tee -ia {log:q}"
 
 
 rule captioning:
@@ -44,8 +45,9 @@ rule captioning:
         task="nic_coco",
     conda:
         "../../environment.yml"
-    threads: plan.cores
+    threads: lambda w: plan.find(w).cores
     resources:
+        gpu=lambda w: plan.find(w).gpus,
         mem_mb=4000,
     params:
         tracked=lambda w: plan.find(w).tracked,
@@ -54,5 +56,6 @@ rule captioning:
         features=lambda w: plan.find(w).features or "none",
         out=subpath(output.record, parent=True),
     shell:
-        "python -m captioning.train --run {params.run:q} --backbone {input.weights:q} --features {params.features:q}"
-        " --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        "python -m workflow.training.launch captioning.train --run {params.run:q} --backbone {input.weights:q}"
+        " --features {params.features:q} --data {input.check:q} --state {params.state:q} --out {params.out:q}"
+        " 2>&1 | tee -ia {log:q}"

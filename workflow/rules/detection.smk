@@ -19,8 +19,9 @@ rule detection:
         task="ssd_voc|faster_rcnn_voc|faster_rcnn_coco",
     conda:
         "../../environment.yml"
-    threads: plan.cores
+    threads: lambda w: plan.find(w).cores
     resources:
+        gpu=lambda w: plan.find(w).gpus,
         mem_mb=lambda w: 12000 if w.task == "faster_rcnn_coco" else 4000,  # COCO's annotations are large
     params:
         tracked=lambda w: plan.find(w).tracked,
@@ -28,5 +29,5 @@ rule detection:
         state=lambda w: plan.find(w).state,
         out=subpath(output.record, parent=True),
     shell:
-        "python -m detection.train --run {params.run:q} --backbone {input.weights:q} --data {input.check:q}"
-        " --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        "python -m workflow.training.launch detection.train --run {params.run:q} --backbone {input.weights:q}"
+        " --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"

@@ -1,6 +1,9 @@
 # Three origins of a backbone, one shape of what they leave: pretrained here, brought as a file, random.
-# `tracked` is what Snakemake compares to decide on a re-run; `run` has threads and workers too, and because its
-# function asks for `threads` Snakemake does not compare it.
+# `tracked` is what Snakemake compares to decide on a re-run; `run` has the machine too (threads, workers, GPUs), and
+# because its function asks for `threads` Snakemake does not compare it.
+from workflow.training.launch import offer
+
+offer(workflow, plan.config["gpus"])
 
 
 rule pretrain:
@@ -19,8 +22,9 @@ rule pretrain:
         backbone=plan.named("pretrained"),
     conda:
         "../../environment.yml"
-    threads: plan.cores
+    threads: lambda w: plan.find(w).cores
     resources:
+        gpu=lambda w: plan.find(w).gpus,
         mem_mb=4000,
     params:
         tracked=lambda w: plan.find(w).tracked,
@@ -28,8 +32,8 @@ rule pretrain:
         state=lambda w: plan.find(w).state,
         out=subpath(output.record, parent=True),
     shell:
-        "python -m pretrain.train --run {params.run:q} --data {input.check:q} --state {params.state:q}"
-        " --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        "python -m workflow.training.launch pretrain.train --run {params.run:q} --data {input.check:q}"
+        " --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
 
 
 rule import_backbone:
@@ -49,8 +53,9 @@ rule import_backbone:
         backbone=plan.named("brought"),
     conda:
         "../../environment.yml"
-    threads: plan.cores
+    threads: lambda w: plan.find(w).cores
     resources:
+        gpu=lambda w: plan.find(w).gpus,
         mem_mb=4000,
     params:
         tracked=lambda w: plan.find(w).tracked,
@@ -58,8 +63,8 @@ rule import_backbone:
         state=lambda w: plan.find(w).state,
         out=subpath(output.record, parent=True),
     shell:
-        "python -m pretrain.import_backbone --run {params.run:q} --checkpoint {input.checkpoint:q}"
-        " --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        "python -m workflow.training.launch pretrain.import_backbone --run {params.run:q}"
+        " --checkpoint {input.checkpoint:q} --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
 
 
 rule random_backbone:
@@ -78,13 +83,14 @@ rule random_backbone:
         backbone=plan.named("random"),
     conda:
         "../../environment.yml"
-    threads: plan.cores
+    threads: lambda w: plan.find(w).cores
     resources:
+        gpu=lambda w: plan.find(w).gpus,
         mem_mb=4000,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,
         out=subpath(output.record, parent=True),
     shell:
-        "python -m pretrain.random_backbone --run {params.run:q} --data {input.check:q}"
+        "python -m workflow.training.launch pretrain.random_backbone --run {params.run:q} --data {input.check:q}"
         " --out {params.out:q} 2>&1 | tee -ia {log:q}"

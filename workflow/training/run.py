@@ -13,7 +13,7 @@ class Run:
     """What a training door gets as `--run`: one section of the config, resolved when the DAG was planned.
 
     `recipe` is all that a result may depend on besides backbone, data and seeds: its hash is the recipe hash of the
-    record (law 1). `threads` and `workers` describe the machine.
+    record (law 1). `threads`, `workers` (both of one process) and `gpus` describe the machine.
     """
 
     task: str
@@ -23,6 +23,7 @@ class Run:
     data: dict[str, Any]
     threads: int
     workers: int
+    gpus: int
 
     @classmethod
     def parse(cls, text: str) -> "Run":

@@ -57,7 +57,9 @@ RECIPE = {"iterations": 12, "batch": 4, "warmup": 3, "steps": [8], "evaluate_eve
 
 
 def run_of(**changes):
-    return Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, {**RECIPE, **changes}, {}, threads=1, workers=0)
+    return Run(
+        "ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, {**RECIPE, **changes}, {}, threads=1, workers=0, gpus=0
+    )
 
 
 def task(run, broken=False):
@@ -158,7 +160,7 @@ def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatc
 
 
 def test_workers_do_not_change_the_bits(undisturbed, tmp_path):
-    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, RECIPE, {}, threads=1, workers=1)
+    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, RECIPE, {}, threads=1, workers=1, gpus=0)
     tensors, points, evaluations = outcome(fit(run, task(run), 20, tmp_path))
     assert all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
     assert (points, evaluations) == undisturbed[1:]
@@ -172,7 +174,7 @@ def test_each_switch_of_the_engine_changes_the_result(change, undisturbed, tmp_p
 
 
 def test_another_seed_is_another_run(undisturbed, tmp_path):
-    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 2}, RECIPE, {}, threads=1, workers=0)
+    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 2}, RECIPE, {}, threads=1, workers=0, gpus=0)
     tensors = outcome(fit(run, task(run), 20, tmp_path))[0]
     assert not all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
 

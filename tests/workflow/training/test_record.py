@@ -10,7 +10,9 @@ from workflow.training.files import read_json, sha256, write_json
 from workflow.training.record import code_hash, write_record
 from workflow.training.run import Run
 
-RUN = Run("nic_coco", "cutmix", {"pretrain": 0, "transfer": 3}, {"lr": 0.1, "batch": 2}, {}, threads=1, workers=0)
+RUN = Run(
+    "nic_coco", "cutmix", {"pretrain": 0, "transfer": 3}, {"lr": 0.1, "batch": 2}, {}, threads=1, workers=0, gpus=0
+)
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def test_a_number_that_is_none_is_not_recorded(tmp_path, check):
 
 
 def test_the_recipe_hash_is_of_the_recipe_alone():
-    other = Run("nic_coco", "baseline", {"pretrain": 1, "transfer": 0}, RUN.recipe, {"root": "x"}, threads=2, workers=4)
+    other = Run(
+        "nic_coco", "baseline", {"pretrain": 1, "transfer": 0}, RUN.recipe, {"root": "x"}, threads=2, workers=4, gpus=0
+    )
     assert other.recipe_hash == RUN.recipe_hash
     assert Run(**{**RUN.as_dict(), "recipe": {"lr": 0.2, "batch": 2}}).recipe_hash != RUN.recipe_hash
 

@@ -1,0 +1,165 @@
+"""Laws of the hand-out of devices: no two jobs share one, and however a job ends, its devices are free again.
+
+The node's devices are what a stand-in for `nvidia-smi` on the PATH lists; the jobs are processes of their own.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from workflow.training.launch import devices, hold, visible
+
+PROJECT = Path(__file__).parents[3]
+UUIDS = ["GPU-aa11", "GPU-bb22", "GPU-cc33"]
+JOB = """
+import os, sys, time
+print("sees", repr(os.environ.get("CUDA_VISIBLE_DEVICES")), *sys.argv[3:], flush=True)
+while os.path.exists("go on"):
+    time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    """Call it with a number: a node with so many devices and a job that lasts as long as the file `go on`. Gives a
+    function that starts a job with `gpus` and environment; all jobs are killed in the end."""
+    started = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # or this process keeps the one it knows
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", f"{PROJECT}{os.pathsep}{tmp_path}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    Path("tmp").mkdir()
+    Path("job.py").write_text(JOB)
+    Path("go on").touch()
+
+    def make(count):
+        tool = Path("nvidia-smi")
+        tool.write_text(
+            "#!/bin/sh\nprintf '%s\\n' " + " ".join(UUIDS[:count]) + "\n" if count else "#!/bin/sh\nexit 6\n"
+        )
+        tool.chmod(0o755)
+        return start
+
+    def start(gpus, *arguments, **environment):
+        run = {"task": "ssd_voc", "backbone": "mine", "seeds": {"transfer": 0}, "recipe": {}, "data": {}}
+        run |= {"threads": 1, "workers": 0, "gpus": gpus}
+        call = [sys.executable, "-m", "workflow.training.launch", "job", "--run", json.dumps(run), *arguments]
+        job = subprocess.Popen(
+            call, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        started.append(job)
+        return job
+
+    yield make
+    for job in started:
+        with contextlib.suppress(ProcessLookupError):
+            job.kill()
+        job.wait()
+        job.stdout.close()
+
+
+def told(job, word):
+    """The next line of a job that holds a word."""
+    for line in job.stdout:
+        if word in line:
+            return line
+    raise AssertionError(f"the job ended without saying {word}")
+
+
+def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node):
+    start = node(2)
+    first, second = start(1), start(1)
+    one, other = told(first, "sees"), told(second, "sees")
+    assert {one, other} == {"sees 'GPU-aa11'\n", "sees 'GPU-bb22'\n"}
+    third = start(1)
+    assert told(third, "waiting") == "[ssd_voc mine s0] waiting for 1 of 2 devices: other jobs hold them\n"
+    second.send_signal(signal.SIGKILL)
+    second.wait()
+    assert told(third, "sees") == other
+    Path("go on").unlink()
+    assert first.wait(30) == third.wait(30) == 0
+
+
+def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
+    start = node(3)
+    one = start(1, "--out", "a b; c")
+    assert told(one, "sees") == "sees 'GPU-aa11' --out a b; c\n"
+    assert told(start(0), "sees") == "sees ''\n", "0: whatever the node has, it is not used"
+    Path("go on").unlink()
+    assert one.wait(30) == 0
+
+
+def test_a_job_of_several_devices_holds_none_while_it_waits(node):
+    node(3)
+    held = [hold(device) for device in UUIDS[:2]]
+    take = f"from workflow.training.launch import take; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", take], stdout=subprocess.PIPE, text=True) as job:
+        assert told(job, "waiting") == "[x] waiting for 2 of 3 devices: other jobs hold them\n"
+        free = hold("GPU-cc33")
+        while free is None:  # it tries now and then
+            free = hold("GPU-cc33")
+        os.close(held[0])
+        os.close(free)
+        assert told(job, "took") == "took GPU-aa11 GPU-cc33\n"
+    os.close(held[1])
+
+
+@pytest.mark.parametrize(
+    ("allowed", "found"),
+    [
+        (None, UUIDS),
+        ("2,0", ["GPU-cc33", "GPU-aa11"]),
+        ("GPU-bb", ["GPU-bb22"]),
+        ("GPU-bb22, 1,7", ["GPU-bb22"]),
+        ("MIG-1/2", ["MIG-1/2"]),
+        ("", []),
+        ("NoDevFiles", []),
+        ("-1", []),
+    ],
+)
+def test_only_what_is_visible_is_handed_out(allowed, found, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if allowed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    assert visible(UUIDS) == found
+
+
+def test_a_job_uses_what_it_may_and_no_more(node):
+    start = node(3)
+    assert told(start(1, CUDA_VISIBLE_DEVICES="2"), "sees") == "sees 'GPU-cc33'\n"
+    other = start(1, CUDA_VISIBLE_DEVICES="2")
+    assert told(other, "waiting") == "[ssd_voc mine s0] waiting for the device: other jobs hold them\n"
+    job = start(1, CUDA_VISIBLE_DEVICES="")
+    assert job.communicate()[0] == "error: gpus: 1, but this node has 3, CUDA_VISIBLE_DEVICES allows 0 of them\n"
+    assert job.returncode == 1
+
+
+def test_more_than_the_node_has_is_refused(node):
+    job = node(2)(3)
+    assert job.communicate()[0] == "error: gpus: 3, but this node has 2\n"
+    assert job.returncode == 1
+
+
+def test_without_a_device_the_training_goes_on_the_cpu_and_sees_what_it_saw(node):
+    start = node(0)
+    assert devices() == []
+    job = start(1, CUDA_VISIBLE_DEVICES="0")  # as a Slurm with a made-up device sets it
+    assert told(job, "gpus") == "[ssd_voc mine s0] gpus: 1, but no NVIDIA device on this node: training on the CPU\n"
+    assert told(job, "sees") == "sees '0'\n"
+
+
+def test_a_run_that_is_none_is_refused(node):
+    node(1)
+    call = [sys.executable, "-m", "workflow.training.launch", "job", "--run", "{}"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --run is not the JSON of a run")

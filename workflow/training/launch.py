@@ -1,0 +1,150 @@
+"""Start a training on devices of its own: `python -m workflow.training.launch MODULE --run JSON …`.
+
+As many as the run's `gpus` says. A device is held by a lock on a file in the node's temporary folder, which lasts as
+long as the process, however that ends. Several devices: one process each, by torchrun.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import UserError, door
+from workflow.training.run import Run
+
+ALLOWED = "CUDA_VISIBLE_DEVICES"
+CALL = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+
+
+def devices() -> list[str]:
+    """The UUIDs of this node's NVIDIA devices in the order of their slots; UserError if there are some, and they cannot
+    be asked for. A number would not do: inside a job of a cluster, each job's first device is number 0."""
+    try:
+        asked = subprocess.run(CALL, capture_output=True, text=True, check=False, timeout=120)
+        said, listed = (asked.stdout + asked.stderr).strip(), asked.returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said, listed = str(error), False
+    if not listed and list(Path("/dev").glob("nvidia[0-9]*")):
+        raise UserError(f"this node has NVIDIA devices, but nvidia-smi does not list them: {' '.join(said.split())}")
+    return said.split() if listed else []
+
+
+def visible(here: Sequence[str]) -> list[str]:
+    """Those that `CUDA_VISIBLE_DEVICES` allows: all if it is not set. It holds numbers or (beginnings of) UUIDs; a part
+    of a device (MIG) is one of its own."""
+    if ALLOWED not in os.environ:
+        return list(here)
+    found = []
+    for word in os.environ[ALLOWED].replace(" ", "").split(","):
+        if word.isdecimal():
+            found += here[int(word) : int(word) + 1]
+        elif word:
+            found += [word] if word.startswith("MIG-") else [each for each in here if each.startswith(word)]
+    return list(dict.fromkeys(found))
+
+
+def hold(device: str) -> int | None:
+    """Lock a device; None if another process holds it. Programs that this one becomes keep the lock."""
+    path = Path(tempfile.gettempdir()) / f"backbone-transfer.{device}.lock"
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)  # may be another user's
+    except FileNotFoundError:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    os.set_inheritable(file, True)
+    return file
+
+
+def take(allowed: Sequence[str], number: int, name: str) -> list[str]:
+    """Hold `number` of the allowed devices, and wait until so many are free."""
+    told = False
+    while True:
+        held = {}
+        for device in allowed:
+            if len(held) < number and (file := hold(device)) is not None:
+                held[device] = file
+        if len(held) == number:
+            return list(held)
+        for file in held.values():  # all or none, or two jobs could wait for each other
+            os.close(file)
+        if not told:
+            what = f"{number} of {len(allowed)} devices" if len(allowed) > 1 else "the device"
+            print(f"[{name}] waiting for {what}: other jobs hold them", flush=True)
+            told = True
+        time.sleep(random.uniform(0.5, 1.5))
+
+
+def assign(run: Run) -> None:
+    """Set `CUDA_VISIBLE_DEVICES` for a run; UserError if the node has fewer devices than it wants."""
+    if not run.gpus:
+        os.environ[ALLOWED] = ""
+        return
+    here = devices()
+    if not here:
+        print(f"[{run.name}] gpus: {run.gpus}, but no NVIDIA device on this node: training on the CPU", flush=True)
+        return
+    allowed = visible(here)
+    if len(allowed) < run.gpus:
+        limit = f", {ALLOWED} allows {len(allowed)} of them" if ALLOWED in os.environ else ""
+        raise UserError(f"gpus: {run.gpus}, but this node has {len(here)}{limit}")
+    os.environ[ALLOWED] = ",".join(take(allowed, run.gpus, run.name))
+    print(f"[{run.name}] on {os.environ[ALLOWED]}", flush=True)
+
+
+def together(run: Run, call: Sequence[str]) -> int:
+    """Run a module in one process for each of the run's devices; the exit status. Its processes say why they fail."""
+    import logging
+
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    os.environ.setdefault("OMP_NUM_THREADS", str(run.threads))
+    options = ["--standalone", "--nproc-per-node", str(run.gpus), "-m", *call]
+    try:
+        torchrun.run(torchrun.get_args_parser().parse_args(options))
+    except ChildFailedError:
+        return 1
+    return 0
+
+
+def offer(workflow: Any, gpus: int) -> None:
+    """Let Snakemake begin no more jobs on this machine than it has devices for, unless `--resources gpu=` says how many
+    there are. The nodes of a cluster have others."""
+    if not gpus or workflow.resource_settings.nodes is not None or "gpu" in workflow.global_resources:
+        return
+    with contextlib.suppress(UserError):  # the jobs will say it
+        if allowed := visible(devices()):
+            workflow.register_resource("gpu", len(allowed))
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("module", help="the training, e.g. pretrain.train")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments, with --run JSON among them")
+    args = parser.parse_args()
+    inner = argparse.ArgumentParser(prog=f"{parser.prog} {args.module}", allow_abbrev=False)
+    inner.add_argument("--run", required=True)
+    run = Run.parse(inner.parse_known_args(args.arguments)[0].run)
+    assign(run)
+    if run.gpus > 1:
+        raise SystemExit(together(run, [args.module, *args.arguments]))
+    os.execv(sys.executable, [sys.executable, "-m", args.module, *args.arguments])
+
+
+if __name__ == "__main__":
+    main()
