@@ -67,12 +67,13 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
     from captioning.vocabulary import SPECIAL, Vocabulary
     from pretrain.backbone import load_into, metadata, read
     from workflow.data import coco
-    from workflow.training.engine import fit, resumable
+    from workflow.training.engine import fit
     from workflow.training.files import atomic, read_json
     from workflow.training.record import write_record
+    from workflow.training.state import resumable
 
     check, recipe = read_json(check_file), run.recipe
-    with resumable(state):
+    with resumable(state, out):
         if not recipe["finetune"]:
             verify(features, run, check, backbone)
         samples = captioning.dataset.encode(coco.read(check, "train"), recipe["threshold"], state)

@@ -184,9 +184,9 @@ def main() -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone.safetensors, its card and record")
     args = parser.parse_args()
-    from workflow.training.engine import resumable  # slow to import: --help does without
+    from workflow.training.state import resumable  # slow to import: --help does without
 
-    with resumable(args.state):
+    with resumable(args.state, args.out):
         bring(Run.parse(args.run), args.checkpoint, args.data, args.out)
 
 

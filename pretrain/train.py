@@ -42,12 +42,13 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.backbone import IMAGENET, publish
     from pretrain.card import write_card
-    from workflow.training.engine import fit, resumable
+    from workflow.training.engine import fit
     from workflow.training.files import atomic, read_json
     from workflow.training.record import write_record
+    from workflow.training.state import resumable
 
     check, recipe = read_json(check_file), run.recipe
-    with resumable(state):
+    with resumable(state, out):
         done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
         publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, **about)

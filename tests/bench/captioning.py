@@ -61,7 +61,7 @@ def our_epoch(folder: Path, check: Path, run: Run) -> float:
     """Seconds a caption of `STEPS` iterations of a run as `captioning.train` sets it up."""
     task = train.task(run, check, folder, folder / "features", folder / "state")
     done = fit(run, task | {"val_evaluator": {"type": "Unscored"}}, made.CAPTIONS * 1000, folder / "state")
-    for file in (folder / "state").glob("state.pth"):
+    for file in (folder / "state").glob("*.pth"):
         file.unlink()
     return done.seconds / (STEPS * run.recipe["batch"])
 

@@ -16,7 +16,8 @@ from pretrain.backbone import IMAGENET, publish
 from pretrain.backbone import read as read_backbone
 from tests.captioning.conftest import NoMeteor
 from workflow.data import coco as coco_set
-from workflow.training import engine, hooks
+from workflow.training import engine
+from workflow.training import state as saving
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
 
@@ -74,7 +75,7 @@ def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, m
 
 @pytest.mark.parametrize("killed_at", [1, 6, 9])
 def test_killed_and_started_again_gives_the_same_bits(finished, made, run, tmp_path, monkeypatch, killed_at):
-    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0.0)
     loss, calls = NIC.loss, []
 
     def mortal(self, *inputs):

@@ -13,6 +13,7 @@ from detection.train import train
 from pretrain.backbone import IMAGENET, publish
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
+from workflow.training import state as saving
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 
@@ -57,7 +58,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(runner, voc, tmp_path,
             raise Kill
 
     with monkeypatch.context() as patched:
-        patched.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0.0)
+        patched.setattr(saving, "SECONDS_BETWEEN_SAVES", 0.0)
         patched.setattr(hooks.History, "after_train_iter", dies)
         with pytest.raises(Kill):
             runner(name, "killed", stride, precision="bf16")

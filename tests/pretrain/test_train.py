@@ -9,7 +9,7 @@ from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.evaluate import evaluate
 from pretrain.metric import each, errors, ranks
 from pretrain.train import best, train
-from workflow.training import hooks
+from workflow.training import state as saving
 from workflow.training.files import read_json
 from workflow.training.run import Run
 
@@ -42,19 +42,19 @@ class Killed(BaseException):
 def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, monkeypatch):
     run = run_of(regularizers=EVERYWHERE)
     train(run, imagenet.check, tmp_path / "state a", tmp_path / "a")
-    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
-    save, moment = hooks.ResumeState.save, read_json(imagenet.check)["counts"]["train"] // 8 + 1
+    monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
+    save, moment = saving.ResumeState.save, read_json(imagenet.check)["counts"]["train"] // 8 + 1
 
     def save_and_die(self, runner):
         save(self, runner)
         if runner.iter == moment:
             raise Killed
 
-    monkeypatch.setattr(hooks.ResumeState, "save", save_and_die)
+    monkeypatch.setattr(saving.ResumeState, "save", save_and_die)
     with pytest.raises(Killed):
         train(run, imagenet.check, tmp_path / "state b", tmp_path / "b")
     assert not (tmp_path / "b").exists()
-    monkeypatch.setattr(hooks.ResumeState, "save", save)
+    monkeypatch.setattr(saving.ResumeState, "save", save)
     train(run, imagenet.check, tmp_path / "state b", tmp_path / "b")
     assert not (tmp_path / "state b").exists()
     one, two = (read_json(tmp_path / name / "metrics.json") for name in "ab")

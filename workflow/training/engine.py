@@ -4,11 +4,8 @@ A task says what is trained (model, loaders, evaluator, optimizer); how often, h
 from the recipe. Checked: a run killed at any iteration and started again ends with the same bits (tests).
 """
 
-import contextlib
-import shutil
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +17,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from workflow.training.counted import CountedRandomness, seed_everything
-from workflow.training.hooks import EvaluationPrecision, History, ResumeState, Start
+from workflow.training.hooks import EvaluationPrecision, History, Start
 from workflow.training.layout import channels_last
 from workflow.training.run import Run
+from workflow.training.state import ResumeState, newest
 
 
 class PlainConfig(Config):
@@ -81,7 +79,7 @@ def schedule(recipe: dict[str, Any], budget: Budget) -> list[dict[str, Any]]:
 
 def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -> Config:
     """The Runner's config: the task's part and what the engine owns."""
-    task = dict(task)
+    task, found = dict(task), newest(state, run.name)
     scope = task.pop("default_scope", "mmengine")
     optimizer = {"type": "PrecisionOptimWrapper", "precision": run.recipe["precision"], **task.pop("optim_wrapper")}
     return PlainConfig(
@@ -98,8 +96,8 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
                 "val_interval": budget.evaluate_every,
             },
             "val_cfg": {"type": "ValLoop"},
-            "resume": (state / "state.pth").exists(),
-            "load_from": str(state / "state.pth") if (state / "state.pth").exists() else None,
+            "resume": found is not None,
+            "load_from": found and str(found),
             "default_hooks": dict.fromkeys(["runtime_info", "timer", "logger", "checkpoint", "sampler_seed"]),
             "randomness": {"seed": run.seed},
             "env_cfg": {"mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 0}},
@@ -145,17 +143,3 @@ def fit(
         history.waited / max(history.seconds, 1e-9),
         len(runner.train_dataloader.dataset),
     )
-
-
-@contextlib.contextmanager
-def resumable(state: Path) -> Iterator[None]:
-    """Around a whole run: a failure leaves its reason in `error.txt` for the report, success removes the state."""
-    state.mkdir(parents=True, exist_ok=True)
-    (state / "error.txt").unlink(missing_ok=True)
-    try:
-        yield
-    except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        (state / "error.txt").write_text(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n", encoding="utf-8")
-        raise
-    shutil.rmtree(state)

@@ -1,13 +1,11 @@
-"""What a run keeps and shows while it trains: its resume state, its history, its progress, its precision.
+"""What a run keeps and shows while it trains: its history, its progress, its precision.
 
-mmengine's own CheckpointHook saves before the evaluation that follows an iteration, so a resumed run would skip that
-evaluation; and its LoggerHook prints eight columns where a person wants one line with an ETA.
+mmengine's own LoggerHook prints eight columns where a person wants one line with an ETA.
 """
 
 import contextlib
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +15,6 @@ from mmengine.registry import OPTIM_WRAPPERS
 
 from workflow.training.errors import UserError
 
-SECONDS_BETWEEN_SAVES = 60.0
 SECONDS_BETWEEN_LINES = 10.0
 POINTS_OF_A_CURVE = 100
 
@@ -151,30 +148,6 @@ class History(Hook):
         self.points, self.evaluations, self.seconds = kept["points"], kept["evaluations"], kept["seconds"]
         self.before = kept.get("waited", 0.0)  # a state of before this was measured
         self.losses = [torch.tensor(loss) for loss in kept["losses"]]
-
-
-class ResumeState(Hook):
-    """Write all that the next iteration needs, before an iteration begins, at most once a minute, atomically."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.saved = time.monotonic()
-
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Here the evaluation after the last iteration is over, so a resumed run does not lose it."""
-        if runner.iter and time.monotonic() - self.saved >= SECONDS_BETWEEN_SAVES:
-            self.save(runner)
-
-    def after_train(self, runner: Any) -> None:
-        """The end is a state too: a run killed between training and its record only writes the record again."""
-        self.save(runner)
-
-    def save(self, runner: Any) -> None:
-        """Write to a temporary name, then rename."""
-        meta = {"iter": runner.iter, "epoch": runner.epoch}
-        runner.save_checkpoint(str(self.folder), "state.pth.part", by_epoch=False, meta=meta)
-        (self.folder / "state.pth.part").replace(self.folder / "state.pth")
-        self.saved = time.monotonic()
 
 
 class Start(Hook):

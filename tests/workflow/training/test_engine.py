@@ -9,7 +9,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
 
 from workflow.training import hooks
-from workflow.training.engine import Budget, fit, resumable, schedule
+from workflow.training import state as saving
+from workflow.training.engine import Budget, fit, schedule
 from workflow.training.errors import UserError
 from workflow.training.run import Run
 
@@ -97,9 +98,9 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("moment", [1, 5, 6, 9, 12])
 def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, tmp_path, monkeypatch):
-    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
     saves = []
-    save = hooks.ResumeState.save
+    save = saving.ResumeState.save
 
     def save_or_die(self, runner):
         if runner.iter == moment and not saves:
@@ -107,7 +108,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, t
             raise Killed
         save(self, runner)
 
-    monkeypatch.setattr(hooks.ResumeState, "save", save_or_die)
+    monkeypatch.setattr(saving.ResumeState, "save", save_or_die)
     run = run_of()
     with pytest.raises(Killed):
         fit(run, task(run), 20, tmp_path)
@@ -118,7 +119,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, t
 
 
 def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
     loaded = []
     monkeypatch.setattr(
         Points, "__getitem__", lambda self, i: loaded.append(i) or {"x": torch.ones(3), "y": torch.ones(1)}
@@ -141,7 +142,7 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
 
 
 def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatch):
-    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
     quick, after, run = Points.__getitem__, hooks.History.after_train_iter, run_of()
     assert 0 < fit(run, task(run), 20, tmp_path / "quick").data_wait < 1
     monkeypatch.setattr(Points, "__getitem__", lambda self, i: time.sleep(0.02) or quick(self, i))
@@ -209,12 +210,3 @@ def test_progress_names_the_run_and_the_time_left(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "[ssd_voc cutmix p0s1] 12/12  100 %  loss " in said
     assert "ETA 0:00:00" in said
-
-
-def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
-    with pytest.raises(UserError), resumable(tmp_path / "state"):
-        raise UserError("the disk\nis full")
-    assert "UserError: the disk is full" in (tmp_path / "state/error.txt").read_text()
-    with resumable(tmp_path / "state"):
-        assert not (tmp_path / "state/error.txt").exists()
-    assert not (tmp_path / "state").exists()

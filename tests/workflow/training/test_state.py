@@ -1,0 +1,173 @@
+"""The resume state: its checksum, the state before it, what a kill leaves, the lock."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.runner.checkpoint import get_torch_safe_globals
+
+from tests.workflow.training.test_engine import Killed, fit, outcome, run_of, task
+from workflow.training import hooks, state
+from workflow.training.errors import UserError
+
+
+@pytest.fixture
+def killed(tmp_path, monkeypatch):
+    """Train until iteration 7 has begun, saving before each; returns the folder."""
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    run, after = run_of(), hooks.History.after_train_iter
+
+    def die(self, runner, *args, **kwargs):
+        after(self, runner, *args, **kwargs)
+        if runner.iter == 7:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hooks.History, "after_train_iter", die)
+        with pytest.raises(Killed):
+            fit(run, task(run), 20, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    run = run_of()
+    return outcome(fit(run, task(run), 20, tmp_path_factory.mktemp("whole")))
+
+
+def go_on(folder: Path):
+    run = run_of()
+    return outcome(fit(run, task(run), 20, folder))
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one[0], other[0], strict=True)) and one[1:] == other[1:]
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def garble(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def test_two_are_kept_and_load_without_unpickling_code(killed):
+    found = state.states(killed)
+    assert [path.name[:7] for path in found] == ["000006-", "000007-"]
+    with torch.serialization.safe_globals(get_torch_safe_globals()):
+        assert [torch.load(path, weights_only=True)["meta"]["iter"] for path in found] == [6, 7]
+    assert not list(killed.glob("*.part"))
+
+
+@pytest.mark.parametrize("harm", [truncate, garble, empty])
+def test_a_broken_state_is_noticed_and_the_one_before_it_used(harm, killed, undisturbed, capsys):
+    harm(state.states(killed)[-1])
+    assert same(go_on(killed), undisturbed)
+    said = capsys.readouterr().out
+    assert "is broken, its checksum is another; the one before it is tried" in said
+    assert "resumed at iteration 6 of 12" in said
+    assert len(list(killed.glob("*.broken"))) == 1
+
+
+def test_no_state_that_is_whole_is_a_start_from_the_beginning(killed, undisturbed, capsys):
+    for path in state.states(killed):
+        garble(path)
+    assert same(go_on(killed), undisturbed)
+    said = capsys.readouterr().out
+    assert "there is none before it: from the beginning" in said
+    assert "resumed" not in said
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_around_the_rename_leaves_whole_states(moment, tmp_path, undisturbed, monkeypatch):
+    """Before the rename: the new one is not there. After it, and before the oldest is removed: one more is there."""
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    replace = Path.replace
+
+    def die(self, target):
+        if target.name.startswith("000005-"):
+            if moment == "after":
+                replace(self, target)
+            os.link(target if moment == "after" else self, self.with_name("kept"))  # a killed process removes nothing
+            raise Killed
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", die)
+        with pytest.raises(Killed):
+            go_on(tmp_path)
+    (tmp_path / "kept").rename(tmp_path / "state.part")
+    assert [path.name[:6] for path in state.states(tmp_path)] == ["000003", "000004", "000005"][
+        : 3 if moment == "after" else 2
+    ]
+    assert same(go_on(tmp_path), undisturbed)
+    assert len(state.states(tmp_path)) == 2
+    assert not (tmp_path / "state.part").exists()
+
+
+def test_a_save_that_fails_leaves_its_room_and_the_states(killed, monkeypatch):
+    before = state.states(killed)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            go_on(killed)
+    assert state.states(killed) == before
+    assert not list(killed.glob("*.part"))
+
+
+def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
+    folder, out = tmp_path / "work/state", tmp_path / "out"
+    out.mkdir()
+    (out / ".metrics.json.123.part").touch()
+    (out / "metrics.json").touch()
+    with pytest.raises(UserError), state.resumable(folder, out):
+        raise UserError("the disk\nis full")
+    assert "UserError: the disk is full" in (folder / "error.txt").read_text()
+    assert [path.name for path in out.iterdir()] == ["metrics.json"]
+    with state.resumable(folder, out):
+        assert not (folder / "error.txt").exists()
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_one_process_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "SECONDS_OF_PATIENCE", 0)
+    with (
+        state.held(tmp_path / "s"),
+        pytest.raises(UserError, match="another process trains this run"),
+        state.held(tmp_path / "s"),
+    ):
+        pass
+    with state.held(tmp_path / "s"):
+        pass
+
+
+def test_whoever_waits_goes_on_when_the_other_has_ended(tmp_path):
+    order, folder = [], tmp_path / "s"
+
+    def second():
+        with state.resumable(folder, tmp_path):
+            order.append("second")
+
+    with state.resumable(folder, tmp_path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert not folder.exists()
+    assert not folder.with_name("s.lock").exists()

@@ -1,0 +1,121 @@
+"""The resume state of a run: `.work/<hash>/<number>-<SHA-256 of the file>.pth`, the last two of them.
+
+Written under another name, flushed, then renamed: one rename, so a kill leaves a whole state or none. What the disk or
+a copy has done to it since shows in the name, before anything of it is unpickled; the state before it is used then.
+mmengine's own CheckpointHook saves before the evaluation that follows an iteration: a resumed run would go without.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+
+from workflow.training.errors import UserError
+from workflow.training.files import sha256
+
+SECONDS_BETWEEN_SAVES = 60.0
+SECONDS_OF_PATIENCE = 60.0  # with a process that still holds the state: one that was asked to end takes up to 30
+KEPT = 2
+
+
+def states(folder: Path) -> list[Path]:
+    """The states in `folder`, the oldest first."""
+    return sorted(folder.glob("[0-9]*-[0-9a-f]*.pth"))
+
+
+def newest(folder: Path, name: str) -> Path | None:
+    """The last state whose bytes are those that were written; what is broken is said, and put aside as `.broken`."""
+    found = states(folder)
+    for path in reversed(found):
+        if sha256(path) == path.stem.partition("-")[2]:
+            return path
+        path.rename(path.with_suffix(".broken"))
+        instead = "the one before it is tried" if path != found[0] else "there is none before it: from the beginning"
+        print(f"[{name}] {path} is broken, its checksum is another; {instead}", flush=True)
+    return None
+
+
+class ResumeState(Hook):
+    """Write all that the next iteration needs, before an iteration begins, at most once a minute."""
+
+    priority = "LOWEST"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.saved = time.monotonic()
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Here the evaluation after the last iteration is over, so a resumed run does not lose it."""
+        if runner.iter and time.monotonic() - self.saved >= SECONDS_BETWEEN_SAVES:
+            self.save(runner)
+
+    def after_train(self, runner: Any) -> None:
+        """The end is a state too: a run killed between training and its record only writes the record again."""
+        self.save(runner)
+
+    def save(self, runner: Any) -> None:
+        """Write to a temporary name, rename, and remove all but the last two."""
+        before, part = states(self.folder), self.folder / "state.part"
+        number = int(before[-1].name.partition("-")[0]) + 1 if before else 1
+        try:
+            meta = {"iter": runner.iter, "epoch": runner.epoch}
+            runner.save_checkpoint(str(self.folder), part.name, by_epoch=False, meta=meta)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            part.replace(self.folder / f"{number:06d}-{checksum}.pth")
+        finally:
+            part.unlink(missing_ok=True)  # a full disk needs it back
+        for old in before[: 1 - KEPT]:
+            old.unlink()
+        self.saved = time.monotonic()
+
+
+@contextlib.contextmanager
+def held(state: Path) -> Iterator[None]:
+    """The folder for this process alone. One that was asked to end may still be saving while it is started again
+    elsewhere; UserError if it takes too long."""
+    state.parent.mkdir(parents=True, exist_ok=True)
+    path, since = state.with_name(state.name + ".lock"), time.monotonic()
+    while True:
+        file = path.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                break  # else it was another's, who has removed it
+        except BlockingIOError:
+            if time.monotonic() - since > SECONDS_OF_PATIENCE:
+                raise UserError(f"{state}: another process trains this run; wait for it, or end it") from None
+            time.sleep(0.5)
+        file.close()
+    with file:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def resumable(state: Path, out: Path) -> Iterator[None]:
+    """Around a whole run: a failure leaves its reason in `error.txt` for the report, success removes the state. What a
+    killed run has half-written into `out` is removed."""
+    with held(state):
+        state.mkdir(exist_ok=True)
+        (state / "error.txt").unlink(missing_ok=True)
+        for part in out.glob(".*.part"):
+            part.unlink()
+        try:
+            yield
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+            with contextlib.suppress(OSError):  # the reason may be a full disk
+                (state / "error.txt").write_text(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n", encoding="utf-8")
+            raise
+        shutil.rmtree(state)
