@@ -51,7 +51,7 @@ def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = N
 def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on VOC07 test."""
     from detection.metric import match, score
-    from detection.names import numbers
+    from workflow.data.ids import numbers
 
     names, truth = ground_truth(check)
     images, classes = numbers(names), check["classes"]

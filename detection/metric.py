@@ -15,8 +15,8 @@ from mmdet.evaluation.metrics import VOCMetric
 from mmdet.registry import METRICS
 
 from detection.matching import judge, objects
-from detection.names import numbers
 from detection.results import Found, detections, joined, write
+from workflow.data.ids import numbers
 from workflow.training import evidence
 
 Matches = dict[str, np.ndarray]  # the arrays of evidence.npz but for `images` (design: Contracts)

@@ -51,8 +51,8 @@ def scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 
 def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From VOC2007 test. The devkit counts pixels from 1."""
-    from detection.names import numbers
     from workflow.data import voc
+    from workflow.data.ids import numbers
     from workflow.pictures import spread
 
     root, found = check["root"], []

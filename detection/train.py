@@ -57,9 +57,9 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     import detection.metric
     import detection.models  # noqa: F401 (registers)
     from detection.evaluate import ground_truth
-    from detection.names import numbers
     from detection.recipe import task
     from pretrain.backbone import load_into, metadata, read
+    from workflow.data.ids import numbers
     from workflow.training.engine import fit
     from workflow.training.files import atomic, read_json
     from workflow.training.record import write_record

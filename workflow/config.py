@@ -7,9 +7,7 @@ Every fault ends in one line that names the file and the key (or the line). No t
 import argparse
 import copy
 import functools
-import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import jsonschema
 import yaml
 
 from workflow import regularizers
+from workflow.reading import Loader, inline, read, relative, shown
 from workflow.training.errors import UserError, door
 
 SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
@@ -34,30 +33,6 @@ TYPES = {
 }
 
 
-class Loader(yaml.SafeLoader):
-    """YAML as people write it: `1e-4` is a number, a key that stands twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
-        """As in PyYAML, but keys must be text and must not repeat."""
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
-            if not isinstance(key, str):
-                raise UserError(f"{self.name}:{line}: the key {key} is not text: put it in quotes")
-            if key in seen:
-                raise UserError(f"{self.name}:{line}: the key {key} stands twice")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 wants a point in `1.0e-4`, and reads `1e-4` as text.
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
 def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The checked config of one file (or inline JSON); later files and `overrides` are laid over the first.
 
@@ -68,38 +43,6 @@ def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> di
         config = overlay(config, read(source))
     name = ", ".join("--config" if inline(source) else relative(source) for source in sources)
     return check(overlay(config, overrides or {}), name)
-
-
-def inline(source: str | Path) -> bool:
-    """Is this the text of a config, not the name of its file?"""
-    return str(source).lstrip().startswith("{")
-
-
-def relative(path: str | Path) -> str:
-    """The path as a person would write it: Snakemake makes all of them absolute."""
-    path = Path(path)
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def read(source: str | Path) -> dict[str, Any]:
-    """One YAML or JSON file, or inline JSON, unchecked; UserError if it is not a mapping or not YAML."""
-    name = "--config" if inline(source) else relative(source)
-    try:
-        loader = Loader(str(source) if inline(source) else Path(source).read_text(encoding="utf-8"))
-        loader.name = name
-        content = loader.get_single_data()
-    except OSError as error:
-        raise UserError(f"{name}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: not UTF-8 text: byte {error.start}: {error.reason}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{name}:{line}: not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{name}: not a mapping of keys to values")
-    return content
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,16 +113,11 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         "maxItems": lambda: f"must have {rule} values",
         "minProperties": lambda: "must not be empty",
         "minLength": lambda: "must not be empty",
+        "maxLength": lambda: f"must have at most {rule} characters",
         "not": lambda: f"must be {schema['description']}",
         "uniqueItems": lambda: "must not name a value twice",
     }
     return wording[kind]()
-
-
-def shown(value: Any) -> str:
-    """A value in a message: text in quotes, all else as YAML would have it, long things cut."""
-    text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:

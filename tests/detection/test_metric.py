@@ -9,8 +9,8 @@ from pycocotools.cocoeval import COCOeval
 
 from detection import metric
 from detection.evaluate import evaluate, ground_truth
-from detection.names import numbers
 from detection.results import arrays, detections, entries
+from workflow.data.ids import numbers
 from workflow.training.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's

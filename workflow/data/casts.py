@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from workflow.data.looking import look
 from workflow.data.shapes import COLOURS, SHAPES, outline, paint
 from workflow.training.errors import UserError
 
@@ -126,6 +127,9 @@ class Photos:
         for name, files in zip(self.names, self.files, strict=True):
             if not files:
                 raise UserError(f"{Path(root) / split / name}: no PNG image of an object")
+            for file in files:
+                if isinstance(fault := look(str(file)), str):
+                    raise UserError(f"{file}: {fault}")
 
     def look(self, label: int, rng: np.random.Generator) -> Photo:
         """A drawn photo of the class."""

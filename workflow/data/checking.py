@@ -4,11 +4,12 @@ A check lists every fault that it finds instead of stopping at the first: ten of
 file."""
 
 import argparse
+import contextlib
 import json
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -18,6 +19,14 @@ from workflow.training.files import atomic, digest, sha256, short, write_json
 
 LISTED = 10
 FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
+Kind = tuple[str, Callable[[Any], bool]]  # what an annotation file must have at a key, in words and as a test
+WHOLE: Kind = ("a whole number", lambda value: type(value) is int and abs(value) < 1 << 53)
+SIDE: Kind = ("a whole number above 0", lambda value: type(value) is int and 0 < value < 1 << 31)
+NUMBER: Kind = ("a number", lambda value: type(value) in (int, float) and abs(value) < float("inf"))
+TEXT: Kind = ("text", lambda value: isinstance(value, str))
+LIST: Kind = ("a list", lambda value: isinstance(value, list))
+ANY: Kind = ("anything", lambda value: True)
+FILE: Kind = ("the name of a file in its folder", lambda value: text_fault(value) is None and inside(value))
 AnyPath = TypeVar("AnyPath", str, Path)
 # Boxes of real sets may lie up to one pixel outside: 0-based next to 1-based, and rounding.
 SLACK = 1.0
@@ -84,6 +93,13 @@ def refuse_shared(train: dict[AnyPath, Looked], test: dict[AnyPath, Looked], off
             faults.kinds.setdefault(kind, []).extend(messages)
 
 
+def warn_of_absent(path: Path, classes: list[str], tested: bool) -> None:
+    """Say which classes have no object in a split: no fault, but nobody should have to find it out from the table."""
+    then = "it has no AP and no part in their mean" if tested else "nothing of it can be learnt here"
+    for name in classes:
+        tqdm.write(f"warning: {path}: no object of class {name}: {then}")
+
+
 def fingerprint(root: Path, looked: dict[AnyPath, Looked], annotations: dict[Path, str]) -> str:
     """SHA-256 over every image's relative name, size and CRC and every annotation file's hash; root plays no part."""
     start = len(os.path.join(root, ""))  # noqa: PTH118  (`relative_to` takes a minute for a million paths)
@@ -98,21 +114,26 @@ def need_folder(path: Path, what: str) -> Path:
     return path
 
 
-def load_lists(path: Path, keys: dict[str, tuple[str, ...]]) -> dict:
-    """An annotation file whose lists hold objects with the given keys; UserError naming what is not there."""
+def load_lists(path: Path, keys: dict[str, dict[str, Kind]]) -> dict:
+    """An annotation file whose lists hold objects with the given keys; UserError naming what is not there, or is of
+    another kind."""
     if not path.is_file():
         raise UserError(f"{path}: the annotation file is missing; {FETCH}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits
         raise UserError(f"{path}: not valid JSON: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: not valid JSON: nested too deeply") from None
     for name, needed in keys.items():
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise UserError(f"{path}: the list '{name}' is missing")
         for number, entry in enumerate(content[name]):
-            missing = [key for key in needed if not isinstance(entry, dict) or key not in entry]
-            if missing:
-                raise UserError(f"{path}: {name}[{number}] has no '{missing[0]}'")
+            for key, (what, fits) in needed.items():
+                if not isinstance(entry, dict) or key not in entry:
+                    raise UserError(f"{path}: {name}[{number}] has no '{key}'")
+                if not fits(entry[key]):
+                    raise UserError(f"{path}: {name}[{number}]: '{key}' must be {what}, not {entry[key]!r:.60}")
     return content
 
 
@@ -123,9 +144,35 @@ def box_fault(box: tuple[float, ...], low: int, width: int, height: int) -> str 
     shown = f"({x0:g}, {y0:g}, {x1:g}, {y1:g})"
     if not (x1 > x0 and y1 > y0):  # not `<=`: NaN must fail too
         return f"the box {shown} has no area"
-    if not (min(x0, y0) >= low - SLACK and x1 <= width + SLACK and y1 <= height + SLACK):
+    near = min(x0, y0) >= low - SLACK and x1 <= width + SLACK and y1 <= height + SLACK
+    if not near or min(x1 - low, width) <= max(x0 - low, 0) or min(y1 - low, height) <= max(y0 - low, 0):
         return f"the box {shown} is outside the image of {width}x{height} px"
     return None
+
+
+def inside(name: str) -> bool:
+    """Does a file of this name lie in the folder that it is looked for in?"""
+    return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts and "\0" not in name
+
+
+def text_fault(text: object) -> str | None:
+    """What is wrong with a name or a caption that is to be shown, in words; None if nothing is."""
+    if not isinstance(text, str):
+        return "is no text"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "holds what is no Unicode character (half a surrogate pair, or bytes that are no UTF-8)"
+    return None if text.strip() else "is empty"
+
+
+@contextlib.contextmanager
+def of_system(where: Path) -> Iterator[None]:
+    """What the system says of a file (not allowed, no folder, name too long) as a UserError, file first."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{error.filename or where}: {error.strerror or error}") from None
 
 
 def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Callable[[], None]:
@@ -143,12 +190,15 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
         args = parser.parse_args()
         memory = args.out.parent / f".seen-{short(str(args.root))}.sqlite"
         listed = args.out.with_suffix(".faults.txt")
-        listed.unlink(missing_ok=True)
+        with of_system(args.out):
+            args.out.parent.mkdir(parents=True, exist_ok=True)  # not only after an hour of decoding
+            listed.unlink(missing_ok=True)
         try:
-            content = check(args.section, args.root, memory, args.threads)
+            with of_system(args.root):
+                content = check(args.section, args.root, memory, args.threads)
         except DataError as error:
             with atomic(listed) as temporary:
-                temporary.write_text("".join(f"{line}\n" for line in error.listed), encoding="utf-8")
+                temporary.write_text("".join(f"{line}\n" for line in error.listed), "utf-8", "backslashreplace")
             more = f"\nAll {len(error.listed)} stand in {listed}" if len(error.listed) > 1 else ""
             raise UserError(f"{error}{more}") from None
         write_json(args.out, content)

@@ -9,6 +9,12 @@ from typing import NamedTuple
 
 from workflow.data import karpathy
 from workflow.data.checking import (
+    ANY,
+    FILE,
+    NUMBER,
+    SIDE,
+    TEXT,
+    WHOLE,
     Faults,
     box_fault,
     command_line,
@@ -16,6 +22,8 @@ from workflow.data.checking import (
     load_lists,
     need_folder,
     refuse_shared,
+    text_fault,
+    warn_of_absent,
 )
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
@@ -25,7 +33,22 @@ from workflow.training.files import read_json, sha256
 # The one place that says what a split is made of: config value -> its parts.
 SPLITS = {"2014": ("train", "test"), "karpathy": tuple(karpathy.PARTS)}
 NAMES = {"train": "train2014", "test": "val2014"}  # part of split "2014" -> official name
-INSTANCE = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")  # what of an instance is read
+IMAGE = {"id": WHOLE, "file_name": FILE, "width": SIDE, "height": SIDE}
+LISTS = {  # of the two kinds of annotation files: what of their entries is read
+    "captions": {"images": IMAGE, "annotations": {"id": WHOLE, "image_id": WHOLE, "caption": ANY}},
+    "instances": {
+        "images": IMAGE,
+        "annotations": {
+            "id": WHOLE,
+            "image_id": WHOLE,
+            "category_id": WHOLE,
+            "bbox": ANY,
+            "area": NUMBER,
+            "iscrowd": WHOLE,
+        },
+        "categories": {"id": WHOLE, "name": TEXT},
+    },
+}
 OFFICIAL_IMAGES = {"train2014": 82_783, "val2014": 40_504}
 
 
@@ -87,17 +110,18 @@ def _check_captions(path: Path, content: dict, faults: Faults) -> None:
         where = f"{path}: caption {caption['id']}"
         if caption["image_id"] not in known:
             faults.add("captions of unknown images", f"{where}: image {caption['image_id']} is not in 'images'")
-        elif not isinstance(caption["caption"], str) or not caption["caption"].strip():
-            faults.add("empty captions", f"{where} of image {caption['image_id']} is empty")
+        elif fault := text_fault(caption["caption"]):
+            faults.add("bad captions", f"{where} of image {caption['image_id']} {fault}")
         bare.discard(caption["image_id"])
     for image_id in sorted(bare):
         faults.add("images without a caption", f"{path}: image {image_id} has no caption")
 
 
 def _check_instances(path: Path, content: dict, official: bool, faults: Faults) -> None:
-    """Every instance has a listed image and category, and a box on the image."""
+    """Every instance has a listed image and category, and a box on the image; there are some if there are classes."""
     sizes = {image["id"]: (image["width"], image["height"]) for image in content["images"]}
-    categories = {category["id"] for category in content["categories"]}
+    categories = {category["id"]: category["name"] for category in content["categories"]}
+    left_out = Faults() if official else faults
     for instance in content["annotations"]:
         where = f"{path}: instance {instance['id']}"
         if instance["image_id"] not in sizes:
@@ -106,30 +130,49 @@ def _check_instances(path: Path, content: dict, official: bool, faults: Faults) 
         if instance["category_id"] not in categories:
             category = instance["category_id"]
             faults.add("unknown classes", f"{where}: category {category} is not in the class list 'categories'")
-        try:
-            x, y, width, height = map(float, instance["bbox"])
-        except (TypeError, ValueError):
-            faults.add("bad boxes", f"{where}: bbox must be [x, y, width, height], not {instance['bbox']!r}")
-            continue
-        # The official files hold a few boxes of zero height: known, and skipped by every reader.
-        if official and min(width, height) == 0:
-            continue
-        if fault := box_fault((x, y, x + width, y + height), 0, *sizes[instance["image_id"]]):
-            faults.add("bad boxes", f"{where} of image {instance['image_id']}: {fault}")
+        where += f" of image {instance['image_id']}"
+        if fault := _box_fault(instance, sizes[instance["image_id"]], official):
+            faults.add("bad boxes", f"{where}: {fault}")
+        elif reason := _left_out(instance):
+            left_out.add("objects that training would leave out", f"{where}: {reason}: training would leave it out")
+    if official:
+        left_out.warn()
+    if categories and not content["annotations"]:
+        faults.add("splits without objects", f"{path}: no image has an object")
     _check_ids(path, "annotations", content["annotations"], faults)
     _check_ids(path, "categories", content["categories"], faults, "name")
+    for number, name in categories.items():
+        if fault := text_fault(name):
+            faults.add("bad class names", f"{path}: the name of category {number} {fault}")
+
+
+def _box_fault(instance: dict, size: tuple[int, int], official: bool) -> str | None:
+    """What is wrong with the box of an instance on an image of `size`; None if nothing is."""
+    box = instance["bbox"]
+    if not (isinstance(box, list) and len(box) == 4 and all(NUMBER[1](value) for value in box)):
+        return f"bbox must be [x, y, width, height], not {box!r:.60}"
+    x, y, width, height = box
+    # The official files hold a few boxes of zero height: known, and skipped by every reader.
+    if official and min(width, height) == 0:
+        return None
+    return box_fault((x, y, x + width, y + height), 0, *size)
+
+
+def _left_out(instance: dict) -> str | None:
+    """Why mmdetection's CocoDataset passes over an instance without a word; None if it does not."""
+    if instance.get("ignore"):
+        return "it is marked `ignore`"
+    if min(instance["bbox"][2:]) < 1:
+        return "its box is narrower than one pixel"
+    return f"its area is {instance['area']:g}" if instance["area"] <= 0 else None
 
 
 def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]:
     """Check the two annotation files of an official part; returns their contents by kind."""
-    folder = need_folder(root / name, f"the folder {name}")
-    image, contents = ("id", "file_name", "width", "height"), {}
-    for kind, needed in (
-        ("captions", {"annotations": ("id", "image_id", "caption")}),
-        ("instances", {"annotations": INSTANCE, "categories": ("id", "name")}),
-    ):
+    folder, contents = need_folder(root / name, f"the folder {name}"), {}
+    for kind, needed in LISTS.items():
         path = annotation_file(root, name, kind)
-        contents[kind] = load_lists(path, {"images": image, **needed})
+        contents[kind] = load_lists(path, needed)
         _check_images(path, folder, contents[kind]["images"], faults)
     _check_captions(annotation_file(root, name, "captions"), contents["captions"], faults)
     official = len(contents["instances"]["images"]) == OFFICIAL_IMAGES.get(name)
@@ -202,6 +245,10 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     files = [annotation_file(root, name, kind) for name in contents for kind in ("captions", "instances")]
     files += [karpathy.split_file(root)] if split == "karpathy" else []
     categories = sorted(contents["train2014"]["instances"]["categories"], key=lambda category: category["id"])
+    for name, content in contents.items():
+        seen = {instance["category_id"] for instance in content["instances"]["annotations"]}
+        absent = [category["name"] for category in categories if category["id"] not in seen]
+        warn_of_absent(annotation_file(root, name, "instances"), absent, tested=name == NAMES["test"])
     return {
         "set": "coco",
         "root": str(root),

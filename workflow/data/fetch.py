@@ -16,6 +16,7 @@ import yaml
 from tqdm import tqdm
 
 from workflow.data import unpack
+from workflow.data.checking import of_system
 from workflow.data.download import PATIENCE, Patience, download, need_room
 from workflow.training.errors import UserError, door
 from workflow.training.files import read_json, write_json
@@ -246,10 +247,8 @@ def main() -> None:
     parser.add_argument("--check", type=Path, help="the set's CHECK.json: removed if anything is put in place")
     parser.add_argument("--times", type=int, default=1, help="how many times it was fetched, with this one")
     args = parser.parse_args()
-    try:
+    with of_system(args.root):
         record = fetch(args.set, args.section, args.root, check=args.check) | {"times": args.times}
-    except OSError as error:
-        raise UserError(f"{error.filename or args.root}: {error.strerror or error}") from None
     if args.out:
         write_json(args.out, record)
     else:

@@ -2,11 +2,12 @@
 torchvision's ImageFolder, whose extensions are also ours. Class names are the folders' names."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
 
-from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared
+from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared, text_fault
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Memory
 from workflow.training.errors import UserError
@@ -48,8 +49,25 @@ def _check_folders(root: Path, faults: Faults) -> None:
                 faults.add("missing class folders", f"{folder}: the class folder is missing, train has it")
             elif not images(folder):
                 faults.add("class folders without images", f"{folder}: the class folder holds no image")
+    for split in ("train", "val"):
+        _check_entries(root / split, faults)
     for extra in sorted({entry.name for entry in (root / "val").iterdir() if entry.is_dir()} - set(names)):
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
+
+
+def _check_entries(folder: Path, faults: Faults) -> None:
+    """Names that can be shown, links that lead somewhere; what is no image is left out, and that is said."""
+    others: Counter[str] = Counter()
+    for entry in folder.iterdir():
+        if fault := text_fault(entry.name):
+            faults.add("bad names", f"{folder}: the name of the class folder {entry.name!r} {fault}")
+        if entry.is_symlink() and not entry.exists():
+            faults.add("broken links", f"{entry}: a link that leads nowhere, or in a circle")
+        names = os.listdir(entry) if entry.is_dir() else [entry.name]  # noqa: PTH208
+        others.update(Path(name).suffix or name for name in names if not name.lower().endswith(EXTENSIONS))
+    if others:
+        kinds = ", ".join(f"{count} {kind!r}" for kind, count in others.most_common(5))
+        tqdm.write(f"{folder}: left out, as no images by their names: {kinds}{', ...' * (len(others) > 5)}")
 
 
 def _warn_of_lost_images(root: Path, counts: dict[str, int]) -> None:

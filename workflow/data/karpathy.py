@@ -7,12 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from workflow.data.checking import Faults, load_lists
+from workflow.data.checking import FILE, LIST, TEXT, WHOLE, Faults, load_lists, text_fault
 from workflow.training.files import read_json
 
 PARTS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 OFFICIAL = {"train": 113_287, "val": 5_000, "test": 5_000}
-NEEDED = ("filepath", "filename", "cocoid", "split", "sentences")
+NEEDED = {"filepath": FILE, "filename": FILE, "cocoid": WHOLE, "split": TEXT, "sentences": LIST}
 
 
 def split_file(root: str | Path) -> Path:
@@ -58,9 +58,7 @@ def _faults_of(entry: dict[str, Any], known: dict[tuple[str, str], int], parts: 
         faults.append(f"{place[0]}/{place[1]} is not in the official annotation files")
     elif known[place] != entry["cocoid"]:
         faults.append(f"{place[0]}/{place[1]} has id {known[place]} in the official annotation files")
-    raw = [sentence.get("raw") for sentence in entry["sentences"]]
-    if not raw:
+    if not entry["sentences"]:
         faults.append("it has no caption")
-    if not all(isinstance(text, str) and text.strip() for text in raw):
-        faults.append("a caption (`raw`) is empty")
-    return faults
+    raw = [sentence.get("raw", "") if isinstance(sentence, dict) else sentence for sentence in entry["sentences"]]
+    return faults + [f"a caption (`raw`) {fault}" for text in raw if (fault := text_fault(text))]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
+from stat import S_ISREG
 
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
@@ -28,12 +29,15 @@ NAMED = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+LONGEST = 200  # sides; to the recipes' sizes it would be resized to hundreds of MB, or to a side of no pixel
 TOGETHER = 10_000  # images whose results are kept at once: what an interrupted check does not lose
 
 
 def look(path: str) -> Looked | str:
     """Decode one image to its end (at 1/8 scale where JPEG allows); what is wrong with it, in words, if it fails."""
     try:
+        if not S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  (a pipe would be waited for)
+            return "the image is no file"
         data = Path(path).read_bytes()
         if not data:
             return "the image is empty (0 bytes)"
@@ -47,6 +51,8 @@ def look(path: str) -> Looked | str:
         return "the image cannot be decoded: no known image format"
     except Exception as error:  # PIL's decoders raise many types on damaged files
         return f"the image cannot be decoded: {error}"
+    if max(size) > LONGEST * min(size):
+        return f"the image has {size[0]}x{size[1]} px: one side is more than {LONGEST} times the other"
     if not odd and any("TiffImagePlugin" in warning.filename for warning in warned):  # EXIF is a TIFF within
         odd = "with broken EXIF"
     return Looked(len(data), zlib.crc32(data), *size, odd)

@@ -16,6 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from workflow.data.casts import Shapes, cast, class_names
+from workflow.data.checking import of_system
 from workflow.data.phrases import captions
 from workflow.data.scenes import Scene, Thing, portrait, scene
 from workflow.data.shapes import SHAPES
@@ -212,7 +213,8 @@ def main() -> None:
     parser.add_argument("--spec", required=True, type=json.loads, help="the `synthetic:` mapping, as JSON")
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args()
-    make(args.set, args.spec, args.out)
+    with of_system(args.out):
+        make(args.set, args.spec, args.out)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,12 @@ from workflow.data.checking import (
     box_fault,
     command_line,
     fingerprint,
+    inside,
     need_folder,
     refuse_shared,
+    warn_of_absent,
 )
+from workflow.data.ids import numbers
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
 from workflow.training.errors import UserError
@@ -73,7 +76,7 @@ def annotation_path(root: str | Path, split: str, name: str) -> Path:
 
 def names(root: str | Path, split: str) -> list[str]:
     """The image names of a split, in the file's order."""
-    return split_file(root, split).read_text().splitlines()
+    return split_file(root, split).read_text(encoding="utf-8").splitlines()
 
 
 def _number(element: ET.Element | None, tag: str, where: str, whole: bool = False) -> float:
@@ -91,6 +94,12 @@ def parse(text: bytes, path: Path) -> Annotation:
         tree = ET.fromstring(text)
     except ET.ParseError as error:
         raise UserError(f"{path}:{error.position[0]}: the XML cannot be parsed: {error}") from None
+    except (ValueError, LookupError) as error:  # its encoding
+        raise UserError(f"{path}:1: the XML cannot be parsed: {error}") from None
+    _refuse_repeated(tree, ("size",), f"{path}:")
+    named = sum(element.tag.rpartition("}")[2].lower() in ("object", "objects") for element in tree.iter())
+    if named != len(tree.findall("object")):
+        raise UserError(f"{path}: an <object> stands where no reader finds it: not directly in the root, or misspelt")
     size = tree.find("size")
     if size is None:
         raise UserError(f"{path}: the XML does not give the image's <size>")
@@ -98,9 +107,13 @@ def parse(text: bytes, path: Path) -> Annotation:
     objects = []
     for number, element in enumerate(tree.findall("object"), start=1):
         where = f"{path}: object {number}"
-        name = (element.findtext("name") or "").strip()
-        if not name:
+        name = element.findtext("name") or ""
+        if not name.strip():
             raise UserError(f"{where} has no <name>")
+        if name != name.strip():
+            raise UserError(f"{where}: the <name> has blanks around it: {name!r}")
+        _refuse_repeated(element, ("name", "bndbox", "difficult"), where)
+        _refuse_repeated(element.find("bndbox"), ("xmin", "ymin", "xmax", "ymax"), where)
         box = tuple(
             _number(element.find("bndbox"), tag, f"{where} ({name})") for tag in ("xmin", "ymin", "xmax", "ymax")
         )
@@ -109,17 +122,29 @@ def parse(text: bytes, path: Path) -> Annotation:
     return Annotation((width, height), objects)
 
 
+def _refuse_repeated(element: ET.Element | None, tags: tuple[str, ...], where: str) -> None:
+    """UserError for a child element that stands twice: readers take the first and pass over the others."""
+    for tag in tags if element is not None else ():
+        if len(element.findall(tag)) > 1:
+            raise UserError(f"{where} has {len(element.findall(tag))} <{tag}>")
+
+
 def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]:
     """name -> image of a split; every line names one image, once, that exists with its annotation."""
     path = split_file(root, split)
     if not path.is_file():
         raise UserError(f"{path}: the image list is missing")
-    if not names(root, split):
+    try:
+        listed = names(root, split)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text: byte {error.start}: {error.reason}") from None
+    if not listed:
         raise UserError(f"{path}: the split is empty")
     found: dict[str, Path] = {}
-    for number, name in enumerate(names(root, split), start=1):
+    for number, name in enumerate(listed, start=1):
         image = image_path(root, split, name)
-        if not name or name.split() != [name]:
+        columns = len(name.split()) != 1 and not image.is_file()  # a name may hold blanks
+        if columns or name != name.strip() or not name.isprintable() or not inside(name):
             faults.add("bad lines", f"{path}:{number}: a line must be one image name, not {name!r}")
         elif name in found:
             faults.add("images listed twice", f"{path}:{number}: {name} is listed twice")
@@ -138,8 +163,8 @@ def _check_annotation(path: Path, annotation: Annotation, known: list[str], faul
         where = f"{path}: object {number} ({name})"
         if name not in known:
             faults.add("unknown classes", f"{where}: the class is not in the class list {', '.join(known)}")
-        if fault := box_fault(box, 1, *annotation.size):
-            faults.add("bad boxes", f"{where}: {fault}")
+        if fault := box_fault(box, 1, *annotation.size) or box_fault(tuple(map(int, box)), 1, *annotation.size):
+            faults.add("bad boxes", f"{where}: {fault}")  # detectors read whole pixels
 
 
 def _check_annotations(root: Path, split: str, known: list[str], faults: Faults) -> dict[Path, Checked]:
@@ -155,9 +180,24 @@ def _check_annotations(root: Path, split: str, known: list[str], faults: Faults)
             continue
         read[image] = Checked(path, hashlib.sha256(text).hexdigest(), annotation)
         _check_annotation(path, annotation, known, faults)
-    if read and not any(found.annotation.objects for found in read.values()):
-        faults.add("splits without objects", f"{split_file(root, split)}: no image of the split has an object")
+    if read and not _seen(read):
+        only = " but difficult ones" * any(found.annotation.objects for found in read.values())
+        where = split_file(root, split)
+        faults.add("splits without objects", f"{where}: no image of the split has an object{only}")
     return read
+
+
+def _seen(*splits: dict[Path, Checked]) -> set[str]:
+    """The classes of which there is an object that counts."""
+    found = [each.annotation.objects for read in splits for each in read.values()]
+    return {name for objects in found for name, _, difficult in objects if not difficult}
+
+
+def _warn_of_absent(root: Path, read: dict[str, dict[Path, Checked]], known: list[str]) -> None:
+    """Say which classes are in no training image, and which in no test image."""
+    for splits in (("trainval07", "trainval12"), ("test07",)):
+        seen, tested = _seen(*(read[split] for split in splits)), splits == ("test07",)
+        warn_of_absent(split_file(root, splits[0]), [name for name in known if name not in seen], tested)
 
 
 def _look_at_split(
@@ -189,12 +229,17 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         if name in training:
             where = f"{split_file(root, 'test07')}:{number}"
             faults.add("images in both training and test", f"{where}: {name} is also in trainval.txt, for training")
+    try:
+        numbers(dict.fromkeys(names(root, "test07")))
+    except UserError as error:
+        faults.add("names without a number", f"{split_file(root, 'test07')}: {error}")
     faults.raise_if_any()
     memory = Memory(remember, root)
     looked = {split: _look_at_split(split, read[split], faults, memory, threads) for split in SPLITS}
     trained = looked["trainval07"] | looked["trainval12"]
     refuse_shared(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)
     faults.raise_if_any()
+    _warn_of_absent(root, read, known)
     hashes = {found.path: found.hash for members in read.values() for found in members.values()}
     hashes |= {split_file(root, split): sha256(split_file(root, split)) for split in SPLITS}
     return {

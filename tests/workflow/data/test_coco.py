@@ -121,7 +121,7 @@ BROKEN = {
     ),
     "box of two numbers": (
         edit(TRAIN_INSTANCES, first("annotations", bbox=[1, 2])),
-        r"instances_train2014.json: instance 90: bbox must be \[x, y, width, height\], not \[1, 2\]",
+        r"instances_train2014.json: instance 90 of image 9: bbox must be \[x, y, width, height\], not \[1, 2\]",
     ),
     "box without area": (
         edit(TRAIN_INSTANCES, first("annotations", bbox=[1, 2, 0, 5])),
