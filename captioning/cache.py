@@ -3,6 +3,7 @@ each training image stands in for a fresh crop each time; they follow from the i
 so every epoch and every transfer seed shares them. A test image has its centre view. Kept as float16: 11 significant
 bits, where a bf16 encoder has 8, at half the size of float32."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from captioning.encoder import CHANNELS, Encoder, centre_view, load, random_view
 from pretrain.backbone import load_into
 from pretrain.backbone import read as read_backbone
 from workflow.data import coco
+from workflow.training.ending import data_worker, watched
 from workflow.training.errors import UserError
 from workflow.training.files import atomic, read_json, sha256, write_json
 from workflow.training.hooks import autocast
@@ -54,7 +56,8 @@ class Views(Dataset):
 def encoded(encoder: Encoder, views: Views, run: Run) -> Iterator[np.ndarray]:
     """Features (images, views, 2048) as float16, batch by batch, in the order of `views`."""
     device = next(encoder.parameters()).device
-    loader = DataLoader(views, batch_size=max(1, BATCH // views.shape[1]), num_workers=run.workers)
+    together = max(1, BATCH // views.shape[1])
+    loader = DataLoader(views, batch_size=together, num_workers=run.workers, worker_init_fn=data_worker)
     with torch.inference_mode(), autocast(run.recipe["precision"]):
         for batch in loader:
             features = encoder(batch.flatten(0, 1).to(device)).half()
@@ -68,6 +71,8 @@ def fill(path: Path, encoder: Encoder, views: Views, run: Run) -> None:
     bar = tqdm(total=views.shape[0] * views.shape[1], unit="view", desc=f"[{run.name}] {path.stem} features")
     with atomic(path) as temporary, bar:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=views.shape)
+        with temporary.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)  # a full disk is an error, not a SIGBUS
         done = 0
         for batch in encoded(encoder, views, run):
             array[done : done + len(batch)] = batch
@@ -86,7 +91,8 @@ def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
     index = origin(run, check, backbone)
     for split in ("train", "test"):
         samples = coco.read(check, split)
-        fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe), run)
+        with watched(run.name):
+            fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe), run)
         index[split] = [sample.image_id for sample in samples]
     write_json(out / "index.json", index)
 

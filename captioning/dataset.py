@@ -25,6 +25,11 @@ class CachedViews:
 
     def __init__(self, folder: str, split: str) -> None:
         self.views = cache.read(folder, split)
+        self.folder, self.split = folder, split
+
+    def name(self, row: int) -> str:
+        """The image, by what its file's name is made of."""
+        return f"image {read_json(Path(self.folder) / 'index.json')[self.split][row]}"
 
     def random(self, row: int, draw: np.random.Generator) -> np.ndarray:
         """One of an image's views."""
@@ -41,6 +46,10 @@ class Photos:
     def __init__(self, check: str, split: str, resize: int, crop: int) -> None:
         self.paths = [image.path for image in coco.read(read_json(check), split)]
         self.resize, self.crop = resize, crop
+
+    def name(self, row: int) -> str:
+        """The image's file."""
+        return str(self.paths[row])
 
     def random(self, row: int, draw: np.random.Generator) -> np.ndarray:
         """A random crop, flipped half the time."""
@@ -97,6 +106,10 @@ class CaptionTrain:
         start = self.ends[index - 1] if index else 0
         view = self.source.random(self.rows[index], rng(self.seed, "view", epoch, index))
         return {"inputs": view, "tokens": self.words[start : self.ends[index]]}
+
+    def name(self, index: int) -> str:
+        """The image of a sample."""
+        return self.source.name(self.rows[index])
 
 
 @DATASETS.register_module()

@@ -120,6 +120,10 @@ class ImageNetTrain:
             image = regularizer.image(image, rng(self.seed, regularizer.name, epoch, index))
         return {"images": image, "labels": label}
 
+    def name(self, index: int) -> str:
+        """The file of a sample."""
+        return self.folder[index][0]
+
 
 @DATASETS.register_module()
 class ImageNetVal:

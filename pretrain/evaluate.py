@@ -57,6 +57,7 @@ def ranked(
     from pretrain.dataset import ImageNetVal
     from pretrain.metric import ranks
     from pretrain.model import Classifier
+    from workflow.training.ending import data_worker, watched
     from workflow.training.hooks import autocast
     from workflow.training.layout import channels_last
 
@@ -70,8 +71,9 @@ def ranked(
     images = ImageNetVal(f"{check['root']}/val", recipe)
     images = Subset(images, spread(len(images), sample or len(images)))
     bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
-    with torch.no_grad(), autocast(recipe["precision"]), bar:
-        for batch in DataLoader(images, recipe["batch"], num_workers=workers):
+    loader = DataLoader(images, recipe["batch"], num_workers=workers, worker_init_fn=data_worker)
+    with watched("scoring"), torch.no_grad(), autocast(recipe["precision"]), bar:
+        for batch in loader:
             for said in model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"):
                 found += ranks(said["logits"], said["labels"]).tolist()
             bar.update(len(batch["labels"]))

@@ -23,6 +23,10 @@ MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 
+# Before every rule's command: `… | keep LOG` shows and appends what a job says. Schedulers signal all of a job's
+# processes; the shell and its log outlive the training, which has to write its state first.
+SHELL = "set -euo pipefail; trap : INT TERM; keep() { trap '' INT TERM; exec tee -a \"$1\"; }; "
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -182,6 +186,9 @@ def prepare_jobs(house: str | Path) -> None:
     os.environ["PYTHONUNBUFFERED"] = "1"
     for key, first in {"PATH": Path(sys.executable).parent, "PYTHONPATH": house}.items():
         os.environ[key] = os.pathsep.join(filter(None, [str(first), os.environ.get(key)]))
+    from snakemake.shell import shell
+
+    shell.prefix(SHELL.replace("{", "{{").replace("}", "}}"))
 
 
 def plan(config: dict[str, Any]) -> Plan:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from workflow.data.checking import AnyPath, Faults
 from workflow.data.memory import Looked, Memory, State
+from workflow.training.stopping import leave_to_parent
 
 NAMED = {
     ".jpg": "JPEG",
@@ -103,7 +104,7 @@ def look_at_all(
 def _look_at(new: list[tuple[str, State]], bar: tqdm, threads: int | None) -> Iterator[tuple[str, State, Looked | str]]:
     if not new:
         return
-    with ProcessPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(threads or len(os.sched_getaffinity(0)), initializer=leave_to_parent) as pool:
         names = [name for name, _ in new]
         for (name, stat), found in zip(new, pool.map(look, names, chunksize=32), strict=True):
             bar.update()

@@ -24,7 +24,7 @@ rule features:
         run=lambda w, threads: plan.find(w, "features").json,
     shell:
         "python -m workflow.training.launch captioning.features --run {params.run:q} --backbone {input.weights:q}"
-        " --data {input.check:q} --out {output.folder:q} 2>&1 | tee -ia {log:q}"
+        " --data {input.check:q} --out {output.folder:q} 2>&1 | keep {log:q}"
 
 
 rule captioning:
@@ -58,4 +58,4 @@ rule captioning:
     shell:
         "python -m workflow.training.launch captioning.train --run {params.run:q} --backbone {input.weights:q}"
         " --features {params.features:q} --data {input.check:q} --state {params.state:q} --out {params.out:q}"
-        " 2>&1 | tee -ia {log:q}"
+        " 2>&1 | keep {log:q}"

@@ -25,7 +25,7 @@ checkpoint fetch_data:
         check=lambda w: plan.checks[w.set],
     shell:
         "python -m workflow.data.fetch {wildcards.set} --section {params.section:q} --root {params.root:q}"
-        " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | tee -ia {log:q}"
+        " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | keep {log:q}"
 
 
 rule make_data:
@@ -42,7 +42,7 @@ rule make_data:
         spec=lambda w: plan.section(w.set, "synthetic"),
     shell:
         "python -m workflow.data.synthetic {wildcards.set} --spec {params.spec:q} --out {output.root:q}"
-        " 2>&1 | tee -ia {log:q}"
+        " 2>&1 | keep {log:q}"
 
 
 # `snakemake data`: nothing is downloaded without it.
@@ -70,7 +70,7 @@ rule check_data:
         root=lambda w: plan.root(w.set),
     shell:
         "python -m workflow.data.{wildcards.set} --section {params.section:q} --root {params.root:q}"
-        " --threads {threads} --out {output.check:q} 2>&1 | tee -ia {log:q}"
+        " --threads {threads} --out {output.check:q} 2>&1 | keep {log:q}"
 
 
 # What every training rule waits for: one file for all sets, under one name for all configs, so that another data set is

@@ -30,4 +30,4 @@ rule detection:
         out=subpath(output.record, parent=True),
     shell:
         "python -m workflow.training.launch detection.train --run {params.run:q} --backbone {input.weights:q}"
-        " --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        " --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | keep {log:q}"

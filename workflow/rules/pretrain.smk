@@ -33,7 +33,7 @@ rule pretrain:
         out=subpath(output.record, parent=True),
     shell:
         "python -m workflow.training.launch pretrain.train --run {params.run:q} --data {input.check:q}"
-        " --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        " --state {params.state:q} --out {params.out:q} 2>&1 | keep {log:q}"
 
 
 rule import_backbone:
@@ -64,7 +64,7 @@ rule import_backbone:
         out=subpath(output.record, parent=True),
     shell:
         "python -m workflow.training.launch pretrain.import_backbone --run {params.run:q}"
-        " --checkpoint {input.checkpoint:q} --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        " --checkpoint {input.checkpoint:q} --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | keep {log:q}"
 
 
 rule random_backbone:
@@ -93,4 +93,4 @@ rule random_backbone:
         out=subpath(output.record, parent=True),
     shell:
         "python -m workflow.training.launch pretrain.random_backbone --run {params.run:q} --data {input.check:q}"
-        " --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        " --out {params.out:q} 2>&1 | keep {log:q}"

@@ -35,7 +35,7 @@ rule gallery:
         check=lambda w: plan.checks["imagenet"],
     shell:
         "python -m pretrain.gallery --config {params.config:q} --data {params.check:q} --out {output.png:q}"
-        " 2>&1 | tee -ia {log:q}"
+        " 2>&1 | keep {log:q}"
 
 
 rule draw_activations:
@@ -60,7 +60,7 @@ rule draw_activations:
         tracked=lambda w: [run.tracked for run in plan.classifiers],
         runs=plan.folders(plan.classifiers),
     shell:
-        "python -m pretrain.cam --run {params.runs:q} --data {input.check:q} --out {output.png:q} 2>&1 | tee -ia {log:q}"
+        "python -m pretrain.cam --run {params.runs:q} --data {input.check:q} --out {output.png:q} 2>&1 | keep {log:q}"
 
 
 rule draw_detections:
@@ -87,7 +87,7 @@ rule draw_detections:
         runs=lambda w: plan.folders(plan.shown(w.task)),
     shell:
         "python -m detection.pictures --run {params.runs:q} --data {input.check:q} --out {output.jpg:q}"
-        " 2>&1 | tee -ia {log:q}"
+        " 2>&1 | keep {log:q}"
 
 
 rule draw_captions:
@@ -107,7 +107,7 @@ rule draw_captions:
         runs=plan.folders(plan.shown("nic_coco")),
     shell:
         "python -m captioning.examples --run {params.runs:q} --data {input.check:q} --out {output.json:q}"
-        " 2>&1 | tee -ia {log:q}"
+        " 2>&1 | keep {log:q}"
 
 
 rule report:
@@ -152,4 +152,4 @@ rule report:
         config=lambda w, threads: plan.text,
         out=subpath(output.csv, parent=True),
     shell:
-        "python -m workflow.reporting.report --config {params.config:q} --out {params.out:q} 2>&1 | tee -ia {log:q}"
+        "python -m workflow.reporting.report --config {params.config:q} --out {params.out:q} 2>&1 | keep {log:q}"

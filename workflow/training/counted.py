@@ -50,11 +50,19 @@ class CountedSampler:
         per_epoch = self.size // self.batch * mine
         epoch, offset = divmod(self.start, per_epoch)
         while True:
-            order = rng(self.seed, "order", epoch).permutation(self.size)[: self.size // self.batch * self.batch]
-            order = order.reshape(-1, self.batch)[:, self.rank :: self.world].reshape(-1)
-            for index in order[offset:].tolist():
+            for index in self.order(epoch).reshape(-1)[offset:].tolist():
                 yield index, epoch
             epoch, offset = epoch + 1, 0
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The indices that this process visits in an epoch, (batches, samples of a batch)."""
+        order = rng(self.seed, "order", epoch).permutation(self.size)[: self.size // self.batch * self.batch]
+        return order.reshape(-1, self.batch)[:, self.rank :: self.world]
+
+    def batch_of(self, iteration: int) -> list[int]:
+        """The indices of one iteration."""
+        epoch, place = divmod(iteration, self.size // self.batch)
+        return self.order(epoch)[place].tolist()
 
     def __len__(self) -> int:
         return self.size
@@ -80,6 +88,10 @@ class CountedDataset:
         index, epoch = key
         seed_everything(self.seed, "sample", epoch, index)
         return self.dataset[index]
+
+    def name(self, index: int) -> str:
+        """The file of a sample (mmdet's data sets)."""
+        return self.dataset.get_data_info(index)["img_path"]
 
 
 @HOOKS.register_module()

@@ -17,10 +17,14 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from workflow.training.counted import CountedRandomness, seed_everything
+from workflow.training.ending import Ending, Finite, watched
 from workflow.training.hooks import EvaluationPrecision, History, Start
 from workflow.training.layout import channels_last
 from workflow.training.run import Run
 from workflow.training.state import ResumeState, newest
+from workflow.training.stopping import Stopped, asked
+
+LOADERS = ("train_dataloader", "val_dataloader")
 
 
 class PlainConfig(Config):
@@ -82,9 +86,11 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
     task, found = dict(task), newest(state, run.name)
     scope = task.pop("default_scope", "mmengine")
     optimizer = {"type": "PrecisionOptimWrapper", "precision": run.recipe["precision"], **task.pop("optim_wrapper")}
+    loaders = {name: task[name] | {"worker_init_fn": {"type": "data_worker"}} for name in LOADERS}
     return PlainConfig(
         {
             **task,
+            **loaders,
             "default_scope": scope,
             "work_dir": str(state / "log"),
             "experiment_name": uuid.uuid4().hex,  # mmengine keeps global state under this name: never share it
@@ -104,6 +110,20 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
             "log_level": "ERROR",
         }
     )
+
+
+def train(runner: Runner, name: str, saved: ResumeState, ending: Ending) -> None:
+    """To the end, or until a signal asks for less: then the state is written, and Stopped says where."""
+    with watched(name), asked(ending.ask):
+        try:
+            runner.train()
+        except Stopped:
+            if not ending.training:
+                raise
+            saved.save(runner)
+            where = f"iteration {runner.iter} of {runner.max_iters}"
+            what = f"{name} has kept its state of {where}, where the same command goes on"
+            raise Stopped(ending.asked, what) from None
 
 
 def fit(
@@ -128,10 +148,11 @@ def fit(
     runner = Runner.from_cfg(runner_config(run, task, budget, state))
     channels_last(runner.model)
     history = History(run.name, budget.iterations, run.recipe["batch"])
-    hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, ResumeState(state)]
-    for hook in [Start(start)] * (start is not None) + hooks + [*more]:
+    saved, ending = ResumeState(state, history), Ending()
+    hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
+    for hook in [Start(start)] * (start is not None) + hooks + [Finite(run.name, state), *more]:
         runner.register_hook(hook)
-    runner.train()
+    train(runner, run.name, saved, ending)
     speed = budget.iterations * run.recipe["batch"] / max(history.seconds, 1e-9)
     return Fit(
         runner.model,

@@ -1,23 +1,48 @@
-"""One way to say that the input is at fault: one line on the terminal, no traceback."""
+"""One way to say that the input or the machine is at fault: one line on the terminal, no traceback."""
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
 
+from workflow.training.stopping import Stopped, asked, at_once
+
+FULL = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up"}
+
 
 class UserError(Exception):
-    """Bad input. The message is one clear sentence that names the file and the key or line at fault."""
+    """Bad input, or a machine that fails. The message is one clear sentence that names the file and the key or line."""
+
+
+def full(error: BaseException) -> str:
+    """Which disk is full, in words; empty if that is not what `error` says. Some libraries wrap the system's error."""
+    while error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return FULL[error.errno] + (f" (writing {error.filename})" if error.filename else "")
+        if "No space left on device" in str(error):
+            return FULL[errno.ENOSPC]
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def door(main: Callable[[], None]) -> Callable[[], None]:
-    """Wrap a command line's `main`: a UserError is printed as one line and ends the process with status 1."""
+    """Wrap a command line's `main`: a UserError, a full disk and SIGTERM or Ctrl-C end the process with one line."""
 
     @functools.wraps(main)
     def guarded() -> None:
         try:
-            main()
+            with asked(at_once):
+                main()
         except UserError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
+            raise SystemExit(1) from None
+        except Stopped as stopped:
+            print(f"stopped {stopped}", file=sys.stderr, flush=True)
+            raise SystemExit(stopped.status) from None
+        except Exception as error:
+            if not (reason := full(error)):
+                raise
+            print(f"error: {reason}; free some and give the same command again", file=sys.stderr, flush=True)
             raise SystemExit(1) from None
 
     return guarded

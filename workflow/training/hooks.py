@@ -13,8 +13,6 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
-from workflow.training.errors import UserError
-
 SECONDS_BETWEEN_LINES = 10.0
 POINTS_OF_A_CURVE = 100
 
@@ -111,8 +109,6 @@ class History(Hook):
         self.seconds, self.tick = self.seconds + now - self.tick, now
         if done % self.every == 0 or done == self.iterations:
             loss, rate = torch.stack(self.losses).mean().item(), runner.optim_wrapper.get_lr()["lr"][0]
-            if not loss - loss == 0:
-                raise UserError(f"{self.name}: the loss is not finite at iteration {done} (learning rate {rate:.2g})")
             self.points.append({"iteration": done, "loss": loss, "lr": rate})
             self.losses.clear()
         if now - self.shown > SECONDS_BETWEEN_LINES or done == self.iterations:

@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from workflow.training.ending import diverged
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
+from workflow.training.hooks import History
 
 SECONDS_BETWEEN_SAVES = 60.0
 SECONDS_OF_PATIENCE = 60.0  # with a process that still holds the state: one that was asked to end takes up to 30
@@ -47,9 +50,16 @@ class ResumeState(Hook):
 
     priority = "LOWEST"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, history: History) -> None:
+        self.folder, self.history = folder, history
         self.saved = time.monotonic()
+
+    def before_train(self, runner: Any) -> None:
+        """A run that was stopped in an evaluation makes that first."""
+        evaluated = self.history.evaluations[-1]["iteration"] if self.history.evaluations else 0
+        due = runner.iter % runner.train_loop.val_interval == 0 or runner.iter == runner.max_iters
+        if due and runner.iter > evaluated:
+            runner.val_loop.run()
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Here the evaluation after the last iteration is over, so a resumed run does not lose it."""
@@ -62,6 +72,8 @@ class ResumeState(Hook):
 
     def save(self, runner: Any) -> None:
         """Write to a temporary name, rename, and remove all but the last two."""
+        if not is_main_process():
+            return
         before, part = states(self.folder), self.folder / "state.part"
         number = int(before[-1].name.partition("-")[0]) + 1 if before else 1
         try:
@@ -112,6 +124,8 @@ def resumable(state: Path, out: Path) -> Iterator[None]:
         for part in out.glob(".*.part"):
             part.unlink()
         try:
+            if diverged(state).exists():
+                raise UserError(diverged(state).read_text(encoding="utf-8").splitlines()[0])
             yield
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]

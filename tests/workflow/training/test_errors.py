@@ -1,5 +1,10 @@
 """Law 6: bad input is one line on the terminal."""
 
+import errno
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
 from workflow.training.errors import UserError, door
@@ -23,3 +28,42 @@ def test_other_errors_pass_through():
 
     with pytest.raises(KeyError):
         main()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_being_asked_to_end_is_one_line_and_the_shell_s_status(number, capsys):
+    @door
+    def main():
+        os.kill(os.getpid(), number)
+        raise AssertionError("not reached")
+
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 128 + number
+    assert capsys.readouterr().err.startswith(f"stopped by {number.name}: ")
+    assert signal.getsignal(number) == before
+
+
+def wrapped():
+    try:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+    except OSError as error:
+        raise RuntimeError("the writer failed") from error
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        (
+            lambda: Path("/dev/full").write_text("x"),
+            "error: no space left on the disk; free some and give the same command again\n",
+        ),
+        (wrapped, "error: the disk quota is used up; free some and give the same command again\n"),
+    ],
+)
+def test_a_full_disk_is_one_line(fails, said, capsys):
+    with pytest.raises(SystemExit) as stop:
+        door(lambda: fails())()
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == f"error: {said}; free some and give the same command again\n"

@@ -1,0 +1,156 @@
+"""How a training ends before its time: it is asked to, its loss is no number any more, or one of its processes dies."""
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.registry import FUNCTIONS
+
+from workflow.training.errors import UserError
+from workflow.training.stopping import Stopped, leave_to_parent
+
+CHECKED_TOGETHER = 10  # losses on a GPU, which would have to be waited for
+SHOWN = 8  # file names in a message
+
+
+class Ending(Hook):
+    """Raises Stopped when a signal has asked for it: between two iterations, and at once in an evaluation or while it
+    waits for data, as the network does not change there. It stands between the loop and its data for that."""
+
+    priority = "VERY_HIGH"
+
+    def __init__(self) -> None:
+        self.asked = 0  # the signal
+        self.training = self.busy = False
+        self.iterator: Any = iter(())
+        self.group: Any = None
+
+    def ask(self, number: int, frame: Any = None) -> None:
+        """The signal handler. Whoever asks again is not heard: the state is being written."""
+        if not self.asked:
+            self.asked = number
+            if not self.busy:
+                raise Stopped(number)
+
+    def before_train(self, runner: Any) -> None:
+        """Several processes have to stop at the same iteration, or they wait for each other."""
+        self.training, self.busy = True, get_world_size() > 1
+        self.iterator, runner.train_loop.dataloader_iterator = runner.train_loop.dataloader_iterator, self
+        if self.busy:
+            self.group = torch.distributed.new_group(backend="gloo")
+
+    def __next__(self) -> Any:
+        self.rest()
+        self.busy = self.group is not None
+        batch = next(self.iterator)
+        self.busy = True
+        return batch
+
+    def skip_iter(self, iterations: int) -> None:
+        """mmengine's way to go on behind what a resumed run has seen."""
+        self.iterator.skip_iter(iterations)
+
+    def before_val(self, runner: Any) -> None:
+        """mmengine's hook point."""
+        self.rest()
+
+    def after_train(self, runner: Any) -> None:
+        """mmengine's hook point."""
+        self.rest()
+
+    def rest(self) -> None:
+        """The network is whole here."""
+        if self.group is not None:
+            asked = torch.tensor(self.asked)
+            with contextlib.suppress(RuntimeError):  # another process has gone already
+                torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX, self.group)
+            self.asked = int(asked)
+        self.busy = False
+        if self.asked:
+            raise Stopped(self.asked)
+
+
+class Finite(Hook):
+    """Ends a run at the first loss that is not finite, before anything of it is saved, with what went into it. The
+    reason stays in the state's folder, so that the same run does not begin again."""
+
+    def __init__(self, name: str, state: Path) -> None:
+        self.name, self.state = name, state
+        self.losses: list[tuple[int, float, torch.Tensor]] = []  # iteration, rate, loss: not looked at yet
+        self.together = 1
+
+    def before_train(self, runner: Any) -> None:
+        """A CPU has nothing to wait for."""
+        if next(runner.model.parameters()).is_cuda:
+            self.together = CHECKED_TOGETHER
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """mmengine's hook point, before the rate moves on."""
+        loss = outputs["loss"].detach()
+        self.losses.append((runner.iter, runner.optim_wrapper.get_lr()["lr"][0], loss))
+        if len(self.losses) >= self.together:
+            self.check(runner)
+
+    def before_val(self, runner: Any) -> None:
+        """mmengine's hook point."""
+        self.check(runner)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """No state is written over a good one."""
+        self.check(runner)
+
+    def check(self, runner: Any) -> None:
+        """UserError for the first one."""
+        if not self.losses:
+            return
+        finite = torch.stack([loss for _, _, loss in self.losses]).isfinite().tolist()
+        if not all(finite):
+            self.fail(runner, *self.losses[finite.index(False)][:2])
+        self.losses.clear()
+
+    def fail(self, runner: Any, iteration: int, rate: float) -> None:
+        """Say it, and leave it for the next attempt."""
+        loader, reason = runner.train_dataloader, diverged(self.state)
+        names = [loader.dataset.name(index) for index in loader.sampler.batch_of(iteration)]
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        message = (
+            f"{self.name}: the loss is not finite at iteration {iteration + 1} (learning rate {rate:.2g}), on {shown}; "
+        )
+        message += f"nothing is published. The same recipe is not tried again unless {reason} is removed"
+        reason.write_text("\n".join([message, *names, ""]), encoding="utf-8", errors="backslashreplace")
+        raise UserError(message)
+
+
+def diverged(state: Path) -> Path:
+    """Where a loss that was not finite is kept: the message, then the files of its batch."""
+    return state / "diverged.txt"
+
+
+@FUNCTIONS.register_module()
+def data_worker(worker_id: int) -> None:
+    """What a process that loads data begins with."""
+    leave_to_parent()
+
+
+@contextlib.contextmanager
+def watched(name: str) -> Iterator[None]:
+    """A process that loads data and dies is a UserError, within seconds; on any error none of them is left."""
+    try:
+        yield
+    except BaseException as error:
+        was = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would report those that die here
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        signal.signal(signal.SIGCHLD, was)
+        if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker"):
+            died = str(error).split(". ")[0].rstrip(". ")
+            cause = "often the machine is out of memory: fewer `workers` take less"
+            raise UserError(f"{name}: {died}; {cause}. The same command goes on where it was") from None
+        raise

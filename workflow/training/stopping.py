@@ -1,0 +1,45 @@
+"""Being asked to end: SIGTERM (a scheduler wants the node back) and SIGINT (Ctrl-C, which all processes get)."""
+
+import contextlib
+import ctypes
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+ASKING = (signal.SIGTERM, signal.SIGINT)
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
+
+
+class Stopped(BaseException):
+    """The process was asked to end. No library's `except Exception` keeps it from that."""
+
+    def __init__(self, number: int, what: str = "what it had not finished is done again by the same command") -> None:
+        super().__init__(f"by {signal.Signals(number).name}: {what}")
+        self.status = 128 + number  # as shells have it
+
+
+def at_once(number: int, frame: Any = None) -> None:
+    """A signal handler for where nothing is lost by ending right here."""
+    raise Stopped(number)
+
+
+def leave_to_parent() -> None:
+    """For a helping process: what its parent is asked is no matter of its own, and it does not outlive it."""
+    for number in ASKING:
+        signal.signal(number, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def asked(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Call `handler(number, frame)` for each such signal inside the block. Only a main thread can have it so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [signal.signal(number, handler) for number in ASKING]
+    try:
+        yield
+    finally:
+        for number, was in zip(ASKING, before, strict=True):
+            signal.signal(number, was)
