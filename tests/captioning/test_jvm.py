@@ -9,6 +9,7 @@ import pytest
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from captioning import jvm
+from workflow.training.errors import UserError
 
 CAPTIONS = [
     "A man's dog -- isn't it? (yes)",
@@ -50,5 +51,15 @@ def test_environment_is_the_pinned_jvm_and_ends(monkeypatch):
 
 def test_a_failing_jvm_is_reported(monkeypatch):
     monkeypatch.setattr(ptbtokenizer, "STANFORD_CORENLP_3_4_1_JAR", "absent.jar")
-    with pytest.raises(RuntimeError, match=r"PTB tokenizer failed"):
+    with pytest.raises(UserError, match=r"the PTB tokenizer's JVM failed \(status 1\): .*absent\.jar|PTBTokenizer"):
         jvm.tokenize(["a"])
+
+
+def test_a_jvm_that_hangs_is_ended(sleepy_java, monkeypatch):
+    monkeypatch.setattr(jvm, "SECONDS", 1.0)
+    with pytest.raises(UserError, match="the PTB tokenizer's JVM gave no answer in 1 s and was ended"):
+        jvm.tokenize(["a"])
+
+
+def test_a_real_run_is_given_an_hour_before_it_counts_as_hung():
+    assert 1 < jvm.patience(40_504 * 5 * 2) / 3600 < 2  # val2014, each caption asked for twice

@@ -45,9 +45,9 @@ def test_metrics_equal_the_scorers_called_directly(tmp_path, monkeypatch):
     truth, said = {i: tokens[i] for i in REFERENCES}, {i: tokens[-i] for i in REFERENCES}
     bleu, _ = Bleu(4).compute_score(truth, said, verbose=0)
     rouge, cider = Rouge().compute_score(truth, said), Cider().compute_score(truth, said)
-    with metric.meteor() as scorer:  # one JVM for both: its start reads a table for 6 seconds
+    with metric.meteor(1000) as scorer:  # one JVM for both: its start reads a table for 6 seconds
         meteor = scorer.compute_score(truth, said)
-        monkeypatch.setattr(metric, "meteor", lambda: contextlib.nullcontext(scorer))
+        monkeypatch.setattr(metric, "meteor", lambda captions: contextlib.nullcontext(scorer))
         metrics, each = metric.evaluate(PREDICTIONS, metric.tokenized(REFERENCES))
         drawn = repeats(len(said))
         repeated = [scorer.compute_score(*(again(of, column) for of in (truth, said)))[0] for column in drawn.T]
@@ -140,8 +140,18 @@ def test_captions_come_in_the_order_of_the_references():
 
 
 def test_meteor_is_closed_when_its_jvm_dies():
-    with pytest.raises(RuntimeError, match="METEOR's JVM failed"), metric.meteor() as scorer:
+    with pytest.raises(UserError, match="METEOR's JVM failed"), metric.meteor(1) as scorer:
         scorer.meteor_p.kill()
+        scorer.compute_score({1: ["a"]}, {1: ["a"]})
+    assert scorer.meteor_p.poll() is not None
+
+
+def test_meteor_is_ended_when_its_jvm_hangs(sleepy_java, monkeypatch):
+    monkeypatch.setattr(jvm, "SECONDS", 1.0)
+    with (
+        pytest.raises(UserError, match=r"METEOR's JVM gave no answer in 1 s and was ended"),
+        metric.meteor(1) as scorer,
+    ):
         scorer.compute_score({1: ["a"]}, {1: ["a"]})
     assert scorer.meteor_p.poll() is not None
 
