@@ -56,3 +56,19 @@ def snakemake(tmp_path):
         return done.returncode, done.stdout + done.stderr
 
     return call
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own at `small`, and `resize("10m")`."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a small disk needs the right to mount a tmpfs")
+    try:
+        yield lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -149,7 +149,7 @@ def test_meteor_is_closed_when_its_jvm_dies():
 def test_meteor_is_ended_when_its_jvm_hangs(sleepy_java, monkeypatch):
     monkeypatch.setattr(jvm, "SECONDS", 1.0)
     with (
-        pytest.raises(UserError, match=r"METEOR's JVM gave no answer in 1 s and was ended"),
+        pytest.raises(UserError, match="gave no answer in 1 s and was ended"),
         metric.meteor(1) as scorer,
     ):
         scorer.compute_score({1: ["a"]}, {1: ["a"]})

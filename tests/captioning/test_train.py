@@ -3,6 +3,8 @@
 import contextlib
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -15,6 +17,7 @@ from captioning.vocabulary import END, PAD, START, Vocabulary
 from pretrain.backbone import IMAGENET, publish
 from pretrain.backbone import read as read_backbone
 from tests.captioning.conftest import NoMeteor
+from tests.kills import survives
 from workflow.data import coco as coco_set
 from workflow.training import engine
 from workflow.training import state as saving
@@ -185,3 +188,29 @@ def test_a_batch_is_padded(samples):
     assert batch["inputs"].shape == (10, 2048)
     assert batch["tokens"].shape == (10, lengths.max())
     assert (batch["tokens"].gather(1, lengths[:, None] - 1) == END).all()
+
+
+@pytest.mark.slow
+def test_killed_in_each_of_its_phases(made, run, tmp_path):
+    """6 iterations of 10 captions, evaluated once; with METEOR, as this is a process of its own."""
+    kills = [
+        ["step", 2],  # inside an epoch: the state of before that step
+        ["half", "*.pth", 2],  # inside a checkpoint
+        ["half", "*-state/predictions.json", 1],  # in the evaluation, after step 5
+        ["before", "*/killed/vocabulary.json", 1],
+        ["half", "*/killed/predictions.json", 1],
+        ["after", "*/killed/evidence.npz", 1],
+        ["half", "*/killed/metrics.json", 1],
+    ]
+    told = json.dumps(replace(run, recipe={**run.recipe, "epochs": 1}).as_dict())
+    words = ["--run", told, "--backbone", made.backbone, "--features", made.features, "--data", made.check]
+    survives("captioning.train", tmp_path, kills, [2, 2, 5, 6, 6, 6, 6], 10, *words)
+
+
+def test_features_on_a_full_disk_are_an_error_and_no_crash(made, run, small_disk, tmp_path):
+    words = ["--run", json.dumps(run.as_dict()), "--backbone", made.backbone, "--data", made.check]
+    call = [sys.executable, "-m", "captioning.features", *words, "--out", tmp_path / "small/f"]
+    done = subprocess.run(list(map(str, call)), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: no space left on the disk")
+    assert not list((tmp_path / "small/f").iterdir())

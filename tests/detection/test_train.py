@@ -11,6 +11,7 @@ import torch
 from detection.evaluate import main
 from detection.train import train
 from pretrain.backbone import IMAGENET, publish
+from tests.kills import survives
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
 from workflow.training import state as saving
@@ -149,3 +150,20 @@ def test_a_backbone_that_does_not_fit_trains_nothing(voc, tmp_path):
     with pytest.raises(UserError, match=r"keys missing: bn1\.bias"):
         train(make_run("ssd_voc"), path, Path(voc.check), tmp_path / "state", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_killed_in_each_of_its_phases(voc, published, tmp_path):
+    """4 iterations of 2 images, evaluated once."""
+    kills = [
+        ["step", 1],  # inside an epoch: the state of before that step
+        ["half", "*.pth", 2],  # inside a checkpoint
+        ["before", "*.pth", 3],  # and when it has not got its name
+        ["half", "*-state/predictions.json", 1],  # in the evaluation, after step 3
+        ["half", "*/killed/predictions.json", 1],
+        ["after", "*/killed/evidence.npz", 1],
+        ["before", "*/killed/metrics.json", 1],
+    ]
+    told = json.dumps(make_run("ssd_voc").as_dict())
+    words = ["--run", told, "--backbone", published.path, "--data", voc.check]
+    survives("detection.train", tmp_path, kills, [1, 1, 2, 3, 4, 4, 4], 2, *words)

@@ -1,5 +1,9 @@
 """Pretraining, whole, on a set of drawn shapes: exact resume, the switches, the record."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +13,7 @@ from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.evaluate import evaluate
 from pretrain.metric import each, errors, ranks
 from pretrain.train import best, train
+from tests.kills import results, survives
 from workflow.training import state as saving
 from workflow.training.files import read_json
 from workflow.training.run import Run
@@ -173,3 +178,50 @@ def test_probability_0_leaves_the_run_bit_identical_to_baseline_and_1_does_not(i
         off, on = (weights(f"{name} {p}", {name: {**parameters, "probability": p}}) for p in (0.0, 1.0))
         assert all(torch.equal(plain[key], off[key]) for key in plain), name
         assert not torch.equal(plain["layer4.2.conv3.weight"], on["layer4.2.conv3.weight"]), name
+
+
+@pytest.mark.slow
+def test_killed_in_each_of_its_phases(imagenet, tmp_path):
+    """10 iterations of 8 images, evaluated after 5 and 10."""
+    kills = [
+        ["step", 2],  # inside an epoch: the state of before that step
+        ["half", "*.pth", 2],  # inside a checkpoint
+        ["after", "*.pth", 3],  # and before the oldest is removed
+        ["half", "*-state/evidence.npz", 1],  # in an evaluation, after step 4
+        ["before", "*/killed/backbone.safetensors", 1],
+        ["half", "*/killed/backbone.safetensors", 1],
+        ["after", "*/killed/backbone.safetensors", 1],
+        ["half", "*/killed/metrics.json", 1],
+    ]
+    run = json.dumps(run_of(regularizers=BOTH).as_dict())
+    survives("pretrain.train", tmp_path, kills, [2, 2, 4, 4, 10, 10, 10, 10], 8, "--run", run, "--data", imagenet.check)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_leaves_nothing_wrong_and_costs_nothing_once_there_is_room(imagenet, small_disk, tmp_path):
+    def go(state, out):
+        words = ["--run", json.dumps(run_of().as_dict()), "--data", imagenet.check, "--state", state, "--out", out]
+        call = [sys.executable, "-m", "pretrain.train", *map(str, words)]
+        done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)
+        return done.returncode, done.stdout, (done.stderr.splitlines() or [""])[-1]
+
+    said, small = "error: no space left on the disk", tmp_path / "small"
+    assert go(tmp_path / "s", tmp_path / "whole")[0] == 0
+    small_disk("100m")  # a state is 190 MB
+    status, _, last = go(small / "state", small / "out")
+    assert (status, last[: len(said)]) == (1, said)
+    assert not list(small.rglob("*.p*"))
+    assert not (small / "out").exists()
+    small_disk("250m")  # a state, but no backbone of 100 MB beside it
+    status, _, last = go(small / "state", small / "out")
+    assert (status, last[: len(said)]) == (1, said)
+    assert not list((small / "out").iterdir())
+    assert (
+        "no space left" in (small / "state/error.txt").read_text()
+        or "No space left" in (small / "state/error.txt").read_text()
+    )
+    small_disk("400m")
+    status, told, _ = go(small / "state", small / "out")
+    assert status == 0
+    assert "resumed at iteration 10 of 10" in told
+    assert results(small / "out") == results(tmp_path / "whole")

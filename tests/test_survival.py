@@ -1,0 +1,180 @@
+"""The whole workflow through what happens to long runs: 20 kills, Ctrl-C, a preemption, a second Snakemake."""
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.kills import results
+from tests.test_dag import DEMO, DRAWN, TINY
+from workflow.config import overlay
+from workflow.plan import plan
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).parents[1]
+KILLS = 20
+MERGED = overlay(overlay(DEMO, TINY), {"pretrain": {"epochs": 3}})
+CONFIG = MERGED | {
+    **{"experiment": "killed", "data": DRAWN, "backbones": {"baseline": {}}},
+    "tasks": {name: MERGED["tasks"][name] for name in ("ssd_voc", "nic_coco")},
+}
+BEGUN = re.compile(r"^(?:local)?rule (\w+):$", re.MULTILINE)
+ENDED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)$", re.MULTILINE)
+# Python imports this by itself: every job saves before each iteration, so that these short ones have what to resume.
+SOONER = """
+import sys
+from importlib.machinery import PathFinder
+
+class Sooner:
+    def find_spec(self, name, path=None, target=None):
+        if name != "workflow.training.state":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        run = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: (run(module), setattr(module, "SECONDS_BETWEEN_SAVES", 0.0))
+        return spec
+
+sys.meta_path.insert(0, Sooner())
+"""
+
+
+class Call:
+    """A Snakemake in a process group of its own, whose output can be watched."""
+
+    def __init__(self, folder: Path, log: Path, *words: str) -> None:
+        self.log = log
+        call = [sys.executable, "-m", "snakemake", "-s", PROJECT / "Snakefile", "--configfile", "tiny.yaml", *words]
+        environment = os.environ | {"PYTHONPATH": str(folder)}
+        with self.log.open("w") as said:
+            self.process = subprocess.Popen(
+                list(map(str, call)), cwd=folder, stdout=said, stderr=said, env=environment, start_new_session=True
+            )
+
+    @property
+    def said(self) -> str:
+        """So far."""
+        return self.log.read_text()
+
+    def until(self, condition) -> bool:
+        """Wait for it; False if Snakemake has ended before."""
+        while not condition(self.said):
+            if self.process.poll() is not None:
+                return bool(condition(self.said))
+            time.sleep(0.05)
+        return True
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """All of its processes, and wait until none is left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+        self.process.wait(timeout=600)
+
+    def end(self) -> int:
+        """Its status."""
+        return self.process.wait(timeout=1500)
+
+
+@pytest.fixture
+def call(tmp_path):
+    """call(folder name, words…) starts a Snakemake there; what still runs in the end is killed."""
+    started = []
+
+    def start(name: str, *words: str, config: dict = CONFIG) -> Call:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+        (folder / "sitecustomize.py").write_text(SOONER)
+        started.append(Call(folder, tmp_path / f"{len(started)}.txt", "--cores", "2", *words))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+
+
+def timed(run: Call) -> dict[str, float]:
+    """Each rule, in the order of their beginning, and its seconds: from its first job's beginning to its last one's
+    end."""
+    begun: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    seen = 0
+    while run.process.poll() is None:
+        begun |= {name: time.monotonic() for name in BEGUN.findall(run.said) if name not in begun}
+        for name in (found := ENDED.findall(run.said))[seen:]:
+            ended[name] = time.monotonic()
+        seen = len(found)
+        time.sleep(0.05)
+    return {name: max(ended.get(name, 0.0) - start, 0.0) for name, start in begun.items()}
+
+
+def finals(folder: Path) -> dict:
+    """All that the runs and the table are."""
+    todo = plan(CONFIG)
+    found = {run.record: results((folder / run.record).parent) for run in todo.runs}
+    return found | {"table": (folder / "results/killed/report/transfer.csv").read_bytes()}
+
+
+def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_path, monkeypatch, capsys):
+    """One to two kills in each rule, at a random part of its time."""
+    monkeypatch.chdir(tmp_path)
+    whole = call("whole")
+    seconds = timed(whole)
+    assert whole.end() == 0, whole.said[-3000:]
+    draw, rules, hit, began, resumed = random.Random(6), list(seconds), [], time.monotonic(), []
+    while len(hit) < KILLS:
+        rule = rules[len(hit) * len(rules) // KILLS]
+        later = set(rules[rules.index(rule) :])
+        run = call("killed", "--rerun-incomplete")
+        if run.until(lambda said, later=later: later & set(BEGUN.findall(said))):
+            time.sleep(draw.random() * seconds[rule])
+        if run.process.poll() is None:
+            run.kill()
+            hit.append((BEGUN.findall(run.said) or ["before any"])[-1])
+            resumed += re.findall(r"resumed at iteration (\d+)", run.said)
+            assert call("killed", "--unlock").end() == 0
+        else:  # all was done before this kill: there is to be more to do
+            assert run.end() == 0, run.said[-3000:]
+            shutil.rmtree(tmp_path / "killed/results/killed")
+    last = call("killed", "--rerun-incomplete")
+    assert last.end() == 0, last.said[-3000:]
+    resumed += re.findall(r"resumed at iteration (\d+)", last.said)
+    assert finals(tmp_path / "killed") == finals(tmp_path / "whole")
+    assert any(int(iteration) > 0 for iteration in resumed)
+    assert not list((tmp_path / "killed/.work").iterdir())
+    left = [path.name for run in plan(CONFIG).runs for path in (tmp_path / "killed" / run.record).parent.glob(".*")]
+    assert not left
+    with capsys.disabled():
+        where = ", ".join(f"{hit.count(rule)} {rule}" for rule in dict.fromkeys(hit))
+        print(f"\n{KILLS} kills in {time.monotonic() - began:.0f} s ({where}); resumed at iterations {resumed}")
+
+
+def test_ctrl_c_and_preemption_leave_a_training_resumable_and_a_second_snakemake_is_locked_out(call):
+    """The signals go to all processes of the group, as a terminal and Slurm send them."""
+    config = overlay(CONFIG, {"pretrain": {"epochs": 100, "evaluate_every": 0}})
+    [target] = [run.weights for run in plan(config).runs if run.task == "pretrain"]
+    reached = [0]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        run = call("here", "--rerun-incomplete", "--", target, config=config)
+        assert run.until(lambda said: " ETA " in said), run.said
+        second = call("here", "--", target, config=config)
+        assert second.end() != 0
+        assert "LockException" in second.said
+        assert run.process.poll() is None
+        run.kill(number)
+        assert run.end() != 0
+        name = signal.Signals(number).name
+        kept = re.search(rf"stopped by {name}: pretrain baseline p0 has kept its state of iteration (\d+)", run.said)
+        assert kept, run.said
+        assert reached[-1] == 0 or f"resumed at iteration {reached[-1]} of 400" in run.said
+        reached.append(int(kept[1]))
+    assert reached[0] < reached[1] < reached[2] < 400
