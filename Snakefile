@@ -4,7 +4,8 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-from workflow.plan import prepare_jobs, settle
+from workflow.jobs import prepare_jobs
+from workflow.plan import settle
 
 if not (config or workflow.configfiles):
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config import NEEDS, load
+from workflow.jobs import prepare_jobs
 from workflow.makespan import Job, makespan
-from workflow.plan import Plan, PlannedRun, plan, prepare_jobs
+from workflow.plan import Plan, PlannedRun, plan
 from workflow.training.errors import UserError, door
 from workflow.training.files import read_json, write_json
 

@@ -6,7 +6,6 @@ name stay out, so another experiment reuses the same backbone. No torch: plannin
 
 import functools
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,6 @@ from workflow.training.files import listing, read_json, sha256, short
 MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
-
-# Before every rule's command: `… | keep LOG` shows and appends what a job says. Schedulers signal all of a job's
-# processes; the shell and its log outlive the training, which has to write its state first.
-SHELL = "set -euo pipefail; trap : INT TERM; keep() { trap '' INT TERM; exec tee -a \"$1\"; }; "
 
 
 @dataclass(frozen=True)
@@ -179,16 +174,6 @@ def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
-
-
-def prepare_jobs(house: str | Path) -> None:
-    """Let every job run this Python on the code in `house`, from any --directory and on any node, and speak at once."""
-    os.environ["PYTHONUNBUFFERED"] = "1"
-    for key, first in {"PATH": Path(sys.executable).parent, "PYTHONPATH": house}.items():
-        os.environ[key] = os.pathsep.join(filter(None, [str(first), os.environ.get(key)]))
-    from snakemake.shell import shell
-
-    shell.prefix(SHELL.replace("{", "{{").replace("}", "}}"))
 
 
 def plan(config: dict[str, Any]) -> Plan:

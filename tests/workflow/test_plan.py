@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from workflow.config import load
-from workflow.plan import Plan, plan, prepare_jobs, settle
+from workflow.plan import Plan, plan, settle
 from workflow.training.errors import UserError
 from workflow.training.files import write_json
 
@@ -227,15 +226,6 @@ def test_a_fault_ends_the_process_with_one_line(capsys):
         settle([], {"threads": 2})
     assert end.value.code == 1
     assert capsys.readouterr().err.startswith("error: --config alone")
-
-
-def test_jobs_run_this_python_on_this_code(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "theirs")
-    monkeypatch.setenv("PATH", "/bin")
-    monkeypatch.setenv("PYTHONUNBUFFERED", "")
-    prepare_jobs("house with blanks")
-    assert os.environ["PYTHONPATH"] == f"house with blanks{os.pathsep}theirs"
-    assert os.environ["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/bin"
 
 
 def test_planning_needs_no_torch():

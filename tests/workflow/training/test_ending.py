@@ -15,7 +15,7 @@ import torch
 from mmengine.registry import DATASETS
 
 from tests.workflow.training.test_engine import Line, MeanError, Points, fit, outcome, run_of, task
-from workflow.plan import SHELL
+from workflow.jobs import SHELL
 from workflow.training import ending, state
 from workflow.training.counted import CountedSampler
 from workflow.training.errors import UserError, door
