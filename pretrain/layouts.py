@@ -1,6 +1,7 @@
 """Which of the known layouts a brought file has, which of its weight sets is meant, and its weights under torchvision's
 names. A layout is told by the keys of the file's outermost mapping."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,8 @@ def renamed(path: Path, weights: dict[Any, Any]) -> tuple[dict[str, Any], list[s
         raise UserError(f"checkpoint {path}: not a state dict: under {', '.join(list(bare)[:4])} there is no tensor")
     if any(key.startswith("backbone.") for key in tensors):
         pairs = {key: torchvisions(key) for key in tensors}
+        if twice := next((name for name, n in Counter(filter(None, pairs.values())).items() if n > 1), None):
+            raise UserError(f"checkpoint {path}: it has {twice} twice, under {' and '.join(RENAMED)}")
         tensors = {name: tensors[key] for key, name in pairs.items() if name}
         return tensors, [key for key in bare if not pairs.get(key)]
     return tensors, [key for key in bare if key not in tensors]

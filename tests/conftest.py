@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from workflow.data import coco as coco_set
 from workflow.data import imagenet as imagenet_set
@@ -14,6 +17,10 @@ from workflow.data import voc as voc_set
 from workflow.training.files import write_json
 
 PROJECT = Path(__file__).parent.parent
+# The same examples in every run, however slow the machine, and nothing left behind in the project.
+set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
+settings.register_profile("house", derandomize=True, deadline=None, database=None, max_examples=60)
+settings.load_profile("house")
 
 
 def _make(folder: Path, module, section: dict) -> SimpleNamespace:

@@ -16,7 +16,7 @@ import jsonschema
 import yaml
 
 from workflow import regularizers
-from workflow.reading import Loader, inline, read, relative, shown
+from workflow.reading import Loader, inline, printable, read, relative, shown
 from workflow.training.errors import UserError, door
 
 SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
@@ -59,7 +59,7 @@ def check(config: dict[str, Any], name: str) -> dict[str, Any]:
     faults = list(schema_faults(config)) or list(faults_of_sense(config))
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise UserError(f"{name}: {faults[0]}{more}")
+        raise UserError(f"{name}: {printable(faults[0])}{more}")
     return config
 
 

@@ -14,6 +14,7 @@ import yaml
 from workflow.training.errors import UserError
 
 LARGEST = 100_000  # values of a config, lest a few lines of aliases stand for billions of them
+GROWN = f"its aliases (*name) stand for more than {LARGEST:,} values, or for themselves"
 
 
 class Loader(yaml.SafeLoader):
@@ -35,9 +36,9 @@ class Loader(yaml.SafeLoader):
                 continue
             key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
             if not isinstance(key, str):
-                raise UserError(f"{self.name}:{line}: the key {key} is not text: put it in quotes")
+                raise UserError(f"{self.name}:{line}: the key {printable(str(key))} is not text: put it in quotes")
             if key in seen:
-                raise UserError(f"{self.name}:{line}: the key {key} stands twice")
+                raise UserError(f"{self.name}:{line}: the key {printable(key)} stands twice")
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -67,9 +68,7 @@ def read(source: str | Path) -> dict[str, Any]:
         loader.name = name
         node = loader.get_single_node()
         if node and size(node) > LARGEST:
-            raise UserError(
-                f"{name}: its aliases (*name) make it larger than {LARGEST:,} values, or contain themselves"
-            )
+            raise UserError(f"{name}: {GROWN}")
         content = loader.construct_document(node) if node else None
     except OSError as error:
         raise UserError(f"{name}: cannot be read: {error.strerror}") from None
@@ -98,8 +97,13 @@ def size(node: yaml.Node, known: dict[yaml.Node, float] | None = None) -> float:
     return known[node]
 
 
+def printable(text: str) -> str:
+    """Text in one line, whatever characters it has."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shown(value: Any) -> str:
     """A value in a message: text in quotes, all else as YAML would have it, long things cut."""
     text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:61])
+    text = printable(text[:61])
     return text if len(text) <= 60 else text[:57] + "..."

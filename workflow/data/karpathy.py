@@ -60,5 +60,5 @@ def _faults_of(entry: dict[str, Any], known: dict[tuple[str, str], int], parts: 
         faults.append(f"{place[0]}/{place[1]} has id {known[place]} in the official annotation files")
     if not entry["sentences"]:
         faults.append("it has no caption")
-    raw = [sentence.get("raw", "") if isinstance(sentence, dict) else sentence for sentence in entry["sentences"]]
+    raw = [sentence.get("raw", "") if isinstance(sentence, dict) else None for sentence in entry["sentences"]]
     return faults + [f"a caption (`raw`) {fault}" for text in raw if (fault := text_fault(text))]

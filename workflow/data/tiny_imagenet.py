@@ -95,9 +95,11 @@ def _lines(file: Path, images: Path, wnid: str | None = None) -> Iterator[Listed
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}; is the folder above it tiny-imagenet-200?") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text: byte {error.start}: {error.reason}") from None
     for number, line in enumerate(lines, 1):
-        name, *rest = line.split()
         try:
+            name, *rest = line.split()
             named = wnid or rest.pop(0)
             x0, y0, x1, y1 = map(int, rest)
         except (ValueError, IndexError):

@@ -1,0 +1,129 @@
+"""COCO folders, with and without Karpathy's split, that `python -m workflow.data.coco` refuses."""
+
+import shutil
+from pathlib import Path
+
+from tests.bad.cases import Case, cut, edit_json, several, write
+from tests.bad.images import image
+
+PHOTO = "train2014/COCO_train2014_000000000009.jpg"
+CAPTIONS, TEST_CAPTIONS = (f"annotations/captions_{name}.json" for name in ("train2014", "val2014"))
+OBJECTS, TEST_OBJECTS = (f"annotations/instances_{name}.json" for name in ("train2014", "val2014"))
+SPLIT = "annotations/dataset_coco.json"
+SAID, FOUND, DIVIDED = (f"data/coco/{path}" for path in (CAPTIONS, OBJECTS, SPLIT))
+
+
+def first(path: str, kind: str, **values):
+    """Other values in the first entry of a list."""
+    return edit_json(path, lambda content: content[kind][0].update(values))
+
+
+def of_first_split(**values):
+    """Of Karpathy's first image."""
+    return edit_json(SPLIT, lambda content: content["images"][0].update(values))
+
+
+def caption(text: object) -> Case:
+    """The first caption."""
+    return first(CAPTIONS, "annotations", caption=text)
+
+
+def untested(content: dict) -> None:
+    """Nobody is in the test split."""
+    for entry in content["images"]:
+        entry.update(split=entry["split"].replace("test", "val"))
+
+
+def flat_folder(root: Path) -> None:
+    """A file where the folder of images should be."""
+    shutil.rmtree(root / "val2014")
+    (root / "val2014").write_text("")
+
+
+COCO = [
+    Case("a file for the folder of images",
+         "data/coco/val2014: the folder val2014 is missing; `snakemake data --cores 2 --configfile CONFIG` fetches the "
+         "official one", flat_folder),
+    Case("JSON that breaks off", f"{SAID}: not valid JSON: …", cut(CAPTIONS, 100)),
+    Case("JSON in UTF-16", f"{SAID}: not valid JSON: 'utf-8' codec can't decode byte 0xff in position 0: …",
+         lambda root: (root / CAPTIONS).write_bytes((root / CAPTIONS).read_text().encode("utf-16"))),
+    Case("JSON in Latin-1", f"{SAID}: not valid JSON: 'utf-8' codec can't decode byte 0xe9 …",
+         write(CAPTIONS, '{"images": ["é"]}'.encode("latin-1"))),
+    Case("JSON with a byte-order mark", f"{SAID}: not valid JSON: Unexpected UTF-8 BOM …",
+         lambda root: (root / CAPTIONS).write_bytes(b"\xef\xbb\xbf" + (root / CAPTIONS).read_bytes())),
+    Case("JSON nested 100,000 deep", f"{SAID}: not valid JSON: nested too deeply", write(CAPTIONS, "[" * 100_000)),
+    Case("a number of 5,000 digits", f"{SAID}: not valid JSON: Exceeds the limit …", write(CAPTIONS, "9" * 5000)),
+    Case("no list of images", f"{SAID}: the list 'images' is missing",
+         edit_json(CAPTIONS, lambda content: content.pop("images"))),
+    Case("an entry that lacks a key", f"{SAID}: annotations[1] has no 'caption'",
+         edit_json(CAPTIONS, lambda content: content["annotations"][1].pop("caption"))),
+    Case("an id that is a list", f"{SAID}: images[0]: 'id' must be a whole number, not [9]",
+         first(CAPTIONS, "images", id=[9])),
+    Case("a width in words", f"{FOUND}: images[0]: 'width' must be a whole number above 0, not '64'",
+         first(OBJECTS, "images", width="64")),
+    Case("an area in words", f"{FOUND}: annotations[0]: 'area' must be a number, not 'large'",
+         first(OBJECTS, "annotations", area="large")),
+    Case("a file name that leads out of the folder",
+         f"{SAID}: images[0]: 'file_name' must be the name of a file in its folder, not '../x.jpg'",
+         first(CAPTIONS, "images", file_name="../x.jpg")),
+    Case("an empty split", f"data/coco/{TEST_CAPTIONS}: the split is empty: it lists no image",
+         edit_json(TEST_CAPTIONS, lambda content: content.update(images=[], annotations=[]))),
+    Case("an absent image", "2 faults in the data:", lambda root: (root / PHOTO).unlink()),
+    Case("a caption id that stands twice", f"{SAID}: id 91 stands 2 times in 'annotations'",
+         first(CAPTIONS, "annotations", id=91)),
+    Case("a caption of an unknown image", f"{SAID}: caption 90: image 77 is not in 'images'",
+         first(CAPTIONS, "annotations", image_id=77)),
+    Case("an empty caption", f"{SAID}: caption 90 of image 9 is empty", caption(" \n")),
+    Case("a caption that is a number", f"{SAID}: caption 90 of image 9 is no text", caption(5)),
+    Case("a caption with half a character",
+         f"{SAID}: caption 90 of image 9 holds what is no Unicode character (half a surrogate pair, or …)",
+         caption("a \ud83d ring")),
+    Case("an image without a caption", f"{SAID}: image 9 has no caption",
+         edit_json(CAPTIONS, lambda content: content.update(annotations=content["annotations"][5:]))),
+    Case("an object of an unknown class",
+         f"{FOUND}: instance 90: category 4 is not in the class list 'categories'",
+         first(OBJECTS, "annotations", category_id=4)),
+    Case("two classes of one name", "2 faults in the data:",
+         several(*(first(path, "categories", name="square") for path in (OBJECTS, TEST_OBJECTS)))),
+    Case("a box in words", f"{FOUND}: instance 90 of image 9: bbox must be [x, y, width, height], not '1234'",
+         first(OBJECTS, "annotations", bbox="1234")),
+    Case("a box without area", f"{FOUND}: instance 90 of image 9: the box (1, 2, 1, 7) has no area",
+         first(OBJECTS, "annotations", bbox=[1, 2, 0, 5])),
+    Case("a box outside the image",
+         f"{FOUND}: instance 90 of image 9: the box (1, 2, 301, 7) is outside the image of …x… px",
+         first(OBJECTS, "annotations", bbox=[1, 2, 300, 5])),
+    Case("a box narrower than a pixel",
+         f"{FOUND}: instance 90 of image 9: its box is narrower than one pixel: training would leave it out",
+         first(OBJECTS, "annotations", bbox=[1, 2, 0.5, 5])),
+    Case("an object without area", f"{FOUND}: instance 90 of image 9: its area is 0: training would leave it out",
+         first(OBJECTS, "annotations", area=0)),
+    Case("an object marked `ignore`",
+         f"{FOUND}: instance 90 of image 9: it is marked `ignore`: training would leave it out",
+         first(OBJECTS, "annotations", ignore=1)),
+    Case("no object at all", f"{FOUND}: no image has an object",
+         edit_json(OBJECTS, lambda content: content.update(annotations=[]))),
+    Case("other classes in the test split",
+         f"data/coco/{TEST_OBJECTS}: its 'categories' are not those of {FOUND}",
+         first(TEST_OBJECTS, "categories", name="disc")),
+    Case("an image of another size", "2 faults in the data:", image(PHOTO, (1, 1))),
+    Case("a truncated image", f"data/coco/{PHOTO}: the image cannot be decoded: image file is truncated …",
+         cut(PHOTO, 400)),
+]  # fmt: skip
+
+KARPATHY = [
+    Case("no such file", f"{DIVIDED}: the annotation file is missing; …", lambda root: (root / SPLIT).unlink()),
+    Case("an unknown split",
+         f"{DIVIDED}: images[0] (cocoid 12): its split must be one of train, restval, val, test, not 'd'",
+         of_first_split(split="d")),
+    Case("an id that is a list", f"{DIVIDED}: images[0]: 'cocoid' must be a whole number, not [12]",
+         of_first_split(cocoid=[12])),
+    Case("sentences that are a text", f"{DIVIDED}: images[0]: 'sentences' must be a list, not 'a ring'",
+         of_first_split(sentences="a ring")),
+    Case("a sentence that is no mapping", f"{DIVIDED}: images[0] (cocoid 12): a caption (`raw`) is no text",
+         of_first_split(sentences=[5])),
+    Case("no caption", f"{DIVIDED}: images[0] (cocoid 12): it has no caption", of_first_split(sentences=[])),
+    Case("no image to test on", f"{DIVIDED}: no image is in test", edit_json(SPLIT, untested)),
+    Case("an image that is not in the official files",
+         f"{DIVIDED}: images[0] (cocoid 12): val2014/x.jpg is not in the official annotation files",
+         of_first_split(filename="x.jpg")),
+]  # fmt: skip

@@ -1,0 +1,110 @@
+"""Configs that are refused by `python -m workflow.config`, and so by every call of Snakemake."""
+
+import copy
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.bad.cases import Case, Damage, write
+from tests.conftest import PROJECT
+from workflow.reading import GROWN
+
+FILE = "x.yaml"
+GONE = object()
+DEMO = yaml.safe_load((PROJECT / "config/demo.yaml").read_text())
+ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+
+
+def value(path: str, new: Any) -> Damage:
+    """The demo's config with another value at a path, or without it."""
+
+    def damage(root: Path) -> None:
+        config = copy.deepcopy(DEMO)
+        *parents, last = path.split("/")
+        place = functools.reduce(lambda node, key: node[key], parents, config)
+        if new is GONE:
+            del place[last]
+        else:
+            place[last] = new
+        (root / FILE).write_text(yaml.safe_dump(config, allow_unicode=True))
+
+    return damage
+
+
+def text(content: str | bytes) -> Damage:
+    """A file with this text alone."""
+    return write(FILE, content)
+
+
+NO_FILE = "backbones.mine.checkpoint: no such file: weights/none.pth"
+CONFIGS = [
+    Case("no such file", "x.yaml: cannot be read: No such file or directory", lambda root: None),
+    Case("a folder", "x.yaml: cannot be read: Is a directory", lambda root: (root / FILE).mkdir()),
+    Case("a link to itself", "x.yaml: cannot be read: …", lambda root: (root / FILE).symlink_to(FILE)),
+    Case("empty", "x.yaml: not a mapping of keys to values", text("")),
+    Case("a list", "x.yaml: not a mapping of keys to values", text("- experiment\n")),
+    Case("a bracket that stays open", "x.yaml:3: not YAML: …", text("a: 1\nb: [1\n")),
+    Case("a tab", "x.yaml:2: not YAML: found character '\\t' that cannot start any token", text("a: 1\n\tb: 2\n")),
+    Case("Latin-1", "x.yaml: not UTF-8 text: byte 3: invalid continuation byte", text(b"a: \xe9\n")),
+    Case("two documents", "x.yaml:2: not YAML: but found another document", text("a: 1\n---\nb: 2\n")),
+    Case("a key that stands twice", "x.yaml:2: the key threads stands twice", text("threads: 1\nthreads: 2\n")),
+    Case("a key that is a number", "x.yaml:1: the key 1 is not text: put it in quotes", text("1: 2\n")),
+    Case("a date that is none", "x.yaml:1: '2024-99-99' is no timestamp: put it in quotes", text("a: 2024-99-99\n")),
+    Case("nested 3,000 deep", "x.yaml: nested too deeply", text(f"a: {'[' * 3000}{']' * 3000}\n")),
+    Case(
+        "aliases of aliases (a bomb)", f"x.yaml: {GROWN}",
+        text(ALIASES),
+    ),
+    Case(
+        "a value that contains itself",
+        f"x.yaml: {GROWN}",
+        text("a: &a [*a]\n"),
+    ),
+    Case(
+        "a tag that would run code",
+        "x.yaml:1: not YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:python/object/apply:os…",
+        text("a: !!python/object/apply:os.system [touch ran]\n"),
+    ),
+    Case("a key that is missing", "x.yaml: seeds: missing key", value("seeds", GONE)),
+    Case("a key that nobody knows", "x.yaml: pretrain.epoch: unknown key (known: …)", value("pretrain/epoch", 3)),
+    Case(
+        "a misspelt regularizer", "x.yaml: backbones.a.regularizers.cutmx: unknown regularizer (known: …)",
+        value("backbones/a", {"regularizers": {"cutmx": {}}}),
+    ),
+    Case("text for a number", "x.yaml: pretrain.lr: must be a number, not 'fast'", value("pretrain/lr", "fast")),
+    Case("no number", "x.yaml: pretrain.lr: must be a finite number, not nan", value("pretrain/lr", float("nan"))),
+    Case("a negative number", "x.yaml: tasks.ssd_voc.batch: must be at least 1, not -4", value("tasks/ssd_voc/batch",
+         -4)),
+    Case("a seed of 64 bits", "x.yaml: seeds.transfer[0]: must be at most 4294967295, not 9223372036854775807",
+         value("seeds/transfer", [2**63 - 1])),
+    Case("a size of a billion px", "x.yaml: tasks.ssd_voc.size: must be at most 8192, not 1000000000",
+         value("tasks/ssd_voc/size", 10**9)),
+    Case("a name that is a path", "x.yaml: experiment: must be a name of letters, digits, …, not '../x'",
+         value("experiment", "../x")),
+    Case("a name with a line end", "x.yaml: experiment: must be a name of letters, digits, …, not 'demo\\n'",
+         value("experiment", "demo\n")),
+    Case("a name of 300 letters", "x.yaml: experiment: must have at most 100 characters, not '…",
+         value("experiment", "x" * 300)),
+    Case("a root with a line end", "x.yaml: data.imagenet.root: must be text without control characters, not 'a\\nb'",
+         value("data/imagenet", {"root": "a\nb"})),
+    Case("both drawn and a root", "x.yaml: data.imagenet: needs exactly one of synthetic and root",
+         value("data/imagenet/root", "data/imagenet")),
+    Case("the same class twice", "x.yaml: data.voc.classes: must not name a value twice, not [\"car\", \"car\"]",
+         value("data/voc", {"root": "data/VOCdevkit", "classes": ["car", "car"]})),
+    Case("no baseline", "x.yaml: backbones.baseline: missing backbone (every change in the table is one against it)",
+         value("backbones/baseline", GONE)),
+    Case("a checkpoint that is not there", f"x.yaml: {NO_FILE}",
+         value("backbones/mine", {"checkpoint": "weights/none.pth"})),
+    Case("a checkpoint that is random too", "x.yaml: backbones.mine: checkpoint and init exclude each other (…)",
+         value("backbones/mine", {"checkpoint": "x", "init": "random"})),
+    Case("a mean in units of 0 to 1",
+         "x.yaml: backbones.mine.preprocessing: mean and std are in units of 0 to 1, but …",
+         value("backbones/mine", {"checkpoint": FILE, "preprocessing": {
+             "channel_order": "RGB", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}})),
+    Case("a step behind the end", "x.yaml: tasks.ssd_voc.steps: 99999 is not before the end (…)",
+         value("tasks/ssd_voc/steps", [99999])),
+]  # fmt: skip

@@ -1,0 +1,167 @@
+"""Data sets that are refused by their checks (`python -m workflow.data.<set>`), before anything is trained."""
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.bad.cases import Case, append, circle, cut, edit, several, write
+from tests.bad.images import image, pipe
+
+FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
+TRAIN, VAL = "train/n00000001/n00000001_0.JPEG", "val/n00000001/ILSVRC2012_val_00000001.JPEG"
+LONG = "one side is more than 200 times the other"
+
+
+def empty(path: str):
+    """A folder with nothing in it."""
+    return lambda root: [shutil.rmtree(entry) for entry in (root / path).iterdir()]
+
+
+def flat(root: Path) -> None:
+    """All images of val in one folder, as its archive has them."""
+    for path in sorted((root / "val").rglob("*.JPEG")):
+        path.rename(root / "val" / path.name)
+    for folder in [entry for entry in (root / "val").iterdir() if entry.is_dir()]:
+        folder.rmdir()
+
+
+def no_utf8(root: Path) -> None:
+    """A class folder with a name in Latin-1."""
+    for split in ("train", "val"):
+        (root / split / "n00000003").rename(os.fsdecode(os.fsencode(root / split) + b"/na\xefve"))
+
+
+IMAGENET = [
+    Case("no such root", f"data/imagenet: the ImageNet folder is missing; {FETCH}", shutil.rmtree),
+    Case("a file for a root", f"data/imagenet: the ImageNet folder is missing; {FETCH}",
+         lambda root: (shutil.rmtree(root), root.write_text(""))),
+    Case("a root that is a link to itself", f"data/imagenet: the ImageNet folder is missing; {FETCH}",
+         lambda root: (shutil.rmtree(root), root.symlink_to(root.name))),
+    Case("no val", f"data/imagenet/val: ImageNet's folder val is missing; {FETCH}",
+         lambda root: shutil.rmtree(root / "val")),
+    Case("an empty split", "data/imagenet/train: there are no class folders; it is empty", empty("train")),
+    Case("val as its archive has it, without class folders",
+         "data/imagenet/val: there are no class folders; it holds 12 images that are not sorted into them", flat),
+    Case("a class without an image", "data/imagenet/train/n00000002: the class folder holds no image",
+         lambda root: [path.unlink() for path in (root / "train/n00000002").iterdir()]),
+    Case("a class that val lacks", "data/imagenet/val/n00000003: the class folder is missing, train has it",
+         lambda root: shutil.rmtree(root / "val/n00000003")),
+    Case("a class that train lacks", "data/imagenet/val/n00000009: train has no such class folder",
+         lambda root: shutil.copytree(root / "val/n00000003", root / "val/n00000009")),
+    Case("a class folder that is a link to itself",
+         "data/imagenet/train/n9: a link that leads nowhere, or in a circle", circle("train/n9")),
+    Case("a class folder whose name is no UTF-8",
+         "2 faults in the data:", no_utf8),
+    Case("an empty image", f"data/imagenet/{VAL}: the image is empty (0 bytes)", write(VAL)),
+    Case("a truncated image", f"data/imagenet/{TRAIN}: the image cannot be decoded: image file is truncated …",
+         cut(TRAIN, 300)),
+    Case("a web page in place of an image",
+         f"data/imagenet/{TRAIN}: the image cannot be decoded: no known image format",
+         write(TRAIN, "<html>404</html>")),
+    Case("an image that is a link to itself", f"data/imagenet/{TRAIN}: the image cannot be decoded: … symbolic links…",
+         circle(TRAIN)),
+    Case("a pipe in place of an image", f"data/imagenet/{TRAIN}: the image is no file", pipe(TRAIN)),
+    Case("an image of 20,000 × 20,000 px (a bomb)",
+         f"data/imagenet/{TRAIN}: the image cannot be decoded: Image size (400000000 pixels) exceeds limit of …",
+         image(TRAIN, (20_000, 20_000), "PNG", "1")),
+    Case("an image of 20,000 × 1 px", f"data/imagenet/{TRAIN}: the image has 20000x1 px: {LONG}",
+         image(TRAIN, (20_000, 1))),
+    Case("the same image in both splits", f"data/imagenet/{VAL}: the same image is used for training, as "
+         f"data/imagenet/{TRAIN}", lambda root: shutil.copy(root / TRAIN, root / VAL)),
+]  # fmt: skip
+
+XML, JPEG = "VOC2007/Annotations/000001.xml", "VOC2007/JPEGImages/000001.jpg"
+TEST_XML = "VOC2007/Annotations/000002.xml"
+TRAINVAL, TEST = "VOC2007/ImageSets/Main/trainval.txt", "VOC2007/ImageSets/Main/test.txt"
+AT = f"data/voc/{XML}"
+BOMB = """<!DOCTYPE a [<!ENTITY a0 "aaaaaaaaaa">{}]><annotation>&a9;</annotation>""".format(
+    "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+)
+
+
+def box(*edges: float):
+    """The first object's box."""
+    tags = zip(("xmin", "ymin", "xmax", "ymax"), edges, strict=True)
+    values = "".join(f"<{tag}>{edge}</{tag}>" for tag, edge in tags)
+    return edit(XML, r"<bndbox>.*?</bndbox>", f"<bndbox>{values}</bndbox>")
+
+
+def renamed(*names: str):
+    """Other names for the first images of the test split."""
+
+    def damage(root: Path) -> None:
+        for number, name in enumerate(names):
+            old = f"{2 * number + 2:06d}"
+            for kind in ("Annotations/{}.xml", "JPEGImages/{}.jpg"):
+                (root / "VOC2007" / kind.format(old)).rename(root / "VOC2007" / kind.format(name))
+            (root / TEST).write_text((root / TEST).read_text().replace(old, name))
+
+    return damage
+
+
+def difficult(root: Path) -> None:
+    """Nothing but difficult objects in the test split."""
+    for name in (root / TEST).read_text().split():
+        path = root / f"VOC2007/Annotations/{name}.xml"
+        path.write_text(path.read_text().replace("<difficult>0", "<difficult>1"))
+
+
+VOC = [
+    Case("no VOC2012", f"data/voc/VOC2012: the folder VOC2012 is missing; {FETCH}",
+         lambda root: shutil.rmtree(root / "VOC2012")),
+    Case("no image list", f"data/voc/{TEST}: the image list is missing", lambda root: (root / TEST).unlink()),
+    Case("an empty split", f"data/voc/{TEST}: the split is empty", write(TEST)),
+    Case("an image list in Latin-1", f"data/voc/{TEST}: not UTF-8 text: byte 2: …", write(TEST, b"na\xefve\n")),
+    Case("an image list with a byte-order mark",
+         f"data/voc/{TRAINVAL}:1: a line must be one image name, not '\\ufeff000001'",
+         edit(TRAINVAL, "^", "\ufeff")),
+    Case("a list with two columns", f"data/voc/{TRAINVAL}:2: a line must be one image name, not '000003  1'",
+         edit(TRAINVAL, "000003", "000003  1")),
+    Case("a name that leads out of the folder",
+         f"data/voc/{TRAINVAL}:9: a line must be one image name, not '../../000001'",
+         append(TRAINVAL, "../../000001\n")),
+    Case("a name of 300 letters", "data/voc/VOC2007/JPEGImages/xxx…xxx.jpg: File name too long",
+         append(TRAINVAL, f"{'x' * 300}\n")),
+    Case("an image listed twice", f"data/voc/{TRAINVAL}:9: 000001 is listed twice", append(TRAINVAL, "000001\n")),
+    Case("an image in both splits", f"data/voc/{TEST}:7: 000003 is also in trainval.txt, for training",
+         append(TEST, "000003\n")),
+    Case("an absent image", f"data/voc/{TRAINVAL}:9: the image data/voc/VOC2007/JPEGImages/000099.jpg is missing",
+         append(TRAINVAL, "000099\n")),
+    Case("an absent annotation", f"data/voc/{TRAINVAL}:1: {AT} is missing", lambda root: (root / XML).unlink()),
+    Case("names without a digit",
+         f"data/voc/{TEST}: VOC image 'one': its name has no digits, so its detections can have no image_id",
+         renamed("one")),
+    Case("two names of one number",
+         f"data/voc/{TEST}: VOC images 'a_1' and 'b_1' have the same digits, so one image_id",
+         renamed("a_1", "b_1")),
+    Case("XML that breaks off", f"{AT}:…: the XML cannot be parsed: …", cut(XML, 20)),
+    Case("XML in an unknown encoding", f"{AT}:1: the XML cannot be parsed: …",
+         write(XML, '<?xml version="1.0" encoding="klingon"?><annotation/>')),
+    Case("XML in an encoding of several bytes",
+         f"{AT}:1: the XML cannot be parsed: multi-byte encodings are not supported",
+         write(XML, '<?xml version="1.0" encoding="gb2312"?><annotation/>')),
+    Case("XML with entities of entities (a bomb)",
+         f"{AT}:1: the XML cannot be parsed: limit on input amplification factor …", write(XML, BOMB)),
+    Case("an object that no reader finds",
+         f"{AT}: an <object> stands where no reader finds it: not directly in the root, or misspelt",
+         several(edit(XML, "<object>", "<Object>"), edit(XML, "</object>", "</Object>"))),
+    Case("a width in words", f"{AT}: <size> has no valid <width>: 'wide'", edit(XML, r"<width>\d+", "<width>wide")),
+    Case("another size than the image's", f"{AT}: <size> says …x… px, the image has 50x40 px", image(JPEG, (50, 40))),
+    Case("an object of an unknown class",
+         f"{AT}: object 1 (zebra): the class is not in the class list circle, square, triangle, star",
+         edit(XML, r"<name>\w+", "<name>zebra")),
+    Case("blanks around a class name", f"{AT}: object 1: the <name> has blanks around it: ' …\\n'",
+         edit(XML, r"<name>(\w+)</name>", r"<name> \1\n</name>")),
+    Case("two boxes in one object", f"{AT}: object 1 has 2 <bndbox>", edit(XML, "</bndbox>", "</bndbox><bndbox/>")),
+    Case("a box without area", f"{AT}: object 1 (…): the box (5, 5, 5, 9) has no area", box(5, 5, 5, 9)),
+    Case("a box without area in whole pixels", f"{AT}: object 1 (…): the box (5, 5, 5, 9) has no area",
+         box(5.2, 5, 5.9, 9)),
+    Case("a box that is no number", f"{AT}: object 1 (…): the box (nan, 5, 9, 9) has no area",
+         box(float("nan"), 5, 9, 9)),
+    Case("a box outside the image", f"{AT}: object 1 (…): the box (5, 5, 500, 9) is outside the image of …x… px",
+         box(5, 5, 500, 9)),
+    Case("a box on the pixel before the first",
+         f"{AT}: object 1 (…): the box (0, 5, 1, 9) is outside the image of …x… px", box(0, 5, 1, 9)),
+    Case("a test split of difficult objects alone",
+         f"data/voc/{TEST}: no image of the split has an object but difficult ones", difficult),
+]  # fmt: skip

@@ -1,0 +1,107 @@
+"""The whole table: each group with its door, how that is called, and its cases; as Markdown: docs/bad_input.md."""
+
+import importlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from tests.bad import brought, coco, configs, sets
+from tests.bad.cases import Case
+
+HEAD = """# Bad input, and what is said of it
+
+Everything here is found before the first training step, ends with status 1 and with one line behind `error: ` that
+names the file and the key, line or entry at fault; several faults of a data set are counted and listed. `…` stands for what
+differs. Snakemake reads a config itself before it asks us, and of one that is no YAML it says less, or ends in a
+traceback of its own: `python -m workflow.config FILE` names the line.
+
+`python -m tests.bad` writes this page from the table of the tests, which call the same doors as the workflow does.
+"""
+
+
+class Group(NamedTuple):
+    """Cases of one door. `set_up`: from a folder of a good input and the drawn sets to the door's arguments."""
+
+    title: str
+    door: str
+    cases: list[Case]
+    set_up: Callable[[Path, object], list[str]]
+    root: str = "."  # what the damage is done to, in the folder
+
+
+def data(name: str, section: dict) -> Callable[[Path, object], list[str]]:
+    """A copy of the drawn set at data/<name>."""
+
+    def set_up(folder: Path, drawn: object) -> list[str]:
+        shutil.copytree(getattr(drawn, name).root, folder / "data" / name)
+        whole = getattr(drawn, name).section | section
+        return ["--section", json.dumps(whole), f"--root=data/{name}", "--out", "results/data/x.json", "--threads", "1"]
+
+    return set_up
+
+
+def weights(folder: Path, drawn: object) -> list[str]:
+    """A run of the import door."""
+    (folder / "weights").mkdir()
+    words = ["--data", str(drawn.imagenet.check), "--state", ".work/x", "--out", "results/backbones/mine"]
+    return ["--run", "RUN", f"--checkpoint={brought.FILE}", *words]
+
+
+def photos(folder: Path, drawn: object) -> list[str]:
+    """Two classes of objects, and the door that makes scenes of them."""
+    for split in ("train", "val"):
+        for name in ("cat", "dog"):
+            (folder / "objects" / split / name).mkdir(parents=True)
+            Image.effect_noise((30, 20), 90).save(folder / "objects" / split / name / "0.png")
+    spec = {"photos": "objects", "trainval07": 1, "trainval12": 1, "test07": 1, "size": 64, "seed": 0}
+    return ["voc", "--spec", json.dumps(spec), "--out", "results/data/voc"]
+
+
+def archives(folder: Path, drawn: object) -> list[str]:
+    """The door that unpacks the official archives."""
+    section = {"root": "data/VOCdevkit", "classes": "voc", "from": "archives"}
+    return ["voc", "--section", json.dumps(section), "--root=data/VOCdevkit"]
+
+
+GROUPS = [
+    Group("A config", "workflow.config", configs.CONFIGS, lambda folder, drawn: [configs.FILE]),
+    Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}), "data/imagenet"),
+    Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
+    Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
+    Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, data("coco", {"split": "karpathy"}),
+          "data/coco"),
+    Group("A brought backbone", "pretrain.import_backbone", brought.BROUGHT, weights),
+    Group("Photos that scenes are made of", "workflow.data.synthetic", brought.PHOTOS, photos),
+    Group("Archives", "workflow.data.fetch", brought.FETCHED, archives),
+    Group("Tiny ImageNet", "workflow.data.tiny_imagenet", brought.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
+]  # fmt: skip
+
+
+def main_of(group: Group) -> Callable[[], None]:
+    """The door itself."""
+    return importlib.import_module(group.door).main
+
+
+def cell(text: str) -> str:
+    """Text in code type, in a cell of a Markdown table."""
+    fence = "``" if "`" in text else "`"
+    return f"{fence} {text} {fence}" if len(fence) > 1 else f"`{text}`".replace("|", "\\|")
+
+
+def markdown() -> str:
+    """The page."""
+    lines = [HEAD]
+    for group in GROUPS:
+        lines += [
+            f"\n## {group.title}\n",
+            f"`python -m {group.door}`\n",
+            "| what is wrong | what is said |",
+            "|:--|:--|",
+        ]
+        lines += [f"| {case.what} | {cell(case.said)} |" for case in group.cases]
+    lines.append(f"\n{sum(len(group.cases) for group in GROUPS)} inputs in all.")
+    return "\n".join(lines) + "\n"
