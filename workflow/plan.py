@@ -14,6 +14,7 @@ from typing import Any
 
 from workflow.config import NEEDS, load
 from workflow.data.fetch import times
+from workflow.preflight import Preflight
 from workflow.reported import Reported
 from workflow.training.errors import UserError
 from workflow.training.files import listing, read_json, sha256, short
@@ -70,7 +71,7 @@ class PlannedRun:
 
 
 @dataclass(frozen=True)
-class Plan(Reported):
+class Plan(Reported, Preflight):
     """All that a config asks for. `tasks` are the transfer tasks; `runs` has the backbones' runs first; `origins` says
     from where data sets are fetched, and stands apart from `config` because no result depends on it."""
 

@@ -1,4 +1,4 @@
-"""What a check has let pass, mmdetection's own readers read whole: no object is left out, none has a box without area."""
+"""What a check has let pass, mmdetection's readers read whole: no object is left out, none has a box without area."""
 
 import copy
 import math
@@ -45,7 +45,9 @@ def test_of_a_voc_annotation(root, objects):
     info = reader.parse_data_info({"img_id": "a", "file_name": "a.jpg", "xml_path": str(path)})
     assert (info["width"], info["height"]) == annotation.size
     assert [KNOWN[one["bbox_label"]] for one in info["instances"]] == [name for name, _, _ in annotation.objects]
-    assert [bool(one["ignore_flag"]) for one in info["instances"]] == [difficult for *_, difficult in annotation.objects]
+    assert [bool(one["ignore_flag"]) for one in info["instances"]] == [
+        difficult for *_, difficult in annotation.objects
+    ]
     for one in info["instances"]:
         assert area_on_image(one["bbox"], *annotation.size) > 0
 

@@ -64,7 +64,7 @@ def unpack(archive: Path, target: Path, inside: str = "", only: list[str] | None
 def unpack_classes(archive: Path, target: Path) -> None:
     """ILSVRC2012_img_train.tar, one <wnid>.tar a class, to target/train/<wnid>/. Classes that are there are skipped."""
     for member in members(archive):
-        folder = target / "train" / member.path.stem
+        folder = target / "train" / _safe(archive, f"{member.path.stem}/x").parent
         if folder.exists():
             continue
         part = target / f"{folder.name}.part"
@@ -100,7 +100,10 @@ def validation_classes(devkit: Path) -> list[str]:
             raise UserError(f"{devkit}: it has no data/{name}")
     synsets = scipy.io.loadmat(io.BytesIO(found["meta.mat"]), squeeze_me=True)["synsets"]
     classes = {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in synsets if not synset["num_children"]}
-    return [classes[int(line)] for line in found[needed[1]].split()]
+    labels = [classes[int(line)] for line in found[needed[1]].split()]
+    for wnid in set(labels):
+        _safe(devkit, f"{wnid}/x")  # it becomes the name of a folder
+    return labels
 
 
 def members(archive: Path) -> Iterator[Member]:

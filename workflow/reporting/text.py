@@ -111,8 +111,8 @@ def _md_last(cell: Cell, width: int = REASON_WIDTH) -> str:
 
 
 def _md(text: str) -> str:
-    """Data inside Markdown: no HTML, no table borders, no emphasis of its own."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Data inside Markdown: no HTML, no table borders, no emphasis of its own, all in one line."""
+    text = " ".join(text.splitlines()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "|*`[]\\" else c for c in text)
 
 

@@ -9,7 +9,7 @@ offer(workflow, plan.config["gpus"])
 rule pretrain:
     input:
         check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        gate=gate,
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
@@ -40,7 +40,7 @@ rule import_backbone:
     input:
         checkpoint=lambda w: ancient(plan.find(w).run["recipe"]["checkpoint"]),
         check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        gate=gate,
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
@@ -64,13 +64,13 @@ rule import_backbone:
         out=subpath(output.record, parent=True),
     shell:
         "python -m workflow.training.launch pretrain.import_backbone --run {params.run:q}"
-        " --checkpoint {input.checkpoint:q} --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | keep {log:q}"
+        " --checkpoint={input.checkpoint:q} --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | keep {log:q}"
 
 
 rule random_backbone:
     input:
         check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        gate=gate,
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",

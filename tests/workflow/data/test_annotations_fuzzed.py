@@ -1,4 +1,4 @@
-"""Laws of boxes, VOC's XML and COCO's lists: what passes can be used, what cannot is said; nothing is lost in between."""
+"""Laws of boxes, VOC's XML and COCO's lists: what passes can be used, the rest is said, nothing is lost in between."""
 
 import copy
 import json
@@ -68,8 +68,8 @@ def checked(text: bytes) -> tuple[int, int] | None:
     try:
         annotation = voc.parse(text, Path("a.xml"))
     except UserError as error:
-        assert str(error).startswith("a.xml:")
-        return None
+        said = str(error)
+        return None if said.startswith("a.xml:") else pytest.fail(said)
     faults = Faults()
     voc._check_annotation(Path("a.xml"), annotation, KNOWN, faults)
     said = {line.split(" (")[0] for lines in faults.kinds.values() for line in lines}
@@ -88,7 +88,9 @@ def test_a_damaged_xml_loses_no_object_silently(objects, data):
     text = xml(objects)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 12)))
-    new = data.draw(st.sampled_from(["", "<object>", "</object>", "<Object/>", "<x>", "&", "<!-- ", "\x00", "<a:b/>", "9"]))
+    new = data.draw(
+        st.sampled_from(["", "<object>", "</object>", "<Object/>", "<x>", "&", "<!-- ", "\x00", "<a:b/>", "9"])
+    )
     damaged = (text[:start] + new + text[end:]).encode()
     found = checked(damaged)
     if found is not None:
@@ -118,8 +120,12 @@ GOOD = {
         "categories": [{"id": n + 1, "name": name} for n, name in enumerate(KNOWN)],
     },
 }
-LEAVES = st.sampled_from([None, True, 0, 1, 2, -1, 10**30, 0.5, math.nan, math.inf, "", "1", "a\nb", "\ud800", "../x", "é"])
-JSON = st.recursive(LEAVES, lambda below: st.lists(below, max_size=4) | st.dictionaries(st.just("id"), below), max_leaves=4)
+LEAVES = st.sampled_from(
+    [None, True, 0, 1, 2, -1, 10**30, 0.5, math.nan, math.inf, "", "1", "a\nb", "\ud800", "../x", "é"]
+)
+JSON = st.recursive(
+    LEAVES, lambda below: st.lists(below, max_size=4) | st.dictionaries(st.just("id"), below), max_leaves=4
+)
 
 
 def paths(value: object, path: tuple = ()) -> list[tuple]:
@@ -147,8 +153,8 @@ def faults_of(root: Path, content: dict) -> int:
     try:
         coco._check_annotations(root, "train2014", faults)
     except UserError as error:
-        assert str(error).startswith(str(root))
-        return 1
+        said = str(error)
+        return 1 if said.startswith(str(root)) else pytest.fail(said)
     return len(faults)
 
 

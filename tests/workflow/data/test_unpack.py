@@ -34,6 +34,17 @@ def linked_zip() -> bytes:
     return buffer.getvalue()
 
 
+def through_a_link() -> bytes:
+    """A link that leads outside, then a file below it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        link = tarfile.TarInfo("top/way")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../.."
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo("top/way/evil"))
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(("name", "pack"), [("x.tar", tar_of), ("x.zip", zip_of)])
 def test_what_lies_inside_a_folder_is_unpacked(name, pack, tmp_path):
     (tmp_path / name).write_bytes(pack(FILES))
@@ -67,6 +78,9 @@ EVIL = {
     "hard.tar": special(tarfile.LNKTYPE),
     "device.tar": special(tarfile.CHRTYPE),
     "link.zip": linked_zip(),
+    "pipe.tar": special(tarfile.FIFOTYPE),
+    "through.tar": through_a_link(),
+    "dots.tar": tar_of({"top/./.././../evil": b""}),
 }
 
 
@@ -125,6 +139,23 @@ def test_a_devkit_without_labels_is_refused(tmp_path):
     (tmp_path / "kit.tar").write_bytes(tar_of({"data/readme.txt": b""}))
     with pytest.raises(UserError, match=r"kit.tar: it has no data/meta.mat"):
         door.validation_classes(tmp_path / "kit.tar")
+
+
+@pytest.mark.parametrize("inner", [tar_of({"../evil": b""}), tar_of({"/tmp/evil": b""}), special(tarfile.SYMTYPE)])
+@pytest.mark.parametrize("name", ["n01.tar", "...tar", "x/../../n01.tar"])
+def test_tars_within_a_tar_cannot_leave_their_folder_either(name, inner, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "train.tar").write_bytes(tar_of({name: inner}))
+    with pytest.raises(UserError, match=r"train.tar: refused: "):
+        door.unpack_classes(folder / "train.tar", folder / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_devkit_cannot_name_a_folder_outside(tmp_path):
+    (tmp_path / "kit.tar.gz").write_bytes(devkit({1: "../../evil"}, [1]))
+    with pytest.raises(UserError, match=r"kit.tar.gz: refused: ../../evil/x leads out of the folder"):
+        door.validation_classes(tmp_path / "kit.tar.gz")
 
 
 def test_training_tars_become_folders_and_those_that_are_there_are_skipped(tmp_path):

@@ -1,0 +1,143 @@
+"""Odd inputs that are fine: what looks as bad as the others and is read all the same."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import yaml
+
+from tests.bad.cases import Case, Damage, edit_json, several, write
+from tests.bad.coco import CAPTIONS, OBJECTS, TEST_CAPTIONS, TEST_OBJECTS, caption, first
+from tests.bad.configs import DEMO, FILE, value
+from tests.bad.images import image
+from tests.bad.sets import JPEG, TEST, TEST_XML, TRAIN, VAL, renamed
+
+ODD = "größe 漢; touch x $(id) 'q' {b} -z"
+PHOTO = "COCO_train2014_000000000009.jpg"
+CONFIG = f"{FILE}: nothing wrong with it"
+IMAGENET, VOC = "data/imagenet: fine; train 40, val 12", "data/voc: fine; trainval07 8, trainval12 8, test07 6"
+COCO = "data/coco: fine; train_images 12, train_captions 60, test_images 6, test_captions 30"
+
+
+def written(change) -> Damage:
+    """The demo's config, its text changed."""
+    return lambda root: (root / FILE).write_bytes(change(yaml.safe_dump(DEMO)))
+
+
+def moved(path: str, name: str) -> Damage:
+    """Another name for a file or folder."""
+    return lambda root: (root / path).rename((root / path).with_name(name))
+
+
+def odd_class(root: Path) -> None:
+    """A class with a hard name."""
+    for split in ("train", "val"):
+        moved(f"{split}/n00000003", ODD)(root)
+
+
+def linked(path: str) -> Damage:
+    """The same file or folder, by a link."""
+
+    def damage(root: Path) -> None:
+        away = root.with_name("elsewhere")
+        (root / path).rename(away)
+        (root / path).symlink_to(os.path.relpath(away, (root / path).parent))
+
+    return damage
+
+
+def coded(encoding: str) -> Damage:
+    """An annotation in another encoding, which it names."""
+
+    def damage(root: Path) -> None:
+        text = (root / TEST_XML).read_text().replace("<segmented>", "<owner>größe</owner><segmented>")
+        (root / TEST_XML).write_bytes(f'<?xml version="1.0" encoding="{encoding}"?>\n{text}'.encode(encoding))
+
+    return damage
+
+
+def named(name: str) -> Damage:
+    """Another name for the first training image of COCO."""
+    change = [first(path, "images", file_name=name) for path in (CAPTIONS, OBJECTS)]
+
+    def move(root: Path) -> None:
+        (root / "train2014" / name).parent.mkdir(exist_ok=True)
+        (root / "train2014" / PHOTO).rename(root / "train2014" / name)
+        split = root / "annotations/dataset_coco.json"
+        split.write_text(split.read_text().replace(PHOTO, name))
+
+    return several(*change, move)
+
+
+def no_star(root: Path) -> None:
+    """Every star of the test split is difficult."""
+    for name in (root / TEST).read_text().split():
+        path = root / f"VOC2007/Annotations/{name}.xml"
+        hard = re.sub(r"(<name>star</name>.*?<difficult>)0", r"\g<1>1", path.read_text(), flags=re.DOTALL)
+        path.write_text(hard)
+
+
+def grey(path: Path) -> None:
+    """The same image without colours."""
+    from PIL import Image
+
+    with Image.open(path) as photo:
+        photo.convert("L").save(path)
+
+
+CONFIGS = [
+    Case("Windows line ends", CONFIG, written(lambda text: text.replace("\n", "\r\n").encode())),
+    Case("a byte-order mark", CONFIG, written(lambda text: b"\xef\xbb\xbf" + text.encode())),
+    Case("JSON", CONFIG, lambda root: (root / FILE).write_text(json.dumps(DEMO))),
+    Case("a root with blanks, quotes and letters of any script", CONFIG, value("data/imagenet", {"root": ODD})),
+    Case("a root that begins with a dash", CONFIG, value("data/imagenet", {"root": "-x"})),
+    Case("a class name in any script", CONFIG, value("data/voc", {"root": "x", "classes": ["größe 漢", "a b"]})),
+    Case("a rate of 1e-4", CONFIG, written(lambda text: text.replace("lr: 0.01", "lr: 1e-4").encode())),
+]
+
+IMAGENETS = [
+    Case("a class with a hard name", IMAGENET, odd_class),
+    Case("an image with a hard name", IMAGENET, moved(TRAIN, f"{ODD}.JPEG")),
+    Case("a name that begins with a dash", IMAGENET, moved(VAL, "-n.JPEG")),
+    Case("an image of 1 px", IMAGENET, image(TRAIN, (1, 1))),
+    Case("an image of 1 × 200 px", IMAGENET, image(VAL, (1, 200))),
+    Case("a grey one, and one with a palette", IMAGENET,
+         several(image(TRAIN, (9, 9), "JPEG", "L"), image(VAL, (9, 9), "PNG", "P"))),
+    Case("an image by a link", IMAGENET, linked(TRAIN)),
+    Case("a class by a link", IMAGENET, linked("train/n00000002")),
+    Case("files that are no images (said, and left out)", IMAGENET,
+         several(write("train/n00000001/Thumbs.db"), write("val/README"))),
+    Case("a folder in a class that leads back to it", IMAGENET,
+         lambda root: (root / "train/n00000001/loop").symlink_to("..")),
+]  # fmt: skip
+
+VOCS = [
+    Case("an image with blanks in its name", VOC, renamed("a b 1")),
+    Case("an image with letters of any script", VOC, renamed("größe_漢_1")),
+    Case("Windows line ends in a list", VOC,
+         lambda root: (root / TEST).write_bytes((root / TEST).read_bytes().replace(b"\n", b"\r\n"))),
+    Case("XML in Latin-1", VOC, coded("iso-8859-1")),
+    Case("XML in UTF-16", VOC, coded("utf-16")),
+    Case("a class without a test object (a warning names it)", VOC, no_star),
+    Case("an image that no list names", VOC, write("VOC2007/JPEGImages/broken.jpg")),
+    Case("a grey image", VOC, lambda root: grey(root / JPEG)),
+]  # fmt: skip
+
+COCOS = [
+    Case("an image with a hard name", COCO, named(f"{ODD}.jpg")),
+    Case("an image in a folder of its own", COCO, named("deeper/a.jpg")),
+    Case("a caption in any script, with emoji", COCO, caption("ein Kreis 漢字 🙂 e\u0301 \u202eabc")),
+    Case("a caption with line ends of all kinds", COCO, caption("a\nb\r\nc\u2028d\x85e\x0bf")),
+    Case("a caption of 10,000 words", COCO, caption("red " * 10_000)),
+    Case("a caption with METEOR's own separator", COCO, caption("a ||| b")),
+    Case("a caption with markup", COCO, caption("<script>alert(1)</script> $(id) {{ 7 * 7 }}")),
+    Case("test captions with tabs", COCO, edit_json(TEST_CAPTIONS, lambda content: content["annotations"][0].update(
+        caption="a\tring"))),
+    Case("a class without a test object (a warning names it)", COCO, edit_json(TEST_OBJECTS, lambda content: [
+        one.update(category_id=1) for one in content["annotations"]])),
+]  # fmt: skip
+
+
+CASES = {"workflow.config": CONFIGS, "workflow.data.imagenet": IMAGENETS, "workflow.data.voc": VOCS,
+         "workflow.data.coco": COCOS}  # fmt: skip

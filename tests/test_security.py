@@ -1,0 +1,135 @@
+"""Nothing that comes from outside is run: no pickle, no word of a config or a file name in a shell."""
+
+import ast
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from captioning import cache, examples
+from captioning.dataset import CaptionTrain
+from tests.bad.brought import Call
+from tests.conftest import PROJECT
+from workflow.config import load
+from workflow.plan import plan
+from workflow.reporting import evidence, resamples
+from workflow.training.errors import UserError
+
+ROOMS = ("workflow", "pretrain", "detection", "captioning")
+SOURCES = [path for room in ROOMS for path in sorted((PROJECT / room).rglob("*.py"))]
+NEVER = {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "yaml.unsafe_load", "marshal.loads"}
+NEVER |= {"subprocess.getoutput", "subprocess.getstatusoutput", "torch.jit.load", "joblib.load"}
+
+
+def calls(path: Path) -> list[tuple[str, ast.Call]]:
+    """Every call in a file by its dotted name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [(ast.unparse(node.func), node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_source_runs_what_it_reads(path):
+    for name, call in calls(path):
+        options = {option.arg: ast.unparse(option.value) for option in call.keywords}
+        assert name not in NEVER
+        assert options.get("shell") in (None, "False")
+        if name in ("np.load", "numpy.load"):
+            assert options.get("allow_pickle", "False") == "False"
+        if name == "yaml.load":
+            assert ast.unparse(call.args[1]) == "Loader", "our SafeLoader"
+
+
+def pickled(path: Path, *names: str) -> Path:
+    """Arrays whose reading would make the file `ran` beside them, if they were unpickled."""
+    trap = np.array([Call(os.system, f"touch '{path.parent / 'ran'}'")], dtype=object)
+    if path.suffix == ".npy":
+        np.save(path, trap, allow_pickle=True)
+    else:
+        np.savez(path, **dict.fromkeys(names, trap))
+    return path
+
+
+def test_the_trap_works(tmp_path):
+    pickled(tmp_path / "a.npy")
+    np.load(tmp_path / "a.npy", allow_pickle=True)
+    assert (tmp_path / "ran").exists()
+
+
+READERS = {
+    "evidence": lambda folder: evidence.read(pickled(folder / "evidence.npz", "images", "hit")),
+    "examples": lambda folder: examples.captions(pickled(folder / "evidence.npz", "images", "CIDEr").parent),
+    "captions": lambda folder: CaptionTrain(str(pickled(folder / "c.npz", "words", "ends", "rows")), {}, 0),
+    "features": lambda folder: cache.read(pickled(folder / "test.npy").parent, "test"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_arrays_that_would_run_code_do_not(reader, tmp_path):
+    with pytest.raises((UserError, ValueError)) as caught:
+        READERS[reader](tmp_path)
+    assert "pickle" in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_kept_resamples_that_would_run_code_are_made_anew(tmp_path):
+    assert resamples._read(pickled(tmp_path / "resamples.npz", "key", "mAP"), "x") is None
+    assert not (tmp_path / "ran").exists()
+
+
+HARD = "-a; touch x1 $(touch x2) `touch x3` 'q' \"d\" & {b} %s * ü"  # no slash, for it is a name
+
+
+def renamed(folder: Path) -> None:
+    """Hard names for a class, an image of each set, and the checkpoint."""
+    for split in ("train", "val"):
+        (folder / HARD / split / "n00000001").rename(folder / HARD / split / HARD)
+    image = next((folder / HARD / "train" / HARD).iterdir())
+    image.rename(image.with_name(f"{HARD}.JPEG"))
+    torch.save(weights(), folder / f"{HARD}.pth")
+
+
+def weights() -> dict[str, torch.Tensor]:
+    """A ResNet-50 without its classifier."""
+    from torchvision.models import resnet50
+
+    return {key: value for key, value in resnet50().state_dict().items() if not key.startswith("fc.")}
+
+
+@pytest.mark.slow
+def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco, snakemake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(imagenet.root, tmp_path / HARD)
+    shutil.copytree(voc.root, tmp_path / f"{HARD} voc")
+    shutil.copytree(coco.root, tmp_path / f"{HARD} coco")
+    renamed(tmp_path)
+    config = load(PROJECT / "config/demo.yaml")
+    config["data"] = {
+        "imagenet": {"root": HARD},
+        "voc": {"root": f"{HARD} voc", "classes": ["circle", "square", "triangle", "star"]},
+        "coco": {"root": f"{HARD} coco", "split": "2014"},
+    }
+    config["backbones"] = {"baseline": {"checkpoint": f"{HARD}.pth"}}
+    Path("hard; touch x4.yaml").write_text(yaml.safe_dump(config))
+    todo = plan(config)
+    (brought,) = [run for run in todo.runs if run.task == "pretrain"]
+    status, said = snakemake("--cores", "2", "--configfile", "hard; touch x4.yaml", "--", brought.weights, timeout=300)
+    assert status == 0, said
+    assert {json.loads(Path(check).read_text())["root"] for check in todo.checks.values()} == {
+        section["root"] for section in config["data"].values()
+    }
+    assert HARD in json.loads(Path(todo.checks["imagenet"]).read_text())["classes"]
+    assert json.loads(Path(brought.record).read_text())["checkpoint"]["file"] == f"{HARD}.pth"
+    assert not {path.name for path in tmp_path.iterdir()} & {"x1", "x2", "x3", "x4", "x4.yaml"}, "nothing of it was run"
+
+
+def test_a_photo_s_hard_name_is_decoded(tmp_path):
+    from workflow.data.looking import look
+
+    Image.new("RGB", (9, 8)).save(tmp_path / f"{HARD}.png")
+    assert look(str(tmp_path / f"{HARD}.png")).width == 9

@@ -1,0 +1,86 @@
+"""Whatever data are called, the pages, tables and drawings show it as text."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pretrain.card import code, escaped
+from tests.workflow.reporting.test_page import Links, page
+from workflow.reporting import latex, text
+from workflow.reporting.page import html
+from workflow.reporting.summary import summarize
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</td></table><img src=x onerror=alert(1)>",
+    "{{ 7 * 191 }}{% raw %}",
+    "a|b\nc | d",
+    "\" onmouseover='alert(1)",
+    "\\input{/etc/passwd} $x_1^2$ & % # ~",
+    "&lt;b&gt; &amp;",
+    "]]><!-- --><![CDATA[",
+    "[x](javascript:alert(1)) ![y](z) `code` *b* _i_",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_class_name_is_text_on_the_page(name, experiment):
+    small = experiment()
+    for run in small.plan.runs:
+        if run.task == "ssd_voc":
+            record = json.loads(Path(run.record).read_text())
+            Path(run.record).write_text(json.dumps(record | {"per_class": {name: 50.0, "plain": None}}))
+    whole, _ = page(small)
+    clean = {"script", "img", "iframe", "object", "embed"}
+    assert not clean & set(Links(whole).tags)
+    assert "1337" not in whole, "nor is it a template"
+    assert not re.search(r"<[^>]*\son\w+=", whole)
+    pages = html(summarize(small.plan), small.folder, {}, {}, [])
+    for file, content in pages.items():
+        if file.endswith(".svg"):
+            ElementTree.fromstring(content)
+        else:
+            assert not clean & set(Links(content).tags), file
+
+
+@pytest.mark.parametrize("reason", HOSTILE)
+def test_why_a_run_failed_is_text_everywhere(reason, experiment):
+    small = experiment()
+    small.fail(small.run("ssd_voc", "cutmix"), reason)
+    summary = summarize(small.plan)
+    assert not {"script", "img"} & set(Links(page(small)[0]).tags)
+    table = [line for line in text.markdown(summary).partition("\n## ")[0].splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 2
+    assert len({line.replace("\\|", "").count("|") for line in table}) == 1, "no cell is torn"
+    assert "<script" not in text.markdown(summary)
+    assert "<img" not in text.markdown(summary)
+
+
+TEXTS = st.text(st.sampled_from("ab <>|&\\`*_[]{}$#%~^\"'\n\r\u2028é\x00漢"), max_size=20)
+
+
+@given(TEXTS)
+def test_markdown_of_any_text_is_one_line_without_tags(data):
+    for shown in (text._md(data), escaped(data)):
+        assert len(shown.splitlines()) <= 1
+        assert not re.search(r"(?<!\\)[<|]", shown)
+    inside = code(data)
+    assert len(inside.splitlines()) <= 1
+    assert "|" not in inside.replace("\\|", "")
+    if inside.startswith("`"):
+        assert inside.count("`") == 2, "nothing ends the code before its end"
+
+
+@given(TEXTS)
+def test_latex_of_any_text_holds_no_command_of_its_own(data):
+    shown = latex.escape(data)
+    assert len(shown.splitlines()) <= 1
+    for command in (r"\textbackslash{}", r"\textasciitilde{}", r"\textasciicircum{}", r"\textless{}", r"\textgreater{}",
+                    r"\textbar{}", r"\{", r"\}", r"\$", r"\&", r"\#", r"\_", r"\%"):  # fmt: skip
+        shown = shown.replace(command, "")
+    assert not set(shown) & set("\\{}$&#_%~^")
