@@ -57,7 +57,7 @@ def coco(tmp_path_factory):
 def snakemake(tmp_path):
     """Call the real Snakemake on the project's Snakefile, in tmp_path; returns (exit status, all that it printed)."""
 
-    def call(*arguments: str, timeout: float = 120) -> tuple[int, str]:
+    def call(*arguments: str, timeout: float = 600) -> tuple[int, str]:
         command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), *arguments]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False)
         return done.returncode, done.stdout + done.stderr
