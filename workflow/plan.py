@@ -14,7 +14,6 @@ from typing import Any
 
 from workflow.config import NEEDS, load
 from workflow.data.fetch import times
-from workflow.preflight import Preflight
 from workflow.reported import Reported
 from workflow.training.errors import UserError
 from workflow.training.files import listing, read_json, sha256, short
@@ -71,7 +70,7 @@ class PlannedRun:
 
 
 @dataclass(frozen=True)
-class Plan(Reported, Preflight):
+class Plan(Reported):
     """All that a config asks for. `tasks` are the transfer tasks; `runs` has the backbones' runs first; `origins` says
     from where data sets are fetched, and stands apart from `config` because no result depends on it."""
 

@@ -38,7 +38,7 @@ def outputs(said: str) -> str:
 
 def pretend(todo: Plan) -> None:
     """Make every file that the finished DAG leaves."""
-    files = ["results/data/checked.txt", todo.preflight, *todo.report]
+    files = ["results/data/checked.txt", *todo.report]
     for run in todo.runs:
         files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "evidence.npz"))]
         files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
@@ -135,7 +135,7 @@ def test_another_experiment_reuses_backbones_and_features(dry_run):
 def test_another_data_set_costs_its_tasks(dry_run):
     said = dry_run(changed("data/voc/synthetic/seed", 97))
     assert jobs(said) == {
-        **{"make_data": 1, "check_data": 1, "checked": 1, "preflight": 1},
+        **{"make_data": 1, "check_data": 1, "checked": 1},
         **{"detection": 4, "draw_detections": 2, "report": 1, "all": 1},
     }
 
@@ -143,7 +143,7 @@ def test_another_data_set_costs_its_tasks(dry_run):
 def test_another_data_set_hides_no_other_change(dry_run):
     both = overlay(changed("data/coco/synthetic/seed", 97), {"tasks": {"ssd_voc": {"lr": 0.0123}}})
     assert jobs(dry_run(both)) == {
-        **{"make_data": 1, "check_data": 1, "checked": 1, "preflight": 1},
+        **{"make_data": 1, "check_data": 1, "checked": 1},
         **{"detection": 2, "features": 2, "captioning": 2},
         **{"draw_detections": 1, "draw_captions": 1, "report": 1, "all": 1},
     }
@@ -153,7 +153,7 @@ def test_another_origin_comes_by_its_own_rule(dry_run):
     Path("w.pth").write_bytes(b"weights")
     said = dry_run(changed("backbones", {"mine": {"checkpoint": "w.pth"}, "scratch": {"init": "random"}}))
     assert jobs(said) == {
-        **{"preflight": 1, "import_backbone": 1, "random_backbone": 1},
+        **{"import_backbone": 1, "random_backbone": 1},
         **{"detection": 4, "features": 2, "captioning": 2, **FIGURES, "report": 1, "all": 1},
     }
 
@@ -242,7 +242,7 @@ def test_a_named_config_replaces_the_demo(dry_run):
     alone = SMALL | {"backbones": {"baseline": {}}, "tasks": {"ssd_voc": SMALL["tasks"]["ssd_voc"]}}
     said = dry_run(alone | {"experiment": "alone"})
     assert jobs(said) == {
-        **{"preflight": 1, "detection": 1},
+        "detection": 1,
         **{"gallery": 1, "draw_activations": 1, "draw_detections": 1, "report": 1, "all": 1},
     }
 
@@ -251,7 +251,7 @@ def test_the_demo_is_run_when_none_is_named(snakemake):
     status, said = snakemake("-n")
     assert status == 0
     assert jobs(said) == {
-        **{"make_data": 3, "check_data": 3, "checked": 1, "preflight": 1, "pretrain": 4},
+        **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 4},
         **{"detection": 8, "features": 4, "captioning": 4, "gallery": 1, **FIGURES, "report": 1, "all": 1},
     }
     assert "results/demo/report/transfer.csv" in said
@@ -261,7 +261,7 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
     status, said = snakemake("-n", "--configfile", str(PROJECT / "config/paper.yaml"))
     assert status == 0
     assert jobs(said) == {
-        **{"check_data": 3, "checked": 1, "preflight": 1, "pretrain": 10},
+        **{"check_data": 3, "checked": 1, "pretrain": 10},
         **{"detection": 30, "features": 10, "captioning": 10},
         **{"gallery": 1, **FIGURES, "draw_detections": 3, "report": 1, "all": 1},
     }

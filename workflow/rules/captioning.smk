@@ -6,7 +6,7 @@ rule features:
     input:
         weights=lambda w: plan.find(w, "features").start(ancient),
         check=lambda w: ancient(plan.find(w, "features").check),
-        gate=gate,
+        gate=ancient("results/data/checked.txt"),
     output:
         folder=directory("results/features/{backbone}-{key}/seed{p}/{views}"),
     log:
@@ -32,7 +32,7 @@ rule captioning:
         weights=lambda w: plan.find(w).start(ancient),
         features=lambda w: plan.find(w).features or [],
         check=lambda w: ancient(plan.find(w).check),
-        gate=gate,
+        gate=ancient("results/data/checked.txt"),
     output:
         record="results/{experiment}/{task}/{backbone}/p{p}s{s}/metrics.json",
         config="results/{experiment}/{task}/{backbone}/p{p}s{s}/config.json",

@@ -4,7 +4,6 @@ from snakemake.io import flag
 
 localrules:
     checked,
-    preflight,
     fetch_data,  # nodes of a cluster often have no network
 
 
@@ -93,26 +92,3 @@ rule checked:
         what="data checked before training",
     shell:
         "echo {params.what:q} {input.checks:q} 2> {log:q} > {output.gate:q}"
-
-
-# What the data checks alone cannot tell: `workflow/preflight.py`. Its name follows from what it looks at.
-rule preflight:
-    input:
-        gate=ancient("results/data/checked.txt"),
-    output:
-        done="results/data/preflight-{key}.json",
-    log:
-        "results/data/preflight-{key}.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    params:
-        demands=lambda w: plan.demands,
-    shell:
-        "python -m pretrain.preflight --demands {params.demands:q} --out {output.done:q} 2>&1 | keep {log:q}"
-
-
-# The input of every training, recorded under one name for all configs, so that it is no reason to train anew.
-gate = ancient(flag(plan.preflight, "sourcecache_entry", "results/data/checked.txt"))

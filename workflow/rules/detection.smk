@@ -6,7 +6,7 @@ rule detection:
     input:
         weights=lambda w: plan.find(w).start(ancient),
         check=lambda w: ancient(plan.find(w).check),
-        gate=gate,
+        gate=ancient("results/data/checked.txt"),
     output:
         record="results/{experiment}/{task}/{backbone}/p{p}s{s}/metrics.json",
         config="results/{experiment}/{task}/{backbone}/p{p}s{s}/config.json",

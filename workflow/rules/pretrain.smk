@@ -9,7 +9,7 @@ offer(workflow, plan.config["gpus"])
 rule pretrain:
     input:
         check=lambda w: ancient(plan.find(w).check),
-        gate=gate,
+        gate=ancient("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
@@ -40,7 +40,7 @@ rule import_backbone:
     input:
         checkpoint=lambda w: ancient(plan.find(w).run["recipe"]["checkpoint"]),
         check=lambda w: ancient(plan.find(w).check),
-        gate=gate,
+        gate=ancient("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
@@ -70,7 +70,7 @@ rule import_backbone:
 rule random_backbone:
     input:
         check=lambda w: ancient(plan.find(w).check),
-        gate=gate,
+        gate=ancient("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
