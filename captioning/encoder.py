@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import resnet50
 from torchvision.transforms.v2 import functional
 
@@ -54,7 +55,7 @@ class Encoder(nn.Module):
         """Like any module's, but for BatchNorm."""
         super().train(mode)
         for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, _BatchNorm):  # of one process or of several
                 module.eval()
         return self
 

@@ -137,7 +137,7 @@ class CaptionMetric(BaseMetric):
     """Scores the captions of the whole test set; keeps them and the evidence of the scores in the folder `keep`."""
 
     def __init__(self, check: str, keep: str) -> None:
-        super().__init__()
+        super().__init__(collect_dir=f"{keep}/parts")
         self.check, self.keep = check, Path(keep)
         self.references: Captions = {}
 

@@ -8,6 +8,7 @@ weights and the loss stay fp32; the search computes in fp32 in either precision,
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from captioning import beam
 from captioning.encoder import CHANNELS, Encoder
 from captioning.vocabulary import PAD, Vocabulary
 from pretrain.backbone import STRIDE, Preprocessing
+from workflow.training.processes import mean
 
 
 @MODELS.register_module()
@@ -90,7 +92,8 @@ class NIC(BaseModel):
         hidden = self.lstm(read)[0][:, 1:]
         real = tokens[:, 1:] != PAD
         logits = self.output(self.dropout(hidden[real]))
-        return functional.cross_entropy(logits.float(), tokens[:, 1:][real])
+        loss = functional.cross_entropy(logits.float(), tokens[:, 1:][real])
+        return loss if get_world_size() == 1 else loss * (len(logits) / mean(len(logits)))
 
     def say(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The best sentence of each image embedding (N, embedding) and its log-probability: see `beam.search`."""

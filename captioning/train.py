@@ -69,6 +69,7 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
     from workflow.data import coco
     from workflow.training.engine import fit
     from workflow.training.files import atomic, read_json
+    from workflow.training.processes import once
     from workflow.training.record import write_record
     from workflow.training.state import resumable
 
@@ -76,7 +77,8 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
     with resumable(state, out):
         if not recipe["finetune"]:
             verify(features, run, check, backbone)
-        samples = captioning.dataset.encode(coco.read(check, "train"), recipe["threshold"], state)
+        images = coco.read(check, "train")
+        samples = once(lambda: captioning.dataset.encode(images, recipe["threshold"], state))
         config = task(run, check_file, backbone, features, state)
         start = (lambda model: load_into(backbone, model.encoder.network)) if recipe["finetune"] else None
         done = fit(run, config, samples, state, start)

@@ -129,7 +129,7 @@ class COCOMetric(BaseMetric):
     """The scores of the whole test set of the COCO folder `root`; detections and evidence are left in `keep`."""
 
     def __init__(self, root: str, keep: str) -> None:
-        super().__init__()
+        super().__init__(collect_dir=f"{keep}/parts")
         self.root, self.keep = root, Path(keep)
 
     @functools.cached_property

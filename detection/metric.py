@@ -85,7 +85,7 @@ class VOC07Metric(VOCMetric):
 
     def __init__(self, keep: str) -> None:
         super().__init__()
-        self.keep = Path(keep)
+        self.keep, self.collect_dir = Path(keep), f"{keep}/parts"
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """One batch: the truth as VOCMetric collects it, and the detections."""

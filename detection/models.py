@@ -6,12 +6,15 @@ a box at pixel 300 by up to one pixel; the Float* modules hand fp32 on. Nothing 
 
 from typing import Any
 
-from mmdet.models.dense_heads import RPNHead, SSDHead
+from mmdet.models.dense_heads import AnchorHead, RPNHead, SSDHead
 from mmdet.models.necks import SSDNeck
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.registry import MODELS
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
+
+from workflow.training.processes import mean
 
 Outputs = tuple[list[Tensor], list[Tensor]]
 
@@ -30,8 +33,17 @@ class SSDLevels(SSDNeck):
         nn.init.constant_(self.l2_norm.weight, self.l2_norm.scale)
 
 
+class SharedFactor(AnchorHead):
+    """A head whose loss is a mean over the priors that count, here those of the batch of all processes."""
+
+    def get_targets(self, *args: Any, **kwargs: Any) -> tuple:
+        """mmdet's, the fifth of which is their number."""
+        *targets, number = super().get_targets(*args, **kwargs)[:5]
+        return *targets, mean(number)
+
+
 @MODELS.register_module()
-class FloatSSDHead(SSDHead):
+class FloatSSDHead(SharedFactor, SSDHead):
     """mmdet's SSD head with fp32 outputs, and with the attribute that its `predict` asks for."""
 
     loss_cls = None  # SSD's loss is hard-negative mining, not a module; AnchorHead's code looks for one
@@ -43,7 +55,7 @@ class FloatSSDHead(SSDHead):
 
 
 @MODELS.register_module()
-class FloatRPNHead(RPNHead):
+class FloatRPNHead(SharedFactor, RPNHead):
     """mmdet's RPN head with fp32 outputs."""
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,3 +81,11 @@ class FloatBBoxHead(BBoxHead):
         """Class scores and box deltas of each RoI."""
         scores, deltas = super().forward(x)
         return scores.float(), deltas.float()
+
+    def loss(self, cls_score: Tensor, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """mmdet's, which are means over the regions, here over those of the batch of all processes."""
+        losses = super().loss(cls_score, *args, **kwargs)
+        if get_world_size() > 1:
+            share = len(cls_score) / mean(len(cls_score))
+            losses |= {name: share * losses[name] for name in ("loss_cls", "loss_bbox")}
+        return losses

@@ -52,7 +52,7 @@ class TopError(BaseMetric):
     default_prefix = ""  # without one mmengine warns
 
     def __init__(self, root: str, keep: str) -> None:
-        super().__init__()
+        super().__init__(collect_dir=f"{keep}/parts")
         self.root, self.keep = root, Path(keep)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

@@ -11,6 +11,7 @@ def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     import torch
     from mmengine.config import Config
+    from mmengine.dist import get_world_size
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
@@ -20,7 +21,7 @@ def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
     cfg.train_dataloader.dataset.update(root=f"{check['root']}/train", recipe=recipe, seed=run.seed)
     cfg.train_dataloader.sampler.update(batch=recipe["batch"], seed=run.seed)
-    cfg.val_dataloader.update(batch_size=recipe["batch"], **workers)
+    cfg.val_dataloader.update(batch_size=recipe["batch"] // get_world_size(), **workers)
     cfg.val_dataloader.dataset.update(root=f"{check['root']}/val", recipe=recipe)
     cfg.val_evaluator.update(root=f"{check['root']}/val", keep=str(state))
     cfg.optim_wrapper.optimizer.update({key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")})

@@ -148,6 +148,17 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
     yield from recipe_faults("pretrain", config["pretrain"])
     for name, recipe in config["tasks"].items():
         yield from recipe_faults(f"tasks.{name}", recipe)
+    yield from share_faults(config)
+
+
+def share_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Batches that the GPUs of a job cannot share."""
+    recipes = {"pretrain": config["pretrain"]}
+    recipes |= {f"backbones.{name}.pretrain": each.get("pretrain", {}) for name, each in config["backbones"].items()}
+    recipes |= {f"tasks.{name}": recipe for name, recipe in config["tasks"].items()}
+    for path, recipe in recipes.items():
+        if recipe.get("batch", 0) % max(1, config["gpus"]):
+            yield f"{path}.batch: {recipe['batch']} is no multiple of gpus ({config['gpus']}), which share it evenly"
 
 
 def infinite(value: Any, path: list[str | int]) -> Iterator[str]:

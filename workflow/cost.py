@@ -1,11 +1,12 @@
 """How long a config takes on this machine: `python -m workflow.cost --config FILE`, or `make cost CONFIG=FILE`.
 
-No data are needed. A few steps of every kind of run are timed with its own network, recipe and loaders, on drawn
-images of the area of the official set's photos, and multiplied by the steps, test images and views of the config. A
-door of each task measures its own: this module imports none.
+No data are needed, and each job has one GPU. A few steps of every kind of run are timed with its own network, recipe
+and loaders, on drawn images of the area of the official set's photos, and multiplied by the steps, test images and
+views of the config. A door of each task measures its own: this module imports none.
 """
 
 import argparse
+import json
 import math
 import subprocess
 import sys
@@ -113,7 +114,8 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
         checks[name] = checks.get(name) or drawn(todo.config, name, batch, folder)
         print(f"measuring {run.task} …", flush=True)
         out = folder / str(number)
-        call = [sys.executable, "-m", f"{ROOMS.get(run.task, 'detection')}.cost", "--run", run.json]
+        door, one = f"{ROOMS.get(run.task, 'detection')}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
+        call = [sys.executable, "-m", "workflow.training.launch", door, "--run", one]
         if subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode:
             raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
         found[key] = read_json(out / "cost.json")
@@ -181,7 +183,8 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     every = jobs(todo, costs, found)
     device = next(iter(costs.values()))["device"]
     own = f"each job with {todo.cores} cores of its own"
-    what = f"GPUs, a job on each, {own}" if "CPU" not in device else f"jobs at once, {own}"
+    each = "a job on each" + f" (not on {todo.config['gpus']})" * (todo.config["gpus"] > 1)
+    what = f"GPUs, {each}, {own}" if "CPU" not in device else f"jobs at once, {own}"
     together = "; ".join(f"{n}: {makespan(every, n) / 3600:,.1f} h" for n in places)
     lines = [f"{todo.experiment}, measured on {device}", "", *table(todo, costs, found)]
     return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])

@@ -286,4 +286,5 @@ def feature_run(run: PlannedRun) -> PlannedRun:
     """The job that computes the features of a captioning run: of its recipe only what the features depend on."""
     recipe = {key: run.run["recipe"][key] for key in VIEWS}
     told_less = run.run | {"recipe": recipe, "seeds": {"pretrain": run.seeds["pretrain"]}}
+    told_less["gpus"] = min(told_less["gpus"], 1)  # loading takes the time
     return PlannedRun(**{**vars(run), "seeds": told_less["seeds"], "state": "", "run": told_less})

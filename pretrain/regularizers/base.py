@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_dist_info
 
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
 Changes = dict[str, Callable[[torch.Tensor], torch.Tensor]]
@@ -86,6 +87,13 @@ class Permuted(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """By the inverse."""
         return gradient[ctx.order.argsort().to(gradient.device)], None
+
+
+def of_share(rng: np.random.Generator) -> np.random.Generator:
+    """For draws of each sample, where several processes have a share of the batch each: another generator in each of
+    them. All else is drawn from `rng`, and so alike for the whole batch. One process keeps `rng`."""
+    rank, world = get_dist_info()
+    return rng if world == 1 else np.random.Generator(rng.bit_generator.jumped(rank + 1))
 
 
 @contextlib.contextmanager

@@ -46,6 +46,8 @@ def pasting(alpha: float, images: torch.Tensor, rng: np.random.Generator, cells:
 class CutMix(Regularizer):
     """Paste one box of a partner's image; the target is weighted by the area that really was not pasted.
 
+    Of several processes each has its share of the batch: the box is the same in all, partners are of the same share.
+
     Args:
         alpha: λ ~ Beta(alpha, alpha); 1.0, the paper's, makes it uniform.
         probability: how often a batch is mixed (paper: 1.0 on ImageNet, 0.5 on CIFAR).

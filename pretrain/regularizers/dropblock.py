@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torchvision.ops import drop_block2d
 
-from pretrain.regularizers.base import Changes, Regularizer, register, seeded
+from pretrain.regularizers.base import Changes, Regularizer, of_share, register, seeded
 
 # Section 4.1: after each convolution (here after its batch norm; ReLU commutes with the mask) and on the skip
 # connections of both stages; the third stage drops at a quarter of the rate of the fourth.
@@ -24,6 +24,8 @@ STAGES = {"layer3": (6, 0.25), "layer4": (3, 1.0)}  # blocks, share of the rate
 @register("dropblock", {"block": "odd", "keep": "share"})
 class DropBlock(Regularizer):
     """Zero square blocks of the features in layer3 and layer4; the rate rises linearly from 0 to its end value.
+
+    Whether it acts is drawn for the whole batch; of several processes each draws the squares of its own samples.
 
     Args:
         block: side of a block in cells, odd; on a smaller map the largest odd number that fits (paper: 7).
@@ -41,7 +43,7 @@ class DropBlock(Regularizer):
         """See the class."""
         if not self.acts(rng):
             return {}, targets
-        changes = {}
+        rng, changes = of_share(rng), {}
         for stage, (blocks, share) in STAGES.items():
             rate = (1 - self.keep) * share * progress
             change = functools.partial(masked, rate=rate, block=self.block, rng=rng)

@@ -18,7 +18,8 @@ class FeatureCutMix(ManifoldMixup):
     """CutMix of the features behind one layer, drawn anew for each batch; at the layer `input` it is CutMix itself.
 
     The box is CutMix's, rounded to the cells of that layer; the target is weighted by the cells that really were not
-    pasted.
+    pasted. Of several processes each has its share of the batch: layer and box are the same in all, partners are of the
+    same share.
 
     Args:
         alpha: λ ~ Beta(alpha, alpha).

@@ -14,6 +14,8 @@ from pretrain.regularizers.base import Regularizer, register
 class LabelSmoothing(Regularizer):
     """Give a share of the probability to all classes alike: (1 − ε) p + ε / classes.
 
+    Whether it acts is drawn for the whole batch, whatever the number of processes.
+
     Args:
         smoothing: ε, the share (paper: 0.1).
         probability: how often a batch is smoothed.

@@ -24,6 +24,8 @@ def drawn(layers: list[str], rng: np.random.Generator) -> str:
 class ManifoldMixup(Regularizer):
     """Mixup of the features behind one layer, drawn anew for each batch; at the layer `input` it is Mixup itself.
 
+    Of several processes each has its share of the batch: layer and λ are the same in all, partners of the same share.
+
     Args:
         alpha: λ ~ Beta(alpha, alpha).
         layers: to draw from: `input`, `layer1` ... `layer4` (the output of a stage), all equally probable.

@@ -18,6 +18,8 @@ def blending(alpha: float, count: int, rng: np.random.Generator) -> Callable[[to
 class Mixup(Regularizer):
     """Blend each image and its target with those of a partner: λ x + (1 − λ) x', one λ and one permutation a batch.
 
+    Of several processes each has its share of the batch: λ is the same in all, partners are of the same share.
+
     Args:
         alpha: λ ~ Beta(alpha, alpha); 1.0 makes it uniform.
         probability: how often a batch is mixed.

@@ -17,7 +17,7 @@ BLOCKS = [f"layer{stage}.{block}" for stage, blocks in enumerate((3, 4, 6, 3), s
 
 @register("stochastic_depth", {"drop": "fraction"})
 class StochasticDepth(Regularizer):
-    """Drop the residual branch of whole blocks, for the whole batch at once.
+    """Drop the residual branch of whole blocks, for the whole batch at once, whatever the number of processes.
 
     The rate rises linearly over depth (section 3, "linear decay" of the survival probability): block l of 16 is dropped
     at l/16 × `drop`.

@@ -67,6 +67,7 @@ BAD = [
     ("workers", -1, "workers: must be at least 0, not -1"),
     ("gpus", -1, "gpus: must be at least 0, not -1"),
     ("gpus", GONE, "gpus: missing key"),
+    ("gpus", 3, "pretrain.batch: 64 is no multiple of gpus (3), which share it evenly (and 3 more)"),
     ("seeds/pretrain", [], "seeds.pretrain: must not be empty, not []"),
     ("seeds/transfer", [1, 1], "seeds.transfer: must not name a value twice, not [1, 1]"),
     ("seeds/transfer", [-1], "seeds.transfer[0]: must be at least 0, not -1"),

@@ -136,6 +136,16 @@ def test_scenes_are_made_anew_where_their_photos_changed(tmp_path):
     assert checks()["voc"] != after["voc"]
 
 
+def test_a_job_of_several_gpus_takes_the_cores_of_its_processes():
+    rows = {"baseline": {}, "scratch": {"init": "random"}}
+    four = planned(("gpus", 4), ("threads", 2), ("workers", 3), ("backbones", rows))
+    taken = {(run.task, run.backbone): (run.gpus, run.cores) for run in four.runs}
+    assert taken.pop(("pretrain", "scratch")) == (0, 5), "nothing is trained"
+    assert {*taken.values()} == {(4, 20)}
+    assert {(run.gpus, run.cores) for run in four.features} == {(1, 5)}
+    assert {(run.gpus, run.cores) for run in planned().runs} == {(0, 1)}
+
+
 def test_added_seeds_leave_the_other_runs_alone():
     one, more = planned(), planned(("seeds", {"pretrain": [0, 5], "transfer": [0, 9]}))
     before = {(run.record, run.state, run.json) for run in one.runs}

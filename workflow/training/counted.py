@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_dist_info
+from mmengine.dist import get_dist_info, get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS
 
@@ -38,6 +38,8 @@ class CountedSampler:
     def __init__(self, dataset: Any, batch: int, seed: int = 0) -> None:
         self.rank, self.world = get_dist_info()
         self.size, self.batch, self.seed, self.start = len(dataset), batch, seed, 0
+        if batch % self.world:
+            raise UserError(f"{self.world} processes cannot share a batch of {batch}")
         if self.size < batch:
             raise UserError(f"the training set has {self.size} samples, fewer than one batch of {batch}")
 
@@ -50,17 +52,17 @@ class CountedSampler:
         per_epoch = self.size // self.batch * mine
         epoch, offset = divmod(self.start, per_epoch)
         while True:
-            for index in self.order(epoch).reshape(-1)[offset:].tolist():
+            for index in self.order(epoch)[:, self.rank :: self.world].reshape(-1)[offset:].tolist():
                 yield index, epoch
             epoch, offset = epoch + 1, 0
 
     def order(self, epoch: int) -> np.ndarray:
-        """The indices that this process visits in an epoch, (batches, samples of a batch)."""
+        """The indices that are visited in an epoch, (batches, samples of a batch)."""
         order = rng(self.seed, "order", epoch).permutation(self.size)[: self.size // self.batch * self.batch]
-        return order.reshape(-1, self.batch)[:, self.rank :: self.world]
+        return order.reshape(-1, self.batch)
 
     def batch_of(self, iteration: int) -> list[int]:
-        """The indices of one iteration."""
+        """The indices of one iteration, in all processes."""
         epoch, place = divmod(iteration, self.size // self.batch)
         return self.order(epoch)[place].tolist()
 
@@ -96,7 +98,8 @@ class CountedDataset:
 
 @HOOKS.register_module()
 class CountedRandomness(Hook):
-    """Before every iteration, seed whatever the network draws (dropout, RoI sampling) from (seed, iteration).
+    """Before every iteration, seed whatever the network draws (dropout, RoI sampling) from (seed, iteration),
+    in further processes also from their number: each has its own samples.
 
     The number itself goes to mmengine's message hub as `iter`, for modules with draws of their own, and the share of
     the run that is done as `progress`.
@@ -106,9 +109,10 @@ class CountedRandomness(Hook):
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.further = [get_rank()] if get_rank() else []
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """mmengine's hook point."""
-        seed_everything(self.seed, "iteration", runner.iter)
+        seed_everything(self.seed, "iteration", runner.iter, *self.further)
         runner.message_hub.update_info("iter", runner.iter)
         runner.message_hub.update_info("progress", runner.iter / runner.max_iters)

@@ -13,9 +13,11 @@ from typing import Any
 import cv2
 import torch
 from mmengine.config import Config
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from workflow.training import processes
 from workflow.training.counted import CountedRandomness, seed_everything
 from workflow.training.ending import Ending, Finite, watched
 from workflow.training.hooks import EvaluationPrecision, History, Start
@@ -83,7 +85,9 @@ def schedule(recipe: dict[str, Any], budget: Budget) -> list[dict[str, Any]]:
 
 def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -> Config:
     """The Runner's config: the task's part and what the engine owns."""
-    task, found = dict(task), newest(state, run.name)
+    task, train = dict(task), task["train_dataloader"]
+    task["train_dataloader"] = train | {"batch_size": train["batch_size"] // get_world_size()}
+    found = processes.once(lambda: newest(state, run.name))
     scope = task.pop("default_scope", "mmengine")
     optimizer = {"type": "PrecisionOptimWrapper", "precision": run.recipe["precision"], **task.pop("optim_wrapper")}
     loaders = {name: task[name] | {"worker_init_fn": {"type": "data_worker"}} for name in LOADERS}
@@ -93,6 +97,8 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
             **loaders,
             "default_scope": scope,
             "work_dir": str(state / "log"),
+            "launcher": "pytorch" if get_world_size() > 1 else "none",
+            "model_wrapper_cfg": {"type": "Replica"},
             "experiment_name": uuid.uuid4().hex,  # mmengine keeps global state under this name: never share it
             "optim_wrapper": optimizer,
             "param_scheduler": schedule(run.recipe, budget),
@@ -138,7 +144,7 @@ def fit(
 
     `samples` is the size of the training set, `state` the folder of the resume state (`.work/<hash>`), `start` gives
     a fresh network its weights, `more` are hooks that watch. A state found there is resumed: no data already seen are
-    loaded again.
+    loaded again. Of several processes the first alone returns.
     """
     torch.set_num_threads(run.threads)
     cv2.setNumThreads(0)
@@ -153,14 +159,16 @@ def fit(
     for hook in [Start(start)] * (start is not None) + hooks + [Finite(run.name, state), *more]:
         runner.register_hook(hook)
     train(runner, run.name, saved, ending)
+    waited = processes.mean(history.waited, "max")  # all wait for the slowest
+    processes.part()
     speed = budget.iterations * run.recipe["batch"] / max(history.seconds, 1e-9)
     return Fit(
-        runner.model,
+        processes.bare(runner.model),
         budget,
         history.points,
         history.evaluations,
         history.seconds,
         speed,
-        history.waited / max(history.seconds, 1e-9),
+        waited / max(history.seconds, 1e-9),
         len(runner.train_dataloader.dataset),
     )

@@ -2,11 +2,14 @@
 
 import errno
 import functools
+import os
 import sys
+import time
 from collections.abc import Callable
 
 from workflow.training.stopping import Stopped, asked, at_once
 
+SECONDS_FOR_THE_FIRST = 5.0
 FULL = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up"}
 
 
@@ -25,6 +28,15 @@ def full(error: BaseException) -> str:
     return ""
 
 
+def said(text: str, status: int) -> SystemExit:
+    """Print why the process ends. Of several processes that train together all may have the same to say: the first says
+    it at once, and torchrun ends the others while they wait."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":
+        time.sleep(SECONDS_FOR_THE_FIRST)
+    print(text, file=sys.stderr, flush=True)
+    return SystemExit(status)
+
+
 def door(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a command line's `main`: a UserError, a full disk and SIGTERM or Ctrl-C end the process with one line."""
 
@@ -34,15 +46,12 @@ def door(main: Callable[[], None]) -> Callable[[], None]:
             with asked(at_once):
                 main()
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-            raise SystemExit(1) from None
+            raise said(f"error: {error}", 1) from None
         except Stopped as stopped:
-            print(f"stopped {stopped}", file=sys.stderr, flush=True)
-            raise SystemExit(stopped.status) from None
+            raise said(f"stopped {stopped}", stopped.status) from None
         except Exception as error:
             if not (reason := full(error)):
                 raise
-            print(f"error: {reason}; free some and give the same command again", file=sys.stderr, flush=True)
-            raise SystemExit(1) from None
+            raise said(f"error: {reason}; free some and give the same command again", 1) from None
 
     return guarded

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
+
+from workflow.training.processes import bare
 
 SECONDS_BETWEEN_LINES = 10.0
 POINTS_OF_A_CURVE = 100
@@ -131,7 +134,8 @@ class History(Hook):
 
     def say(self, text: str) -> None:
         """A line on the terminal, marked with the run it belongs to: several runs may share a terminal."""
-        print(f"[{self.name}] {text}", flush=True)
+        if get_rank() == 0:
+            print(f"[{self.name}] {text}", flush=True)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         """The history is part of the state."""
@@ -157,4 +161,4 @@ class Start(Hook):
     def before_train(self, runner: Any) -> None:
         """mmengine's hook point after initialisation and resuming."""
         if runner.iter == 0:
-            self.start(runner.model)
+            self.start(bare(runner.model))

@@ -103,20 +103,25 @@ def assign(run: Run) -> None:
     print(f"[{run.name}] on {os.environ[ALLOWED]}", flush=True)
 
 
-def together(run: Run, call: Sequence[str]) -> int:
+def together(run: Run, module: str, arguments: Sequence[str]) -> int:
     """Run a module in one process for each of the run's devices; the exit status. Its processes say why they fail."""
     import logging
 
     from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    os.environ.setdefault("OMP_NUM_THREADS", str(run.threads))
-    options = ["--standalone", "--nproc-per-node", str(run.gpus), "-m", *call]
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(run.threads)))
+    options = ["--standalone", "--nproc-per-node", str(run.gpus), "--module", module]
+    args = torchrun.get_args_parser().parse_args(options)
+    args.training_script_args = list(arguments)  # not parsed: torchrun takes our --run for one of its own
     try:
-        torchrun.run(torchrun.get_args_parser().parse_args(options))
+        torchrun.run(args)
     except ChildFailedError:
         return 1
+    except SignalException as asked:  # it has asked its processes to end, and waited for them
+        return 128 + asked.sigval
     return 0
 
 
@@ -142,7 +147,7 @@ def main() -> None:
     run = Run.parse(inner.parse_known_args(args.arguments)[0].run)
     assign(run)
     if run.gpus > 1:
-        raise SystemExit(together(run, [args.module, *args.arguments]))
+        raise SystemExit(together(run, args.module, args.arguments))
     os.execv(sys.executable, [sys.executable, "-m", args.module, *args.arguments])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 
 import workflow
 from workflow.training.engine import Fit
@@ -38,7 +39,7 @@ def code_hash(task: str) -> str:
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this process held, in MiB, and on a GPU what its tensors held there."""
+    """The most memory that this process (the job's first) held, in MiB, and on a GPU what its tensors held there."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
@@ -55,6 +56,8 @@ def provenance(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine() + " CPU",
         "threads": run.threads,
+        "gpus": get_world_size() if torch.cuda.is_available() else 0,
+        "processes": get_world_size(),
         "peak_memory_mb": round(peak_memory_mb(), 1),
     }
 

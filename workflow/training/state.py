@@ -18,6 +18,7 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from workflow.training import processes
 from workflow.training.ending import diverged
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
@@ -118,18 +119,26 @@ def held(state: Path) -> Iterator[None]:
 def resumable(state: Path, out: Path) -> Iterator[None]:
     """Around a whole run: a failure leaves its reason in `error.txt` for the report, success removes the state. What a
     killed run has half-written into `out` is removed."""
-    with held(state):
-        state.mkdir(exist_ok=True)
-        (state / "error.txt").unlink(missing_ok=True)
-        for part in out.glob(".*.part"):
-            part.unlink()
+    processes.join()
+    with held(state) if is_main_process() else contextlib.nullcontext():
+        processes.once(lambda: prepare(state, out))
         try:
             if diverged(state).exists():
                 raise UserError(diverged(state).read_text(encoding="utf-8").splitlines()[0])
             yield
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-            with contextlib.suppress(OSError):  # the reason may be a full disk
-                (state / "error.txt").write_text(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n", encoding="utf-8")
+            # The disk may be full; and of several processes, the first that fails has the reason.
+            with contextlib.suppress(OSError), (state / "error.txt").open("x", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n")
             raise
         shutil.rmtree(state)
+    processes.leave()
+
+
+def prepare(state: Path, out: Path) -> None:
+    """Without what a run before has left of its end."""
+    state.mkdir(exist_ok=True)
+    (state / "error.txt").unlink(missing_ok=True)
+    for part in out.glob(".*.part"):
+        part.unlink()

@@ -1,0 +1,153 @@
+"""What two processes find, as test_processes.py starts them: `launch tests.workflow.training.pair --run JSON …`.
+
+The training is in small what the real ones are: batch norm, counted samples, 7 test images for two processes.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.registry import DATASETS, METRICS, MODELS
+from torch import nn
+
+import tests.workflow.training.test_engine  # noqa: F401 (registers Points)
+from pretrain.regularizers.base import of_share
+from workflow.training import processes, state
+from workflow.training.engine import fit
+from workflow.training.files import write_json
+from workflow.training.hooks import History
+from workflow.training.rng import rng
+from workflow.training.run import Run
+
+RECIPE = {"epochs": 3, "batch": 4, "warmup": 3, "steps": [2], "evaluate_every": 2, "precision": "fp32"}
+SAMPLES, KILLED = 20, 7  # an iteration inside the second epoch
+
+
+@MODELS.register_module()
+class Norm(BaseModel):
+    """A line with batch norm on the way."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+
+    def forward(self, x, y, image=None, mode="tensor"):
+        out = self.layer(x).float()
+        if mode == "loss":
+            return {"loss": (out - y).square().mean()}
+        return [{"image": i, "error": e} for i, e in zip(image.tolist(), (out - y).abs()[:, 0].tolist(), strict=True)]
+
+
+@DATASETS.register_module()
+class Seven:
+    """Test images: no even share for two."""
+
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return {"x": torch.arange(3) + 0.1 * index, "y": torch.ones(1), "image": index}
+
+
+@METRICS.register_module()
+class Seen(BaseMetric):
+    """Which images were scored, and their mean error."""
+
+    def process(self, data_batch, data_samples):
+        self.results.extend(data_samples)
+
+    def compute_metrics(self, results):
+        return {"images": [one["image"] for one in results], "error": float(np.mean([one["error"] for one in results]))}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def train(run: Run, folder: Path) -> dict:
+    """To its end: curve, evaluations and weights."""
+    loading = {"num_workers": 0, "collate_fn": {"type": "default_collate"}}
+    counted = {"type": "CountedDataset", "dataset": {"type": "Points"}, "seed": run.seed}
+    sampler = {"type": "CountedSampler", "batch": run.recipe["batch"], "seed": run.seed}
+    test = {"dataset": {"type": "Seven"}, "sampler": {"type": "DefaultSampler", "shuffle": False}, "batch_size": 2}
+    task = {
+        "model": {"type": "Norm"},
+        "train_dataloader": {"dataset": counted, "sampler": sampler, "batch_size": run.recipe["batch"], **loading},
+        "val_dataloader": test | loading,
+        "val_evaluator": {"type": "Seen", "collect_dir": str(folder / "parts")},
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}},
+    }
+    done = fit(run, task, SAMPLES, folder)
+    weights = {name: value.flatten().tolist() for name, value in done.model.state_dict().items()}
+    return {"points": done.points, "evaluations": done.evaluations, "weights": weights}
+
+
+def train_and_die(run: Run, folder: Path) -> None:
+    """Until the iteration KILLED is over; a state lies there from its beginning."""
+    state.SECONDS_BETWEEN_SAVES, after = 0, History.after_train_iter
+
+    def die(self, runner, *args, **kwargs):
+        after(self, runner, *args, **kwargs)
+        if runner.iter == KILLED:
+            raise Killed
+
+    History.after_train_iter = die
+    try:
+        train(run, folder)
+    except Killed:
+        History.after_train_iter = after
+
+
+def numbers() -> dict:
+    """What the processes say of themselves: the same in both, but for `share`."""
+    draws = [0.0, 0.0]
+    draws[get_rank()] = of_share(rng(0, "x")).random()
+    return {
+        "mean": processes.mean(3 + 2 * get_rank()),
+        "max": processes.mean(3 + 2 * get_rank(), "max"),
+        "once": processes.once(lambda: f"of process {get_rank()}"),
+        "draws": [2 * processes.mean(draw) for draw in draws],
+    }
+
+
+def norms() -> float:
+    """The largest difference of batch norm over both halves of a batch to that over the whole: outputs, gradients of
+    input and weights, statistics."""
+    torch.manual_seed(0)
+    whole, weigh, mine = torch.randn(8, 3, 5, 5) * 3 + 7, torch.randn(8, 3, 5, 5), slice(4 * get_rank(), None)
+    mine = slice(mine.start, mine.start + 4)
+    one = nn.BatchNorm2d(3)
+    other = processes.share_statistics(nn.BatchNorm2d(3))
+    inputs, part = whole.clone().requires_grad_(), whole[mine].clone().requires_grad_()
+    for _ in range(2):
+        (out := one(inputs)).mul(weigh).sum().backward()
+        (half := other(part)).mul(weigh[mine]).sum().backward()
+    pairs = [(out[mine], half), (inputs.grad[mine], part.grad), (one.running_mean, other.running_mean)]
+    pairs += [(one.running_var, other.running_var), (one.num_batches_tracked, other.num_batches_tracked)]
+    pairs += [(one.eval()(whole[mine]), other.eval()(whole[mine]))]
+    gradients = [(a.grad.sum() / 2, b.grad.sum()) for a, b in zip(one.parameters(), other.parameters(), strict=True)]
+    summed = max(abs(float(a) - processes.mean(float(b))) for a, b in gradients)
+    return processes.mean(max(summed, *(float((a - b).abs().max()) for a, b in pairs)), "max")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--out", required=True, type=Path)
+    args = parser.parse_args()
+    run = Run.parse(args.run)
+    processes.join()
+    found = {"numbers": numbers(), "norms": norms()}
+    train_and_die(run, args.out / "state")
+    found["training"] = train(run, args.out / "state")  # of two processes the second ends here
+    write_json(args.out / "found.json", found)
+    processes.leave()
+
+
+if __name__ == "__main__":
+    main()
