@@ -18,6 +18,7 @@ from pretrain.backbone import IMAGENET, publish
 from pretrain.backbone import read as read_backbone
 from tests.captioning.conftest import NoMeteor
 from tests.kills import survives
+from tests.together import losses, trained
 from workflow.data import coco as coco_set
 from workflow.training import engine
 from workflow.training import state as saving
@@ -214,3 +215,14 @@ def test_features_on_a_full_disk_are_an_error_and_no_crash(made, run, small_disk
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: no space left on the disk")
     assert not list((tmp_path / "small/f").iterdir())
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(run, made, tmp_path):
+    run = replace(run, recipe=run.recipe | {"dropout": 0.0})  # which each process draws for itself
+    one, said = go(run, made, tmp_path / "alone")
+    paths = {"backbone": made.backbone, "features": made.features, "data": made.check}
+    two = trained("captioning.train", run, tmp_path, **paths)
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    assert read_json(tmp_path / "out/predictions.json") == said, "each test image once, in the same order"
+    assert two["metrics"]["CIDEr"] == pytest.approx(one["metrics"]["CIDEr"])

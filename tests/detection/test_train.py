@@ -12,6 +12,7 @@ from detection.evaluate import main
 from detection.train import train
 from pretrain.backbone import IMAGENET, publish
 from tests.kills import survives
+from tests.together import losses, trained
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
 from workflow.training import state as saving
@@ -167,3 +168,18 @@ def test_killed_in_each_of_its_phases(voc, published, tmp_path):
     told = json.dumps(make_run("ssd_voc").as_dict())
     words = ["--run", told, "--backbone", published.path, "--data", voc.check]
     survives("detection.train", tmp_path, kills, [1, 1, 2, 3, 4, 4, 4], 2, *words)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(checks, published, tmp_path):
+    run = make_run("ssd_voc", batch=4, lr=1e-5)
+    for folder in (tmp_path / "alone", tmp_path):
+        folder.mkdir(exist_ok=True)
+    train(run, published.path, checks["ssd_voc"], tmp_path / "alone/state", tmp_path / "alone/out")
+    one = read_json(tmp_path / "alone/out/metrics.json")
+    two = trained("detection.train", run, tmp_path, backbone=published.path, data=checks["ssd_voc"])
+    assert losses(two) == pytest.approx(losses(one), rel=1e-3), "a mean over the priors of the whole batch"
+    mine, theirs = (read_json(folder / "out/predictions.json") for folder in (tmp_path / "alone", tmp_path))
+    assert [each["image_id"] for each in theirs] == [each["image_id"] for each in mine]
+    assert [each["score"] for each in theirs] == pytest.approx([each["score"] for each in mine], abs=1e-3)
+    assert two["metrics"]["mAP_area"] == pytest.approx(one["metrics"]["mAP_area"], abs=0.5)

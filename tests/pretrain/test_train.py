@@ -1,6 +1,9 @@
 """Pretraining, whole, on a set of drawn shapes: exact resume, the switches, the record."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -14,8 +17,9 @@ from pretrain.evaluate import evaluate
 from pretrain.metric import each, errors, ranks
 from pretrain.train import best, train
 from tests.kills import results, survives
+from tests.together import begin, losses, trained
 from workflow.training import state as saving
-from workflow.training.files import read_json
+from workflow.training.files import read_json, sha256
 from workflow.training.run import Run
 
 RECIPE = {
@@ -225,3 +229,25 @@ def test_a_full_disk_is_said_leaves_nothing_wrong_and_costs_nothing_once_there_i
     assert status == 0
     assert "resumed at iteration 10 of 10" in told
     assert results(small / "out") == results(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_network_of_one_and_survive_a_kill(imagenet, tmp_path):
+    run, check = run_of(zero_init_residual=False, lr=1e-3, momentum=0.0, nesterov=False), imagenet.check
+    train(run, check, tmp_path / "alone/state", tmp_path / "alone/out")
+    one, two = read_json(tmp_path / "alone/out/metrics.json"), trained("pretrain.train", run, tmp_path, data=check)
+    assert losses(two) == pytest.approx(losses(one), rel=0.02)
+    assert [each["iteration"] for each in two["history"]["evaluations"]] == [5, 10]
+    with np.load(tmp_path / "alone/out/evidence.npz") as mine, np.load(tmp_path / "out/evidence.npz") as theirs:
+        assert mine["images"].tolist() == theirs["images"].tolist()
+    again, state = tmp_path / "again", tmp_path / "again/state"
+    with begin(["tests.together", "pretrain.train"], run, again / "out", state, data=check) as job:
+        while not list(state.glob("000003-*.pth")):
+            assert job.poll() is None, job.stdout.read()
+        os.killpg(job.pid, signal.SIGKILL)
+    with begin(["pretrain.train"], run, again / "out", state, data=check) as job:
+        said = job.communicate(timeout=600)[0]
+    assert job.returncode == 0, said
+    assert re.search(r"resumed at iteration [1-9]", said)
+    files = [folder / "out/backbone.safetensors" for folder in (tmp_path, again)]
+    assert sha256(files[0]) == sha256(files[1])
