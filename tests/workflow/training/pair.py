@@ -131,7 +131,7 @@ def norms() -> float:
     pairs += [(one.eval()(whole[mine]), other.eval()(whole[mine]))]
     gradients = [(a.grad.sum() / 2, b.grad.sum()) for a, b in zip(one.parameters(), other.parameters(), strict=True)]
     summed = max(abs(float(a) - processes.mean(float(b))) for a, b in gradients)
-    return processes.mean(max(summed, *(float((a - b).abs().max()) for a, b in pairs)), "max")
+    return processes.mean(max(summed, *(float((a - b).detach().abs().max()) for a, b in pairs)), "max")
 
 
 def main() -> None:
