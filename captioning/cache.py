@@ -91,7 +91,7 @@ def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
     index = origin(run, check, backbone)
     for split in ("train", "test"):
         samples = coco.read(check, split)
-        with watched(run.name):
+        with watched(run.name, run.workers):
             fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe), run)
         index[split] = [sample.image_id for sample in samples]
     write_json(out / "index.json", index)

@@ -72,7 +72,7 @@ def ranked(
     images = Subset(images, spread(len(images), sample or len(images)))
     bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
     loader = DataLoader(images, recipe["batch"], num_workers=workers, worker_init_fn=data_worker)
-    with watched("scoring"), torch.no_grad(), autocast(recipe["precision"]), bar:
+    with watched("scoring", workers), torch.no_grad(), autocast(recipe["precision"]), bar:
         for batch in loader:
             for said in model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"):
                 found += ranks(said["logits"], said["labels"]).tolist()

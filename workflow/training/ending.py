@@ -138,8 +138,18 @@ def data_worker(worker_id: int) -> None:
     leave_to_parent()
 
 
+def died(error: BaseException, workers: int) -> str:
+    """What a loader's error says of a process that died; empty if it says something else. One that dies while it hands
+    over a batch is only noticed by the broken pipe; what fails inside of one comes as "Caught ..."."""
+    said = str(error)
+    if isinstance(error, RuntimeError) and said.startswith("DataLoader worker"):
+        return said.split(". ")[0].rstrip(". ")
+    broken = workers and isinstance(error, EOFError | ConnectionError) and not said.startswith("Caught")
+    return "DataLoader worker died" if broken else ""
+
+
 @contextlib.contextmanager
-def watched(name: str) -> Iterator[None]:
+def watched(name: str, workers: int) -> Iterator[None]:
     """A process that loads data and dies is a UserError, within seconds; on any error none of them is left."""
     try:
         yield
@@ -149,8 +159,7 @@ def watched(name: str) -> Iterator[None]:
             child.kill()
             child.join()
         signal.signal(signal.SIGCHLD, was)
-        if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker"):
-            died = str(error).split(". ")[0].rstrip(". ")
+        if what := died(error, workers):
             cause = "often the machine is out of memory: fewer `workers` take less"
-            raise UserError(f"{name}: {died}; {cause}. The same command goes on where it was") from None
+            raise UserError(f"{name}: {what}; {cause}. The same command goes on where it was") from None
         raise

@@ -118,9 +118,9 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
     )
 
 
-def train(runner: Runner, name: str, saved: ResumeState, ending: Ending) -> None:
+def train(runner: Runner, run: Run, saved: ResumeState, ending: Ending) -> None:
     """To the end, or until a signal asks for less: then the state is written, and Stopped says where."""
-    with watched(name), asked(ending.ask):
+    with watched(run.name, run.workers), asked(ending.ask):
         try:
             runner.train()
         except Stopped:
@@ -128,7 +128,7 @@ def train(runner: Runner, name: str, saved: ResumeState, ending: Ending) -> None
                 raise
             saved.save(runner)
             where = f"iteration {runner.iter} of {runner.max_iters}"
-            what = f"{name} has kept its state of {where}, where the same command goes on"
+            what = f"{run.name} has kept its state of {where}, where the same command goes on"
             raise Stopped(ending.asked, what) from None
 
 
@@ -158,7 +158,7 @@ def fit(
     hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
     for hook in [Start(start)] * (start is not None) + hooks + [Finite(run.name, state), *more]:
         runner.register_hook(hook)
-    train(runner, run.name, saved, ending)
+    train(runner, run, saved, ending)
     waited = processes.mean(history.waited, "max")  # all wait for the slowest
     processes.part()
     speed = budget.iterations * run.recipe["batch"] / max(history.seconds, 1e-9)

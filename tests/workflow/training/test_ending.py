@@ -204,10 +204,28 @@ def test_a_process_that_loads_data_and_dies_is_said_at_once(started, tmp_path):
     os.kill(loading[1], signal.SIGKILL)
     last = shell.communicate(timeout=300)[0].splitlines()[-1]
     assert shell.returncode == 1
-    assert last.startswith("error: ssd_voc cutmix p0s1: DataLoader worker (pid")
-    assert str(loading[1]) in last
+    assert last.startswith("error: ssd_voc cutmix p0s1: DataLoader worker ")
     assert "DataLoader worker" in (tmp_path / "state/error.txt").read_text()
     assert not any(map(runs, [training, *loading]))
+
+
+@pytest.mark.parametrize(
+    ("error", "workers", "said"),
+    [
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+            2,
+            "worker (pid 7) is killed by signal: Killed",
+        ),
+        (EOFError(), 2, "worker died"),
+        (ConnectionResetError(104, "Connection reset by peer"), 1, "worker died"),
+        (EOFError("No data left in file"), 0, ""),
+        (EOFError("Caught EOFError in DataLoader worker process 0."), 2, ""),
+        (RuntimeError("stack expects each tensor to be equal size"), 2, ""),
+    ],
+)
+def test_which_errors_are_a_dead_process(error, workers, said):
+    assert ending.died(error, workers).removeprefix("DataLoader ") == said
 
 
 def test_a_training_that_is_killed_takes_along_what_loads_its_data(started):
