@@ -122,11 +122,12 @@ def killed(door: str, folder: Path, kills: list, *arguments: Any) -> list[tuple[
 
 
 def results(out: Path) -> dict[str, Any]:
-    """All files that a run leaves, but for the figures of the machine."""
-    found: dict[str, Any] = {path.name: path.read_bytes() for path in out.iterdir() if path.name != "log.txt"}
+    """All files that a run leaves, but for the figures of the machine; the report's cache is no part of them."""
+    files = (path for path in out.iterdir() if path.name != "log.txt" and "resamples" not in path.name)
+    found: dict[str, Any] = {path.name: path.read_bytes() for path in files}
     found["metrics.json"] = read_json(out / "metrics.json")
     for key in VOLATILE:
-        found["metrics.json"]["provenance"].pop(key)
+        found["metrics.json"]["provenance"].pop(key, None)
     return found
 
 

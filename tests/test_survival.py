@@ -152,7 +152,7 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_pa
     assert any(int(iteration) > 0 for iteration in resumed)
     assert not list((tmp_path / "killed/.work").iterdir())
     left = [path.name for run in plan(CONFIG).runs for path in (tmp_path / "killed" / run.record).parent.glob(".*")]
-    assert not left
+    assert not [name for name in left if not name.startswith(".resamples")], "a cache of the report, outside of any run"
     with capsys.disabled():
         where = ", ".join(f"{hit.count(rule)} {rule}" for rule in dict.fromkeys(hit))
         print(f"\n{KILLS} kills in {time.monotonic() - began:.0f} s ({where}); resumed at iterations {resumed}")
@@ -168,7 +168,7 @@ def test_ctrl_c_and_preemption_leave_a_training_resumable_and_a_second_snakemake
         assert run.until(lambda said: " ETA " in said), run.said
         second = call("here", "--", target, config=config)
         assert second.end() != 0
-        assert "LockException" in second.said
+        assert "Directory cannot be locked" in second.said
         assert run.process.poll() is None
         run.kill(number)
         assert run.end() != 0
