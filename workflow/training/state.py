@@ -54,9 +54,15 @@ class ResumeState(Hook):
     def __init__(self, folder: Path, history: History) -> None:
         self.folder, self.history = folder, history
         self.saved = time.monotonic()
+        self.written = (0, 0)
+
+    def reached(self, runner: Any) -> tuple[int, int]:
+        """Iterations and evaluations."""
+        return runner.iter, len(self.history.evaluations)
 
     def before_train(self, runner: Any) -> None:
         """A run that was stopped in an evaluation makes that first."""
+        self.written = self.reached(runner)
         evaluated = self.history.evaluations[-1]["iteration"] if self.history.evaluations else 0
         due = runner.iter % runner.train_loop.val_interval == 0 or runner.iter == runner.max_iters
         if due and runner.iter > evaluated:
@@ -69,7 +75,8 @@ class ResumeState(Hook):
 
     def after_train(self, runner: Any) -> None:
         """The end is a state too: a run killed between training and its record only writes the record again."""
-        self.save(runner)
+        if self.written != self.reached(runner):
+            self.save(runner)
 
     def save(self, runner: Any) -> None:
         """Write to a temporary name, rename, and remove all but the last two."""
@@ -88,7 +95,7 @@ class ResumeState(Hook):
             part.unlink(missing_ok=True)  # a full disk needs it back
         for old in before[: 1 - KEPT]:
             old.unlink()
-        self.saved = time.monotonic()
+        self.saved, self.written = time.monotonic(), self.reached(runner)
 
 
 @contextlib.contextmanager
