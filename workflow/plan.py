@@ -63,6 +63,12 @@ class PlannedRun:
         return (self.run["threads"] + self.run["workers"]) * max(1, self.gpus)
 
     @property
+    def memory(self) -> int:
+        """MB of main memory that the job asks for: of each of its processes, and of each worker of these."""
+        process = 12000 if self.task == "faster_rcnn_coco" else 4000  # COCO's annotations are large
+        return (process + 1000 * self.run["workers"]) * max(1, self.gpus)
+
+    @property
     def tracked(self) -> str:
         """What Snakemake is to compare: all that the result depends on, data included; not the machine."""
         kept = {key: value for key, value in self.run.items() if key not in MACHINE}

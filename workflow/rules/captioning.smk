@@ -18,7 +18,8 @@ rule features:
     threads: lambda w: plan.find(w, "features").cores
     resources:
         gpu=lambda w: plan.find(w, "features").gpus,
-        mem_mb=4000,
+        mem_mb=lambda w: plan.find(w, "features").memory,
+        runtime=720,
     params:
         tracked=lambda w: plan.find(w, "features").tracked,
         run=lambda w, threads: plan.find(w, "features").json,
@@ -48,7 +49,8 @@ rule captioning:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=4000,
+        mem_mb=lambda w: plan.find(w).memory,
+        runtime=1440,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

@@ -2,9 +2,12 @@
 from snakemake.io import flag
 
 
+# On the host that submits to a cluster: nodes often have no network, and a check must speak before anything is queued.
 localrules:
+    fetch_data,
+    make_data,
+    check_data,
     checked,
-    fetch_data,  # nodes of a cluster often have no network
 
 
 # Only `snakemake data` asks for this. The folder is the user's and no output: Snakemake would remove it after a failure.
@@ -61,7 +64,7 @@ rule check_data:
         "results/data/{set}-{key}.check.log",
     conda:
         "../../environment.yml"
-    # All that Snakemake was given; where it was given none (jobs of a cluster), as many as a training takes.
+    # All that Snakemake was given; where it was given none (a cluster), as many as a training takes.
     threads: workflow.resource_settings.cores or plan.cores
     resources:
         mem_mb=2000,

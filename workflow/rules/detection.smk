@@ -22,7 +22,8 @@ rule detection:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=lambda w: 12000 if w.task == "faster_rcnn_coco" else 4000,  # COCO's annotations are large
+        mem_mb=lambda w: plan.find(w).memory,
+        runtime=1440,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

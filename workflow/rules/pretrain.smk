@@ -1,6 +1,7 @@
 # Three origins of a backbone, one shape of what they leave: pretrained here, brought as a file, random.
 # `tracked` is what Snakemake compares to decide on a re-run; `run` has the machine too (threads, workers, GPUs), and
 # because its function asks for `threads` Snakemake does not compare it.
+# `runtime`, in minutes, is for batch systems: what takes longer goes on with its next try, if it is a training.
 from workflow.training.launch import offer
 
 offer(workflow, plan.config["gpus"])
@@ -25,7 +26,8 @@ rule pretrain:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=4000,
+        mem_mb=lambda w: plan.find(w).memory,
+        runtime=1440,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,
@@ -56,7 +58,8 @@ rule import_backbone:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=4000,
+        mem_mb=lambda w: plan.find(w).memory,
+        runtime=240,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,
@@ -86,7 +89,8 @@ rule random_backbone:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=4000,
+        mem_mb=lambda w: plan.find(w).memory,
+        runtime=60,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

@@ -29,6 +29,7 @@ rule gallery:
     threads: plan.config["threads"]
     resources:
         mem_mb=2000,
+        runtime=60,
     params:
         tracked=lambda w: plan.gallery_of,
         config=lambda w, threads: plan.text,
@@ -56,6 +57,7 @@ rule draw_activations:
     threads: 1
     resources:
         mem_mb=2000,
+        runtime=60,
     params:
         tracked=lambda w: [run.tracked for run in plan.classifiers],
         runs=plan.folders(plan.classifiers),
@@ -83,6 +85,7 @@ rule draw_detections:
     threads: 1
     resources:
         mem_mb=lambda w: 6000 if w.task == "faster_rcnn_coco" else 2000,  # val2014's truth and detections
+        runtime=60,
     params:
         runs=lambda w: plan.folders(plan.shown(w.task)),
     shell:
@@ -103,6 +106,7 @@ rule draw_captions:
     threads: 1
     resources:
         mem_mb=2000,
+        runtime=60,
     params:
         runs=plan.folders(plan.shown("nic_coco")),
     shell:

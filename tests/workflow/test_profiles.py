@@ -1,0 +1,98 @@
+"""What the profiles for clusters ask for: by dry-run, and the states of real jobs where there is a Slurm."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import slurm
+from workflow.config import load
+
+PROJECT = Path(__file__).parents[2]
+PROFILES = PROJECT / "workflow/profiles"
+NAMES = ["slurm", "cluster-generic"]
+HERE = {"make_data", "check_data", "checked", "report", "all"}  # not sent to a node
+SENT = {"pretrain", "import_backbone", "random_backbone", "features", "detection", "captioning"}
+DRAWN = {"gallery", "draw_activations", "draw_detections", "draw_captions"}
+
+
+@pytest.fixture
+def asked(snakemake, tmp_path):
+    """Rule to the threads and resources of its jobs in a dry-run with a profile."""
+    (tmp_path / "mine.pth").write_bytes(b"weights")
+    rows = {"baseline": {}, "mine": {"checkpoint": "mine.pth"}, "scratch": {"init": "random"}}
+    config = load(PROJECT / "config/paper.yaml") | {"backbones": rows, "threads": 2, "workers": 3, "gpus": 1}
+
+    def call(*arguments: str) -> dict[str, dict[str, int]]:
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
+        status, said = snakemake("-n", "--configfile", "x.yaml", *arguments)
+        assert status == 0, said
+        found = {}
+        for rule, block in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", said, re.M):
+            pairs = re.findall(
+                r"\b(\w+)[=:] ?(\d+)\b", "\n".join(re.findall(r"^    (?:resources|threads): .*", block, re.M))
+            )
+            found.setdefault(rule, {}).update((name, int(value)) for name, value in pairs)
+        return found
+
+    return call
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_says_what_it_needs(name, asked):
+    profile = PROFILES / name
+    found = asked("--profile", str(profile))
+    assert found.keys() - HERE == SENT | DRAWN
+    for rule in SENT | DRAWN:
+        assert {"mem_mb", "runtime"} <= found[rule].keys(), rule
+    wanted = {"threads": 2 + 3, "gpu": 1, "mem_mb": 4000 + 3 * 1000, "runtime": 1440}
+    assert {key: found["pretrain"][key] for key in wanted} == wanted
+    assert not any(found[rule].get("gpu") for rule in DRAWN | {"random_backbone"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_sent_is_retried_and_what_stays_here_is_not(name):
+    retried = yaml.safe_load((PROFILES / name / "config.yaml").read_text())["preemptible-rules"]
+    assert sorted(retried) == sorted(SENT | DRAWN)
+    local = re.search(r"^localrules:\n((?:    .*\n)+)", (PROJECT / "workflow/rules/data.smk").read_text(), re.M)[1]
+    assert HERE - {"report", "all"} < set(re.findall(r"\w+", local))
+
+
+def test_what_the_user_sets_counts(asked):
+    found = asked(
+        "--profile", str(PROFILES / "slurm"), "--set-resources", "pretrain:runtime=7", "--set-threads", "features=3"
+    )
+    assert (found["pretrain"]["runtime"], found["features"]["threads"]) == (7, 3)
+
+
+def silent(it: slurm.Slurm) -> str:
+    """A configuration that names a controller which does not answer."""
+    text = (it.folder / "slurm.conf").read_text()
+    file = it.folder / "silent.conf"
+    file.write_text(re.sub(r"SlurmctldPort=.*", "SlurmctldPort=1\nMessageTimeout=2\nSlurmctldTimeout=1", text))
+    return str(file)
+
+
+@slurm.needs_slurm
+def test_the_states_of_jobs(tmp_path):
+    with slurm.running(tmp_path / "slurm") as it:
+
+        def submit(*words: str) -> str:
+            return it.call("sbatch", "--parsable", "--output=/dev/null", *words).strip()
+
+        def says(job: str, **more: str) -> str:
+            environment = it.environment | more
+            call = [PROFILES / "cluster-generic/status", job]
+            return subprocess.run(call, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+        good, bad, stopped = submit("--wrap=true"), submit("--wrap=false"), submit("--wrap=sleep 60")
+        waiting = submit("--gpus=2", "--begin=now+1hour", "--wrap=true")
+        slurm.wait(lambda: says(good) == "success" and says(bad) == "failed", 30, "two jobs do not end")
+        slurm.wait(lambda: it.jobs("RUNNING"), 30, "a job does not begin")
+        assert (says(stopped), says(waiting)) == ("running", "running")
+        assert says(stopped, SLURM_CONF=silent(it)) == "running", "Slurm does not answer now"
+        it.call("scancel", stopped)
+        slurm.wait(lambda: says(stopped) == "failed", 30, "a job is not cancelled")
+        assert says("4711") == "success", "forgotten; Snakemake looks for its output"
