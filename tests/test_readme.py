@@ -20,7 +20,7 @@ COMMANDS = [
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.split("\n")
 ]
-PAGES = ["README.md", "config/README.md"]
+PAGES = ["README.md", "config/README.md", "docs/cluster.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -27,7 +27,7 @@ def asked(snakemake, tmp_path):
 
     def call(*arguments: str) -> dict[str, dict[str, int]]:
         (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
-        status, said = snakemake("-n", "--configfile", "x.yaml", *arguments)
+        status, said = snakemake("-n", "--configfile", "x.yaml", *arguments, timeout=600)
         assert status == 0, said
         found = {}
         for rule, block in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", said, re.M):
