@@ -56,7 +56,7 @@ MinJobAge=3600
 KillWait=30
 SlurmdParameters=config_overrides
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=6 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
 PartitionName=short Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 GRES = "Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n"  # must be devices, may be any

@@ -18,38 +18,34 @@ SENT = {"pretrain", "import_backbone", "random_backbone", "features", "detection
 DRAWN = {"gallery", "draw_activations", "draw_detections", "draw_captions"}
 
 
-@pytest.fixture
-def asked(snakemake, tmp_path):
-    """Rule to the threads and resources of its jobs in a dry-run with a profile."""
-    (tmp_path / "mine.pth").write_bytes(b"weights")
-    rows = {"baseline": {}, "mine": {"checkpoint": "mine.pth"}, "scratch": {"init": "random"}}
-    config = load(PROJECT / "config/paper.yaml") | {"backbones": rows, "threads": 2, "workers": 3, "gpus": 1}
-
-    def call(*arguments: str) -> dict[str, dict[str, int]]:
-        (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
-        status, said = snakemake("-n", "--configfile", "x.yaml", *arguments, timeout=600)
-        assert status == 0, said
-        found = {}
-        for rule, block in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", said, re.M):
-            pairs = re.findall(
-                r"\b(\w+)[=:] ?(\d+)\b", "\n".join(re.findall(r"^    (?:resources|threads): .*", block, re.M))
-            )
-            found.setdefault(rule, {}).update((name, int(value)) for name, value in pairs)
-        return found
-
-    return call
+def needs(said: str) -> dict[str, dict[str, int]]:
+    """Rule to the threads and resources of its jobs in a dry-run."""
+    found = {}
+    for rule, block in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", said, re.M):
+        lines = "\n".join(re.findall(r"^    (?:resources|threads): .*", block, re.M))
+        pairs = re.findall(r"\b(\w+)[=:] ?(\d+)\b", lines)
+        found.setdefault(rule, {}).update((name, int(value)) for name, value in pairs)
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_job_says_what_it_needs(name, asked):
-    profile = PROFILES / name
-    found = asked("--profile", str(profile))
+def test_every_job_says_what_it_needs(name, snakemake, tmp_path):
+    (tmp_path / "mine.pth").write_bytes(b"weights")
+    rows = {"baseline": {}, "mine": {"checkpoint": "mine.pth"}, "scratch": {"init": "random"}}
+    config = load(PROJECT / "config/paper.yaml") | {"backbones": rows, "threads": 2, "workers": 3, "gpus": 1}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
+    mine = ["--set-resources", "features:runtime=7", "--set-threads", "captioning=3"]
+    call = ["-n", "--cores", "16", "--configfile", "x.yaml", "--profile", str(PROFILES / name), *mine]
+    status, said = snakemake(*call, timeout=600)
+    assert status == 0, said
+    found = needs(said)
     assert found.keys() - HERE == SENT | DRAWN
     for rule in SENT | DRAWN:
         assert {"mem_mb", "runtime"} <= found[rule].keys(), rule
     wanted = {"threads": 2 + 3, "gpu": 1, "mem_mb": 4000 + 3 * 1000, "runtime": 1440}
     assert {key: found["pretrain"][key] for key in wanted} == wanted
     assert not any(found[rule].get("gpu") for rule in DRAWN | {"random_backbone"})
+    assert (found["features"]["runtime"], found["captioning"]["threads"]) == (7, 3), "what the user sets counts"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,13 +54,6 @@ def test_what_is_sent_is_retried_and_what_stays_here_is_not(name):
     assert sorted(retried) == sorted(SENT | DRAWN)
     local = re.search(r"^localrules:\n((?:    .*\n)+)", (PROJECT / "workflow/rules/data.smk").read_text(), re.M)[1]
     assert HERE - {"report", "all"} < set(re.findall(r"\w+", local))
-
-
-def test_what_the_user_sets_counts(asked):
-    found = asked(
-        "--profile", str(PROFILES / "slurm"), "--set-resources", "pretrain:runtime=7", "--set-threads", "features=3"
-    )
-    assert (found["pretrain"]["runtime"], found["features"]["threads"]) == (7, 3)
 
 
 def silent(it: slurm.Slurm) -> str:
