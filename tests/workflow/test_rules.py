@@ -5,7 +5,6 @@ A finished DAG is pretended: every planned file is made, and `snakemake --touch`
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -188,19 +187,6 @@ def test_a_gallery_of_nothing_is_refused_before_any_photo_is_looked_at(snakemake
     assert status != 0
     assert "error: backbones: none is pretrained here, so there is no regularizer to show" in said
     assert jobs(said) == {"gallery": 1}
-
-
-@pytest.mark.parametrize(("given", "taken"), [([], 2), (["--resources", "gpu=5"], 5)])
-def test_no_more_jobs_begin_here_than_there_are_devices_for(given, taken, snakemake, tmp_path, monkeypatch):
-    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nprintf 'GPU-a1\\nGPU-b2\\n'\n")
-    (tmp_path / "nvidia-smi").chmod(0o755)
-    (tmp_path / "w.pth").write_bytes(b"weights")
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    alone = SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}, "gpus": 1}
-    (tmp_path / "x.yaml").write_text(yaml.safe_dump(alone))
-    said = snakemake("gallery", "--cores", "1", "--configfile", "x.yaml", *given)[1]  # of nothing: quick
-    assert re.search(rf"^Provided resources: gpu=.*\b{taken}\b", said, re.M)
 
 
 def test_a_repeated_check_trains_nothing(dry_run):

@@ -6,6 +6,7 @@ The node's devices are what a stand-in for `nvidia-smi` on the PATH lists; the j
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+from workflow.config import load
 from workflow.training.launch import devices, hold, visible
 
 PROJECT = Path(__file__).parents[3]
@@ -163,3 +166,13 @@ def test_a_run_that_is_none_is_refused(node):
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: --run is not the JSON of a run")
+
+
+@pytest.mark.parametrize(("given", "taken"), [([], 2), (["--resources", "gpu=5"], 5)])
+def test_snakemake_begins_no_more_jobs_here_than_there_are_devices_for(given, taken, node, snakemake):
+    node(2)
+    Path("w.pth").write_bytes(b"weights")
+    config = load(PROJECT / "config/demo.yaml") | {"backbones": {"baseline": {"checkpoint": "w.pth"}}, "gpus": 1}
+    Path("x.yaml").write_text(yaml.safe_dump(config))
+    said = snakemake("gallery", "--cores", "1", "--configfile", "x.yaml", *given)[1]  # of nothing: quick
+    assert re.search(rf"^Provided resources: gpu=.*\b{taken}\b", said, re.M)
