@@ -2,9 +2,14 @@
 # `tracked` is what Snakemake compares to decide on a re-run; `run` has the machine too (threads, workers, GPUs), and
 # because its function asks for `threads` Snakemake does not compare it.
 # `runtime`, in minutes, is for batch systems: what takes longer goes on with its next try, if it is a training.
+from workflow.preflight import look_over
 from workflow.training.launch import offer
 
 offer(workflow, plan.config["gpus"])
+
+
+onstart:
+    look_over(plan.runs)
 
 
 rule pretrain:

@@ -1,0 +1,51 @@
+"""A brought file that cannot become a backbone stops the workflow before any job, and is not looked at again once it is
+published."""
+
+import json
+import sys
+
+import pytest
+import torch
+import yaml
+
+from pretrain.preflight import main
+from tests.conftest import PROJECT
+from workflow.config import load
+from workflow.plan import plan
+from workflow.preflight import look_over
+from workflow.training.files import sha256
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """The demo with a pretrained row and a brought one, whose file holds something else."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({"w": torch.ones(1)}, "mine.pth")
+    return load(PROJECT / "config/demo.yaml") | {"backbones": {"baseline": {}, "mine": {"checkpoint": "mine.pth"}}}
+
+
+def test_the_door_names_the_file(config, monkeypatch, capsys):
+    declared = {"preprocessing": "imagenet", "stride": "3x3", "weights": None, "sha256": sha256("mine.pth")}
+    monkeypatch.setattr(sys, "argv", ["x", "--recipes", json.dumps([declared | {"checkpoint": "mine.pth"}])])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("error: checkpoint mine.pth is not torchvision's ResNet-50")
+
+
+def test_what_is_published_is_not_looked_at_again(config, tmp_path):
+    runs = plan(config).runs
+    (brought,) = [run for run in runs if run.origin == "brought" and run.task == "pretrain"]
+    (tmp_path / brought.weights).parent.mkdir(parents=True)
+    (tmp_path / brought.weights).write_bytes(b"")
+    look_over(runs)
+
+
+def test_snakemake_starts_no_job(config, snakemake, tmp_path):
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
+    for _ in range(2):  # the lock is given back
+        status, said = snakemake("--cores", "1", "--keep-going", "--configfile", "x.yaml")
+        assert status == 1
+        assert "error: checkpoint mine.pth is not torchvision's ResNet-50" in said
+        assert "Traceback" not in said
+    assert not (tmp_path / "results/data").exists(), "no job has begun"
