@@ -182,7 +182,9 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
             yield f"{path}.{key}: belongs to a checkpoint"
     if isinstance(backbone.get("preprocessing"), dict):
         yield from unit_faults(f"{path}.preprocessing", backbone["preprocessing"])
-    if origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
+    if origin == "checkpoint" and set("{}") & set(backbone["checkpoint"]):
+        yield f"{path}.checkpoint: Snakemake takes braces for wildcards: {backbone['checkpoint']}"
+    elif origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
         yield f"{path}.checkpoint: no such file: {backbone['checkpoint']}"
     mixing = [
         name
