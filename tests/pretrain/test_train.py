@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -233,7 +234,7 @@ def test_a_full_disk_is_said_leaves_nothing_wrong_and_costs_nothing_once_there_i
 
 @pytest.mark.slow
 def test_two_processes_train_the_network_of_one_and_survive_a_kill(imagenet, tmp_path):
-    run, check = run_of(zero_init_residual=False, lr=1e-3, momentum=0.0, nesterov=False), imagenet.check
+    run, check = run_of(lr=1e-3), imagenet.check
     train(run, check, tmp_path / "alone/state", tmp_path / "alone/out")
     one, two = read_json(tmp_path / "alone/out/metrics.json"), trained("pretrain.train", run, tmp_path, data=check)
     assert losses(two) == pytest.approx(losses(one), rel=0.02)
@@ -244,6 +245,7 @@ def test_two_processes_train_the_network_of_one_and_survive_a_kill(imagenet, tmp
     with begin(["tests.together", "pretrain.train"], run, again / "out", state, data=check) as job:
         while not list(state.glob("000003-*.pth")):
             assert job.poll() is None, job.stdout.read()
+            time.sleep(0.05)
         os.killpg(job.pid, signal.SIGKILL)
     with begin(["pretrain.train"], run, again / "out", state, data=check) as job:
         said = job.communicate(timeout=600)[0]
