@@ -22,7 +22,7 @@ def found(tmp_path_factory):
     out = tmp_path_factory.mktemp("pair")
     call = [sys.executable, "-m", "workflow.training.launch", "tests.workflow.training.pair", "--out", str(out)]
     run = json.dumps(RUN.as_dict())
-    done = subprocess.run([*call, "--run", run], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([*call, "--run", run], cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return read_json(out / "found.json") | {"said": done.stdout}
 
