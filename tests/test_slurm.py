@@ -54,7 +54,9 @@ def local(tmp_path_factory):
     folder = tmp_path_factory.mktemp("local")
     (folder / "x.yaml").write_text(yaml.safe_dump(CONFIG))
     call = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "x.yaml"]
-    done = subprocess.run([*call, "--cores", "2"], cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        [*call, "--cores", "2"], cwd=folder, capture_output=True, text=True, timeout=1500, check=False
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     return folder
 
@@ -76,7 +78,7 @@ def submitting(cluster: slurm.Slurm, profile: str, folder: Path, *targets: str) 
 
 def interrupt(snakemake: subprocess.Popen, folder: Path, actions: dict[str, Callable[[], None]]) -> None:
     """Do to each run, by its record, what is to be done amid its training."""
-    end = time.monotonic() + 300
+    end = time.monotonic() + 600
     left = dict(actions)
     while left:
         said = (folder / "said").read_text()[-5000:]
@@ -91,7 +93,7 @@ def interrupt(snakemake: subprocess.Popen, folder: Path, actions: dict[str, Call
 
 def finish(snakemake: subprocess.Popen, folder: Path) -> str:
     """Wait for its end; what it said."""
-    snakemake.wait(timeout=600)
+    snakemake.wait(timeout=1500)
     said = (folder / "said").read_text()
     assert snakemake.returncode == 0, said[-5000:]
     return said
