@@ -1,5 +1,4 @@
-# One ResNet-50 per regularizer, fine-tuned in three networks under one recipe, one table. What is run: the config
-# (config/README.md); what follows from it: workflow/plan.py; how: the rules.
+# One ResNet-50 per regularizer, three networks, one recipe, one table. What: config/README.md; how: workflow/plan.py.
 from snakemake.utils import min_version
 
 min_version("9.0")
