@@ -86,7 +86,7 @@ def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     own, half = section.get("synthetic", {}), batch // 2 + 8  # some drawn scenes have no object that counts
     images = {
         "imagenet": {"train": batch, "val": 2 * batch},
-        "voc": {"trainval07": half, "trainval12": half, "test07": 6},
+        "voc": {"trainval07": half, "trainval12": half, "test07": 24},
         "coco": {"train": max(2 * batch, 128), "val": 300 if section.get("split") == "karpathy" else 100},
     }[name]
     made_of = {"photos": own["photos"]} if "photos" in own else {"classes": own.get("classes", 12)}

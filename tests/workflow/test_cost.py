@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from detection.cost import cost
 from workflow.config import load, overlay
-from workflow.cost import counts, jobs, kinds, report, spent, table
+from workflow.cost import counts, drawn, jobs, kinds, report, spent, table
 from workflow.makespan import Job, makespan
 from workflow.plan import plan
+from workflow.training import timing
+from workflow.training.files import read_json
+from workflow.training.run import Run
 
 CONFIGS = Path(__file__).parents[2] / "config"
 PAPER = load(CONFIGS / "paper.yaml")
@@ -78,15 +82,26 @@ def test_a_brought_backbone_is_waited_for_by_nobody(tmp_path):
 
 
 def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others():
-    config = overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"epochs": 8}}}})
+    long = {"cutmix": {"pretrain": {"epochs": 8}}}
+    config = overlay(DEMO, {"pretrain": {"epochs": 4, "evaluate_every": 1}, "backbones": long})
     todo = plan(config)
     assert len(kinds(todo)) == 4
     assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"size": 40}}}})))) == 5
     lines = table(todo, made_up(todo), found(todo))
     (pretraining,) = [line for line in lines if line.startswith("pretrain")]
     assert pretraining.split()[1] == "4"
-    hours = (3 * (400 + 4 * 40) + 800 + 8 * 40) / 3600
+    hours = (3 * (200 + 4 * 40) + 400 + 8 * 40) / 3600
     assert pretraining.endswith(f"{hours:.1f} h")
+
+
+def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
+    monkeypatch.setattr(timing, "MOST", 3)
+    config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})
+    (run,) = [run for run in plan(config).runs if run.task == "ssd_voc" and run.backbone == "baseline"]
+    cost(Run.parse(run.json), drawn(config, "voc", 8, tmp_path), tmp_path / "out")
+    found = read_json(tmp_path / "out/cost.json")
+    assert found["step"] > 0
+    assert found["image"] > 0
 
 
 @pytest.mark.slow
