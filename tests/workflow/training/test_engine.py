@@ -93,6 +93,20 @@ class Killed(BaseException):
     pass
 
 
+def die_after(iterations, run, folder, monkeypatch):
+    after = hooks.History.after_train_iter
+
+    def die(self, runner, *args, **kwargs):
+        after(self, runner, *args, **kwargs)
+        if runner.iter == iterations:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hooks.History, "after_train_iter", die)
+        with pytest.raises(Killed):
+            fit(run, task(run), 20, folder)
+
+
 @pytest.mark.parametrize("moment", [1, 5, 6, 9, 12])
 def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, tmp_path, monkeypatch):
     monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
@@ -122,17 +136,8 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
         Points, "__getitem__", lambda self, i: loaded.append(i) or {"x": torch.ones(3), "y": torch.ones(1)}
     )
     monkeypatch.setattr(Fixed, "__getitem__", lambda self, i: {"x": torch.ones(3), "y": torch.ones(1)})
-    run, after = run_of(), hooks.History.after_train_iter
-
-    def die(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == 7:
-            raise Killed
-
-    monkeypatch.setattr(hooks.History, "after_train_iter", die)
-    with pytest.raises(Killed):
-        fit(run, task(run), 20, tmp_path)
-    monkeypatch.setattr(hooks.History, "after_train_iter", after)
+    run = run_of()
+    die_after(7, run, tmp_path, monkeypatch)
     loaded.clear()
     fit(run, task(run), 20, tmp_path)
     assert len(loaded) == (12 - 7) * 4
@@ -140,19 +145,10 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
 
 def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatch):
     monkeypatch.setattr(hooks, "SECONDS_BETWEEN_SAVES", 0)
-    quick, after, run = Points.__getitem__, hooks.History.after_train_iter, run_of()
+    quick, run = Points.__getitem__, run_of()
     assert 0 < fit(run, task(run), 20, tmp_path / "quick").data_wait < 1
     monkeypatch.setattr(Points, "__getitem__", lambda self, i: time.sleep(0.02) or quick(self, i))
-
-    def die(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == 7:
-            raise Killed
-
-    monkeypatch.setattr(hooks.History, "after_train_iter", die)
-    with pytest.raises(Killed):
-        fit(run, task(run), 20, tmp_path)
-    monkeypatch.setattr(hooks.History, "after_train_iter", after)
+    die_after(7, run, tmp_path, monkeypatch)
     done = fit(run, task(run), 20, tmp_path)
     assert 12 * 4 * 0.02 <= done.data_wait * done.seconds <= done.seconds
 
