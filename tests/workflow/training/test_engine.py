@@ -1,16 +1,19 @@
 """The engine on a network small enough to be killed at every iteration."""
 
 import time
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, METRICS, MODELS
+from mmengine.registry import DATASETS, METRICS, MODELS, OPTIMIZERS
 
 from workflow.training import hooks
 from workflow.training.engine import Budget, fit, resumable, schedule
 from workflow.training.errors import UserError
+from workflow.training.layout import channels_last
 from workflow.training.run import Run
 
 
@@ -189,6 +192,32 @@ def test_no_warmup_no_warmup_schedule():
     budget = Budget(10, 5, [4])
     assert [s["type"] for s in schedule({"warmup": 2}, budget)] == ["LinearLR", "MultiStepLR"]
     assert [s["type"] for s in schedule({"warmup": 0}, budget)] == ["MultiStepLR"]
+
+
+SGD = {"lr": 0.02, "momentum": 0.9}
+OPTIMIZED = {
+    "pretrain/configs/resnet50_imagenet.py": {**SGD, "nesterov": True, "weight_decay": 1e-4},
+    "detection/configs/voc0712.py": {**SGD, "weight_decay": 5e-4},
+    "captioning/configs/nic_r50_coco.py": {"lr": 1e-3},
+}
+
+
+@pytest.mark.parametrize("config", OPTIMIZED)
+def test_a_fused_optimizer_takes_the_steps_of_the_plain_one(config):
+    """Fifty, of a network laid out as it is trained."""
+    chosen, ends = Config.fromfile(Path(__file__).parents[3] / config).optim_wrapper.optimizer, []
+    assert chosen.fused
+    for fused in (True, False):
+        torch.manual_seed(0)
+        parts = torch.nn.Conv2d(3, 8, 3, stride=2, padding=1), torch.nn.Conv2d(8, 8, 1), torch.nn.Flatten()
+        network = channels_last(torch.nn.Sequential(*parts, torch.nn.Linear(32, 4)))
+        optimizer = OPTIMIZERS.build({**chosen, **OPTIMIZED[config], "params": network.parameters(), "fused": fused})
+        for _ in range(50):
+            optimizer.zero_grad()
+            (network(torch.randn(8, 3, 4, 4)) - torch.randn(8, 4)).square().mean().backward()
+            optimizer.step()
+        ends.append([value.detach().clone() for value in network.parameters()])
+    torch.testing.assert_close(*ends, rtol=0, atol=1e-6)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
