@@ -7,6 +7,7 @@ README.md; of some rows only, these join the others there, if the machine is the
 import argparse
 import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 
 from tests.bench.row import Measured
 from tests.bench.table import HOUSE, KEPT, OUT, README, machine, measured, read, rows, table, write
@@ -30,10 +31,12 @@ def main() -> None:
     if foreign:
         print(f"{KEPT} and the README stay: their rows are of {', '.join(foreign)}", flush=True)
     for name in names or every:
-        with multiprocessing.get_context("spawn").Pool(1) as fresh:
-            found[name] = fresh.apply(measured, (name,))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:  # eval_map has children of its own
+            found[name] = fresh.submit(measured, name).result()
         row = every[name]
-        print(f"{name}: {found[name]} {row.unit}{'' if row.met(found[name]) else '  MISSED'}", flush=True)
+        one = found[name]
+        ratio = "" if one.ratio is None else f", {one.ratio:.2f} x"
+        print(f"{name}: {one.ours:.4g} {row.unit}{ratio}{'' if row.met(one) else '  MISSED'}", flush=True)
         write(OUT, found)
     if not foreign:
         keep(kept | found)
