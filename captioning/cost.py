@@ -3,10 +3,10 @@
 Writes cost.json, with the seconds of a view's features where the encoder is frozen. See workflow/cost.py.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
+from workflow.training.asked import asked
 from workflow.training.errors import door
 
 WORDS = 9956  # that train2014 says four times or more: the output layer has one place for each
@@ -63,14 +63,7 @@ def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="JSON of a run, as planned")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--out", required=True, type=Path, help="folder of cost.json")
-    args = parser.parse_args()
-    cost(Run.parse(args.run), args.data, args.out)
+    asked(cost, __doc__)
 
 
 if __name__ == "__main__":

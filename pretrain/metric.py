@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
-from torchvision.datasets import ImageFolder
 
+from pretrain.folder import ClassFolders
 from workflow.training import evidence
 
 
@@ -36,13 +36,14 @@ def errors(ranks: Sequence[int]) -> dict[str, float]:
 
 
 def leave(path: Path, root: str | Path, ranks: Sequence[int]) -> None:
-    """Write the evidence of a score on all images of the folder `root`, named relative to it.
+    """Write the evidence of a score on all images of the folder `root`, in ImageNetVal's order, named relative to it.
 
-    What was not scored, without ranks, leaves a file without images and without errors.
+    What was not scored, without ranks, leaves a file without images and without errors. ValueError if the images are
+    not as many as the ranks.
     """
-    files = [file for file, _ in ImageFolder(root).samples] if ranks else []
-    names = np.array([Path(file).relative_to(root).as_posix() for file in files], dtype=str)
-    evidence.write(path, names, **(each(ranks) if ranks else {}))
+    images = ClassFolders(str(root)).paths if ranks else []
+    names = [path.decode(errors="surrogateescape") for path, _ in zip(images, ranks, strict=True)]
+    evidence.write(path, np.array(names, dtype=str), **(each(ranks) if ranks else {}))
 
 
 @METRICS.register_module()

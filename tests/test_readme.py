@@ -1,5 +1,6 @@
 """The README keeps what it says: its links lead somewhere, its commands exist and can be planned."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -28,6 +29,22 @@ def test_links_lead_to_files(page):
     text = (HOUSE / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("https://")]
     assert all((HOUSE / page).parent.joinpath(link).exists() for link in links), links
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "least", "most"),
+    [
+        ("pretrain", "top1_error", 0, 40),
+        ("ssd_voc", "mAP", 30, 100),
+        ("faster_rcnn_voc", "mAP", 20, 100),
+        ("nic_coco", "CIDEr", 50, 1000),
+    ],
+)
+def test_the_demo_learns_all_that_it_shows(task, metric, least, most):
+    with (HOUSE / "docs/results/demo/transfer.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["backbone"] == "baseline"]
+    (mean,) = [float(row["mean"]) for row in rows if (row["task"], row["metric"]) == (task, metric)]
+    assert least <= mean <= most
 
 
 def test_make_targets_exist():

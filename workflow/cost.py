@@ -1,13 +1,15 @@
 """How long a config takes on this machine: `python -m workflow.cost --config FILE`, or `make cost CONFIG=FILE`.
 
-No data are needed, and each job has one GPU. A few steps of every kind of run are timed with its own network, recipe
-and loaders, on drawn images of the area of the official set's photos, and multiplied by the steps, test images and
-views of the config. A door of each task measures its own: this module imports none.
+No data are needed: where the photos of drawn scenes are missing, shapes take their place. Each job has one GPU. A few
+steps of every kind of run are timed with its own network, recipe and loaders, on drawn images of the area of the
+official set's photos, and multiplied by the steps, test images and views of the config. A door of each task measures
+its own: this module imports none.
 """
 
 import argparse
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -63,6 +65,16 @@ def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
     return {"train_images": train, "train_captions": 5 * train, "test_images": third if karpathy else spec["val"]}
 
 
+def sizes(todo: Plan, found: dict[str, dict[str, int]]) -> list[str]:
+    """A line for each set: the numbers that the hours are of, and where they come from."""
+    lines = []
+    for name, check in todo.checks.items():
+        numbers = ", ".join(f"{number:,} {part.replace('_', ' ')}" for part, number in found[name].items())
+        published = "published: the set is not checked yet" if "root" in todo.config["data"][name] else "drawn"
+        lines.append(f"{name}: {numbers} (as {'checked' if Path(check).is_file() else published})")
+    return lines
+
+
 def kind(run: PlannedRun) -> tuple[str, str]:
     """Runs of one kind cost the same a step."""
     kept = {key: value for key, value in run.run["recipe"].items() if key not in IGNORED}
@@ -88,11 +100,10 @@ def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     own, half = section.get("synthetic", {}), batch // 2 + 8  # some drawn scenes have no object that counts
     images = {
         "imagenet": {"train": batch, "val": 2 * batch},
-        "voc": {"trainval07": half, "trainval12": half, "test07": 16},  # two whole batches of SSD
+        "voc": {"trainval07": half, "trainval12": half, "test07": 24},
         "coco": {"train": max(2 * batch, 128), "val": 300 if section.get("split") == "karpathy" else 100},
     }[name]
-    made_of = {"photos": own["photos"]} if "photos" in own else {"classes": own.get("classes", 12)}
-    spec = {**made_of, **images, "size": own.get("size", official["px"]), "seed": 0}
+    spec = {**made_of(name, own), **images, "size": own.get("size", official["px"]), "seed": 0}
     synthetic.make(name, spec, folder / name)
     split = {"split": section["split"]} if "split" in section else {}
     check = importlib.import_module(f"workflow.data.{name}").check({"synthetic": spec, **split}, folder / name)
@@ -101,6 +112,15 @@ def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     check["classes"] += [f"class {n}" for n in range(len(check["classes"]), classes)]
     write_json(folder / f"{name}.json", check)
     return folder / f"{name}.json"
+
+
+def made_of(name: str, own: dict[str, Any]) -> dict[str, Any]:
+    """What the drawn set shows: the photos that the config names, if they are there, or shapes."""
+    if "photos" in own and Path(own["photos"]).is_dir():
+        return {"photos": own["photos"]}
+    if "photos" in own:
+        print(f"data.{name}.synthetic.photos: no folder {own['photos']}: shapes in their place", flush=True)
+    return {"classes": own.get("classes", 12)}
 
 
 def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
@@ -186,7 +206,11 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     each = "a job on each" + f" (not on {todo.config['gpus']})" * (todo.config["gpus"] > 1)
     what = f"GPUs, {each}, {own}" if "CPU" not in device else f"jobs at once, {own}"
     together = "; ".join(f"{n}: {makespan(every, n) / 3600:,.1f} h" for n in places)
-    lines = [f"{todo.experiment}, measured on {device}", "", *table(todo, costs, found)]
+    here = len(os.sched_getaffinity(0))
+    lines = [f"{todo.experiment}, measured on {device}, with {here} cores at hand"]
+    if todo.cores > here:
+        lines.append(f"warning: a job is to have {todo.cores} cores (threads + workers): with them it is faster")
+    lines += ["", *sizes(todo, found), "", *table(todo, costs, found)]
     return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])
 
 

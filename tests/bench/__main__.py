@@ -1,13 +1,16 @@
 """Measure ours against what people would use instead: `make bench`, or `python -m tests.bench NAME ...` for some rows.
 
-Writes results/bench/bench.csv, keeps it in docs/results/bench.csv, and puts it as a table into README.md.
+Writes what it measures to results/bench/bench.csv. At the end that becomes docs/results/bench.csv and the table in
+README.md; of some rows only, these join the others there, if the machine is the same. REALMINI=DIR: with real photos.
 """
 
 import argparse
 import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 
-from tests.bench.table import HOUSE, KEPT, OUT, README, measured, read, rows, table, write
+from tests.bench.row import Measured
+from tests.bench.table import HOUSE, KEPT, OUT, README, machine, measured, read, rows, table, write
 from workflow.reporting.publish import inserted
 from workflow.training.errors import door
 from workflow.training.files import atomic
@@ -23,14 +26,25 @@ def main() -> None:
     if unknown := set(names) - set(every):
         parser.error(f"no row called {', '.join(sorted(unknown))}")
     os.chdir(HOUSE)
-    found = read(KEPT)
+    kept, found = read(KEPT) if names else {}, {}
+    foreign = {one.machine for one in kept.values()} - {machine()}
+    if foreign:
+        print(f"{KEPT} and the README stay: their rows are of {', '.join(foreign)}", flush=True)
     for name in names or every:
-        with multiprocessing.get_context("spawn").Pool(1) as fresh:
-            found[name] = fresh.apply(measured, (name,))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:  # eval_map has children of its own
+            found[name] = fresh.submit(measured, name).result()
         row = every[name]
-        print(f"{name}: {found[name]} {row.unit}{'' if row.met(found[name]) else '  MISSED'}", flush=True)
+        one = found[name]
+        ratio = "" if one.ratio is None else f", {one.ratio:.2f} x"
+        print(f"{name}: {one.ours:.4g} {row.unit}{ratio}{'' if row.met(one) else '  MISSED'}", flush=True)
         write(OUT, found)
-        write(KEPT, found)
+    if not foreign:
+        keep(kept | found)
+
+
+def keep(found: dict[str, Measured]) -> None:
+    """In the project, and in its README."""
+    write(KEPT, found)
     text = inserted(README.read_text(encoding="utf-8"), "bench", table(found))
     with atomic(README) as temporary:
         temporary.write_text(text, encoding="utf-8")

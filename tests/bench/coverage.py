@@ -1,4 +1,4 @@
-"""How often the 95 % interval holds the true gap of simulated backbones; `make bench` writes
+"""How often the 95 % interval holds the true gap of simulated backbones; `make coverage` writes
 docs/results/coverage.md.
 
 At n = 1 the interval holds test-set noise alone: it should hold the gap of the two networks at hand, and does not hold
@@ -103,7 +103,7 @@ HEAD = f"""# How often the 95 % interval holds the truth
 
 Simulated pairs of backbones with a known gap: {REPETITIONS} pairs a line, each on {IMAGES} test images of its own, with
 {RESAMPLES:,} resamples; detectors with {CLASSES} classes, captioners with a skewed score an image. The Monte-Carlo
-error of a coverage near 95 % is {100 * (0.95 * 0.05 / REPETITIONS) ** 0.5:.1f} points. Written by `make bench`.
+error of a coverage near 95 % is {100 * (0.95 * 0.05 / REPETITIONS) ** 0.5:.1f} points. Written by `make coverage`.
 
 What a seed changes: *on images*, nearly all on single images, one more right here and one less there (a standard
 deviation of about 1 point on {IMAGES} images would be 0.3 on VOC07's 4,952); *even*, as much again on all images alike.

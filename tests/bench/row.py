@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 REPEATS = 5
@@ -10,17 +10,30 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians in the row's unit; `ratio`: how many times as fast ours is, the median over the pairs."""
+    """Medians in the row's unit; `ratio`: how many times as fast ours is, the median over the pairs. `photos`: "real"
+    or "drawn", of a row that loads some; `machine` and `month` (2026-11): where and when."""
 
     ours: float
     reference: float | None = None
     ratio: float | None = None
+    photos: str = ""
+    machine: str = ""
+    month: str = ""
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[float, float]], units: float | None = None) -> "Measured":
+        """From the seconds of ours and the reference's, which did `units` of work each (images, for a row in images/s);
+        None: the row is in seconds."""
+        ratio = statistics.median(theirs / own for own, theirs in pairs)
+        sides = [statistics.median(side) for side in zip(*pairs, strict=True)]
+        return cls(*(sides if units is None else [units / side for side in sides]), ratio)
 
 
 @dataclass(frozen=True)
 class Row:
     """`measure` runs in a process of its own. `target` bounds the ratio from below, or the seconds of a row without
-    reference from above. `why` says, for a row that misses its target, what the profile shows stands in the way."""
+    reference from above. `why` says, for a row that misses its target, what the profile shows stands in the way.
+    `loads`: photos, real ones if there are some."""
 
     name: str
     what: str
@@ -29,6 +42,7 @@ class Row:
     target: float
     measure: Callable[[], Measured]
     why: str = ""
+    loads: bool = False
 
     def met(self, measured: Measured) -> bool:
         """As printed: two decimals decide."""
@@ -47,14 +61,9 @@ def seconds(work: Callable[[], object]) -> float:
 def in_turn(
     ours: Callable[[], object], reference: Callable[[], object], units: float | None = None, repeats: int = REPEATS
 ) -> Measured:
-    """A B A B … after one call of each to warm up. One call does `units` of work, the same on both sides (images, for a
-    row in images/s); None: the row is in seconds."""
+    """A B A B … after one call of each to warm up; `units` as in `Measured.of`."""
     ours(), reference()
-    pairs = [(seconds(ours), seconds(reference)) for _ in range(repeats)]
-    ratio = statistics.median(theirs / own for own, theirs in pairs)
-    sides = [statistics.median(side) for side in zip(*pairs, strict=True)]
-    own, theirs = sides if units is None else [units / side for side in sides]
-    return Measured(own, theirs, ratio)
+    return Measured.of([(seconds(ours), seconds(reference)) for _ in range(repeats)], units)
 
 
 def alone(work: Callable[[], object], repeats: int = REPEATS) -> Measured:

@@ -1,7 +1,8 @@
 """Does the cost of an image stay flat as the data grow? `python -m tests.bench.scale`, or `make scale`.
 
-Every scale_*.py of this folder measures a part at 1, 10 and 100 times the demo's size, each in a fresh process. Writes
-docs/results/scale.csv and draws it as docs/results/scale.svg, which the README shows.
+Every scale_*.py of this folder measures a part at 1, 10 and 100 times the demo's size, each in a fresh process; memory
+is the process's own. Writes docs/results/scale.csv and draws it as docs/results/scale.svg, which the README shows with
+a line below it.
 """
 
 import csv
@@ -11,10 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests import bench
+from workflow.reporting.publish import inserted
 from workflow.training.files import atomic
 
 HOUSE = Path(__file__).parents[2]
-CSV, SVG = HOUSE / "docs/results/scale.csv", HOUSE / "docs/results/scale.svg"
+CSV, SVG, README = HOUSE / "docs/results/scale.csv", HOUSE / "docs/results/scale.svg", HOUSE / "README.md"
 COLUMNS = ["part", "images", "images_per_second", "peak_MiB"]
 FLAT = 0.03  # how far the throughput may move
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # Okabe and Ito (2008)
@@ -57,7 +59,7 @@ def draw(parts: dict[str, list[Point]], path: Path) -> None:
     ):
         figure = Figure(figsize=(8, 3), layout="constrained")
         speed, memory = figure.subplots(1, 2)
-        for (part, found), colour in zip(parts.items(), COLOURS, strict=False):
+        for (part, found), colour in zip(parts.items(), COLOURS, strict=True):
             times = [images / found[0][1] for _, images, _, _ in found]
             speed.plot(times, [each / found[0][2] for _, _, each, _ in found], "o-", color=colour, label=part)
             memory.plot(times, [peak for *_, peak in found], "o-", color=colour, label=part)
@@ -72,6 +74,15 @@ def draw(parts: dict[str, list[Point]], path: Path) -> None:
             figure.savefig(temporary, format="svg", metadata={"Date": None}, facecolor="white")
 
 
+def line(parts: dict[str, list[Point]]) -> str:
+    """How far each part's throughput is from that of the smallest, as Markdown."""
+    each = []
+    for part, (first, *others) in parts.items():
+        apart = [f"{100 * (speed / first[2] - 1):+.0f} %" for _, _, speed, _ in others]
+        each.append(f"{part} {' and '.join(apart)}".replace("-", "−"))
+    return f"Images/s at 10 and 100 times the demo's data, against those at the demo's: {'; '.join(each)}."
+
+
 def main() -> None:
     """Measure, write and draw."""
     found = []
@@ -80,6 +91,7 @@ def main() -> None:
         print("{}: {:,} images: {:,.0f} images/s, {:,.0f} MiB".format(*point), flush=True)
     write(CSV, found)
     draw(read(CSV), SVG)
+    README.write_text(inserted(README.read_text(encoding="utf-8"), "scale", line(read(CSV))), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,21 @@
 """Reading an epoch of the feature cache at 1, 10 and 100 times the demo's size: images a second and memory.
 
 Each size is read in a fresh process as training reads it: every caption once, in the epoch's order, a drawn view of
-its image, in batches of 20. The memory is the process's own (RssAnon) at its highest: pages of the mapped file are the
-system's, which takes them back when it needs them.
+its image, in batches of 20.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-import time
 from itertools import islice
 from pathlib import Path
+
+from tests.bench.row import seconds
 
 DEMO, VIEWS, BATCH = 400, 2, 20  # training images of the demo, views of each, captions of a batch
 SLICE = 20_000  # captions: more of an epoch than the smallest, a part of the largest
 REPEATS = 3
-
-
-def anonymous() -> float:
-    """MiB of this process's own memory."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) / 2**10
 
 
 def read(folder: Path) -> tuple[float, float]:
@@ -29,17 +23,16 @@ def read(folder: Path) -> tuple[float, float]:
     from torch.utils.data import DataLoader
 
     from captioning.dataset import CaptionTrain, caption_batch
+    from tests.bench._memory import Peak
     from workflow.training.counted import CountedSampler
 
     data = CaptionTrain(str(folder / "captions.npz"), {"folder": str(folder)}, seed=0)
-    speeds, most = [], 0.0
-    for _ in range(REPEATS + 1):  # the first warms up
-        loader = DataLoader(data, BATCH, sampler=CountedSampler(data, BATCH), collate_fn=caption_batch)
-        start = time.perf_counter()
-        for number, _ in enumerate(islice(loader, SLICE // BATCH)):
-            most = max(most, anonymous()) if number % 100 == 0 else most
-        speeds.append(SLICE / (time.perf_counter() - start))
-    return max(speeds[1:]), most
+    times = []
+    with Peak() as peak:
+        for _ in range(REPEATS + 1):  # the first warms up
+            loader = DataLoader(data, BATCH, sampler=CountedSampler(data, BATCH), collate_fn=caption_batch)
+            times.append(seconds(lambda loader=loader: [None for _ in islice(loader, SLICE // BATCH)]))
+    return SLICE / min(times[1:]), peak.MiB
 
 
 def point(times: int) -> tuple[str, int, float, float]:

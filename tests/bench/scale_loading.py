@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tests.bench._memory import Peak
 from tests.bench.row import seconds
 
 HOUSE = Path(__file__).parents[2]
@@ -26,12 +27,6 @@ def demo() -> dict[str, Any]:
     from workflow.plan import plan
 
     return plan(load(HOUSE / "config/demo.yaml") | {"workers": 0, "threads": 1}).runs[0].run
-
-
-def anonymous() -> float:
-    """MiB of this process's own memory: without files that are mapped."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) / 2**10
 
 
 def serve(root: Path) -> None:
@@ -50,8 +45,9 @@ def serve(root: Path) -> None:
     loader = Runner.build_dataloader(task(run, check, root)["train_dataloader"], seed=0)
     batches, count = iter(loader), PART // run.recipe["batch"]
     for _ in sys.stdin:
-        taken = seconds(lambda: [None for _ in islice(batches, count)])
-        print(json.dumps([taken, anonymous()]), flush=True)
+        with Peak() as peak:
+            taken = seconds(lambda: [None for _ in islice(batches, count)])
+        print(json.dumps([taken, peak.MiB]), flush=True)
 
 
 def ask(process: subprocess.Popen) -> tuple[float, float]:

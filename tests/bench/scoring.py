@@ -1,5 +1,7 @@
 """VOC scoring at VOC07's size against mmdet's own `eval_map`: 4,952 images with 200 detections each, 20 classes."""
 
+import multiprocessing
+
 import numpy as np
 
 from tests.bench.row import Measured, Row, in_turn
@@ -53,11 +55,12 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
 
 def measure() -> Measured:
     """Both from what the images left to mAP by 11 points; `eval_map` with its own four processes."""
-    from mmdet.evaluation.functional import eval_map
-
-    from detection.metric import match, score
+    from detection.metric import match, score  # before mmdet: it brings the stand-ins
     from detection.results import joined
 
+    from mmdet.evaluation.functional import eval_map  # isort: skip
+
+    multiprocessing.set_start_method("fork", force=True)  # as a program that calls eval_map has it on Linux
     annotations, ours, theirs = world(IMAGES)
     names, images = [str(label) for label in range(CLASSES)], list(range(IMAGES))
     how = {"iou_thr": 0.5, "eval_mode": "11points", "use_legacy_coordinate": True, "logger": "silent"}

@@ -1,8 +1,13 @@
 """The benchmark's rows, what was measured of them, and the table made of it."""
 
 import csv
+import dataclasses
 import importlib
+import os
 import pkgutil
+import re
+import time
+from importlib.metadata import version
 from pathlib import Path
 
 from tests import bench
@@ -11,7 +16,8 @@ from workflow.training.files import atomic
 
 HOUSE = Path(__file__).parents[2]
 OUT, KEPT, README = HOUSE / "results/bench/bench.csv", HOUSE / "docs/results/bench.csv", HOUSE / "README.md"
-COLUMNS = ["name", "ours", "reference", "ratio", "unit"]
+NUMBERS, WORDS = ["ours", "reference", "ratio"], ["photos", "machine", "month"]
+COLUMNS = ["name", *NUMBERS, "unit", *WORDS]
 HEAD = "| what | reference | ours | reference's | ratio | target |\n|:--|:--|--:|--:|--:|--:|\n"
 
 
@@ -22,9 +28,17 @@ def rows() -> dict[str, Row]:
     return {row.name: row for module in found for row in getattr(module, "ROWS", [])}
 
 
+def machine() -> str:
+    """What the numbers depend on: rows of one table have it in common."""
+    names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+    return f"{names[0] if names else 'CPU'}, {len(os.sched_getaffinity(0))} cores, torch {version('torch')}"
+
+
 def measured(name: str) -> Measured:
     """One row; called in a fresh process."""
-    return rows()[name].measure()
+    row = rows()[name]
+    photos = ("real" if "REALMINI" in os.environ else "drawn") if row.loads else ""
+    return dataclasses.replace(row.measure(), photos=photos, machine=machine(), month=time.strftime("%Y-%m"))
 
 
 def read(path: Path) -> dict[str, Measured]:
@@ -32,8 +46,9 @@ def read(path: Path) -> dict[str, Measured]:
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
-        numbers = {line["name"]: [line[key] for key in COLUMNS[1:4]] for line in csv.DictReader(file)}
-    return {name: Measured(*[float(value) if value else None for value in each]) for name, each in numbers.items()}
+        lines = {line["name"]: line for line in csv.DictReader(file)}
+    numbers = {name: [float(line[key]) if line[key] else None for key in NUMBERS] for name, line in lines.items()}
+    return {name: Measured(*numbers[name], *[line[key] for key in WORDS]) for name, line in lines.items()}
 
 
 def write(path: Path, found: dict[str, Measured]) -> None:
@@ -44,12 +59,12 @@ def write(path: Path, found: dict[str, Measured]) -> None:
         lines.writerow(COLUMNS)
         for name, row in rows().items():
             if name in found:
-                numbers = [found[name].ours, found[name].reference, found[name].ratio]
-                lines.writerow([name, *["" if x is None else f"{x:.4g}" for x in numbers], row.unit])
+                numbers = ["" if x is None else f"{x:.4g}" for x in (getattr(found[name], key) for key in NUMBERS)]
+                lines.writerow([name, *numbers, row.unit, *[getattr(found[name], key) for key in WORDS]])
 
 
 def table(found: dict[str, Measured]) -> str:
-    """As Markdown; a missed target is said, with what stands in the way."""
+    """As Markdown; a missed target is said, with what stands in the way. Below it, where and when it was measured."""
     text = HEAD
     for name, row in rows().items():
         if name not in found:
@@ -59,5 +74,7 @@ def table(found: dict[str, Measured]) -> str:
         ratio = "–" if one.ratio is None else f"{one.ratio:.2f} ×"
         target = f"≤ {row.target:g} s" if one.ratio is None else f"≥ {row.target:g} ×"
         missed = "" if row.met(one) else f" missed: {row.why}"
-        text += f"| {row.what} | {row.reference} | {' | '.join(sides)} | {ratio} | {target}{missed} |\n"
-    return text.rstrip("\n")
+        what = row.what + (f" ({one.photos} photos)" if one.photos else "")
+        text += f"| {what} | {row.reference} | {' | '.join(sides)} | {ratio} | {target}{missed} |\n"
+    where, when = (" and ".join(sorted({getattr(one, key) for one in found.values()})) for key in ("machine", "month"))
+    return f"{text}\nMeasured on {where}; {when}."

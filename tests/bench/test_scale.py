@@ -1,8 +1,13 @@
 """The figure of the README is drawn from the numbers beside it."""
 
+import time
+
+import numpy as np
 import pytest
 
-from tests.bench.scale import CSV, HOUSE, SVG, draw, read, write
+from tests.bench._memory import Peak, anonymous
+from tests.bench.scale import CSV, HOUSE, README, SVG, draw, line, read, write
+from workflow.reporting.publish import inserted
 
 POINTS = [("loader", 10, 100.0, 50.0), ("loader", 1, 101.234, 40.0), ("scoring", 5, 7.0, 8.0)]
 
@@ -15,13 +20,28 @@ def test_what_is_written_is_read_again_the_smallest_first(tmp_path):
 
 
 def test_the_figure_is_that_of_the_numbers(tmp_path):
-    write(tmp_path / "scale.csv", POINTS)
-    for name in ("a.svg", "b.svg"):
-        draw(read(tmp_path / "scale.csv"), tmp_path / name)
-    text = (tmp_path / "a.svg").read_text()
-    assert "<svg" in text
-    assert text == (tmp_path / "b.svg").read_text(), "the same numbers, the same bytes"
-    assert SVG.is_file()
+    draw(read(CSV), tmp_path / "scale.svg")
+    assert (tmp_path / "scale.svg").read_bytes() == SVG.read_bytes()
+
+
+def test_the_readme_says_how_flat_it_is():
+    readme = README.read_text(encoding="utf-8")
+    assert inserted(readme, "scale", line(read(CSV))) == readme
+
+
+def test_the_distance_is_that_from_the_smallest():
+    parts = {"loader": [("loader", 1, 100.0, 50.0), ("loader", 10, 96.0, 50.0), ("loader", 100, 101.0, 50.0)]}
+    assert line(parts).endswith(": loader −4 % and +1 %.")
+
+
+def test_the_highest_memory_is_kept_after_it_was_given_back():
+    before = anonymous()
+    with Peak() as peak:
+        block = np.ones(2**25)  # 256 MiB
+        while peak.MiB < before + 200:
+            time.sleep(0.01)
+        del block
+    assert anonymous() < before + 200 < peak.MiB
 
 
 def test_all_parts_are_measured_at_three_sizes():

@@ -16,6 +16,10 @@ def test_every_row_was_measured():
     assert list(read(KEPT)) == list(rows())
 
 
+def test_all_rows_are_of_one_machine():
+    assert len({one.machine for one in read(KEPT).values()}) == 1
+
+
 def test_every_missed_target_says_why():
     missed = [row for name, row in rows().items() if not row.met(read(KEPT)[name])]
     assert [row.name for row in missed if not row.why] == []
@@ -50,10 +54,17 @@ def test_a_target_is_the_least_ratio_or_the_most_seconds(target, found, met):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    found = {name: Measured(1.5, None if i % 2 else 3, None if i % 2 else 2) for i, name in enumerate(rows())}
+    sides = [(3, 2), (None, None)]
+    found = {name: Measured(1.5, *sides[i % 2], "drawn", "a, b", "2026-11") for i, name in enumerate(rows())}
     write(tmp_path / "bench.csv", found)
     assert (tmp_path / "bench.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
     assert read(tmp_path / "bench.csv") == found
+
+
+def test_the_table_says_which_photos_and_which_machine():
+    text = table({"decode": Measured(2, 1, 2, "real", "A CPU, 2 cores, torch 2", "2026-11")})
+    assert "crops of 224 px, flipped, on one core (real photos) |" in text
+    assert text.endswith("\n\nMeasured on A CPU, 2 cores, torch 2; 2026-11.")
 
 
 def test_seconds_alone_have_no_ratio():

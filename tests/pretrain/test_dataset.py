@@ -51,6 +51,29 @@ def test_opencv_decodes_to_pillows_bits(mode, how, write):
         assert torch.equal(decode(path), v2.functional.pil_to_tensor(opened.convert("RGB")))
 
 
+def odd(kind: str, path: str) -> None:
+    """Write a photo as ImageNet has some, under the name of a JPEG."""
+    image = photo(600, 600)
+    if kind == "16-bit PNG":
+        _, data = cv2.imencode(".png", np.asarray(image).astype(np.uint16) * 256 + 99)
+        Path(path).write_bytes(data.tobytes())
+    else:
+        mode, form = kind.split()
+        image.convert(mode).save(path, form)
+
+
+@pytest.mark.parametrize("kind", ["CMYK JPEG", "RGBA PNG", "RGB PNG", "L PNG", "P PNG", "16-bit PNG"])
+def test_what_is_no_plain_jpeg_is_pillows_to_the_bit(kind, tmp_path):
+    """Decoded, and cropped to far less than half, where a plain JPEG would be decoded at a part of its size."""
+    path = str(tmp_path / "x.JPEG")
+    odd(kind, path)
+    with Image.open(path) as opened:
+        assert torch.equal(decode(path), v2.functional.pil_to_tensor(opened.convert("RGB")))
+    for seed in range(3):
+        fast, plain = cropped(path, 48, seed)
+        assert torch.equal(fast, plain)
+
+
 def test_orientation_is_left_as_it_lies(write):
     exif = Image.Exif()
     exif[0x0112] = 6  # a viewer would turn it

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.evaluate import evaluate
-from pretrain.metric import each, errors, ranks
+from pretrain.metric import each, errors, leave, ranks
 from pretrain.train import best, train
 from tests.kills import results, survives
 from tests.together import begin, losses, trained
@@ -90,6 +90,20 @@ def check_evidence(path, metrics, val):
             assert found[name].shape == found["images"].shape
             assert set(found[name]) <= {0.0, 100.0}
             assert found[name].mean() == value
+
+
+def test_the_evidence_names_the_images_that_were_scored(tmp_path):
+    """An image in a folder within a class folder is none of the set: no name may be shifted by it."""
+    for name in ("a/.ipynb_checkpoints/0-checkpoint.jpg", "a/1.jpg", "b/2.jpg"):
+        (tmp_path / "val" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "val" / name).touch()
+    leave(tmp_path / "e.npz", tmp_path / "val", [0, 7])
+    with np.load(tmp_path / "e.npz") as found:
+        assert found["images"].tolist() == ["a/1.jpg", "b/2.jpg"]
+        assert found["top1_error"].tolist() == [0.0, 100.0]
+    with pytest.raises(ValueError, match="zip"):
+        leave(tmp_path / "f.npz", tmp_path / "val", [0, 7, 3])
+    assert not (tmp_path / "f.npz").exists()
 
 
 def test_the_best_epoch_is_shown_beside_the_last():

@@ -1,14 +1,20 @@
 """What a config costs: the arithmetic on made-up seconds, and that every kind of run can be measured."""
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from detection.cost import cost
 from workflow.config import load, overlay
-from workflow.cost import counts, jobs, kinds, report, spent, table
+from workflow.cost import counts, drawn, jobs, kinds, made_of, report, sizes, spent, table
 from workflow.makespan import Job, makespan
 from workflow.plan import plan
+from workflow.training import timing
+from workflow.training.files import read_json
+from workflow.training.run import Run
 
 CONFIGS = Path(__file__).parents[2] / "config"
 PAPER = load(CONFIGS / "paper.yaml")
@@ -54,6 +60,33 @@ def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
     assert counts(karpathy, "coco", Path("nothing"))["test_images"] == 5000
 
 
+def test_it_says_whose_numbers_the_hours_are_of(tmp_path):
+    todo = plan(PAPER)
+    lines = dict(line.split(": ", 1) for line in sizes(todo, found(todo)))
+    assert lines["imagenet"] == "1,281,167 train, 50,000 val (as published: the set is not checked yet)"
+    assert all(line.endswith("(as drawn)") for line in sizes(plan(DEMO), found(plan(DEMO))))
+    (tmp_path / "check.json").touch()
+    checked = SimpleNamespace(config=PAPER, checks={"imagenet": str(tmp_path / "check.json")})
+    assert sizes(checked, {"imagenet": {"train": 7}}) == ["imagenet: 7 train (as checked)"]
+
+
+def test_shapes_take_the_place_of_missing_photos(tmp_path, capsys):
+    own = {"photos": str(tmp_path), "size": 48, "seed": 0}
+    assert made_of("voc", own) == {"photos": str(tmp_path)}
+    config = overlay(DEMO, {"data": {"voc": {"synthetic": own | {"photos": "nowhere", "classes": None}}}})
+    del config["data"]["voc"]["synthetic"]["classes"]
+    assert len(read_json(drawn(config, "voc", 2, tmp_path))["classes"]) == 12
+    assert "data.voc.synthetic.photos: no folder nowhere: shapes in their place\n" in capsys.readouterr().out
+
+
+def test_fewer_cores_than_a_job_is_to_have_are_said(monkeypatch):
+    monkeypatch.setattr("workflow.cost.measure", lambda todo, folder: made_up(todo))
+    here = len(os.sched_getaffinity(0))
+    assert f"measured on GPU, with {here} cores at hand\n\nimagenet: 3,200 train" in report(DEMO, [1])
+    said = report(DEMO | {"threads": here, "workers": 1}, [1])
+    assert f"warning: a job is to have {here + 1} cores (threads + workers)" in said
+
+
 def test_the_matrix_counts_every_job_once_and_shares_features():
     todo = plan(DEMO | {"seeds": {"pretrain": [0], "transfer": [0, 1]}})
     every = jobs(todo, made_up(todo), found(todo))
@@ -78,15 +111,26 @@ def test_a_brought_backbone_is_waited_for_by_nobody(tmp_path):
 
 
 def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others():
-    config = overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"epochs": 8}}}})
+    long = {"cutmix": {"pretrain": {"epochs": 8}}}
+    config = overlay(DEMO, {"pretrain": {"epochs": 4, "evaluate_every": 1}, "backbones": long})
     todo = plan(config)
     assert len(kinds(todo)) == 4
     assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"size": 40}}}})))) == 5
     lines = table(todo, made_up(todo), found(todo))
     (pretraining,) = [line for line in lines if line.startswith("pretrain")]
     assert pretraining.split()[1] == "4"
-    hours = (3 * (400 + 4 * 40) + 800 + 8 * 40) / 3600
+    hours = (3 * (200 + 4 * 40) + 400 + 8 * 40) / 3600
     assert pretraining.endswith(f"{hours:.1f} h")
+
+
+def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
+    monkeypatch.setattr(timing, "MOST", 3)
+    config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})
+    (run,) = [run for run in plan(config).runs if run.task == "ssd_voc" and run.backbone == "baseline"]
+    cost(Run.parse(run.json), drawn(config, "voc", 8, tmp_path), tmp_path / "out")
+    found = read_json(tmp_path / "out/cost.json")
+    assert found["step"] > 0
+    assert found["image"] > 0
 
 
 @pytest.mark.slow

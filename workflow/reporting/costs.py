@@ -73,9 +73,15 @@ def knob(outcome: Outcome) -> str:
     """What makes the data of a run come faster."""
     workers = (outcome.config or {}).get("workers", 0)
     if not workers:
-        return "It loads its own: set `workers`, if there are cores that no other run takes."
+        lost = " Where other runs take them all, nothing is lost." if on_cpu(outcome) else ""
+        return f"It loads its own: set `workers`, if there are cores that no other run takes.{lost}"
     more = f"Raise `workers` ({workers} now); where no core is left for them, run fewer jobs at once"
     return f"{more}, lower `threads` if a GPU trains, or keep images on disk that are no larger than they are used."
+
+
+def on_cpu(outcome: Outcome) -> bool:
+    """Whether a finished run trained on the cores that load its data."""
+    return outcome.record["provenance"].get("device", "").endswith("CPU")
 
 
 def unit(outcome: Outcome) -> str:

@@ -58,8 +58,8 @@ class EvaluationPrecision(Hook):
 
 
 class Batches:
-    """The training loop's iterator, and the `seconds` that the loop waited for it. On a GPU the device itself waits for
-    less: it may still be at work on what was queued."""
+    """The training loop's iterator, and the `seconds` that the loop waited for its last batch. On a GPU the device
+    itself waits for less: it may still be at work on what was queued."""
 
     def __init__(self, iterator: Any) -> None:
         self.iterator = iterator
@@ -68,7 +68,7 @@ class Batches:
     def __next__(self) -> Any:
         start = time.monotonic()
         batch = next(self.iterator)
-        self.seconds += time.monotonic() - start
+        self.seconds = time.monotonic() - start
         return batch
 
     def skip_iter(self, iterations: int) -> None:
@@ -88,14 +88,9 @@ class History(Hook):
         self.points: list[dict[str, float]] = []
         self.evaluations: list[dict[str, Any]] = []
         self.losses: list[torch.Tensor] = []
-        self.seconds = self.before = 0.0
+        self.seconds = self.waited = 0.0
         self.batches = Batches(iter(()))
         self.shown = 0.0
-
-    @property
-    def waited(self) -> float:
-        """Seconds, also those before the last kill."""
-        return self.before + self.batches.seconds
 
     def before_train(self, runner: Any) -> None:
         """Start the clocks; say where a resumed run goes on."""
@@ -110,6 +105,7 @@ class History(Hook):
         self.losses.append(outputs["loss"].detach())
         done, now = runner.iter + 1, time.monotonic()
         self.seconds, self.tick = self.seconds + now - self.tick, now
+        self.waited += self.batches.seconds  # here, where `seconds` grows: a state may be saved with a batch in hand
         if done % self.every == 0 or done == self.iterations:
             loss, rate = torch.stack(self.losses).mean().item(), runner.optim_wrapper.get_lr()["lr"][0]
             self.points.append({"iteration": done, "loss": loss, "lr": rate})
@@ -139,14 +135,14 @@ class History(Hook):
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         """The history is part of the state."""
-        kept = {"points": self.points, "evaluations": self.evaluations, "seconds": self.seconds}
-        checkpoint["history"] = {**kept, "waited": self.waited, "losses": [float(loss) for loss in self.losses]}
+        kept = {"points": self.points, "evaluations": self.evaluations, "seconds": self.seconds, "waited": self.waited}
+        checkpoint["history"] = {**kept, "losses": [float(loss) for loss in self.losses]}
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         """Go on where the state was written."""
         kept = checkpoint["history"]
         self.points, self.evaluations, self.seconds = kept["points"], kept["evaluations"], kept["seconds"]
-        self.before = kept.get("waited", 0.0)  # a state of before this was measured
+        self.waited = kept.get("waited", 0.0)  # a state of before this was measured
         self.losses = [torch.tensor(loss) for loss in kept["losses"]]
 
 

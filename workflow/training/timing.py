@@ -61,13 +61,13 @@ class Clock(Hook):
             for batch in loader:
                 runner.model.val_step(batch)
                 ends.append(now())
-        self.image = (ends[-1] - ends[0]) / ((len(ends) - 1) * loader.batch_size)
+        self.image = (ends[-1] - ends[0]) / (len(loader.dataset) - loader.batch_size)
 
 
 def measure(
     run: Run, task: dict[str, Any], samples: int, state: Path, start: Callable[[torch.nn.Module], None] | None = None
 ) -> dict[str, Any]:
-    """Seconds of a step and of a test image (at least two batches of whole ones are needed), and the device.
+    """Seconds of a step and of a test image (more than one batch of whole ones is needed), and the device.
 
     `run` is a shortened one; all else as in `fit`.
     """

@@ -60,6 +60,10 @@ def test_a_long_wait_for_data_is_said_with_the_knob(experiment):
     assert said.startswith("ssd_voc: 1 of 2 runs waited for data for more than 10 % of their training")
     assert "(cutmix p0s0: 25 %)" in said
     assert "set `workers`" in said, "it has none"
+    assert said.endswith("Where other runs take them all, nothing is lost.")
+    small.edit(slow, provenance={"device": "NVIDIA H200"})
+    (said,) = waiting(read(small.plan.runs))
+    assert said.endswith("set `workers`, if there are cores that no other run takes."), "a GPU stands still meanwhile"
     config = Path(slow.record).with_name("config.json")
     config.write_text(json.dumps(json.loads(config.read_text()) | {"workers": 2}))
     summary = summarize(small.plan)

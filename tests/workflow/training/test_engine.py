@@ -1,16 +1,19 @@
 """The engine on a network small enough to be killed at every iteration."""
 
 import time
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, METRICS, MODELS
+from mmengine.registry import DATASETS, METRICS, MODELS, OPTIMIZERS
 
 from workflow.training import hooks
 from workflow.training import state as saving
 from workflow.training.engine import Budget, fit, schedule
+from workflow.training.layout import channels_last
 from workflow.training.run import Run
 
 
@@ -98,6 +101,20 @@ class Killed(BaseException):
     pass
 
 
+def die_after(iterations, run, folder, monkeypatch):
+    after = hooks.History.after_train_iter
+
+    def die(self, runner, *args, **kwargs):
+        after(self, runner, *args, **kwargs)
+        if runner.iter == iterations:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hooks.History, "after_train_iter", die)
+        with pytest.raises(Killed):
+            fit(run, task(run), 20, folder)
+
+
 @pytest.mark.parametrize("moment", [1, 5, 6, 9, 12])
 def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
@@ -127,17 +144,8 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
         Points, "__getitem__", lambda self, i: loaded.append(i) or {"x": torch.ones(3), "y": torch.ones(1)}
     )
     monkeypatch.setattr(Fixed, "__getitem__", lambda self, i: {"x": torch.ones(3), "y": torch.ones(1)})
-    run, after = run_of(), hooks.History.after_train_iter
-
-    def die(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == 7:
-            raise Killed
-
-    monkeypatch.setattr(hooks.History, "after_train_iter", die)
-    with pytest.raises(Killed):
-        fit(run, task(run), 20, tmp_path)
-    monkeypatch.setattr(hooks.History, "after_train_iter", after)
+    run = run_of()
+    die_after(7, run, tmp_path, monkeypatch)
     loaded.clear()
     fit(run, task(run), 20, tmp_path)
     assert len(loaded) == (12 - 7) * 4
@@ -145,21 +153,12 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
 
 def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
-    quick, after, run = Points.__getitem__, hooks.History.after_train_iter, run_of()
+    quick, run = Points.__getitem__, run_of(iterations=3)
     assert 0 < fit(run, task(run), 20, tmp_path / "quick").data_wait < 1
-    monkeypatch.setattr(Points, "__getitem__", lambda self, i: time.sleep(0.02) or quick(self, i))
-
-    def die(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == 7:
-            raise Killed
-
-    monkeypatch.setattr(hooks.History, "after_train_iter", die)
-    with pytest.raises(Killed):
-        fit(run, task(run), 20, tmp_path)
-    monkeypatch.setattr(hooks.History, "after_train_iter", after)
+    monkeypatch.setattr(Points, "__getitem__", lambda self, i: time.sleep(0.1) or quick(self, i))
+    die_after(1, run, tmp_path, monkeypatch)  # with a batch in hand, which is loaded again
     done = fit(run, task(run), 20, tmp_path)
-    assert 12 * 4 * 0.02 <= done.data_wait * done.seconds <= done.seconds
+    assert 3 * 4 * 0.1 <= done.data_wait * done.seconds <= done.seconds
 
 
 def test_workers_do_not_change_the_bits(undisturbed, tmp_path):
@@ -198,6 +197,32 @@ def test_no_warmup_no_warmup_schedule():
     budget = Budget(10, 5, [4])
     assert [s["type"] for s in schedule({"warmup": 2}, budget)] == ["LinearLR", "MultiStepLR"]
     assert [s["type"] for s in schedule({"warmup": 0}, budget)] == ["MultiStepLR"]
+
+
+SGD = {"lr": 0.02, "momentum": 0.9}
+OPTIMIZED = {
+    "pretrain/configs/resnet50_imagenet.py": {**SGD, "nesterov": True, "weight_decay": 1e-4},
+    "detection/configs/voc0712.py": {**SGD, "weight_decay": 5e-4},
+    "captioning/configs/nic_r50_coco.py": {"lr": 1e-3},
+}
+
+
+@pytest.mark.parametrize("config", OPTIMIZED)
+def test_a_fused_optimizer_takes_the_steps_of_the_plain_one(config):
+    """Fifty, of a network laid out as it is trained."""
+    chosen, ends = Config.fromfile(Path(__file__).parents[3] / config).optim_wrapper.optimizer, []
+    assert chosen.fused
+    for fused in (True, False):
+        torch.manual_seed(0)
+        parts = torch.nn.Conv2d(3, 8, 3, stride=2, padding=1), torch.nn.Conv2d(8, 8, 1), torch.nn.Flatten()
+        network = channels_last(torch.nn.Sequential(*parts, torch.nn.Linear(32, 4)))
+        optimizer = OPTIMIZERS.build({**chosen, **OPTIMIZED[config], "params": network.parameters(), "fused": fused})
+        for _ in range(50):
+            optimizer.zero_grad()
+            (network(torch.randn(8, 3, 4, 4)) - torch.randn(8, 4)).square().mean().backward()
+            optimizer.step()
+        ends.append([value.detach().clone() for value in network.parameters()])
+    torch.testing.assert_close(*ends, rtol=0, atol=1e-6)
 
 
 def test_progress_names_the_run_and_the_time_left(tmp_path, capsys):
