@@ -166,9 +166,9 @@ def test_it_looks_on_as_many_cores_as_it_is_given(threads, folder, monkeypatch):
     given = []
 
     class Pool(looking.ProcessPoolExecutor):
-        def __init__(self, workers):
+        def __init__(self, workers, **options):
             given.append(workers)
-            super().__init__(workers)
+            super().__init__(workers, **options)
 
     monkeypatch.setattr(looking, "ProcessPoolExecutor", Pool)
     paths = sorted((folder / "root").rglob("*.jpg"))
