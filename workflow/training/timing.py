@@ -1,6 +1,7 @@
 """What a step and a test image of a run cost here: a short training with the run's own network, recipe and loaders."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from mmengine.hooks import Hook
 
 from workflow.training.engine import fit
-from workflow.training.hooks import autocast
+from workflow.training.hooks import History, autocast
 from workflow.training.run import Run
 
 WARM, LEAST, MOST = 2, 3, 100  # steps: not timed; timed at least; at most
@@ -46,12 +47,17 @@ class Clock(Hook):
         """Seconds of a step, loading included."""
         return (self.ends[-1] - self.ends[WARM - 1]) / (len(self.ends) - WARM)
 
+    def before_train(self, runner: Any) -> None:
+        """The lines on the terminal count to where this training ends, not to where its run does."""
+        self.history = next(hook for hook in runner.hooks if isinstance(hook, History))
+        self.history.iterations = WARM + LEAST
+
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Enough?"""
+        """Enough? The first timed step tells how many there will be."""
         self.ends.append(now())
-        timed = len(self.ends) - WARM
-        if timed == MOST or (timed >= LEAST and self.ends[-1] - self.ends[WARM - 1] >= SECONDS):
-            runner.train_loop.stop_training = True
+        if len(self.ends) == WARM + 1:
+            self.history.iterations = WARM + min(MOST, max(LEAST, math.ceil(SECONDS / self.step)))
+        runner.train_loop.stop_training = len(self.ends) == self.history.iterations
 
     def after_train(self, runner: Any) -> None:
         """The test images; the first batch is not timed."""
