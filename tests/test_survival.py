@@ -144,6 +144,7 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_pa
             assert call("killed", "--unlock").end() == 0
         else:  # all was done before this kill: there is to be more to do
             assert run.end() == 0, run.said[-3000:]
+            assert (tmp_path / "killed/results/killed/report/transfer.csv").exists(), run.said[-3000:]
             shutil.rmtree(tmp_path / "killed/results/killed")
     last = call("killed", "--rerun-incomplete")
     assert last.end() == 0, last.said[-3000:]

@@ -50,7 +50,11 @@ class PlannedRun:
 
     def start(self, ancient: Callable[[str], str]) -> str:
         """The backbone as an input. What is brought or random follows from its path: made anew it changes nothing."""
-        return self.weights if self.origin == "pretrained" else ancient(self.weights)
+        return self.weights if self.origin == "pretrained" else self.settled(ancient)(self.weights)
+
+    def settled(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
+        """For an input that is no reason to run the job again."""
+        return settled(ancient, self.record if self.state else self.features)
 
     @property
     def gpus(self) -> int:
@@ -160,6 +164,12 @@ class Plan(Reported):
     def _index(self) -> dict[tuple, PlannedRun]:
         runs = {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")): run for run in self.runs}
         return runs | {("features", run.backbone, run.seeds["pretrain"], None): run for run in self.features}
+
+
+def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
+    """`ancient` where all of `made` is there. Where an ancient input is made again, Snakemake does not see that what
+    hangs on it is missing, and ends as if all were done (its issue 4166)."""
+    return ancient if all(Path(file).exists() for file in made) else lambda file: file
 
 
 def fingerprint(run: PlannedRun) -> str | None:

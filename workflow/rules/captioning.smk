@@ -5,8 +5,8 @@
 rule features:
     input:
         weights=lambda w: plan.find(w, "features").start(ancient),
-        check=lambda w: ancient(plan.find(w, "features").check),
-        gate=ancient("results/data/checked.txt"),
+        check=lambda w: plan.find(w, "features").settled(ancient)(plan.find(w, "features").check),
+        gate=lambda w: plan.find(w, "features").settled(ancient)("results/data/checked.txt"),
     output:
         folder=directory("results/features/{backbone}-{key}/seed{p}/{views}"),
     log:
@@ -32,8 +32,8 @@ rule captioning:
     input:
         weights=lambda w: plan.find(w).start(ancient),
         features=lambda w: plan.find(w).features or [],
-        check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        check=lambda w: plan.find(w).settled(ancient)(plan.find(w).check),
+        gate=lambda w: plan.find(w).settled(ancient)("results/data/checked.txt"),
     output:
         record="results/{experiment}/{task}/{backbone}/p{p}s{s}/metrics.json",
         config="results/{experiment}/{task}/{backbone}/p{p}s{s}/config.json",

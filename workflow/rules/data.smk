@@ -1,6 +1,8 @@
 # Make or check the data sets. Bad input stops the DAG here, before the first training step.
 from snakemake.io import flag
 
+from workflow.plan import settled
+
 
 # On the host that submits to a cluster: nodes often have no network, and a check must speak before anything is queued.
 localrules:
@@ -81,7 +83,10 @@ rule check_data:
 # Snakemake leaves out what hangs on an ancient file whose job it finds a reason to repeat (its issue 4166).
 rule checked:
     input:
-        checks=[ancient(flag(check, "sourcecache_entry", gated)) for gated, check in plan.gate],
+        checks=[
+            settled(ancient, "results/data/checked.txt")(flag(check, "sourcecache_entry", gated))
+            for gated, check in plan.gate
+        ],
     output:
         gate="results/data/checked.txt",
     log:

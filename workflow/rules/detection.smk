@@ -5,8 +5,8 @@
 rule detection:
     input:
         weights=lambda w: plan.find(w).start(ancient),
-        check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        check=lambda w: plan.find(w).settled(ancient)(plan.find(w).check),
+        gate=lambda w: plan.find(w).settled(ancient)("results/data/checked.txt"),
     output:
         record="results/{experiment}/{task}/{backbone}/p{p}s{s}/metrics.json",
         config="results/{experiment}/{task}/{backbone}/p{p}s{s}/config.json",

@@ -14,8 +14,8 @@ onstart:
 
 rule pretrain:
     input:
-        check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        check=lambda w: plan.find(w).settled(ancient)(plan.find(w).check),
+        gate=lambda w: plan.find(w).settled(ancient)("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
@@ -46,8 +46,8 @@ rule pretrain:
 rule import_backbone:
     input:
         checkpoint=lambda w: ancient(plan.find(w).run["recipe"]["checkpoint"]),
-        check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        check=lambda w: plan.find(w).settled(ancient)(plan.find(w).check),
+        gate=lambda w: plan.find(w).settled(ancient)("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
@@ -77,8 +77,8 @@ rule import_backbone:
 
 rule random_backbone:
     input:
-        check=lambda w: ancient(plan.find(w).check),
-        gate=ancient("results/data/checked.txt"),
+        check=lambda w: plan.find(w).settled(ancient)(plan.find(w).check),
+        gate=lambda w: plan.find(w).settled(ancient)("results/data/checked.txt"),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
         card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",

@@ -15,7 +15,8 @@ localrules:
 
 rule gallery:
     input:
-        check=ancient(plan.checks["imagenet"]) if plan.gallery else [],  # nothing to draw: the door says so at once
+        # Nothing to draw: the door says so at once.
+        check=settled(ancient, f"{plan.folder}/gallery.png")(plan.checks["imagenet"]) if plan.gallery else [],
     output:
         png=report(
             f"{plan.folder}/gallery.png",
@@ -43,7 +44,7 @@ rule draw_activations:
     input:
         weights=[run.start(ancient) for run in plan.classifiers],
         records=[run.record for run in plan.classifiers],
-        check=ancient(plan.checks["imagenet"]),
+        check=settled(ancient, f"{plan.folder}/activations.png")(plan.checks["imagenet"]),
     output:
         png=report(
             f"{plan.folder}/activations.png",
@@ -68,7 +69,7 @@ rule draw_activations:
 rule draw_detections:
     input:
         files=lambda w: plan.files(w.task, "predictions.json", "metrics.json"),
-        check=lambda w: ancient(plan.shown(w.task)[0].check),
+        check=lambda w: settled(ancient, f"{plan.folder}/detections_{w.task}.jpg")(plan.shown(w.task)[0].check),
     output:
         jpg=report(
             f"{plan.folder}/detections_{{task}}.jpg",
@@ -96,7 +97,7 @@ rule draw_detections:
 rule draw_captions:
     input:
         files=plan.files("nic_coco", "predictions.json", "evidence.npz", "metrics.json"),
-        check=ancient(plan.checks.get("coco", [])),
+        check=settled(ancient, f"{plan.folder}/captions.json")(plan.checks.get("coco", [])),
     output:
         json=f"{plan.folder}/captions.json",
     log:
