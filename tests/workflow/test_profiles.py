@@ -35,16 +35,18 @@ def test_every_job_says_what_it_needs(name, snakemake, tmp_path):
     config = load(PROJECT / "config/paper.yaml") | {"backbones": rows, "threads": 2, "workers": 3, "gpus": 1}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
     mine = ["--set-resources", "features:runtime=7", "--set-threads", "captioning=3"]
+    mine += ["--default-resources", "slurm_partition=some"]  # in place of all that the profile has of these
     call = ["-n", "--cores", "16", "--configfile", "x.yaml", "--profile", str(PROFILES / name), *mine]
     status, said = snakemake(*call, timeout=600)
     assert status == 0, said
     found = needs(said)
     assert found.keys() - HERE == SENT | DRAWN
     for rule in SENT | DRAWN:
-        assert {"mem_mb", "runtime"} <= found[rule].keys(), rule
+        assert {"gpu", "mem_mb", "runtime"} <= found[rule].keys(), rule
     wanted = {"threads": 2 + 3, "gpu": 1, "mem_mb": 4000 + 3 * 1000, "runtime": 1440}
     assert {key: found["pretrain"][key] for key in wanted} == wanted
-    assert not any(found[rule].get("gpu") for rule in DRAWN | {"random_backbone"})
+    assert not any(found[rule]["gpu"] for rule in DRAWN | {"random_backbone"})
+    assert (found["features"]["mem_mb"], found["captioning"]["mem_mb"]) == (7000, 7000 + 2500), "and METEOR's JVM"
     assert (found["features"]["runtime"], found["captioning"]["threads"]) == (7, 3), "what the user sets counts"
 
 
@@ -64,6 +66,7 @@ def silent(it: slurm.Slurm) -> str:
     return str(file)
 
 
+@pytest.mark.slow
 @slurm.needs_slurm
 def test_the_states_of_jobs(tmp_path):
     with slurm.running(tmp_path / "slurm") as it:
@@ -76,12 +79,12 @@ def test_the_states_of_jobs(tmp_path):
             call = [PROFILES / "cluster-generic/status", job]
             return subprocess.run(call, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
-        good, bad, stopped = submit("--wrap=true"), submit("--wrap=false"), submit("--wrap=sleep 60")
+        good, bad, stopped = submit("--wrap=true"), submit("--wrap=false"), submit("--wrap=sleep 600")
         waiting = submit("--gpus=2", "--begin=now+1hour", "--wrap=true")
-        slurm.wait(lambda: says(good) == "success" and says(bad) == "failed", 30, "two jobs do not end")
-        slurm.wait(lambda: it.jobs("RUNNING"), 30, "a job does not begin")
+        slurm.wait(lambda: says(good) == "success" and says(bad) == "failed", 120, "two jobs do not end")
+        slurm.wait(lambda: it.jobs("RUNNING"), 120, "a job does not begin")
         assert (says(stopped), says(waiting)) == ("running", "running")
         assert says(stopped, SLURM_CONF=silent(it)) == "running", "Slurm does not answer now"
         it.call("scancel", stopped)
-        slurm.wait(lambda: says(stopped) == "failed", 30, "a job is not cancelled")
+        slurm.wait(lambda: says(stopped) == "failed", 120, "a job is not cancelled")
         assert says("4711") == "success", "forgotten; Snakemake looks for its output"

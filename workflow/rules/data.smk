@@ -12,7 +12,7 @@ localrules:
     checked,
 
 
-# Only `snakemake data` asks for this. The folder is the user's and no output: Snakemake would remove it after a failure.
+# Only `snakemake data` asks for this. The folder is the user's and no output: Snakemake removes those of a failed job.
 checkpoint fetch_data:
     output:
         record="results/data/{set}-{key}.fetched.json",

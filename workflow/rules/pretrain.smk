@@ -72,7 +72,8 @@ rule import_backbone:
         out=subpath(output.record, parent=True),
     shell:
         "python -m workflow.training.launch pretrain.import_backbone --run {params.run:q}"
-        " --checkpoint={input.checkpoint:q} --data {input.check:q} --state {params.state:q} --out {params.out:q} 2>&1 | keep {log:q}"
+        " --checkpoint={input.checkpoint:q} --data {input.check:q} --state {params.state:q} --out {params.out:q}"
+        " 2>&1 | keep {log:q}"
 
 
 rule random_backbone:

@@ -29,6 +29,7 @@ rule gallery:
         "../../environment.yml"
     threads: plan.config["threads"]
     resources:
+        gpu=0,
         mem_mb=2000,
         runtime=60,
     params:
@@ -57,6 +58,7 @@ rule draw_activations:
         "../../environment.yml"
     threads: 1
     resources:
+        gpu=0,
         mem_mb=2000,
         runtime=60,
     params:
@@ -85,6 +87,7 @@ rule draw_detections:
         "../../environment.yml"
     threads: 1
     resources:
+        gpu=0,
         mem_mb=lambda w: 6000 if w.task == "faster_rcnn_coco" else 2000,  # val2014's truth and detections
         runtime=60,
     params:
@@ -106,6 +109,7 @@ rule draw_captions:
         "../../environment.yml"
     threads: 1
     resources:
+        gpu=0,
         mem_mb=2000,
         runtime=60,
     params:
