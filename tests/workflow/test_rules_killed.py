@@ -1,4 +1,4 @@
-"""What Snakemake plans when it was killed before it had noted that a job was done: that job, and all that is missing."""
+"""What Snakemake plans when it was killed before it had noted that a job was done: the job, and all that is missing."""
 
 import base64
 import shutil

@@ -130,6 +130,9 @@ def train(runner: Runner, run: Run, saved: ResumeState, ending: Ending) -> None:
             where = f"iteration {runner.iter} of {runner.max_iters}"
             what = f"{run.name} has kept its state of {where}, where the same command goes on"
             raise Stopped(ending.asked, what) from None
+        finally:
+            for handler in runner.logger.handlers:  # on NFS, a folder with an open file cannot be removed
+                handler.close()
 
 
 def fit(

@@ -22,10 +22,20 @@ def full(error: BaseException) -> str:
     while error:
         if isinstance(error, OSError) and error.errno in FULL:
             return FULL[error.errno] + (f" (writing {error.filename})" if error.filename else "")
-        if "No space left on device" in str(error):
-            return FULL[errno.ENOSPC]
+        for number, words in FULL.items():
+            if os.strerror(number) in str(error):
+                return words
         error = error.__cause__ or error.__context__
     return ""
+
+
+def refused(error: Exception) -> str:
+    """What the system does not allow, and what to do: a full disk, a file that cannot be read or written. Empty if that
+    is not what `error` says."""
+    if reason := full(error):
+        return f"{reason}; free some and give the same command again"
+    named = isinstance(error, OSError) and error.filename
+    return f"{error.filename}: {error.strerror}" if named else ""
 
 
 def said(text: str, status: int) -> SystemExit:
@@ -38,7 +48,7 @@ def said(text: str, status: int) -> SystemExit:
 
 
 def door(main: Callable[[], None]) -> Callable[[], None]:
-    """Wrap a command line's `main`: a UserError, a full disk and SIGTERM or Ctrl-C end the process with one line."""
+    """Wrap a command line's `main`: a UserError, a refusal of the system, SIGTERM and Ctrl-C end it with one line."""
 
     @functools.wraps(main)
     def guarded() -> None:
@@ -50,8 +60,8 @@ def door(main: Callable[[], None]) -> Callable[[], None]:
         except Stopped as stopped:
             raise said(f"stopped {stopped}", stopped.status) from None
         except Exception as error:
-            if not (reason := full(error)):
+            if not (reason := refused(error)):
                 raise
-            raise said(f"error: {reason}; free some and give the same command again", 1) from None
+            raise said(f"error: {reason}", 1) from None
 
     return guarded

@@ -108,12 +108,16 @@ def held(state: Path) -> Iterator[None]:
         file = path.open("w")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
                 break  # else it was another's, who has removed it
+        except FileNotFoundError:
+            pass  # likewise
         except BlockingIOError:
             if time.monotonic() - since > SECONDS_OF_PATIENCE:
                 raise UserError(f"{state}: another process trains this run; wait for it, or end it") from None
             time.sleep(0.5)
+        except OSError as error:
+            raise UserError(f"{path}: this file system gives no locks (flock): {error.strerror}") from None
         file.close()
     with file:
         try:
@@ -139,7 +143,7 @@ def resumable(state: Path, out: Path) -> Iterator[None]:
             with contextlib.suppress(OSError), (state / "error.txt").open("x", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n")
             raise
-        shutil.rmtree(state)
+        shutil.rmtree(state, ignore_errors=True)  # the run is published: what cannot be removed is no fault of it
     processes.leave()
 
 

@@ -52,11 +52,16 @@ def wrapped():
         raise RuntimeError("the writer failed") from error
 
 
+def told():
+    raise RuntimeError("Error while serializing: I/O error: Disk quota exceeded (os error 122)")
+
+
 @pytest.mark.parametrize(
     ("fails", "said"),
     [
         (lambda: Path("/dev/full").write_text("x"), "no space left on the disk"),
         (wrapped, "the disk quota is used up"),
+        (told, "the disk quota is used up"),
     ],
 )
 def test_a_full_disk_is_one_line(fails, said, capsys):
@@ -64,3 +69,24 @@ def test_a_full_disk_is_one_line(fails, said, capsys):
         door(lambda: fails())()
     assert stop.value.code == 1
     assert capsys.readouterr().err == f"error: {said}; free some and give the same command again\n"
+
+
+def test_a_file_that_the_system_refuses_is_one_line(tmp_path, capsys):
+    for fails in (lambda: (tmp_path / "absent").read_text(), lambda: Path("/proc/new").mkdir()):
+        with pytest.raises(SystemExit) as stop:
+            door(fails)()
+        assert stop.value.code == 1
+    said = f"error: {tmp_path}/absent: No such file or directory\nerror: /proc/new: No such file or directory\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_fault_of_ours_after_a_refusal_is_not_hidden(tmp_path):
+    @door
+    def main():
+        try:
+            (tmp_path / "absent").read_text()
+        except OSError as error:
+            raise KeyError("a fault of ours") from error
+
+    with pytest.raises(KeyError):
+        main()

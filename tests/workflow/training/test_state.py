@@ -1,5 +1,6 @@
 """The resume state: its checksum, the state before it, what a kill leaves, the lock."""
 
+import errno
 import os
 import threading
 import time
@@ -141,6 +142,32 @@ def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
     with state.resumable(folder, out):
         assert not (folder / "error.txt").exists()
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_finished_training_holds_no_file_of_its_state_open(tmp_path):
+    go_on(tmp_path)
+    opened = [path.resolve() for path in Path("/proc/self/fd").iterdir()]
+    assert opened
+    assert not [path for path in opened if path.is_relative_to(tmp_path)]
+
+
+def test_a_state_that_cannot_be_removed_does_not_fail_the_run(tmp_path, monkeypatch):
+    def busy(path, *args, **kwargs):
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
+
+    with state.resumable(tmp_path / "state", tmp_path):
+        monkeypatch.setattr(os, "rmdir", busy)
+    assert (tmp_path / "state").is_dir()
+
+
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
+    def unknown(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(state.fcntl, "flock", unknown)
+    said = r"s.lock: this file system gives no locks \(flock\): No locks available"
+    with pytest.raises(UserError, match=said), state.held(tmp_path / "s"):
+        pass
 
 
 def test_one_process_at_a_time(tmp_path, monkeypatch):
