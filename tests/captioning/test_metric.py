@@ -156,6 +156,20 @@ def test_meteor_is_ended_when_its_jvm_hangs(sleepy_java, monkeypatch):
     assert scorer.meteor_p.poll() is not None
 
 
+@pytest.mark.parametrize("last_words", ["", "printf '3.0 2.0 1.'"], ids=["without an answer", "in the midst of one"])
+def test_a_jvm_that_dies_while_it_counts_matches_is_told(last_words, java):
+    java(f"read asked\n{last_words}")
+    with pytest.raises(UserError, match=r"METEOR's JVM failed: [03] of 23 numbers"), metric.meteor(1) as scorer:
+        metric.matches(scorer, "a dog", ["a cat"])
+    assert scorer.meteor_p.poll() is not None
+
+
+def test_a_jvm_that_hangs_while_it_counts_matches_is_ended(sleepy_java, monkeypatch):
+    monkeypatch.setattr(jvm, "SECONDS", 1.0)
+    with pytest.raises(UserError, match="gave no answer in 1 s and was ended"), metric.meteor(1) as scorer:
+        metric.matches(scorer, "a dog", ["a cat"])
+
+
 @pytest.mark.usefixtures("no_meteor")
 def test_an_empty_caption_scores_nothing():
     tokens = metric.tokenized(REFERENCES)
