@@ -70,7 +70,7 @@ class PlannedRun:
     def memory(self) -> int:
         """MB of main memory that the job asks for: of each of its processes, and of each worker of these."""
         process = 12000 if self.task == "faster_rcnn_coco" else 4000  # COCO's annotations are large
-        # METEOR's JVM stands beside the training: a heap of up to 2 GB (-Xmx2G), and what it needs itself; none for features
+        # METEOR's JVM stands beside the training: up to 2 GB of heap (-Xmx2G), and what it needs itself. Features: none
         java = 2500 if self.task == "nic_coco" and self.state else 0
         return (process + 1000 * self.run["workers"]) * max(1, self.gpus) + java
 
