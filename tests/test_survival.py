@@ -74,7 +74,7 @@ class Call:
         return True
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """All of its processes, and wait until none is left."""
+        """A signal to all of its processes; wait until the first of them has ended."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
         self.process.wait(timeout=600)
