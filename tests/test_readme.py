@@ -1,4 +1,4 @@
-"""The README keeps what it says: its links lead somewhere, its commands exist and can be planned."""
+"""The README and the pages beside it keep what they say: links lead somewhere, commands exist and can be planned."""
 
 import csv
 import re
@@ -16,12 +16,17 @@ from workflow.training.errors import UserError
 
 HOUSE = Path(__file__).parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.split("#")[0].strip()
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.split("\n")
-]
-PAGES = ["README.md", "config/README.md", "docs/cluster.md"]
+PAGES = ["README.md", "config/README.md", "docs/cluster.md", "docs/survival.md", "docs/bad_input.md"]
+
+
+def commands(page: str) -> list[str]:
+    """The lines of its shell blocks, without comments; what goes on in the next line is one."""
+    text = (HOUSE / page).read_text(encoding="utf-8").replace("\\\n", "")
+    lines = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
+    return [said for line in lines if (said := line.split("#")[0].strip())]
+
+
+COMMANDS = commands("README.md")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -70,6 +75,17 @@ def test_its_real_run_is_planned(snakemake):
         status, said = snakemake(*arguments)
         assert status == 0, said
         assert re.search(r"^detection +30", said, re.MULTILINE), "ten backbones, three tasks of detection"
+
+
+@pytest.mark.parametrize("command", commands("docs/cluster.md"))
+def test_the_commands_for_a_cluster_are_planned(command, snakemake):
+    words = command.removeprefix(".venv/bin/snakemake").split()  # what lacks it are options to be added
+    words += [] if "--configfile" in words else ["--configfile", "config/paper.yaml"]
+    words = [str(HOUSE / word) if word.startswith(("config/", "workflow/")) else word for word in words]
+    status, said = snakemake("-n", *words)
+    assert status == 0, said
+    asked = re.findall(r"\b(?:slurm_\w+|runtime|mem_mb)=\w+", command)
+    assert all(f"{each}," in said or f"{each}\n" in said for each in asked), "the jobs have what it sets"
 
 
 def test_the_regularizer_that_it_shows_works_with_its_test_and_its_rows(tmp_path, monkeypatch):
