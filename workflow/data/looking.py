@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
@@ -85,8 +86,8 @@ def look_at_all(
         looked[by_name[name]] = remembered  # also if None: the order of `paths` is kept
         if remembered is None:
             new.append((name, stat))
-    with tqdm(desc=what, total=len(by_name), initial=len(by_name) - len(new), unit="img") as bar:
-        results = _look_at(new, bar, threads)
+    bar = tqdm(desc=what, total=len(by_name), initial=len(by_name) - len(new), unit="img")
+    with bar, closing(_look_at(new, bar, threads)) as results:
         while batch := list(islice(results, TOGETHER)):
             memory.keep((name, stat, found) for name, stat, found in batch if isinstance(found, Looked))
             for name, _, found in batch:
@@ -104,8 +105,11 @@ def look_at_all(
 def _look_at(new: list[tuple[str, State]], bar: tqdm, threads: int | None) -> Iterator[tuple[str, State, Looked | str]]:
     if not new:
         return
-    with ProcessPoolExecutor(threads or len(os.sched_getaffinity(0)), initializer=leave_to_parent) as pool:
+    pool = ProcessPoolExecutor(threads or len(os.sched_getaffinity(0)), initializer=leave_to_parent)
+    try:
         names = [name for name, _ in new]
         for (name, stat), found in zip(new, pool.map(look, names, chunksize=32), strict=True):
             bar.update()
             yield name, stat, found
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever interrupts a check does not wait for the rest of it

@@ -1,8 +1,10 @@
 """What is odd is counted and decoded, what is broken is a fault, what is known is not looked at again."""
 
 import io
+import multiprocessing
 import os
 import sqlite3
+import time
 import warnings
 from pathlib import Path
 
@@ -228,3 +230,34 @@ def test_what_was_checked_before_an_interruption_is_kept(check, folder, monkeypa
         check()
     monkeypatch.setattr(Memory, "keep", real)
     assert check()[1] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
+
+
+def slowly(path):
+    """In the place of `look`: a dot for each call."""
+    with Path(path).with_name("looked").open("a") as file:
+        file.write(".")
+    time.sleep(0.01)
+    return "broken"
+
+
+@pytest.mark.parametrize(("owner", "method"), [(Memory, "keep"), (looking.ProcessPoolExecutor, "submit")])
+def test_an_interrupted_check_leaves_the_rest_and_nobody_who_looks(owner, method, tmp_path, monkeypatch):
+    """While results are kept; while the last of the work is given out."""
+    real, calls, last = getattr(owner, method), [], {"keep": 1, "submit": 60}[method]
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == last:
+            raise KeyboardInterrupt
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(looking, "look", slowly)
+    monkeypatch.setattr(looking, "TOGETHER", 1)
+    monkeypatch.setattr(owner, method, interrupted)
+    paths = [tmp_path / f"{number}.jpg" for number in range(60 * 32)]
+    with pytest.raises(KeyboardInterrupt) as error:
+        look_at_all(paths, "test", Faults(), Memory(None, tmp_path), 2)
+    assert error.traceback, "which keeps alive what was at work, as a process does that ends with an error"
+    assert not multiprocessing.active_children()
+    looked = tmp_path / "looked"
+    assert not looked.exists() or len(looked.read_text()) < len(paths) / 2
