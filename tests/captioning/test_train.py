@@ -182,6 +182,16 @@ def test_the_view_follows_from_seed_epoch_and_index(samples):
     assert (drawn[0] != drawn[1]).any()
 
 
+def test_a_sample_s_name_is_its_image_or_the_photo(samples, made, tmp_path):
+    """It stands in the message of a loss that is not finite."""
+    cached, images, _ = samples
+    photos = {"check": str(made.check), "resize": 40, "crop": 32}
+    tuned = dataset.CaptionTrain(str(tmp_path / "captions.npz"), photos, seed=0)
+    captioned = [image for image in images for _ in image.captions]
+    assert [cached.name(index) for index in range(60)] == [f"image {image.image_id}" for image in captioned]
+    assert [tuned.name(index) for index in range(60)] == [str(image.path) for image in captioned]
+
+
 def test_a_batch_is_padded(samples):
     cached, _, _ = samples
     batch = dataset.caption_batch([cached[i, 0] for i in range(10)])

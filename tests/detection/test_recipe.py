@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 from torch.nn import BatchNorm2d
@@ -198,3 +199,16 @@ def test_difficult_objects_and_crowds_come_as_ignored(build, coco, tmp_path):
     dataset = DATASETS.build(train2014 | {"ann_file": str(tmp_path / "crowd.json")})
     found = {item["data_samples"].img_id: len(item["data_samples"].ignored_instances) for item in dataset}
     assert {image for image, ignored in found.items() if ignored} == {crowd["image_id"]}
+
+
+@pytest.mark.parametrize("name", TASKS[1:])
+def test_a_sample_s_name_is_its_file(checks, name):
+    """It stands in the message of a loss that is not finite."""
+    init_default_scope("mmdet")
+    check = read_json(checks[name])
+    train = DATASETS.build(Config(task(make_run(name), check, IMAGENET, Path("unused"))).train_dataloader.dataset)
+    files = [Path(train.name(index)) for index in range(len(train))]
+    assert all(file.is_file() for file in files)
+    assert len(set(files)) == len(files) > 0
+    shown = [int(train[index, 0]["data_samples"].img_id) for index in range(len(train))]
+    assert [int(file.stem.removeprefix("COCO_train2014_")) for file in files] == shown

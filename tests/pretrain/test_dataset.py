@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from pretrain.dataset import Crop, decode, pixels
+from pretrain.dataset import Crop, ImageNetTrain, decode, pixels
 
 
 def photo(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -120,3 +120,13 @@ def test_a_truncated_jpeg_is_told(write):
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(OSError, match="truncated"):
         decode(str(path))
+
+
+def test_a_sample_s_name_is_the_file_that_it_is_read_from(imagenet):
+    """It stands in the message of a loss that is not finite."""
+    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "lighting": 0, "regularizers": {}}
+    train = ImageNetTrain(f"{imagenet.root}/train", recipe, 0)
+    train.transform = lambda photo: photo.filename
+    names = [train.name(index) for index in range(len(train))]
+    assert names == [train[index, 0]["images"] for index in range(len(train))]
+    assert len(set(names)) == 40
