@@ -4,6 +4,7 @@ The training is in small what the real ones are: batch norm, counted samples, 7 
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,45 @@ def norms() -> float:
     return processes.mean(max(summed, *(float((a - b).detach().abs().max()) for a, b in pairs)), "max")
 
 
+def apart(losses: Callable[[slice], list[torch.Tensor]], first: int) -> float:
+    """The largest difference of the losses over two shares, averaged, to those over the whole; one share has the
+    `first` ones, the other the rest."""
+    mine = slice(first, None) if get_rank() else slice(first)
+    pairs = zip(losses(slice(None)), losses(mine), strict=True)
+    return max(abs(float(whole) - processes.mean(float(share))) for whole, share in pairs)
+
+
+def heads() -> dict[str, float]:
+    """`apart` of Faster R-CNN's heads: over 1 + 1 images with other numbers of anchors, and over 3 + 5 regions."""
+    from mmdet.registry import MODELS as DETECTORS
+    from mmengine.config import Config
+    from mmengine.structures import InstanceData
+
+    import detection.models
+
+    cfg = Config.fromfile(Path(detection.__file__).parent / "configs/faster_rcnn_r50_c4_voc.py").model
+    rpn = DETECTORS.build({**cfg.rpn_head, "train_cfg": cfg.train_cfg.rpn, "test_cfg": cfg.test_cfg.rpn})
+    roi = DETECTORS.build({**cfg.roi_head.bbox_head, "num_classes": 20})
+    torch.manual_seed(0)
+    boxes = [torch.tensor([[3.0, 3, 40, 40]]), torch.tensor([[10.0, 5, 60, 60], [30, 30, 62, 50]])]
+    truth = [InstanceData(bboxes=each, labels=torch.zeros(len(each), dtype=torch.long)) for each in boxes]
+    score, delta = torch.randn(2, rpn.num_base_priors, 4, 4), torch.randn(2, 4 * rpn.num_base_priors, 4, 4)
+    metas = [{"img_shape": (64, 64), "pad_shape": (64, 64)}] * 2
+    labels = torch.tensor([0, 2, 20, 1, 20, 20, 1, 20])  # 20: background
+    regions = [torch.randn(8, 21), torch.randn(8, 80), torch.rand(8, 5), labels, torch.ones(8), torch.randn(8, 4)]
+    regions.append((labels < 20).float()[:, None].expand(8, 4))
+
+    def of_images(part: slice) -> list[torch.Tensor]:
+        found = rpn.loss_by_feat([score[part]], [delta[part]], truth[part], metas[part])
+        return [sum(found[name]) for name in ("loss_rpn_cls", "loss_rpn_bbox")]
+
+    def of_regions(part: slice) -> list[torch.Tensor]:
+        found = roi.loss(*(each[part] for each in regions))
+        return [found[name] for name in ("loss_cls", "loss_bbox")]
+
+    return {"images": apart(of_images, 1), "regions": apart(of_regions, 3)}
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,7 +182,7 @@ def main() -> None:
     args = parser.parse_args()
     run = Run.parse(args.run)
     processes.join()
-    found = {"numbers": numbers(), "norms": norms()}
+    found = {"numbers": numbers(), "norms": norms(), "heads": heads()}
     train_and_die(run, args.out / "state")
     found["training"] = train(run, args.out / "state")  # of two processes the second ends here
     write_json(args.out / "found.json", found)

@@ -43,6 +43,11 @@ def test_batch_norm_sees_the_whole_batch(found):
     assert found["norms"] < 1e-4, "as one of float32 over the whole batch"
 
 
+@pytest.mark.parametrize("of", ["images", "regions"])
+def test_a_loss_over_anchors_or_regions_is_that_of_the_whole_batch(of, found):
+    assert found["heads"][of] < 1e-6
+
+
 def test_the_curve_is_that_of_one_process_though_killed_and_resumed(found, alone):
     two = found["training"]
     assert [point["iteration"] for point in two["points"]] == list(range(1, 16))
