@@ -62,14 +62,14 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     from workflow.data.ids import numbers
     from workflow.training.engine import fit
     from workflow.training.files import atomic, read_json
-    from workflow.training.record import write_record
+    from workflow.training.record import made_of, write_record
     from workflow.training.state import resumable
 
     check, prepare, stride = read_json(check_file), read(backbone)[1], metadata(backbone)["stride"]
     names = METRICS[check["set"]]
     if check["set"] == "voc":
         numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
-    with resumable(state, out):
+    with resumable(state, out, made_of(run, check_file, backbone)):
         start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
         done = fit(run, task(run, check, prepare, state, stride), samples(check), state, start)
         last, best = done.metrics, max(done.evaluations, key=lambda each: each[names[0]])

@@ -184,10 +184,12 @@ def main() -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone.safetensors, its card and record")
     args = parser.parse_args()
-    from workflow.training.state import resumable  # slow to import: --help does without
+    from workflow.training.record import made_of  # slow to import: --help does without
+    from workflow.training.state import resumable
 
-    with resumable(args.state, args.out):
-        bring(Run.parse(args.run), args.checkpoint, args.data, args.out)
+    run = Run.parse(args.run)
+    with resumable(args.state, args.out, made_of(run, args.data, None)):
+        bring(run, args.checkpoint, args.data, args.out)
 
 
 if __name__ == "__main__":

@@ -45,11 +45,11 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     from pretrain.card import write_card
     from workflow.training.engine import fit
     from workflow.training.files import atomic, read_json
-    from workflow.training.record import write_record
+    from workflow.training.record import made_of, write_record
     from workflow.training.state import resumable
 
     check, recipe = read_json(check_file), run.recipe
-    with resumable(state, out):
+    with resumable(state, out, made_of(run, check_file, None)):
         done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
         publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, **about)

@@ -11,9 +11,11 @@ import fnmatch
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +88,15 @@ def attempt(door: Any, folder: Path, number: int, kill: list | None) -> int:
         note_what_is_loaded(folder / f"{number}.loaded")
         if kill:
             at_step(kill[1]) if kill[0] == "step" else at_file(*kill)
-        status = 1
-        with contextlib.suppress(SystemExit):
+        status: Any = 0
+        try:
             door.main()
-            status = 0
-        os._exit(status)
+        except SystemExit as end:
+            status = end.code
+        except BaseException:
+            status = 1
+            traceback.print_exc()
+        os._exit(int(status or 0))
     _, status = os.waitpid(child, 0)
     assert not os.WIFEXITED(status) or os.WEXITSTATUS(status) == 0, (folder / f"{number}.said").read_text()
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
@@ -145,7 +151,11 @@ def survives(door: str, tmp_path: Path, kills: list, resumed: list[int], batch: 
         assert loaded == whole[start * batch :][: len(loaded)]
     assert ends["killed"][-1][2] == whole[resumed[-1] * batch :], "to the end"
     assert results(tmp_path / "killed") == results(tmp_path / "whole")
-    assert not list(tmp_path.glob("*-state*"))
+    shutil.rmtree(tmp_path / "killed")  # as Snakemake does if it was killed before it had noted the end
+    [(_, _, loaded)] = killed(door, tmp_path / "again-log", [], *arguments, *places)
+    assert not loaded
+    assert results(tmp_path / "killed") == results(tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.glob("*-state*")) == ["killed-state.done", "whole-state.done"]
 
 
 if __name__ == "__main__":

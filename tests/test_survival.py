@@ -151,7 +151,8 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_pa
     resumed += re.findall(r"resumed at iteration (\d+)", last.said)
     assert finals(tmp_path / "killed") == finals(tmp_path / "whole")
     assert any(int(iteration) > 0 for iteration in resumed)
-    assert not list((tmp_path / "killed/.work").iterdir())
+    left = [path.name for path in (tmp_path / "killed/.work").iterdir()]
+    assert all(name.endswith(".done") for name in left), "the last call may have had nothing to do"
     left = [path.name for run in plan(CONFIG).runs for path in (tmp_path / "killed" / run.record).parent.glob(".*")]
     assert not [name for name in left if not name.startswith(".resamples")], "a cache of the report, outside of any run"
     with capsys.disabled():

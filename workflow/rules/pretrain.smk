@@ -3,6 +3,7 @@
 # because its function asks for `threads` Snakemake does not compare it.
 # `runtime`, in minutes, is for batch systems: what takes longer goes on with its next try, if it is a training.
 from workflow.preflight import look_over
+from workflow.training.finished import tidy
 from workflow.training.launch import offer
 
 offer(workflow, plan.config["gpus"])
@@ -10,6 +11,10 @@ offer(workflow, plan.config["gpus"])
 
 onstart:
     look_over(plan.runs)
+
+
+onsuccess:
+    tidy(run.state for run in plan.runs)
 
 
 rule pretrain:

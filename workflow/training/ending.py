@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import FUNCTIONS
 
 from workflow.training.errors import UserError
+from workflow.training.files import atomic
 from workflow.training.stopping import Stopped, leave_to_parent
 
 CHECKED_TOGETHER = 10  # losses on a GPU, which would have to be waited for
@@ -123,7 +124,8 @@ class Finite(Hook):
             f"{self.name}: the loss is not finite at iteration {iteration + 1} (learning rate {rate:.2g}), on {shown}; "
         )
         message += f"nothing is published. The same recipe is not tried again unless {reason} is removed"
-        reason.write_text("\n".join([message, *names, ""]), encoding="utf-8", errors="backslashreplace")
+        with atomic(reason) as temporary:
+            temporary.write_text("\n".join([message, *names, ""]), encoding="utf-8", errors="backslashreplace")
         raise UserError(message)
 
 

@@ -45,14 +45,21 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def provenance(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
-    """Hashes of all that a result depends on, and the machine that it was made on."""
+def made_of(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
+    """Hashes of all that a result depends on."""
     return {
         "recipe": run.recipe_hash,
         "backbone": sha256(backbone) if backbone else None,
         "data": read_json(check)["fingerprint"],
         "code": code_hash(run.task),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def provenance(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
+    """What the result was made of, and the machine that it was made on."""
+    return {
+        **made_of(run, check, backbone),
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine() + " CPU",
         "threads": run.threads,

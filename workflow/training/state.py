@@ -8,6 +8,7 @@ mmengine's own CheckpointHook saves before the evaluation that follows an iterat
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -18,14 +19,16 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from workflow.training import processes
+from workflow.training import finished, processes
 from workflow.training.ending import diverged
 from workflow.training.errors import UserError
-from workflow.training.files import sha256
+from workflow.training.files import atomic, sha256
 from workflow.training.hooks import History
 
 SECONDS_BETWEEN_SAVES = 60.0
-SECONDS_OF_PATIENCE = 60.0  # with a process that still holds the state: one that was asked to end takes up to 30
+# With a process that still holds the state: one that was asked to end takes up to 30, and a server of files (NFS) holds
+# the locks of a machine that has died for 90.
+SECONDS_OF_PATIENCE = 120.0
 KEPT = 2
 
 
@@ -34,11 +37,19 @@ def states(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*-[0-9a-f]*.pth"))
 
 
+def whole(path: Path) -> bool:
+    """Whether its bytes can be read, and are those that were written."""
+    try:
+        return sha256(path) == path.stem.partition("-")[2]
+    except OSError:
+        return False
+
+
 def newest(folder: Path, name: str) -> Path | None:
     """The last state whose bytes are those that were written; what is broken is said, and put aside as `.broken`."""
     found = states(folder)
     for path in reversed(found):
-        if sha256(path) == path.stem.partition("-")[2]:
+        if whole(path):
             return path
         path.rename(path.with_suffix(".broken"))
         instead = "the one before it is tried" if path != found[0] else "there is none before it: from the beginning"
@@ -127,12 +138,17 @@ def held(state: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def resumable(state: Path, out: Path) -> Iterator[None]:
-    """Around a whole run: a failure leaves its reason in `error.txt` for the report, success removes the state. What a
-    killed run has half-written into `out` is removed."""
+def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
+    """Around a whole run, made `of` recipe, backbone, data and code: a failure leaves its reason in `error.txt` for the
+    report, success removes the state. What a killed run has half-written into `out` is removed. Ends the process where
+    the run was finished before."""
     processes.join()
     with held(state) if is_main_process() else contextlib.nullcontext():
-        processes.once(lambda: prepare(state, out))
+        if processes.once(lambda: finished.put_back(state, out, of)):
+            print(f"{state}: this run was finished before; its files are put back, nothing is trained", flush=True)
+            processes.leave()
+            raise SystemExit(0)
+        processes.once(lambda: prepare(state, out, of))
         try:
             if diverged(state).exists():
                 raise UserError(diverged(state).read_text(encoding="utf-8").splitlines()[0])
@@ -143,13 +159,22 @@ def resumable(state: Path, out: Path) -> Iterator[None]:
             with contextlib.suppress(OSError), (state / "error.txt").open("x", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n")
             raise
-        shutil.rmtree(state, ignore_errors=True)  # the run is published: what cannot be removed is no fault of it
+        finished.keep(state, out)
+        with contextlib.suppress(OSError):  # the run is published: what cannot be removed is no fault of it
+            finished.clear(state)
     processes.leave()
 
 
-def prepare(state: Path, out: Path) -> None:
-    """Without what a run before has left of its end."""
+def prepare(state: Path, out: Path, of: dict[str, Any]) -> None:
+    """Without what a run before has left of its end, or all of it if that had other data or another backbone."""
+    begun = json.dumps({key: of.get(key) for key in ("backbone", "data")})
+    made_of = state / "of.json"
+    if made_of.exists() and made_of.read_text(encoding="utf-8", errors="replace") != begun:
+        print(f"{state}: begun with other data or another backbone; from the beginning", flush=True)
+        shutil.rmtree(state)
     state.mkdir(exist_ok=True)
+    with atomic(made_of) as temporary:
+        temporary.write_text(begun, encoding="utf-8")
     (state / "error.txt").unlink(missing_ok=True)
     for part in out.glob(".*.part"):
         part.unlink()

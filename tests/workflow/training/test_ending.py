@@ -98,7 +98,7 @@ def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkey
     seen = [index for batch in batches[:3] for index in batch]
     broken = next(index for index in range(20) if index not in seen)
     iteration = next(i for i, batch in enumerate(batches) if broken in batch)
-    with pytest.raises(UserError) as first, state.resumable(folder, tmp_path):
+    with pytest.raises(UserError) as first, state.resumable(folder, tmp_path, {}):
         fit(run, task(run, broken=broken), 20, folder)
     said = str(first.value)
     assert f"not finite at iteration {iteration + 1} (learning rate 0.0" in said
@@ -110,13 +110,26 @@ def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkey
         assert content["meta"]["iter"] <= iteration
         assert all(value.isfinite().all() for value in content["state_dict"].values())
     assert ending.diverged(folder).read_text().splitlines()[1:] == [f"photo{i}.jpg" for i in batches[iteration]]
-    with pytest.raises(UserError) as second, state.resumable(folder, tmp_path):
+    with pytest.raises(UserError) as second, state.resumable(folder, tmp_path, {}):
         raise AssertionError("nothing is trained")
     assert str(second.value) == said
     assert said in (folder / "error.txt").read_text() or said[:200] in (folder / "error.txt").read_text()
     ending.diverged(folder).unlink()  # as the message says
-    with state.resumable(folder, tmp_path):
+    with state.resumable(folder, tmp_path, {}):
         fit(run, task(run), 20, folder)
+
+
+def test_half_a_reason_is_none(tmp_path, monkeypatch):
+    """A full disk, or a kill, while it is written: the next attempt would have nothing to say."""
+    run = run_of(evaluate_every=0)
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"), state.resumable(tmp_path / "state", tmp_path, {}):
+        monkeypatch.setattr(os, "fsync", full)
+        fit(run, task(run, broken=0), 20, tmp_path / "state")
+    assert not ending.diverged(tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize("saved_every", [0, 60])
@@ -149,7 +162,7 @@ def long_run():
     run = replace(run_of(iterations=100_000, evaluate_every=0), workers=2)
     plan, folder = task(run), Path(sys.argv[-1])
     plan["train_dataloader"]["dataset"]["dataset"] = {"type": "Slow"}
-    with state.resumable(folder / "state", folder):
+    with state.resumable(folder / "state", folder, {}):
         fit(run, plan, 20, folder / "state")
 
 

@@ -1,5 +1,6 @@
 """The resume state: its checksum, the state before it, what a kill leaves, the lock."""
 
+import contextlib
 import errno
 import os
 import threading
@@ -70,7 +71,13 @@ def test_two_are_kept_and_load_without_unpickling_code(killed):
     assert not list(killed.glob("*.part"))
 
 
-@pytest.mark.parametrize("harm", [truncate, garble, empty])
+def lose(path):
+    """A disk that fails: the file cannot be read."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("harm", [truncate, garble, empty, lose])
 def test_a_broken_state_is_noticed_and_the_one_before_it_used(harm, killed, undisturbed, capsys):
     harm(state.states(killed)[-1])
     assert same(go_on(killed), undisturbed)
@@ -135,13 +142,13 @@ def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
     out.mkdir()
     (out / ".metrics.json.123.part").touch()
     (out / "metrics.json").touch()
-    with pytest.raises(UserError), state.resumable(folder, out):
+    with pytest.raises(UserError), state.resumable(folder, out, {}):
         raise UserError("the disk\nis full")
     assert "UserError: the disk is full" in (folder / "error.txt").read_text()
     assert [path.name for path in out.iterdir()] == ["metrics.json"]
-    with state.resumable(folder, out):
+    with state.resumable(folder, out, {}):
         assert not (folder / "error.txt").exists()
-    assert not list((tmp_path / "work").iterdir())
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["state.done"]
 
 
 def test_a_finished_training_holds_no_file_of_its_state_open(tmp_path):
@@ -155,9 +162,9 @@ def test_a_state_that_cannot_be_removed_does_not_fail_the_run(tmp_path, monkeypa
     def busy(path, *args, **kwargs):
         raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
 
-    with state.resumable(tmp_path / "state", tmp_path):
+    with state.resumable(tmp_path / "state", tmp_path, {}):
         monkeypatch.setattr(os, "rmdir", busy)
-    assert (tmp_path / "state").is_dir()
+    assert (tmp_path / "state.gone").is_dir()
 
 
 def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
@@ -182,14 +189,31 @@ def test_one_process_at_a_time(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.parametrize("key", ["data", "backbone"])
+def test_a_state_of_other_data_or_another_backbone_is_not_gone_on_with(key, tmp_path, capsys):
+    folder, of = tmp_path / "state", {"recipe": "r", "data": "d", "backbone": "b", "code": "c"}
+
+    def attempt(of):
+        with contextlib.suppress(Killed), state.resumable(folder, tmp_path, of):
+            (folder / "seen").touch(exist_ok=False)
+            raise Killed
+
+    attempt(of)
+    with pytest.raises(FileExistsError):
+        attempt(of | {"code": "other"})
+    assert "from the beginning" not in capsys.readouterr().out
+    attempt(of | {key: "other"})
+    assert "begun with other data or another backbone; from the beginning" in capsys.readouterr().out
+
+
 def test_whoever_waits_goes_on_when_the_other_has_ended(tmp_path):
     order, folder = [], tmp_path / "s"
 
     def second():
-        with state.resumable(folder, tmp_path):
+        with state.resumable(folder, tmp_path, {}):
             order.append("second")
 
-    with state.resumable(folder, tmp_path):
+    with state.resumable(folder, tmp_path, {}):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.2)

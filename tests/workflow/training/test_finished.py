@@ -1,0 +1,97 @@
+"""What a finished run keeps until Snakemake has noted it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from workflow.training import finished, state
+from workflow.training.files import write_json
+
+OF = {"recipe": "r", "backbone": None, "data": "d", "code": "c", "libraries": {"torch": "2"}}
+
+
+def publish(folder: Path, out: Path, of: dict = OF) -> None:
+    """A run from its beginning to its end; its record has the hash of its own weights."""
+    with state.resumable(folder, out, of):
+        (folder / "000001-x.pth").touch()
+        out.mkdir(exist_ok=True)
+        (out / "weights").write_text("w")
+        write_json(out / "metrics.json", {"provenance": of | {"backbone": of["backbone"] or "own"}})
+        (out / "log.txt").touch()
+
+
+def removed(out: Path) -> Path:
+    """As Snakemake does with what it has not noted; another kill may have left something."""
+    shutil.rmtree(out)
+    out.mkdir()
+    (out / f".weights.{os.getpid()}.part").touch()
+    return out
+
+
+@pytest.fixture
+def places(tmp_path):
+    return tmp_path / "work/state", tmp_path / "out"
+
+
+def test_it_is_put_back_and_trains_nothing(places, capsys):
+    folder, out = places
+    publish(folder, out)
+    os.utime(out / "weights", (1, 1))
+    with pytest.raises(SystemExit) as ended, state.resumable(folder, removed(out), OF):
+        raise AssertionError("nothing is trained")
+    assert ended.value.code == 0
+    assert "was finished before; its files are put back, nothing is trained" in capsys.readouterr().out
+    assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "weights"]
+    assert (out / "weights").read_text() == "w"
+    assert (out / "weights").stat().st_mtime > 1e9, "newer than what it was made of"
+    assert not folder.exists()
+    assert not folder.with_name("state.lock").exists()
+
+
+@pytest.mark.parametrize("key", ["recipe", "backbone", "data", "code", "libraries"])
+def test_of_anything_else_it_is_not_put_back(key, places):
+    folder, out = places
+    publish(folder, out)
+    publish(folder, removed(out), OF | {key: "other"})
+    with pytest.raises(SystemExit):  # what was made anew has taken its place
+        publish(folder, removed(out), OF | {key: "other"})
+
+
+def test_what_is_not_whole_is_not_put_back(places):
+    folder, out = places
+    publish(folder, out)
+    (folder.with_name("state.done") / "metrics.json").unlink()
+    publish(folder, removed(out))
+    (folder.with_name("state.done") / "metrics.json").write_text("{")
+    publish(folder, removed(out))
+
+
+def test_it_takes_no_room_and_is_tidied(places):
+    folder, out = places
+    publish(folder, out)
+    assert (out / "weights").stat().st_nlink == 2
+    folder.with_name("state.gone").mkdir()
+    folder.with_name("state.part").mkdir()
+    finished.tidy([str(folder), str(folder.with_name("another"))])
+    assert not list(folder.parent.iterdir())
+
+
+def test_a_disk_without_links_ends_as_well(places, monkeypatch):
+    def none(*args):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    publish(*places)
+    assert not places[0].exists()
+    assert not places[0].with_name("state.done").exists()
+
+
+def test_what_cannot_be_removed_at_once_is_no_failure(places, monkeypatch):
+    """As a file that is still open, on NFS; a kill in the midst of it leaves no half of a state."""
+    monkeypatch.setattr(os, "rmdir", lambda *args, **kwargs: (_ for _ in ()).throw(OSError(39, "Directory not empty")))
+    publish(*places)
+    monkeypatch.undo()
+    assert not places[0].exists()
+    assert places[0].with_name("state.gone").exists()

@@ -1,0 +1,66 @@
+"""What a finished run keeps until Snakemake has ended well: `.work/<hash>.done/`, links to its published files.
+
+Snakemake notes a job as done after the job has ended. Killed before that, or in vain waiting for a file of a slow disk,
+it removes what was published; the next attempt would train from the beginning. Links take no room.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from workflow.training.files import atomic, read_json
+
+LAST = "metrics.json"
+
+
+def beside(state: Path, what: str) -> Path:
+    """The state's neighbour of that kind."""
+    return state.with_name(f"{state.name}.{what}")
+
+
+def keep(state: Path, out: Path) -> None:
+    """Link what is published in `out`, if it is whole and the disk knows links."""
+    part = beside(state, "part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.rmtree(beside(state, "done"), ignore_errors=True)
+    if (out / LAST).exists():
+        with contextlib.suppress(OSError):
+            part.mkdir()
+            for file in out.iterdir():
+                if file.is_file() and file.name != "log.txt" and not file.name.startswith("."):
+                    (part / file.name).hardlink_to(file)
+            part.rename(beside(state, "done"))
+
+
+def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
+    """Whether the run was finished, of the very same: its files are in `out` again then."""
+    try:
+        made = read_json(beside(state, "done") / LAST)["provenance"]
+        if any(made.get(key) != value for key, value in of.items() if value is not None):
+            return False
+        for file in sorted(beside(state, "done").iterdir(), key=lambda file: file.name == LAST):
+            with atomic(out / file.name) as temporary:
+                temporary.unlink(missing_ok=True)
+                temporary.hardlink_to(file)
+            os.utime(out / file.name)  # newer than what it was made of
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
+def clear(state: Path) -> None:
+    """Remove a state, all of it or none. What is still open may not go at once from a disk of the network."""
+    gone = beside(state, "gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    state.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def tidy(states: Iterable[str]) -> None:
+    """Remove what was kept, when Snakemake has noted all."""
+    for state in states:
+        for what in ("done", "gone", "part"):
+            shutil.rmtree(beside(Path(state), what), ignore_errors=True)
