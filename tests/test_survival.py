@@ -16,6 +16,7 @@ import yaml
 
 from tests.kills import results
 from tests.test_dag import DEMO, DRAWN, TINY
+from tests.workflow.test_rules_killed import unnoted
 from workflow.config import overlay
 from workflow.plan import plan
 
@@ -158,6 +159,25 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_pa
     with capsys.disabled():
         where = ", ".join(f"{hit.count(rule)} {rule}" for rule in dict.fromkeys(hit))
         print(f"\n{KILLS} kills in {time.monotonic() - began:.0f} s ({where}); resumed at iterations {resumed}")
+
+
+def test_a_training_that_snakemake_had_not_noted_is_put_back(call, tmp_path, monkeypatch):
+    """Killed a moment after a training has ended, Snakemake removes what that has published, and begins it again."""
+    [run] = [run for run in plan(CONFIG).runs if run.task == "pretrain"]
+    first = call("here", "--no-hooks", "--", run.weights)
+    assert first.end() == 0, first.said[-3000:]
+    monkeypatch.chdir(tmp_path / "here")
+    found = results(Path(run.record).parent)
+    for name in found:
+        unnoted(str(Path(run.record).with_name(name)))
+    second = call("here", "--rerun-incomplete", "--", run.weights)
+    assert second.end() == 0, second.said[-3000:]
+    assert "this run was finished before; its files are put back, nothing is trained" in second.said
+    assert results(Path(run.record).parent) == found
+    assert not list(Path(".work").iterdir()), "noted now"
+    third = call("here", "--", run.weights)
+    assert third.end() == 0
+    assert "Nothing to be done" in third.said
 
 
 def test_ctrl_c_and_preemption_leave_a_training_resumable_and_a_second_snakemake_is_locked_out(call):

@@ -1,6 +1,7 @@
 """Bringing a file, whole: what is published, recorded and told, and what stops it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -204,6 +205,7 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         *("backbone.safetensors", "backbone.md", "metrics.json", "config.json", "evidence.npz")
     }
+    shutil.rmtree(tmp_path / "state.done")  # or it would be put back
     path.write_bytes(b"nonsense")
     with pytest.raises(SystemExit):
         main()

@@ -48,6 +48,7 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
             os.utime(out / file.name)  # newer than what it was made of
     except (OSError, ValueError, KeyError):
         return False
+    clear(state)
     return True
 
 
@@ -55,8 +56,9 @@ def clear(state: Path) -> None:
     """Remove a state, all of it or none. What is still open may not go at once from a disk of the network."""
     gone = beside(state, "gone")
     shutil.rmtree(gone, ignore_errors=True)
-    state.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    if state.exists():
+        state.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def tidy(states: Iterable[str]) -> None:

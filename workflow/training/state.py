@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,10 +170,10 @@ def prepare(state: Path, out: Path, of: dict[str, Any]) -> None:
     made_of = state / "of.json"
     if made_of.exists() and made_of.read_text(encoding="utf-8", errors="replace") != begun:
         print(f"{state}: begun with other data or another backbone; from the beginning", flush=True)
-        shutil.rmtree(state)
-    state.mkdir(exist_ok=True)
-    with atomic(made_of) as temporary:
-        temporary.write_text(begun, encoding="utf-8")
+        finished.clear(state)
+    if not made_of.exists():
+        with atomic(made_of) as temporary:
+            temporary.write_text(begun, encoding="utf-8")
     (state / "error.txt").unlink(missing_ok=True)
     for part in out.glob(".*.part"):
         part.unlink()

@@ -39,6 +39,7 @@ def test_it_is_put_back_and_trains_nothing(places, capsys):
     folder, out = places
     publish(folder, out)
     os.utime(out / "weights", (1, 1))
+    folder.mkdir()  # killed before it was removed
     with pytest.raises(SystemExit) as ended, state.resumable(folder, removed(out), OF):
         raise AssertionError("nothing is trained")
     assert ended.value.code == 0
