@@ -49,6 +49,7 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
     except (OSError, ValueError, KeyError):
         return False
     clear(state)
+    print(f"{state}: this run was finished before; its files are put back, nothing is trained", flush=True)
     return True
 
 

@@ -144,7 +144,6 @@ def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
     processes.join()
     with held(state) if is_main_process() else contextlib.nullcontext():
         if processes.once(lambda: finished.put_back(state, out, of)):
-            print(f"{state}: this run was finished before; its files are put back, nothing is trained", flush=True)
             processes.leave()
             raise SystemExit(0)
         processes.once(lambda: prepare(state, out, of))
