@@ -1,6 +1,7 @@
 """The whole workflow through what happens to long runs: 20 kills, Ctrl-C, a preemption, a second Snakemake."""
 
 import contextlib
+import itertools
 import os
 import random
 import re
@@ -16,6 +17,7 @@ import yaml
 
 from tests.kills import results
 from tests.test_dag import DEMO, DRAWN, TINY
+from tests.waiting import PATIENCE
 from tests.workflow.test_rules_killed import unnoted
 from workflow.config import overlay
 from workflow.plan import plan
@@ -68,9 +70,11 @@ class Call:
 
     def until(self, condition) -> bool:
         """Wait for it; False if Snakemake has ended before."""
+        limit = time.monotonic() + PATIENCE
         while not condition(self.said):
             if self.process.poll() is not None:
                 return bool(condition(self.said))
+            assert time.monotonic() < limit, self.said[-3000:]
             time.sleep(0.05)
         return True
 
@@ -82,7 +86,7 @@ class Call:
 
     def end(self) -> int:
         """Its status."""
-        return self.process.wait(timeout=1500)
+        return self.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -108,8 +112,9 @@ def timed(run: Call) -> dict[str, float]:
     end."""
     begun: dict[str, float] = {}
     ended: dict[str, float] = {}
-    seen = 0
+    seen, limit = 0, time.monotonic() + PATIENCE
     while run.process.poll() is None:
+        assert time.monotonic() < limit, run.said[-3000:]
         begun |= {name: time.monotonic() for name in BEGUN.findall(run.said) if name not in begun}
         for name in (found := ENDED.findall(run.said))[seen:]:
             ended[name] = time.monotonic()
@@ -132,7 +137,9 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_pa
     seconds = timed(whole)
     assert whole.end() == 0, whole.said[-3000:]
     draw, rules, hit, began, resumed = random.Random(6), list(seconds), [], time.monotonic(), []
+    tries = itertools.count(1)
     while len(hit) < KILLS:
+        assert next(tries) <= 3 * KILLS, hit
         rule = rules[len(hit) * len(rules) // KILLS]
         later = set(rules[rules.index(rule) :])
         run = call("killed", "--rerun-incomplete")

@@ -14,6 +14,7 @@ import pytest
 import torch
 from mmengine.registry import DATASETS
 
+from tests.waiting import told
 from tests.workflow.training.test_engine import Line, MeanError, Points, fit, outcome, run_of, task
 from workflow.jobs import SHELL
 from workflow.training import ending, state
@@ -188,7 +189,7 @@ def started(tmp_path):
         cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        assert any(" ETA " in line for line in shell.stdout)
+        told(shell, " ETA ")
         [training] = [each for each in children(shell.pid) if children(each)]
         yield shell, training, children(training)
     finally:
