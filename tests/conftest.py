@@ -17,8 +17,9 @@ from workflow.data import voc as voc_set
 from workflow.training.files import write_json
 
 PROJECT = Path(__file__).parent.parent
-# The same examples in every run, however slow the machine, and nothing left behind in the project.
-set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
+# The same examples in every run, however slow the machine, and nothing left behind.
+HYPOTHESIS = tempfile.TemporaryDirectory(prefix="hypothesis-")  # until Python ends
+set_hypothesis_home_dir(HYPOTHESIS.name)
 settings.register_profile("house", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("house")
 
