@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from mmdet.datasets import CocoDataset, VOCDataset
 
-from tests.workflow.data.test_annotations_fuzzed import GOOD, JSON, KNOWN, OBJECTS, faults_of, paths, xml
+from tests.workflow.data.test_annotations_fuzzed import GOOD, JSON, KNOWN, OBJECTS, faults_of, paths, with_images, xml
 from workflow.data import coco, voc
 from workflow.data.checking import Faults
 from workflow.training.errors import UserError
@@ -18,13 +18,7 @@ from workflow.training.errors import UserError
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A folder with the images of GOOD."""
-    root = tmp_path_factory.mktemp("readers")
-    for name in ("train2014", "annotations"):
-        (root / name).mkdir()
-    for name in ("1.jpg", "2.jpg"):
-        (root / "train2014" / name).write_bytes(b"")
-    return root
+    return with_images(tmp_path_factory.mktemp("readers"))
 
 
 @given(OBJECTS)

@@ -24,7 +24,7 @@ VALUES = st.recursive(
 
 
 def paths(value: object, path: tuple = ()) -> list[tuple]:
-    """Where something stands in a nested mapping."""
+    """Where something stands in nested mappings and lists."""
     below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path] * bool(path) + [deeper for key, each in below for deeper in paths(each, (*path, key))]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tests.workflow.test_config_fuzzed import paths
 from workflow.data import coco, karpathy, voc
 from workflow.data.checking import SLACK, Faults, box_fault, text_fault
 from workflow.training.errors import UserError
@@ -128,21 +129,18 @@ JSON = st.recursive(
 )
 
 
-def paths(value: object, path: tuple = ()) -> list[tuple]:
-    """Where something stands in JSON."""
-    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] * bool(path) + [deeper for key, each in below for deeper in paths(each, (*path, key))]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """The files that GOOD names."""
-    root = tmp_path_factory.mktemp("coco")
+def with_images(root: Path) -> Path:
+    """The folder, with the images of GOOD."""
     for name in ("train2014", "annotations"):
         (root / name).mkdir()
     for image in IMAGES:
         (root / "train2014" / image["file_name"]).write_bytes(b"")
     return root
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return with_images(tmp_path_factory.mktemp("coco"))
 
 
 def faults_of(root: Path, content: dict) -> int:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from mmengine.runner.checkpoint import get_torch_safe_globals
 
-from tests.workflow.training.test_engine import Killed, fit, outcome, run_of, task
-from workflow.training import hooks, state
+from tests.workflow.training.test_engine import Killed, die_after, fit, outcome, run_of, task
+from workflow.training import state
 from workflow.training.errors import UserError
 
 
@@ -20,17 +20,7 @@ from workflow.training.errors import UserError
 def killed(tmp_path, monkeypatch):
     """Train until iteration 7 has begun, saving before each; returns the folder."""
     monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
-    run, after = run_of(), hooks.History.after_train_iter
-
-    def die(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == 7:
-            raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(hooks.History, "after_train_iter", die)
-        with pytest.raises(Killed):
-            fit(run, task(run), 20, tmp_path)
+    die_after(7, run_of(), tmp_path, monkeypatch)
     return tmp_path
 
 
