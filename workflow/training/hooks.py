@@ -142,7 +142,7 @@ class History(Hook):
         """Go on where the state was written."""
         kept = checkpoint["history"]
         self.points, self.evaluations, self.seconds = kept["points"], kept["evaluations"], kept["seconds"]
-        self.waited = kept.get("waited", 0.0)  # a state of before this was measured
+        self.waited = kept["waited"]
         self.losses = [torch.tensor(loss) for loss in kept["losses"]]
 
 

@@ -114,7 +114,7 @@ def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkey
     with pytest.raises(UserError) as second, state.resumable(folder, tmp_path, {}):
         raise AssertionError("nothing is trained")
     assert str(second.value) == said
-    assert said in (folder / "error.txt").read_text() or said[:200] in (folder / "error.txt").read_text()
+    assert said[:200] in (folder / "error.txt").read_text()
     ending.diverged(folder).unlink()  # as the message says
     with state.resumable(folder, tmp_path, {}):
         fit(run, task(run), 20, folder)
