@@ -26,11 +26,14 @@ ROWS = {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}
 SMALL = overlay(DEMO, {"pretrain": TINY["pretrain"] | {"epochs": 20, "evaluate_every": 0}})  # 80 iterations
 CONFIG = SMALL | {
     **{"experiment": "small", "gpus": 1, "backbones": ROWS},
-    **{"data": {name: DRAWN[name] for name in ("imagenet", "voc")}},
-    **{"tasks": {"ssd_voc": DEMO["tasks"]["ssd_voc"] | TINY["tasks"]["ssd_voc"]}},
+    **{"data": DRAWN, "tasks": {task: DEMO["tasks"][task] | TINY["tasks"][task] for task in ("ssd_voc", "nic_coco")}},
 }
+WITH_SCRATCH = CONFIG | {"backbones": ROWS | {"scratch": {"init": "random"}}}
 TODO = plan(CONFIG)
 PRETRAINED = [run for run in TODO.runs if run.task == "pretrain"]
+(SCRATCH,) = [run for run in plan(WITH_SCRATCH).runs if (run.task, run.origin) == ("pretrain", "random")]
+GALLERY = plan(WITH_SCRATCH).figures["gallery"]
+NO_GPU = ["gallery", "random_backbone"]
 # No accounting here; and a look every second.
 QUICK = {
     "slurm": ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"],
@@ -50,21 +53,22 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """The results of CONFIG on this machine alone."""
+    """The runs of CONFIG, and the random backbone, on this machine alone."""
     folder = tmp_path_factory.mktemp("local")
-    (folder / "x.yaml").write_text(yaml.safe_dump(CONFIG))
+    (folder / "x.yaml").write_text(yaml.safe_dump(WITH_SCRATCH))
     call = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "x.yaml"]
-    done = subprocess.run(
-        [*call, "--cores", "2"], cwd=folder, capture_output=True, text=True, timeout=1500, check=False
-    )
+    call += ["--cores", "2", "--", *(run.record for run in [*TODO.runs, SCRATCH])]
+    done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     return folder
 
 
 @contextlib.contextmanager
-def submitting(cluster: slurm.Slurm, profile: str, folder: Path, *targets: str) -> Iterator[subprocess.Popen]:
-    """A Snakemake that sends the jobs of CONFIG to Slurm; what it says goes to `said`."""
-    (folder / "x.yaml").write_text(yaml.safe_dump(CONFIG))
+def submitting(
+    cluster: slurm.Slurm, profile: str, folder: Path, config: dict, *targets: str
+) -> Iterator[subprocess.Popen]:
+    """A Snakemake that sends the jobs of a config to Slurm; what it says goes to `said`."""
+    (folder / "x.yaml").write_text(yaml.safe_dump(config))
     call = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "x.yaml"]
     call += ["--profile", str(PROJECT / "workflow/profiles" / profile), *QUICK[profile], *MINE, "--", *targets]
     with (folder / "said").open("w") as said:
@@ -78,7 +82,7 @@ def submitting(cluster: slurm.Slurm, profile: str, folder: Path, *targets: str) 
 
 def interrupt(snakemake: subprocess.Popen, folder: Path, actions: dict[str, Callable[[], None]]) -> None:
     """Do to each run, by its record, what is to be done amid its training."""
-    end = time.monotonic() + 600
+    end = time.monotonic() + 1500
     left = dict(actions)
     while left:
         said = (folder / "said").read_text()[-5000:]
@@ -160,7 +164,7 @@ def check_devices(cluster: slurm.Slurm) -> None:
 
 def test_the_dag_with_a_job_cancelled_and_one_preempted(cluster, local, tmp_path):
     baseline, cutmix = PRETRAINED
-    with submitting(cluster, "slurm", tmp_path) as snakemake:
+    with submitting(cluster, "slurm", tmp_path, CONFIG) as snakemake:
         actions = {
             baseline.record: lambda: cluster.call("scancel", running(cluster, "baseline")),
             cutmix.record: lambda: preempt(cluster, running(cluster, "cutmix")),
@@ -168,8 +172,10 @@ def test_the_dag_with_a_job_cancelled_and_one_preempted(cluster, local, tmp_path
         interrupt(snakemake, tmp_path, actions)
         said = finish(snakemake, tmp_path)
     assert "SLURM status is: 'CANCELLED'" in said
-    here = set(re.findall(r"^localrule (\w+):", said, re.M))
+    here, sent = (set(re.findall(rf"^{kind} (\w+):", said, re.M)) for kind in ("localrule", "rule"))
     assert here == {"make_data", "check_data", "checked", "report", "all"}
+    drawn = {"gallery", "draw_activations", "draw_detections", "draw_captions"}
+    assert sent == {"pretrain", "detection", "features", "captioning"} | drawn
     assert [1 <= at < 80 for run in PRETRAINED for at in resumed(run, tmp_path)] == [True, True]
     check_same(TODO.runs, tmp_path, local)
     check_devices(cluster)
@@ -179,9 +185,13 @@ def test_the_dag_with_a_job_cancelled_and_one_preempted(cluster, local, tmp_path
 
 def test_another_batch_system_with_a_job_cancelled(cluster, local, tmp_path):
     run = PRETRAINED[0]
-    with submitting(cluster, "cluster-generic", tmp_path, run.record) as snakemake:
+    wanted = (run.record, SCRATCH.record, GALLERY)
+    with submitting(cluster, "cluster-generic", tmp_path, WITH_SCRATCH, *wanted) as snakemake:
         interrupt(snakemake, tmp_path, {run.record: lambda: cluster.call("scancel", running(cluster, "pretrain"))})
         finish(snakemake, tmp_path)
     assert [1 <= at < 80 for at in resumed(run, tmp_path)] == [True]
-    check_same([run], tmp_path, local)
+    check_same([run, SCRATCH], tmp_path, local)
     check_attempts(cluster, "pretrain", "JobName", ["0", "0"])
+    without = {job["JobName"]: job["TresPerJob"] for job in cluster.jobs().values() if job["JobName"] in NO_GPU}
+    assert without == dict.fromkeys(NO_GPU, "gres:gpu:0")
+    assert (tmp_path / GALLERY).stat().st_size > 10_000
