@@ -17,7 +17,8 @@ from captioning import cache, examples
 from captioning.dataset import CaptionTrain
 from tests.bad.brought import Call
 from tests.conftest import PROJECT
-from workflow.config import load
+from tests.test_dag import DEMO, TINY
+from workflow.config import overlay
 from workflow.plan import plan
 from workflow.reporting import evidence, resamples
 from workflow.training.errors import UserError
@@ -44,6 +45,23 @@ def test_no_source_runs_what_it_reads(path):
             assert options.get("allow_pickle", "False") == "False"
         if name == "yaml.load":
             assert ast.unparse(call.args[1]) == "Loader", "our SafeLoader"
+        if name == "torch.load":
+            assert options.get("weights_only") == "True"
+
+
+RULES = sorted((PROJECT / "workflow/rules").glob("*.smk"))
+PLAIN = {"threads", "params.times", "wildcards.set"}  # numbers, and the name of one of the three sets
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_every_value_in_a_shell_is_quoted(path):
+    text = path.read_text(encoding="utf-8")
+    commands = re.findall(r"^ +shell:\n((?: +\".*\"\n)+)", text, re.MULTILINE)
+    ways = re.findall(r"^ +(?:shell|script|run|notebook|wrapper) *[:(]", text, re.MULTILINE)
+    assert ways == ["    shell:"] * len(commands)
+    values = re.findall(r"\{([^{}]*)\}", "".join(commands))
+    assert len(values) > 4
+    assert not {value for value in values if not value.endswith(":q")} - PLAIN
 
 
 def pickled(path: Path, *names: str) -> Path:
@@ -102,7 +120,8 @@ def weights() -> dict[str, torch.Tensor]:
     """A ResNet-50 without its classifier."""
     from torchvision.models import resnet50
 
-    return {key: value for key, value in resnet50().state_dict().items() if not key.startswith("fc.")}
+    network = resnet50(zero_init_residual=True)  # a branch that begins with nothing keeps the features small
+    return {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
 
 
 @pytest.mark.slow
@@ -112,7 +131,7 @@ def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco,
     shutil.copytree(voc.root, tmp_path / f"{HARD} voc")
     shutil.copytree(coco.root, tmp_path / f"{HARD} coco")
     renamed(tmp_path)
-    config = load(PROJECT / "config/demo.yaml")
+    config = overlay(DEMO, TINY) | {"experiment": "hard"}
     config["data"] = {
         "imagenet": {"root": HARD},
         "voc": {"root": f"{HARD} voc", "classes": ["circle", "square", "triangle", "star"]},
@@ -122,8 +141,12 @@ def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco,
     Path("hard; touch x4.yaml").write_text(yaml.safe_dump(config))
     todo = plan(config)
     (brought,) = [run for run in todo.runs if run.task == "pretrain"]
-    status, said = snakemake("--cores", "2", "--configfile", "hard; touch x4.yaml", "--", brought.weights, timeout=300)
+    made = [run.features if run.task == "nic_coco" else run.record for run in todo.runs]
+    made += [file for file in todo.report if file.endswith((".jpg", "activations.png"))]
+    assert len(made) == 5 + 4
+    status, said = snakemake("--cores", "2", "--configfile", "hard; touch x4.yaml", "--", *made, timeout=1500)
     assert status == 0, said
+    assert all(map(os.path.exists, made))
     assert {json.loads(Path(check).read_text())["root"] for check in todo.checks.values()} == {
         section["root"] for section in config["data"].values()
     }
