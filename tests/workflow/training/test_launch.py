@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.waiting import told
 from workflow.config import load
 from workflow.training.launch import devices, hold, visible
 
@@ -70,14 +71,6 @@ def node(tmp_path, monkeypatch):
         job.stdout.close()
 
 
-def told(job, word):
-    """The next line of a job that holds a word."""
-    for line in job.stdout:
-        if word in line:
-            return line
-    raise AssertionError(f"the job ended without saying {word}")
-
-
 def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node):
     start = node(2)
     first, second = start(1), start(1)
@@ -89,7 +82,7 @@ def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node
     second.wait()
     assert told(third, "sees") == other
     Path("go on").unlink()
-    assert first.wait(30) == third.wait(30) == 0
+    assert first.wait(300) == third.wait(300) == 0
 
 
 def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
@@ -98,7 +91,7 @@ def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
     assert told(one, "sees") == "sees 'GPU-aa11' --out a b; c\n"
     assert told(start(0), "sees") == "sees ''\n", "0: whatever the node has, it is not used"
     Path("go on").unlink()
-    assert one.wait(30) == 0
+    assert one.wait(300) == 0
 
 
 def test_a_job_of_several_devices_holds_none_while_it_waits(node):
