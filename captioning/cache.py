@@ -19,7 +19,7 @@ from pretrain.backbone import read as read_backbone
 from workflow.data import coco
 from workflow.training.ending import data_worker, watched
 from workflow.training.errors import UserError
-from workflow.training.files import atomic, read_json, sha256, write_json
+from workflow.training.files import atomic, read_check, read_json, sha256, write_json
 from workflow.training.hooks import autocast
 from workflow.training.layout import channels_last
 from workflow.training.rng import rng
@@ -84,7 +84,7 @@ def fill(path: Path, encoder: Encoder, views: Views, run: Run) -> None:
 def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
     """Write `train.npy` and `test.npy` (images, views, 2048) and, last, `index.json` with the image ids of the rows."""
     torch.set_num_threads(run.threads)
-    check = read_json(check_file)
+    check = read_check(check_file)
     encoder = Encoder(read_backbone(backbone)[1])
     load_into(backbone, encoder.network)
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))

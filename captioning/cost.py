@@ -22,10 +22,10 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     from captioning.vocabulary import Vocabulary
     from pretrain.backbone import load_into, publish_untrained
     from workflow.data import coco
-    from workflow.training.files import read_json, write_json
+    from workflow.training.files import read_check, write_json
     from workflow.training.timing import measure, shortened
 
-    check, state, found = read_json(check_file), out / "state", {}
+    check, state, found = read_check(check_file), out / "state", {}
     backbone = out / "backbone.safetensors"
     publish_untrained(backbone)
     if not run.recipe["finetune"]:

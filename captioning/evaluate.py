@@ -16,13 +16,14 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
     """The entries of a results file; UserError, naming the file and the entry, if it is not one."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as JSON: {error}") from None
     if not isinstance(entries, list):
         raise UserError(f"{path}: is not a list of COCO caption results")
     for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not isinstance(entry.get("caption"), str) or "image_id" not in entry:
-            raise UserError(f"{path}: entry {number} lacks an image_id or a caption")
+        found = (type(entry.get("image_id")), type(entry.get("caption"))) if isinstance(entry, dict) else None
+        if found != (int, str):
+            raise UserError(f"{path}: entry {number} lacks an image_id (a whole number) or a caption")
     return entries
 
 

@@ -70,14 +70,14 @@ def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str
 def main() -> None:
     """The command line."""
     from workflow.pictures import folders
-    from workflow.training.files import read_json, write_json
+    from workflow.training.files import read_check, write_json
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of nic_coco")
     parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
     parser.add_argument("--out", required=True, type=Path, help="the JSON")
     args = parser.parse_args()
-    found = examples(folders(args.run), read_json(args.data))
+    found = examples(folders(args.run), read_check(args.data))
     write_json(args.out, found)
     print(f"captions: {len(found['photos'])} photos, {len(args.run)} backbones: {args.out}")
 

@@ -68,12 +68,12 @@ def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Pat
     from pretrain.backbone import load_into, metadata, read
     from workflow.data import coco
     from workflow.training.engine import fit
-    from workflow.training.files import atomic, read_json
+    from workflow.training.files import atomic, read_check
     from workflow.training.processes import once
     from workflow.training.record import made_of, write_record
     from workflow.training.state import resumable
 
-    check, recipe = read_json(check_file), run.recipe
+    check, recipe = read_check(check_file), run.recipe
     with resumable(state, out, made_of(run, check_file, backbone)):
         if not recipe["finetune"]:
             verify(features, run, check, backbone)

@@ -23,10 +23,10 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     from detection.recipe import task
     from detection.train import parts, samples
     from pretrain.backbone import load_into, publish_untrained
-    from workflow.training.files import read_json, write_json
+    from workflow.training.files import read_check, write_json
     from workflow.training.timing import measure, shortened
 
-    check, run = read_json(check_file), shortened(run)
+    check, run = read_check(check_file), shortened(run)
     if "short_side" in run.recipe:
         long, short = SIDES
         run.recipe["short_side"] = round(sqrt(long / short) * run.recipe["short_side"])

@@ -85,21 +85,21 @@ def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":
 
     try:
         return arrays(checked())
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise UserError(f"{predictions}: not COCO detection results: {type(error).__name__}: {error}") from None
 
 
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.files import read_json
+    from workflow.training.files import read_check
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, type=Path, help="COCO results JSON")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
     parser.add_argument("--evidence", type=Path, help="write evidence.npz to this file")
     args = parser.parse_args()
-    print(json.dumps(evaluate(args.predictions, read_json(args.data), args.evidence), indent=1))
+    print(json.dumps(evaluate(args.predictions, read_check(args.data), args.evidence), indent=1))
 
 
 if __name__ == "__main__":

@@ -150,14 +150,14 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
 def main() -> None:
     """The command line."""
     from workflow.pictures import folders
-    from workflow.training.files import read_json
+    from workflow.training.files import read_check
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
     parser.add_argument("--out", required=True, type=Path, help="the JPEG")
     args = parser.parse_args()
-    make(folders(args.run), read_json(args.data), args.out)
+    make(folders(args.run), read_check(args.data), args.out)
 
 
 if __name__ == "__main__":

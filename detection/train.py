@@ -61,11 +61,11 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     from pretrain.backbone import load_into, metadata, read
     from workflow.data.ids import numbers
     from workflow.training.engine import fit
-    from workflow.training.files import atomic, read_json
+    from workflow.training.files import atomic, read_check
     from workflow.training.record import made_of, write_record
     from workflow.training.state import resumable
 
-    check, prepare, stride = read_json(check_file), read(backbone)[1], metadata(backbone)["stride"]
+    check, prepare, stride = read_check(check_file), read(backbone)[1], metadata(backbone)["stride"]
     names = METRICS[check["set"]]
     if check["set"] == "voc":
         numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end

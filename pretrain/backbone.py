@@ -75,11 +75,13 @@ def metadata(path: Path) -> dict[str, Any]:
     """Preprocessing, stride and origin of a published backbone, and more by origin; UserError if the file is none."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {"stride": STRIDE} | json.loads((file.metadata() or {})[KEY])  # older files do not say
+            about = {"stride": STRIDE} | json.loads((file.metadata() or {})[KEY])  # older files do not say
+            Preprocessing(about["channel_order"], about["mean"], about["std"])
+            return about
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
-    except KeyError:
-        raise UserError(f"{path}: no published backbone: its metadata have no key {KEY!r}") from None
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{path}: no published backbone: its metadata have no key {KEY!r}, or not as ours") from None
 
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], Preprocessing]:

@@ -124,10 +124,10 @@ def main() -> None:
 
     from pretrain.gallery import class_names
     from workflow.pictures import folders, records
-    from workflow.training.files import atomic, read_json
+    from workflow.training.files import atomic, read_check
 
     torch.set_num_threads(1)
-    check = read_json(args.data)
+    check = read_check(args.data)
     runs = folders(args.run)
     picture = draw(rows(runs, check), class_names(check), records(runs))
     with atomic(args.out) as temporary:

@@ -32,9 +32,9 @@ def write_card(
 
     `brought` is what was found in a brought file (file, layout, weights, matched, left_over).
     """
-    from workflow.training.files import atomic, read_json
+    from workflow.training.files import atomic, read_check
 
-    check = read_json(check_file)
+    check = read_check(check_file)
     parts = [
         [f"# {escaped(run.backbone)}: a ResNet-50, {KINDS[origin(out)]}", *about(run, brought)],
         ["## Numbers", *numbers(metrics, protocol)],

@@ -16,10 +16,10 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.train import task
-    from workflow.training.files import read_json, write_json
+    from workflow.training.files import read_check, write_json
     from workflow.training.timing import measure, shortened
 
-    check, run = read_json(check_file), shortened(run)
+    check, run = read_check(check_file), shortened(run)
     state = out / "state"
     write_json(out / "cost.json", measure(run, task(run, check, state), check["counts"]["train"], state))
 

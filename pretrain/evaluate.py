@@ -104,7 +104,7 @@ def near_chance(top1_error: float, classes: int, images: int) -> bool:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.files import read_json
+    from workflow.training.files import read_check, read_json
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backbone", required=True, type=Path, help="a backbone.safetensors that carries its fc")
@@ -112,8 +112,8 @@ def main() -> None:
     parser.add_argument("--config", required=True, type=Path, help="config.json beside the record: sizes, precision")
     parser.add_argument("--evidence", type=Path, help="write each image's errors here, as they lie beside a record")
     args = parser.parse_args()
-    run = read_json(args.config)
-    found = evaluate(args.backbone, read_json(args.data), run["recipe"], run["threads"], args.evidence)
+    run = read_json(args.config, "recipe", "threads")
+    found = evaluate(args.backbone, read_check(args.data), run["recipe"], run["threads"], args.evidence)
     print(json.dumps(found, indent=1))
 
 

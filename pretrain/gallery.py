@@ -217,14 +217,14 @@ def make(config: str, check_file: Path, out: Path) -> None:
 
     from workflow.config import load
     from workflow.plan import plan
-    from workflow.training.files import atomic, read_json
+    from workflow.training.files import atomic, read_check
 
     todo = plan(load(config))
     if not todo.gallery:
         raise UserError("backbones: none is pretrained here, so there is no regularizer to show")
     if not check_file.is_file():
         raise UserError(f"{check_file}: no such data check; `snakemake gallery` makes the data and checks them")
-    check = read_json(check_file)
+    check = read_check(check_file)
     if check["set"] != "imagenet":
         raise UserError(f"{check_file}: is the check of {check['set']}, not of imagenet")
     torch.set_num_threads(todo.config["threads"])

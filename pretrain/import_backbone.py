@@ -145,10 +145,10 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     from pretrain.card import write_card
     from pretrain.evaluate import ranked
     from pretrain.metric import errors, leave
-    from workflow.training.files import read_json
+    from workflow.training.files import read_check
     from workflow.training.record import write_record
 
-    check, recipe, published = read_json(check_file), run.recipe, out / "backbone.safetensors"
+    check, recipe, published = read_check(check_file), run.recipe, out / "backbone.safetensors"
     weights, about = weights_of(checkpoint, recipe)
     tell(run.name, about, len(check["classes"]))
     prepare, stride, ranks, metrics = preprocessing(recipe["preprocessing"]), recipe["stride"], [], {}

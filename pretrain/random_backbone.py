@@ -18,10 +18,10 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     from pretrain.card import write_card
     from pretrain.metric import leave
     from workflow.training.counted import seed_everything
-    from workflow.training.files import read_json
+    from workflow.training.files import read_check
     from workflow.training.record import write_record
 
-    check = read_json(check_file)
+    check = read_check(check_file)
     classes = check["classes"]
     seed_everything(run.seed, "init")
     zero = run.recipe["zero_init_residual"]  # without it, frozen batch norm lets random features grow beyond bounds

@@ -44,11 +44,11 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     from pretrain.backbone import IMAGENET, publish
     from pretrain.card import write_card
     from workflow.training.engine import fit
-    from workflow.training.files import atomic, read_json
+    from workflow.training.files import atomic, read_check
     from workflow.training.record import made_of, write_record
     from workflow.training.state import resumable
 
-    check, recipe = read_json(check_file), run.recipe
+    check, recipe = read_check(check_file), run.recipe
     with resumable(state, out, made_of(run, check_file, None)):
         done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}

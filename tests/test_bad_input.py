@@ -1,7 +1,9 @@
 """Every bad input of the table (tests/bad) ends in one line that names the place, before anything is trained."""
 
+import importlib
 import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,25 +15,34 @@ from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.folder import ClassFolders
 from tests.bad import brought
 from tests.bad.cases import fits
+from tests.bad.doors import WORDS
 from tests.bad.table import GROUPS, main_of, markdown, odd
 from tests.conftest import PROJECT
+from workflow.config import load
 from workflow.data import coco as coco_set
 from workflow.data import voc as voc_set
-from workflow.training.files import read_json, sha256
+from workflow.enough import needs
+from workflow.training.files import read_json, sha256, write_json
 
-TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what}") for group in GROUPS for case in group.cases]
+TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what} ({group.door})")
+         for group in GROUPS for case in group.cases]  # fmt: skip
 
 
 @pytest.fixture
 def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
     """Do the damage of a case to a good input, call the door as the workflow does; (status, the terminal's lines)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
 
     def call(group, case):
         words = group.set_up(tmp_path, SimpleNamespace(imagenet=imagenet, voc=voc, coco=coco))
         case.make(tmp_path / group.root)
         if "RUN" in words:
             words[words.index("RUN")] = run()
+        if (tmp_path / WORDS).exists():
+            words = json.loads((tmp_path / WORDS).read_text())
+        elif words[0] == "--needs":
+            words[1] = asked(words[1].removeprefix("NEEDS "))
         monkeypatch.setattr(sys, "argv", [group.door, *words])
         try:
             main_of(group)()
@@ -48,6 +59,14 @@ def run() -> str:
     recipe = {"checkpoint": brought.FILE, "sha256": sha256(brought.FILE), **declared}
     whole = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
     return json.dumps(whole | {"threads": 1, "workers": 0, "gpus": 0})
+
+
+def asked(name: str) -> str:
+    """The --needs of a config, whose set is checked first."""
+    section = {"coco": {"split": "2014"}, "voc": {"synthetic": {"classes": 4}}}.get(name, {})
+    check = importlib.import_module(f"workflow.data.{name}").check
+    write_json(f"{name}.json", check(section, Path("data") / name))
+    return json.dumps(needs(load("x.yaml"), name))
 
 
 @pytest.mark.parametrize(("group", "case"), TABLE)

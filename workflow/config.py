@@ -23,6 +23,7 @@ SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
 # Task: the data set it is trained on.
 NEEDS = {"ssd_voc": "voc", "faster_rcnn_voc": "voc", "faster_rcnn_coco": "coco", "nic_coco": "coco"}
 TAKEN = ("backbones", "data", "features", "bench")  # folders of results/ that are no experiment
+LARGEST = 2**53  # what is counted in floats somewhere must be whole there
 TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -137,6 +138,9 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
             yield f"data.{name}.synthetic: needs exactly one of classes and photos"
         if name == "voc" and ("root" in section) != ("classes" in section):
             yield f"data.voc.classes: {'missing key' if 'root' in section else 'belongs to a root'}"
+        for key in ("root", "from"):
+            if section.get(key, "").startswith("~"):
+                yield f"data.{name}.{key}: ~ does not become your home folder: write it out, not {shown(section[key])}"
         if "from" in section and "root" not in section:
             yield f"data.{name}.from: belongs to a root"
         if "://" in section.get("from", "") and not section["from"].startswith(("http://", "https://")):
@@ -159,12 +163,21 @@ def share_faults(config: dict[str, Any]) -> Iterator[str]:
     for path, recipe in recipes.items():
         if recipe.get("batch", 0) % max(1, config["gpus"]):
             yield f"{path}.batch: {recipe['batch']} is no multiple of gpus ({config['gpus']}), which share it evenly"
+        elif recipe.get("batch") == max(1, config["gpus"]) and lone(path, config["pretrain"] | recipe):
+            yield f"{path}.batch: {recipe['batch']} leaves a process one sample, and batch norm needs two"
+
+
+def lone(path: str, recipe: dict[str, Any]) -> bool:
+    """Does batch norm see one value a channel if it gets one sample? NIC's does, and a ResNet's last ones at 32 px."""
+    return path == "tasks.nic_coco" or (path.endswith("pretrain") and recipe["size"] <= 32)
 
 
 def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
-    """Numbers that are none: YAML knows .nan and .inf."""
+    """Numbers that are none, as YAML knows .nan and .inf, and those that no float can hold."""
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{dotted(path)}: must be a finite number, not {value}"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        yield f"{dotted(path)}: must be at most {LARGEST}, not {shown(value)}"
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in items:
         yield from infinite(below, [*path, key])

@@ -14,6 +14,7 @@ from typing import Any
 
 from workflow.config import NEEDS, load
 from workflow.data.fetch import times
+from workflow.enough import refuse_too_few
 from workflow.reported import Reported
 from workflow.training.errors import UserError
 from workflow.training.files import listing, read_json, sha256, short
@@ -177,7 +178,7 @@ def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
 def fingerprint(run: PlannedRun) -> str | None:
     """The data's hash as last checked; where the check is gone, the one that the finished run was made with."""
     if Path(run.check).exists():
-        return read_json(run.check)["fingerprint"]
+        return read_json(run.check, "fingerprint")["fingerprint"]
     if Path(run.record).is_file():
         return read_json(run.record)["provenance"]["data"]
     return None
@@ -188,7 +189,9 @@ def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
     try:
         if not files:
             raise UserError("--config alone: name the file that it changes, e.g. --configfile config/demo.yaml")
-        return plan(load(*files, overrides=overrides))
+        todo = plan(load(*files, overrides=overrides))
+        refuse_too_few(todo.config, todo.checks, files)
+        return todo
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None

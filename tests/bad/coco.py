@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.bad.cases import Case, cut, edit_json, several, write
+from tests.bad.cases import Case, cut, edit, edit_json, several, write
 from tests.bad.images import image
 
 PHOTO = "train2014/COCO_train2014_000000000009.jpg"
@@ -52,6 +52,23 @@ COCO = [
     Case("JSON with a byte-order mark", f"{SAID}: not valid JSON: Unexpected UTF-8 BOM …",
          lambda root: (root / CAPTIONS).write_bytes(b"\xef\xbb\xbf" + (root / CAPTIONS).read_bytes())),
     Case("JSON nested 100,000 deep", f"{SAID}: not valid JSON: nested too deeply", write(CAPTIONS, "[" * 100_000)),
+    Case("an empty file", f"{SAID}: not valid JSON: Expecting value: line 1 column 1 (char 0)", write(CAPTIONS)),
+    Case("a folder for an annotation file", f"{SAID}: the annotation file is missing; …",
+         lambda root: ((root / CAPTIONS).unlink(), (root / CAPTIONS).mkdir())),
+    Case("a list of objects twice", f"{FOUND}: not valid JSON: the key 'annotations' stands twice",
+         lambda root: (root / OBJECTS).write_text('{"annotations": [],' + (root / OBJECTS).read_text()[1:])),
+    Case("a key of an object twice", f"{FOUND}: not valid JSON: the key 'area' stands twice",
+         edit(OBJECTS, '"area":', '"area": 1, "area":')),
+    Case("an area that is no number", f"{FOUND}: annotations[0]: 'area' must be a number, not nan",
+         first(OBJECTS, "annotations", area=float("nan"))),
+    Case("an edge of 401 digits", f"{FOUND}: instance 90 of image 9: bbox must be [x, y, width, height], not [1000…",
+         first(OBJECTS, "annotations", bbox=[10**400, 2, 5, 5])),
+    Case("a width of nothing", f"{FOUND}: images[0]: 'width' must be a whole number above 0, not 0",
+         first(OBJECTS, "images", width=0)),
+    Case("a crowd in words", f"{FOUND}: annotations[0]: 'iscrowd' must be a whole number, not 'no'",
+         first(OBJECTS, "annotations", iscrowd="no")),
+    Case("a list of images that is a mapping", f"{SAID}: the list 'images' is missing",
+         edit_json(CAPTIONS, lambda content: content.update(images={}))),
     Case("a number of 5,000 digits", f"{SAID}: not valid JSON: Exceeds the limit …", write(CAPTIONS, "9" * 5000)),
     Case("no list of images", f"{SAID}: the list 'images' is missing",
          edit_json(CAPTIONS, lambda content: content.pop("images"))),
@@ -102,6 +119,8 @@ COCO = [
          first(OBJECTS, "annotations", ignore=1)),
     Case("no object at all", f"{FOUND}: no image has an object",
          edit_json(OBJECTS, lambda content: content.update(annotations=[]))),
+    Case("crowds alone in the test split", f"data/coco/{TEST_OBJECTS}: no image has an object but crowds",
+         edit_json(TEST_OBJECTS, lambda content: [one.update(iscrowd=1) for one in content["annotations"]])),
     Case("other classes in the test split",
          f"data/coco/{TEST_OBJECTS}: its 'categories' are not those of {FOUND}",
          first(TEST_OBJECTS, "categories", name="disc")),

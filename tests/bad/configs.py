@@ -19,11 +19,11 @@ ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 
-def value(path: str, new: Any) -> Damage:
-    """The demo's config with another value at a path, or without it."""
+def value(path: str, new: Any, base: dict[str, Any] = DEMO) -> Damage:
+    """The demo's config (or another one) with another value at a path, or without it."""
 
     def damage(root: Path) -> None:
-        config = copy.deepcopy(DEMO)
+        config = copy.deepcopy(base)
         *parents, last = path.split("/")
         place = functools.reduce(lambda node, key: node[key], parents, config)
         if new is GONE:
@@ -51,6 +51,16 @@ CONFIGS = [
     Case("a tab", "x.yaml:2: not YAML: found character '\\t' that cannot start any token", text("a: 1\n\tb: 2\n")),
     Case("Latin-1", "x.yaml: not UTF-8 text: byte 3: invalid continuation byte", text(b"a: \xe9\n")),
     Case("two documents", "x.yaml:2: not YAML: but found another document", text("a: 1\n---\nb: 2\n")),
+    Case("UTF-16", "x.yaml: not UTF-8 text: byte 0: invalid start byte", text("a: 1\n".encode("utf-16"))),
+    Case("bytes that are no text", "x.yaml: not YAML: unacceptable character #x0000: …",
+         text(b"a: \x00\x01\n")),
+    Case("nested 100,000 deep", "x.yaml: nested too deeply", text("[" * 100_000)),
+    Case("JSON nested 3,000 deep", "x.yaml: nested too deeply", text('{"a": ' * 3000 + "1" + "}" * 3000)),
+    Case("JSON with a key twice", "x.yaml:1: the key threads stands twice", text('{"threads": 1, "threads": 2}')),
+    Case("a number of 5,000 digits", "x.yaml:1: '999… is no int: put it in quotes", text(f"a: {'9' * 5000}\n")),
+    Case("a merge of what is no mapping", "x.yaml:1: not YAML: expected a mapping or list of mappings for merging, …",
+         text("a: {<<: 5}\n")),
+    Case("an alias of nothing", "x.yaml:1: not YAML: found undefined alias 'a'", text("a: *a\n")),
     Case("a key that stands twice", "x.yaml:2: the key threads stands twice", text("threads: 1\nthreads: 2\n")),
     Case("a key that is a number", "x.yaml:1: the key 1 is not text: put it in quotes", text("1: 2\n")),
     Case("a date that is none", "x.yaml:1: '2024-99-99' is no timestamp: put it in quotes", text("a: 2024-99-99\n")),
@@ -108,6 +118,38 @@ CONFIGS = [
          "x.yaml: backbones.mine.preprocessing: mean and std are in units of 0 to 1, but …",
          value("backbones/mine", {"checkpoint": FILE, "preprocessing": {
              "channel_order": "RGB", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}})),
+    Case("yes for a number", "x.yaml: threads: must be a whole number, not true", value("threads", True)),
+    Case("a number in quotes", "x.yaml: tasks.ssd_voc.batch: must be a whole number, not '8'",
+         value("tasks/ssd_voc/batch", "8")),
+    Case("half a batch", "x.yaml: tasks.ssd_voc.batch: must be a whole number, not 8.5",
+         value("tasks/ssd_voc/batch", 8.5)),
+    Case("nothing for a mapping", "x.yaml: tasks: must be a mapping, not null", value("tasks", None)),
+    Case("no task", "x.yaml: tasks: must not be empty, not {}", value("tasks", {})),
+    Case("a number for a list", "x.yaml: seeds.transfer: must be a list, not 3", value("seeds/transfer", 3)),
+    Case("a seed twice", "x.yaml: seeds.transfer: must not name a value twice, not [1, 1]",
+         value("seeds/transfer", [1, 1])),
+    Case("a million workers", "x.yaml: workers: must be at most 1024, not 1000000", value("workers", 10**6)),
+    Case("a captioner of a billion units", "x.yaml: tasks.nic_coco.hidden: must be at most 100000, not 1000000000",
+         value("tasks/nic_coco/hidden", 10**9)),
+    Case("a rate of 401 digits", "x.yaml: pretrain.lr: must be at most 9007199254740992, not 1000…",
+         value("pretrain/lr", 10**400)),
+    Case("a root in ~", "x.yaml: data.imagenet.root: ~ does not become your home folder: write it out, not '~/x'",
+         value("data/imagenet", {"root": "~/x"})),
+    Case("an experiment where data lie", "x.yaml: experiment: results/data holds something else; choose another name",
+         value("experiment", "data")),
+    Case("a folder for a checkpoint", "x.yaml: backbones.mine.checkpoint: no such file: .",
+         value("backbones/mine", {"checkpoint": "."})),
+    Case("two regularizers that both mix", "x.yaml: backbones.a.regularizers: cutmix and mixup exclude each other: …",
+         value("backbones/a", {"regularizers": {key: {"alpha": 1, "probability": 1} for key in ("mixup", "cutmix")}})),
+    Case("a crop larger than the image", "x.yaml: tasks.nic_coco.crop: 200 is larger than resize (96)",
+         value("tasks/nic_coco/crop", 200)),
+    Case("an address of another kind", "x.yaml: data.voc.from: must be a folder or an http(s) address, not 'ftp://x'",
+         value("data/voc", {"root": "x", "classes": "voc", "from": "ftp://x"})),
+    Case("more GPUs than a batch has images", "x.yaml: tasks.faster_rcnn_voc.batch: 4 is no multiple of gpus (8), …",
+         value("gpus", 8)),
+    Case("a batch of one, for batch norm",
+         "x.yaml: tasks.nic_coco.batch: 1 leaves a process one sample, and batch norm needs two",
+         value("tasks/nic_coco/batch", 1)),
     Case("a step behind the end", "x.yaml: tasks.ssd_voc.steps: 99999 is not before the end (…)",
          value("tasks/ssd_voc/steps", [99999])),
 ]  # fmt: skip

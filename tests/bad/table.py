@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.bad import brought, coco, configs, good, sets
+from tests.bad import brought, coco, configs, doors, few, good, sets
 from tests.bad.cases import Case
+from workflow.plan import settle
+from workflow.preflight import look_over
 
 HEAD = """# Bad input, and what is said of it
 
@@ -67,28 +69,46 @@ def archives(folder: Path, drawn: object) -> list[str]:
     return ["voc", "--section", json.dumps(section), "--root=data/VOCdevkit"]
 
 
+def asked(name: str) -> Callable[[Path, object], list[str]]:
+    """A copy of a drawn set, and the door that compares its counts with a config. The test makes check and needs."""
+
+    def set_up(folder: Path, drawn: object) -> list[str]:
+        shutil.copytree(getattr(drawn, name).root, folder / "data" / name)
+        return ["--needs", f"NEEDS {name}", "--data", f"{name}.json"]
+
+    return set_up
+
+
+karpathy = data("coco", {"split": "karpathy"})
 GROUPS = [
     Group("A config", "workflow.config", configs.CONFIGS, lambda folder, drawn: [configs.FILE]),
     Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}), "data/imagenet"),
     Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
     Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
-    Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, data("coco", {"split": "karpathy"}),
-          "data/coco"),
+    Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
+    Group("ImageNet, less than a config asks for", "workflow.enough", few.FEW["imagenet"], asked("imagenet")),
+    Group("Pascal VOC, less than a config asks for", "workflow.enough", few.FEW["voc"], asked("voc")),
+    Group("COCO, less than a config asks for", "workflow.enough", few.FEW["coco"], asked("coco")),
+    Group("A call of Snakemake, before its first job", "snakemake", few.CALLS, lambda folder, drawn: [configs.FILE]),
     Group("A brought backbone", "pretrain.import_backbone", brought.BROUGHT, weights),
     Group("Photos that scenes are made of", "workflow.data.synthetic", brought.PHOTOS, photos),
     Group("Archives", "workflow.data.fetch", brought.FETCHED, archives),
     Group("Tiny ImageNet", "workflow.data.tiny_imagenet", brought.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
+    *(Group("A command line that is given something else", name, cases, doors.nothing)
+      for name, cases in doors.DOORS.items()),
 ]  # fmt: skip
 
 
 def main_of(group: Group) -> Callable[[], None]:
-    """The door itself."""
+    """The door itself; of Snakemake, what the Snakefile does before any job."""
+    if group.door == "snakemake":
+        return lambda: look_over(settle([configs.FILE], {}).runs)
     return importlib.import_module(group.door).main
 
 
 def odd(group: Group) -> list[Case]:
     """What passes that door."""
-    return good.CASES.get(group.door, []) if group.title != "COCO in Karpathy's split" else []
+    return good.CASES.get(group.door, []) if group.set_up not in (karpathy, doors.nothing) else []
 
 
 def cell(text: str) -> str:
@@ -100,10 +120,11 @@ def cell(text: str) -> str:
 def markdown() -> str:
     """The page."""
     lines = [HEAD]
-    for group in GROUPS:
+    for number, group in enumerate(GROUPS):
         lines += [
-            f"\n## {group.title}\n",
-            f"`python -m {group.door}`\n",
+            *([f"\n## {group.title}"] if group.title != GROUPS[number - 1].title else []),
+            "",
+            f"`{'snakemake' if group.door == 'snakemake' else f'python -m {group.door}'}`\n",
             "| what is wrong | what is said |",
             "|:--|:--|",
         ]

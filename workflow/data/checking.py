@@ -22,7 +22,7 @@ FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one
 Kind = tuple[str, Callable[[Any], bool]]  # what an annotation file must have at a key, in words and as a test
 WHOLE: Kind = ("a whole number", lambda value: type(value) is int and abs(value) < 1 << 53)
 SIDE: Kind = ("a whole number above 0", lambda value: type(value) is int and 0 < value < 1 << 31)
-NUMBER: Kind = ("a number", lambda value: type(value) in (int, float) and abs(value) < float("inf"))
+NUMBER: Kind = ("a number", lambda value: type(value) in (int, float) and abs(value) < 1 << 53)
 TEXT: Kind = ("text", lambda value: isinstance(value, str))
 LIST: Kind = ("a list", lambda value: isinstance(value, list))
 ANY: Kind = ("anything", lambda value: True)
@@ -120,8 +120,8 @@ def load_lists(path: Path, keys: dict[str, dict[str, Kind]]) -> dict:
     if not path.is_file():
         raise UserError(f"{path}: the annotation file is missing; {FETCH}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+    except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits, a key that stands twice
         raise UserError(f"{path}: not valid JSON: {error}") from None
     except RecursionError:
         raise UserError(f"{path}: not valid JSON: nested too deeply") from None
@@ -135,6 +135,15 @@ def load_lists(path: Path, keys: dict[str, dict[str, Kind]]) -> dict:
                 if not fits(entry[key]):
                     raise UserError(f"{path}: {name}[{number}]: '{key}' must be {what}, not {entry[key]!r:.60}")
     return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError for a key that stands twice, of which readers take the last without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [key for key, _ in pairs]
+        raise ValueError(f"the key {max(names, key=names.count)!r:.60} stands twice")
+    return found
 
 
 def box_fault(box: tuple[float, ...], low: int, width: int, height: int) -> str | None:
@@ -188,6 +197,8 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
         parser.add_argument("--out", required=True, type=Path, help="CHECK.json")
         parser.add_argument("--threads", type=int, help="cores to decode images on; all, if left out")
         args = parser.parse_args()
+        if not isinstance(args.section, dict) or (args.threads or 1) < 1:
+            parser.error("--section must be a mapping, --threads at least 1")
         memory = args.out.parent / f".seen-{short(str(args.root))}.sqlite"
         listed = args.out.with_suffix(".faults.txt")
         with of_system(args.out):

@@ -137,8 +137,9 @@ def _check_instances(path: Path, content: dict, official: bool, faults: Faults) 
             left_out.add("objects that training would leave out", f"{where}: {reason}: training would leave it out")
     if official:
         left_out.warn()
-    if categories and not content["annotations"]:
-        faults.add("splits without objects", f"{path}: no image has an object")
+    if categories and all(instance["iscrowd"] for instance in content["annotations"]):
+        only = " but crowds" * bool(content["annotations"])
+        faults.add("splits without objects", f"{path}: no image has an object{only}")
     _check_ids(path, "annotations", content["annotations"], faults)
     _check_ids(path, "categories", content["categories"], faults, "name")
     for number, name in categories.items():
@@ -227,7 +228,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
     many cores; None: on all.
     """
-    root, faults, split = Path(root), Faults(), section["split"]
+    root, faults, split = Path(root), Faults(), section.get("split")
     if split not in SPLITS:
         raise UserError(f"data.coco.split: must be one of {', '.join(SPLITS)}, not {split!r}")
     need_folder(root, "the COCO folder")
@@ -255,6 +256,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         "split": split,
         "fingerprint": fingerprint(root, looked, {path: sha256(path) for path in files}),
         "classes": [category["name"] for category in categories],
+        "with_object": len({each["image_id"] for each in contents["train2014"]["instances"]["annotations"]}),
         "counts": {
             f"{part}_{what}": count
             for part, images in parts.items()

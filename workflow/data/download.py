@@ -75,7 +75,7 @@ def _begun(url: str, part: Path) -> tuple[int, dict]:
     """How many bytes are there that can be gone on from, and what is known of their file."""
     try:
         note = read_json(_note(part))
-    except (OSError, ValueError):
+    except UserError:
         return 0, {}
     usable = note["url"] == url and (note["version"] or note["length"] == _length(part))
     return (_length(part), note) if usable else (0, {})

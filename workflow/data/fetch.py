@@ -74,7 +74,7 @@ def incomplete(name: str, section: dict[str, Any], root: Path) -> bool:
 def times(name: str, section: dict[str, Any], root: Path, record: Path) -> int:
     """How many times the set was fetched by its last record, and once more if there is none or something is missing.
     A count, because Snakemake compares it with that of the last run: after a second fetch it must not fall back."""
-    before = read_json(record)["times"] if record.exists() else 0
+    before = read_json(record, "times")["times"] if record.exists() else 0
     return before if before and not incomplete(name, section, root) else before + 1
 
 
@@ -93,7 +93,7 @@ def fetch(
     they lie. `check`: the set's CHECK.json, which is removed before anything is put in place: it knows nothing of it.
     UserError if an archive cannot be had or is not what it must be.
     """
-    if "root" not in section:
+    if not isinstance(section, dict) or "root" not in section:
         raise UserError(f"data.{name}: it has no root; synthetic data are drawn, not fetched")
     sources, origin = _needed(sources or official(name), section), section.get("from")
     for source in sources:

@@ -176,6 +176,8 @@ SETS = {
 
 def _checked(name: str, spec: dict) -> dict:
     """The spec if it has exactly its keys, whole numbers in range; UserError naming the key otherwise."""
+    if not isinstance(spec, dict):
+        raise UserError(f"synthetic {name}: must be a mapping, not {spec!r:.60}")
     made_of = {} if "photos" in spec and name != "imagenet" else {"classes": 2}
     least = {**made_of, **dict.fromkeys(SETS[name][1], 1), "size": 32, "seed": 0}
     for key in sorted({*least, *(() if made_of else ("photos",))} ^ spec.keys()):

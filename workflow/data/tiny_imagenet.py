@@ -97,14 +97,16 @@ def _lines(file: Path, images: Path, wnid: str | None = None) -> Iterator[Listed
         raise UserError(f"{file}: {error.strerror}; is the folder above it tiny-imagenet-200?") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not UTF-8 text: byte {error.start}: {error.reason}") from None
-    for number, line in enumerate(lines, 1):
+    for place, line in enumerate(lines, 1):
         try:
             name, *rest = line.split()
             named = wnid or rest.pop(0)
             x0, y0, x1, y1 = map(int, rest)
+            if not (0 <= x0 <= x1 and 0 <= y0 <= y1 and number(Path(name)) >= 0):
+                raise ValueError(line)
         except (ValueError, IndexError):
             wanted = "a file name and a box" if wnid else "a file name, a class and a box"
-            raise UserError(f"{file}:{number}: not {wanted}: {line}") from None
+            raise UserError(f"{file}:{place}: not {wanted}: {line:.80}") from None
         yield Listed(images / name, named, (x0, y0, x1, y1))
 
 
@@ -164,6 +166,8 @@ def _write(image: Listed, target: Path) -> bool:
             photo.convert("RGB").crop((x0, y0, x1 + 1, y1 + 1)).save(target)
     except OSError as error:
         raise UserError(f"{image.path}: {error.strerror or error}") from None
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{image.path}: {error}") from None
     return True
 
 

@@ -51,11 +51,12 @@ def classes(section: dict) -> list[str]:
     """The class names in label order: of the synthetic set, VOC's twenty (`voc`) or the list given."""
     if "synthetic" in section:
         return class_names(section["synthetic"])
-    if section["classes"] == "voc":
+    listed = section.get("classes")
+    if listed == "voc":
         return list(CLASSES)
-    if len(set(section["classes"])) < len(section["classes"]) or not section["classes"]:
-        raise UserError(f"data.voc.classes: must list each class once, not {section['classes']!r}")
-    return list(section["classes"])
+    if not isinstance(listed, list) or len(set(listed)) < len(listed) or not listed:
+        raise UserError(f"data.voc.classes: must list each class once, not {listed!r:.200}")
+    return list(listed)
 
 
 def split_file(root: str | Path, split: str) -> Path:
@@ -85,7 +86,7 @@ def _number(element: ET.Element | None, tag: str, where: str, whole: bool = Fals
     try:
         return int(text) if whole else float(text)
     except (TypeError, ValueError):
-        raise UserError(f"{where} has no valid <{tag}>" + (f": {text!r}" if text else "")) from None
+        raise UserError(f"{where} has no valid <{tag}>" + (f": {text!r:.60}" if text else "")) from None
 
 
 def parse(text: bytes, path: Path) -> Annotation:
@@ -111,11 +112,11 @@ def parse(text: bytes, path: Path) -> Annotation:
         if not name.strip():
             raise UserError(f"{where} has no <name>")
         if name != name.strip():
-            raise UserError(f"{where}: the <name> has blanks around it: {name!r}")
+            raise UserError(f"{where}: the <name> has blanks around it: {name!r:.60}")
         _refuse_repeated(element, ("name", "bndbox", "difficult"), where)
         _refuse_repeated(element.find("bndbox"), ("xmin", "ymin", "xmax", "ymax"), where)
         box = tuple(
-            _number(element.find("bndbox"), tag, f"{where} ({name})") for tag in ("xmin", "ymin", "xmax", "ymax")
+            _number(element.find("bndbox"), tag, f"{where} ({name:.60})") for tag in ("xmin", "ymin", "xmax", "ymax")
         )
         difficult = element.find("difficult") is not None and _number(element, "difficult", f"{where} ({name})", True)
         objects.append((name, box, bool(difficult)))
@@ -145,7 +146,7 @@ def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]
         image = image_path(root, split, name)
         columns = len(name.split()) != 1 and not image.is_file()  # a name may hold blanks
         if columns or name != name.strip() or not name.isprintable() or not inside(name):
-            faults.add("bad lines", f"{path}:{number}: a line must be one image name, not {name!r}")
+            faults.add("bad lines", f"{path}:{number}: a line must be one image name, not {name!r:.80}")
         elif name in found:
             faults.add("images listed twice", f"{path}:{number}: {name} is listed twice")
         elif not image.is_file():
@@ -160,7 +161,7 @@ def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]
 def _check_annotation(path: Path, annotation: Annotation, known: list[str], faults: Faults) -> None:
     """Every class is known, every box lies on an image of the stated size."""
     for number, (name, box, _) in enumerate(annotation.objects, start=1):
-        where = f"{path}: object {number} ({name})"
+        where = f"{path}: object {number} ({name:.60})"
         if name not in known:
             faults.add("unknown classes", f"{where}: the class is not in the class list {', '.join(known)}")
         if fault := box_fault(box, 1, *annotation.size) or box_fault(tuple(map(int, box)), 1, *annotation.size):
@@ -247,6 +248,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         "root": str(root),
         "fingerprint": fingerprint(root, trained | looked["test07"], hashes),
         "classes": known,
+        "with_object": sum(bool(each.annotation.objects) for s in SPLITS if s != "test07" for each in read[s].values()),
         "counts": {split: len(members) for split, members in read.items()},
     }
 

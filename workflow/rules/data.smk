@@ -1,6 +1,9 @@
 # Make or check the data sets. Bad input stops the DAG here, before the first training step.
+import json
+
 from snakemake.io import flag
 
+from workflow.enough import needs
 from workflow.plan import settled
 
 
@@ -73,9 +76,12 @@ rule check_data:
     params:
         section=lambda w: plan.section(w.set),
         root=lambda w: plan.root(w.set),
+        # Asks for `threads` so that Snakemake does not compare it: another batch repeats no check (workflow/enough.py).
+        needs=lambda w, threads: json.dumps(needs(plan.config, w.set)),
     shell:
-        "python -m workflow.data.{wildcards.set} --section {params.section:q} --root={params.root:q}"
-        " --threads {threads} --out {output.check:q} 2>&1 | keep {log:q}"
+        "( python -m workflow.data.{wildcards.set} --section {params.section:q} --root={params.root:q}"
+        " --threads {threads} --out {output.check:q}"
+        " && python -m workflow.enough --needs {params.needs:q} --data {output.check:q} ) 2>&1 | keep {log:q}"
 
 
 # What every training rule waits for: one file for all sets, under one name for all configs, so that another data set is

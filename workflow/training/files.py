@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from workflow.training.errors import UserError
+
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -30,9 +32,23 @@ def write_json(path: str | Path, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def read_json(path: str | Path, *keys: str) -> Any:
+    """Read a JSON file; UserError if it is none, or lacks one of the keys."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # also: no UTF-8
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    for key in keys:
+        if not isinstance(content, dict) or key not in content:
+            raise UserError(f"{path}: it has no {key!r}")
+    return content
+
+
+def read_check(path: str | Path) -> dict[str, Any]:
+    """What a data check has left; UserError if it is something else."""
+    return read_json(path, "set", "root", "fingerprint", "classes", "counts")
 
 
 def sha256(path: str | Path) -> str:

@@ -1,0 +1,44 @@
+"""Are there words to learn, and words to score? Counted as `captioning.train` and its metrics will, but before anything
+is trained."""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow.training.errors import UserError, door
+
+
+def often(captions: Sequence[str], times: int) -> bool:
+    """Is a word said so many times? Plain ones are counted first: the tokenizer leaves them, and its JVM takes long."""
+    split = (word for caption in captions for word in caption.lower().split())
+    plain = Counter(word for word in split if word.isascii() and word.isalpha())
+    if max(plain.values(), default=0) >= times:
+        return True
+    from captioning.jvm import tokenize
+
+    counts = Counter(word for caption in tokenize(captions) for word in caption.split(" ") if word)
+    return max(counts.values(), default=0) >= times
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
+    parser.add_argument("--threshold", required=True, type=int, help="how often a word must be said to be learnt")
+    args = parser.parse_args()
+    from workflow.data import coco
+    from workflow.training.files import read_check
+
+    check = read_check(args.data)
+    train, test = ([text for image in coco.read(check, part) for text in image.captions] for part in ("train", "test"))
+    if not often(train, args.threshold):
+        what = f"no word of the training captions in {check['root']} is said as often"
+        raise UserError(f"tasks.nic_coco.threshold: {args.threshold}, but {what}")
+    if not often(test, 1):
+        raise UserError(f"{check['root']}: no test caption has a word, so none can be scored")
+
+
+if __name__ == "__main__":
+    main()

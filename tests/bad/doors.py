@@ -1,0 +1,99 @@
+"""Command lines that are given what they are not for: files that are missing, empty, of bytes, of something else."""
+
+import json
+from pathlib import Path
+
+from tests.bad.cases import Case, Damage, several, write
+from tests.bad.configs import DEMO
+
+WORDS = "words.json"  # holds the words of a command line
+BYTES = b"\xff\xfe\x00\x01" * 100
+NONE = "No such file or directory"
+RUN = json.dumps({"task": "pretrain", "backbone": "a", "seeds": {"pretrain": 0}, "recipe": {}, "data": {},
+                  "threads": 1, "workers": 0, "gpus": 0})  # fmt: skip
+CHECK = json.dumps({"set": "imagenet", "root": "gone", "fingerprint": "0", "classes": ["a"], "counts": {"train": 2}})
+
+
+def typed(*words: str) -> Damage:
+    """A command line."""
+    return write(WORDS, json.dumps(words))
+
+
+def door(what: str, said: str, *words: str, file: str | bytes | None = None) -> Case:
+    """A command line of these words; `file`: what stands in `größe 漢 x` beside it."""
+    return Case(what, said, several(typed(*words), *([write(ODD, file)] if file is not None else [])))
+
+
+ODD = "größe 漢 x"
+DATA = ("--data", ODD, "--threshold", "1")
+SCORED = ("--predictions", ODD, "--data", "check")
+TRAINED = ("--run", RUN, "--data", ODD, "--state", ".work/x", "--out", "results/backbones/a")
+DOORS = {
+    "captioning.preflight": [
+        door("no such check", f"{ODD}: {NONE}", *DATA),
+        door("a folder for a check", ".: Is a directory", "--data", ".", "--threshold", "1"),
+        door("an empty check", f"{ODD}: not valid JSON: Expecting value: …", *DATA, file=""),
+        door("a check of bytes", f"{ODD}: not valid JSON: 'utf-8' codec can't decode byte 0xff …", *DATA, file=BYTES),
+        door("a check nested 100,000 deep", f"{ODD}: not valid JSON: …", *DATA, file="[" * 100_000),
+        door("a check that is a list", f"{ODD}: it has no 'set'", *DATA, file="[1]"),
+        door("a config for a check", f"{ODD}: it has no 'set'", *DATA, file=json.dumps(DEMO)),
+        door("the check of a folder that is gone", f"gone/annotations/captions_train2014.json: {NONE}", *DATA,
+             file=json.dumps(json.loads(CHECK) | {"set": "coco", "split": "2014"})),
+    ],
+    "workflow.enough": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--data", ODD)],
+    "captioning.evaluate": [
+        door("no such predictions", f"{ODD}: cannot be read as JSON: …{NONE}…", *SCORED),
+        door("predictions of bytes", f"{ODD}: cannot be read as JSON: 'utf-8' codec …", *SCORED, file=BYTES),
+        door("predictions nested 100,000 deep", f"{ODD}: cannot be read as JSON: …", *SCORED, file="[" * 100_000),
+        door("a mapping", f"{ODD}: is not a list of COCO caption results", *SCORED, file="{}"),
+        door("an image that is a list", f"{ODD}: entry 0 lacks an image_id (a whole number) or a caption", *SCORED,
+             file='[{"image_id": [1], "caption": "a"}]'),
+    ],
+    "workflow.data.synthetic": [
+        door("a list for a mapping", "synthetic voc: must be a mapping, not [1]", "voc", "--spec=[1]", "--out", "x"),
+        door("no key", "synthetic coco: key 'classes' is missing", "coco", "--spec={}", "--out", "x"),
+        door("a size in words", "synthetic imagenet: size must be a whole number of at least 32, not 'big'", "imagenet",
+             '--spec={"classes": 2, "train": 1, "val": 1, "size": "big", "seed": 0}', "--out", "x"),
+        door("an output that is there", f"{ODD} exists already; remove it to make the data again", "imagenet",
+             '--spec={"classes": 2, "train": 1, "val": 1, "size": 32, "seed": 0}', "--out", ODD, file=""),
+    ],
+    "workflow.data.voc": [
+        door("no classes", "data.voc.classes: must list each class once, not None", "--section={}", "--root=.",
+             "--out=x.json"),
+    ],
+    "workflow.data.coco": [
+        door("no split", "data.coco.split: must be one of 2014, karpathy, not None", "--section={}", "--root=.",
+             "--out=x.json"),
+    ],
+    "workflow.data.fetch": [
+        door("a list for a mapping", "data.voc: it has no root; …", "voc", "--section=[]", "--root=x"),
+        door("a file for the folder of archives", f"{ODD}/VOCtrainval_06-Nov-2007.tar: the archive is …", "voc",
+             "--section", json.dumps({"root": "x", "classes": "voc", "from": ODD}), "--root=x", file="")],
+    "workflow.data.tiny_imagenet": [
+        door("a file for the set", f"{ODD}/train/n01944390/n01944390_boxes.txt: Not a directory; …", ODD, file="")],
+    "workflow.reporting.report": [
+        door("no such config", f"{ODD}: cannot be read: {NONE}", "--config", ODD),
+        door("a config of bytes", f"{ODD}: not UTF-8 text: byte 0: …", "--config", ODD, file=BYTES)],
+    "workflow.training.launch": [
+        door("a run that is no JSON", "--run is not the JSON of a run: Expecting …", "pretrain.train", "--run=x"),
+        door("a run that is a list", "--run is not the JSON of a run: …", "pretrain.train", "--run=[1]"),
+        door("a run that lacks all", "--run is not the JSON of a run: …missing 8 …", "pretrain.train", "--run={}")],
+    "detection.evaluate": [
+        door("no such check", f"check: {NONE}", *SCORED)],
+    "detection.pictures": [
+        door("a run without a name", "--run x: must be a backbone's name, = and the folder of its run", "--run", "x",
+             "--data", ODD, "--out", "x.jpg")],
+    "pretrain.train": [
+        door("no such check", f"{ODD}: {NONE}", *TRAINED),
+        door("a check of something else", f"{ODD}: it has no 'set'", *TRAINED, file="{}")],
+    "pretrain.evaluate": [
+        door("a config that is not of a run", f"{ODD}: it has no 'recipe'", "--backbone", "b", "--data", "check",
+             "--config", ODD, file=json.dumps(DEMO))],
+    "pretrain.import_backbone": [
+        door("no such check", f"check: {NONE}", *TRAINED[:2], "--data", "check", *TRAINED[4:], "--checkpoint", ODD)],
+}  # fmt: skip
+
+
+def nothing(folder: Path, drawn: object) -> list[str]:
+    """The words come with the case."""
+    return []

@@ -1,0 +1,52 @@
+"""Data that are too few for a config are said by the job of their check, before anything is trained; the lines
+themselves: tests/bad/few.py."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.test_rules import DEMO, jobs
+from workflow.config import overlay
+from workflow.enough import needs
+from workflow.plan import plan
+
+
+@pytest.fixture
+def config(imagenet, voc):
+    """SSD alone, on checked data of the tests, with a batch that they are too few for."""
+    data = {"imagenet": {"root": str(imagenet.root)}}
+    data["voc"] = {"root": str(voc.root), "classes": ["circle", "square", "triangle", "star"]}
+    recipe = DEMO["pretrain"] | {"batch": 8, "warmup": 2}
+    tasks = {"ssd_voc": DEMO["tasks"]["ssd_voc"] | {"batch": 17}}
+    return DEMO | {"data": data, "backbones": {"baseline": {}}, "pretrain": recipe, "tasks": tasks}
+
+
+def test_the_job_of_the_check_says_it(config, voc, snakemake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = f"tasks.ssd_voc.batch: 17 is more than the 16 training images with an object in {voc.root}"
+    Path("x.yaml").write_text(yaml.safe_dump(config))
+    status, terminal = snakemake("--cores", "1", "--keep-going", "--configfile", "x.yaml")
+    assert status == 1
+    assert f"error: {said}\n" in terminal
+    assert "rule pretrain:" not in terminal
+    assert not Path(plan(config).checks["voc"]).exists(), "else the next call would train"
+
+    Path("y.yaml").write_text(yaml.safe_dump(overlay(config, {"tasks": {"ssd_voc": {"batch": 16}}})))
+    assert snakemake("--cores", "1", "--configfile", "y.yaml", "--", "results/data/checked.txt")[0] == 0
+    status, terminal = snakemake("-n", "--configfile", "x.yaml")
+    assert status == 1
+    assert f"error: x.yaml: {said}, as counted in {plan(config).checks['voc']}; remove" in terminal
+    assert "Traceback" not in terminal
+    assert "check_data" not in jobs(snakemake("-n", "--configfile", "y.yaml")[1])
+
+
+def test_a_recipe_is_asked_for_once():
+    rows = {name: {} for name in ("a", "b")} | {"mine": {"checkpoint": "x"}, "own": {"pretrain": {"epochs": 9}}}
+    own = needs(DEMO | {"backbones": rows}, "imagenet")
+    assert [each["epochs"] for each in own] == [DEMO["pretrain"]["epochs"], 9]
+    assert own[1]["at"] == {"batch": "pretrain.batch", "warmup": "pretrain.warmup",
+                            "epochs": "backbones.own.pretrain.epochs"}  # fmt: skip
+    assert needs(DEMO, "coco") == [
+        {"of": "training captions", "batch": 20, "epochs": 6, "threshold": 4,
+         "at": {key: f"tasks.nic_coco.{key}" for key in ("batch", "epochs", "threshold")}}]  # fmt: skip
