@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 from workflow.jobs import prepare_jobs
-from workflow.plan import settle
+from workflow.preflight import settle
 
 if not (config or workflow.configfiles):
 
@@ -18,9 +18,9 @@ prepare_jobs(workflow.basedir)
 wildcard_constraints:
     set="|".join(plan.checks),
     key="[0-9a-f]{10}",
-    backbone="[^/]+",
-    p=r"\d+",
-    s=r"\d+",
+    backbone=plan.named("pretrained", "brought", "random"),
+    p="|".join(map(str, plan.config["seeds"]["pretrain"])),
+    s="|".join(map(str, plan.config["seeds"]["transfer"])),
 
 
 include: "workflow/rules/data.smk"

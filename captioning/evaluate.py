@@ -23,7 +23,7 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
     for number, entry in enumerate(entries):
         found = (type(entry.get("image_id")), type(entry.get("caption"))) if isinstance(entry, dict) else None
         if found != (int, str):
-            raise UserError(f"{path}: entry {number} lacks an image_id (a whole number) or a caption")
+            raise UserError(f"{path}: entry {number} lacks an image_id or a caption")
     return entries
 
 

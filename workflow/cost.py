@@ -21,7 +21,7 @@ from workflow.jobs import prepare_jobs
 from workflow.makespan import Job, makespan
 from workflow.plan import Plan, PlannedRun, plan
 from workflow.training.errors import UserError, door
-from workflow.training.files import read_check, read_json, write_json
+from workflow.training.files import read_json, write_json
 
 ROOMS = {"pretrain": "pretrain", "nic_coco": "captioning"}  # the other tasks are detection's
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
@@ -54,7 +54,7 @@ def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
     """Images and captions of a set: as it was checked, as it will be drawn, or as it is published."""
     section, official = config["data"][name], OFFICIAL[name]
     if check.is_file():
-        return read_check(check)["counts"]
+        return read_json(check, "counts")["counts"]
     if "root" in section:
         return official.get(section.get("split"), official["counts"])
     spec = section["synthetic"]

@@ -6,15 +6,13 @@ name stay out, so another experiment reuses the same backbone. No torch: plannin
 
 import functools
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow.config import NEEDS, load
+from workflow.config import NEEDS
 from workflow.data.fetch import times
-from workflow.enough import refuse_too_few
 from workflow.reported import Reported
 from workflow.training.errors import UserError
 from workflow.training.files import listing, read_json, sha256, short
@@ -180,21 +178,8 @@ def fingerprint(run: PlannedRun) -> str | None:
     if Path(run.check).exists():
         return read_json(run.check, "fingerprint")["fingerprint"]
     if Path(run.record).is_file():
-        return read_json(run.record)["provenance"]["data"]
+        return read_json(run.record, "provenance")["provenance"]["data"]
     return None
-
-
-def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
-    """The plan of a Snakemake call: its config files and what --config adds. A fault ends the process with one line."""
-    try:
-        if not files:
-            raise UserError("--config alone: name the file that it changes, e.g. --configfile config/demo.yaml")
-        todo = plan(load(*files, overrides=overrides))
-        refuse_too_few(todo.config, todo.checks, files)
-        return todo
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(1) from None
 
 
 def plan(config: dict[str, Any]) -> Plan:

@@ -5,20 +5,68 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow.enough import words
+from workflow.config import load
+from workflow.enough import refuse_too_few, words
+from workflow.plan import Plan, PlannedRun, plan
+from workflow.training.errors import UserError
+from workflow.training.files import read_json
 
 
-def look_over(runs: Iterable[Any]) -> None:
-    """End the process with a line if what is planned and not yet done cannot be. Runs are workflow.plan.PlannedRun."""
+def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
+    """The plan of a Snakemake call: its config files and what --config adds. A fault ends the process with one line."""
+    try:
+        if not files:
+            raise UserError("--config alone: name the file that it changes, e.g. --configfile config/demo.yaml")
+        todo = plan(load(*files, overrides=overrides))
+        refuse_no_folders(todo)
+        refuse_unread(todo)
+        refuse_too_few(todo.config, todo.checks, files)
+        return todo
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+
+
+def made(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
+    """The folders that jobs are yet to write into, each with what there is of it: itself, or a folder above it."""
+    files = {file for run in runs for file in (run.record, run.state, run.features) if file and not Path(file).exists()}
+    folders = sorted({Path(file).parent for file in files})
+    return {folder: next(x for x in (folder, *folder.parents) if os.path.lexists(x)) for folder in folders}
+
+
+def refuse_no_folders(todo: Plan) -> None:
+    """UserError for a file where a folder is to be: Snakemake has no words for it."""
+    for folder, there in made(todo.runs).items():
+        if not there.is_dir():
+            raise UserError(f"{there}: not a folder, and {folder} is to be written")
+
+
+def refuse_unread(todo: Plan) -> None:
+    """UserError for a broken file of those that are read in planning, while it can still be said in one line."""
+    for file in (Path(record) for record in todo.fetched.values()):
+        if file.exists():
+            read_json(file, "times")
+    for check in todo.checks.values():
+        if Path(check).exists():
+            read_json(check, "fingerprint")
+    for run in todo.runs:
+        if not Path(run.check).exists() and Path(run.record).is_file():
+            read_json(run.record, "provenance")
+
+
+def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
+    """End the process with a line if what is planned and not yet done cannot be. `cores`: those of `--cores`."""
+    if cores == 0:
+        print("error: --cores 0: no job could ever begin", file=sys.stderr, flush=True)
+        raise SystemExit(1)
     todo = [run for run in runs if not Path(run.record).exists()]
-    folders = {folder for run in todo for folder in (run.record, run.state, run.weights, run.features) if folder}
-    for folder in sorted(folders):
-        if reason := unwritable(Path(folder).parent):
-            print(f"error: {reason}", file=sys.stderr, flush=True)
+    for folder, there in made(todo).items():
+        if not os.access(there, os.W_OK | os.X_OK):
+            print(f"error: {there}: not writable, and {folder} is to be written", file=sys.stderr, flush=True)
             raise SystemExit(1)
     learnt = {(run.check, run.run["recipe"]["threshold"]) for run in todo if run.task == "nic_coco"}
     if not all(words(check, threshold) for check, threshold in learnt if Path(check).exists()):
@@ -26,15 +74,7 @@ def look_over(runs: Iterable[Any]) -> None:
     look_at_files(runs)
 
 
-def unwritable(folder: Path) -> str | None:
-    """Why nothing can be written into a folder, which need not be there; None if it can."""
-    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
-    if not there.is_dir():
-        return f"{there}: not a folder, and {folder} is to be written"
-    return None if os.access(there, os.W_OK | os.X_OK) else f"{there}: not writable, and {folder} is to be written"
-
-
-def look_at_files(runs: Iterable[Any]) -> None:
+def look_at_files(runs: Iterable[PlannedRun]) -> None:
     """Brought files that are not yet published. A process of its own, because planning does without torch."""
     brought = [run for run in runs if run.task == "pretrain" and run.origin == "brought"]
     recipes = [run.run["recipe"] for run in brought if not Path(run.weights).exists()]

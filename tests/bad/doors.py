@@ -46,7 +46,7 @@ DOORS = {
         door("predictions of bytes", f"{ODD}: cannot be read as JSON: 'utf-8' codec …", *SCORED, file=BYTES),
         door("predictions nested 100,000 deep", f"{ODD}: cannot be read as JSON: …", *SCORED, file="[" * 100_000),
         door("a mapping", f"{ODD}: is not a list of COCO caption results", *SCORED, file="{}"),
-        door("an image that is a list", f"{ODD}: entry 0 lacks an image_id (a whole number) or a caption", *SCORED,
+        door("an image that is a list", f"{ODD}: entry 0 lacks an image_id or a caption", *SCORED,
              file='[{"image_id": [1], "caption": "a"}]'),
     ],
     "workflow.data.synthetic": [

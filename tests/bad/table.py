@@ -11,8 +11,7 @@ from PIL import Image
 
 from tests.bad import brought, coco, configs, doors, few, good, sets
 from tests.bad.cases import Case
-from workflow.plan import settle
-from workflow.preflight import look_over
+from workflow.preflight import look_over, settle
 
 HEAD = """# Bad input, and what is said of it
 

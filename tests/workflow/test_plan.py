@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from workflow.config import load
-from workflow.plan import Plan, plan, settle
+from workflow.plan import Plan, plan
+from workflow.preflight import settle
 from workflow.training.errors import UserError
 from workflow.training.files import write_json
 

@@ -10,7 +10,7 @@ offer(workflow, plan.config["gpus"])
 
 
 onstart:
-    look_over(plan.runs)
+    look_over(plan.runs, workflow.resource_settings.cores)
 
 
 onsuccess:
