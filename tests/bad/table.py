@@ -17,8 +17,8 @@ HEAD = """# Bad input, and what is said of it
 
 Everything here is found before the first training step, ends with status 1 and with one line behind `error: ` that
 names the file and the key, line or entry at fault; several faults of a data set are counted and listed. `…` stands
-for what differs. Snakemake reads a config itself before it asks us, and of one that is no YAML it says less, or ends
-in a traceback of its own: `python -m workflow.config FILE` names the line.
+for what differs. Snakemake reads a config itself before it asks us, and of one that is missing or no YAML it says less,
+or ends in a traceback of its own: `python -m workflow.config FILE` names the line.
 
 `python -m tests.bad` writes this page from the table of the tests, which call the same doors as the workflow does.
 """

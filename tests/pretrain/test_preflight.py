@@ -41,6 +41,12 @@ def test_what_is_published_is_not_looked_at_again(config, tmp_path):
     look_over(runs)
 
 
+def test_no_core_is_an_error_and_nothing_that_waits_for_ever(capsys):
+    with pytest.raises(SystemExit):
+        look_over([], cores=0)
+    assert capsys.readouterr().err == "error: --cores 0: no job could ever begin\n"
+
+
 def test_snakemake_starts_no_job(config, snakemake, tmp_path):
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
     for _ in range(2):  # the lock is given back
