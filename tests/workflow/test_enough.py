@@ -38,7 +38,10 @@ def test_the_job_of_the_check_says_it(config, voc, snakemake, tmp_path, monkeypa
     assert status == 1
     assert f"error: x.yaml: {said}, as counted in {plan(config).checks['voc']}; remove" in terminal
     assert "Traceback" not in terminal
-    assert "check_data" not in jobs(snakemake("-n", "--configfile", "y.yaml")[1])
+    Path("z.yaml").write_text(yaml.safe_dump(overlay(config, {"tasks": {"ssd_voc": {"batch": 15}}})))
+    planned = jobs(snakemake("-n", "--configfile", "z.yaml")[1])
+    assert planned["detection"] == 1
+    assert "check_data" not in planned, "another batch repeats no check"
 
 
 def test_a_recipe_is_asked_for_once():
