@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from mmengine.registry import DATASETS
 
 from tests.waiting import told
@@ -221,6 +222,30 @@ def test_a_process_that_loads_data_and_dies_is_said_at_once(started, tmp_path):
     assert last.startswith("error: ssd_voc cutmix p0s1: DataLoader worker ")
     assert "DataLoader worker" in (tmp_path / "state/error.txt").read_text()
     assert not any(map(runs, [training, *loading]))
+
+
+class Keeper(Hook):
+    """Holds the loaders to the very end, as the traceback of an error does."""
+
+    def after_train(self, runner):
+        sys.runner = runner
+
+
+@door
+def kept_run():
+    run = replace(run_of(evaluate_every=0), workers=2)
+    plan = task(run)
+    plan["train_dataloader"]["persistent_workers"] = True
+    fit(run, plan, 20, Path(sys.argv[-1]), more=[Keeper()])
+
+
+def test_a_process_ends_though_something_still_holds_its_loaders(tmp_path):
+    """Those that load the data do not hear the SIGTERM with which multiprocessing asks them to end."""
+    say = "from tests.workflow.training.test_ending import kept_run; kept_run()"
+    done = subprocess.run(
+        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
