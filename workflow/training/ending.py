@@ -152,16 +152,23 @@ def died(error: BaseException, workers: int) -> str:
 
 @contextlib.contextmanager
 def watched(name: str, workers: int) -> Iterator[None]:
-    """A process that loads data and dies is a UserError, within seconds; on any error none of them is left."""
+    """A process that loads data and dies is a UserError, within seconds; in the end none of them is left."""
     try:
         yield
     except BaseException as error:
-        was = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would report those that die here
-        for child in multiprocessing.active_children():
-            child.kill()
-            child.join()
-        signal.signal(signal.SIGCHLD, was)
         if what := died(error, workers):
             cause = "often the machine is out of memory: fewer `workers` take less"
             raise UserError(f"{name}: {what}; {cause}. The same command goes on where it was") from None
         raise
+    finally:
+        end_workers()
+
+
+def end_workers() -> None:
+    """They do not hear the SIGTERM with which multiprocessing asks its processes at the end of a program, and it would
+    wait for them for ever wherever something still holds their loader."""
+    was = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would report those that die here
+    for child in multiprocessing.active_children():
+        child.kill()
+        child.join()
+    signal.signal(signal.SIGCHLD, was)

@@ -243,7 +243,7 @@ def test_a_process_ends_though_something_still_holds_its_loaders(tmp_path):
     """Those that load the data do not hear the SIGTERM with which multiprocessing asks them to end."""
     say = "from tests.workflow.training.test_ending import kept_run; kept_run()"
     done = subprocess.run(
-        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=True
     )
     assert done.stderr == ""
 
