@@ -50,6 +50,7 @@ rule captioning:
     resources:
         gpu=lambda w: plan.find(w).gpus,
         mem_mb=lambda w: plan.find(w).memory,
+        nodes=1,
         runtime=1440,
     params:
         tracked=lambda w: plan.find(w).tracked,

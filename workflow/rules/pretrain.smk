@@ -1,7 +1,8 @@
 # Three origins of a backbone, one shape of what they leave: pretrained here, brought as a file, random.
 # `tracked` is what Snakemake compares to decide on a re-run; `run` has the machine too (threads, workers, GPUs), and
 # because its function asks for `threads` Snakemake does not compare it.
-# `runtime`, in minutes, is for batch systems: what takes longer goes on with its next try, if it is a training.
+# `runtime`, in minutes, is for batch systems: what takes longer goes on with its next try, if it is a training. `nodes`
+# is for Slurm, which would else look for a job's GPUs on several.
 from workflow.preflight import look_over
 from workflow.training.finished import tidy
 from workflow.training.launch import offer
@@ -37,6 +38,7 @@ rule pretrain:
     resources:
         gpu=lambda w: plan.find(w).gpus,
         mem_mb=lambda w: plan.find(w).memory,
+        nodes=1,
         runtime=1440,
     params:
         tracked=lambda w: plan.find(w).tracked,

@@ -14,7 +14,7 @@ from mmengine.registry import FUNCTIONS
 
 from workflow.training.errors import UserError
 from workflow.training.files import atomic
-from workflow.training.stopping import Stopped, leave_to_parent
+from workflow.training.stopping import Stopped, hear, leave_to_parent
 
 CHECKED_TOGETHER = 10  # losses on a GPU, which would have to be waited for
 SHOWN = 8  # file names in a message
@@ -48,7 +48,6 @@ class Ending(Hook):
 
     def __next__(self) -> Any:
         self.rest()
-        self.busy = self.group is not None
         batch = next(self.iterator)
         self.busy = True
         return batch
@@ -61,19 +60,33 @@ class Ending(Hook):
         """mmengine's hook point."""
         self.rest()
 
+    def before_val_epoch(self, runner: Any) -> None:
+        """Processes that wait for each other while they evaluate would not hear a signal for long: it ends them at
+        once, by the state that was written just before."""
+        if self.group is not None:
+            hear(signal.SIG_DFL)
+            if self.asked:
+                raise Stopped(self.asked)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """mmengine's hook point."""
+        if self.group is not None:
+            hear(self.ask)
+
     def after_train(self, runner: Any) -> None:
         """mmengine's hook point."""
         self.rest()
 
     def rest(self) -> None:
-        """The network is whole here."""
+        """The network is whole here. Of several processes, one that is asked while they agree goes on with the others
+        to the next time."""
+        self.busy = self.group is not None
+        asked = torch.tensor(self.asked)
         if self.group is not None:
-            asked = torch.tensor(self.asked)
             with contextlib.suppress(RuntimeError):  # another process has gone already
                 torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX, self.group)
+        if asked:
             self.asked = int(asked)
-        self.busy = False
-        if self.asked:
             raise Stopped(self.asked)
 
 
@@ -150,6 +163,11 @@ def died(error: BaseException, workers: int) -> str:
     return "DataLoader worker died" if broken else ""
 
 
+def bereft(error: BaseException) -> bool:
+    """Whether an error says that another process of the same training has gone."""
+    return get_world_size() > 1 and ("gloo/transport" in str(error) or isinstance(error, torch.distributed.DistError))
+
+
 @contextlib.contextmanager
 def watched(name: str, workers: int) -> Iterator[None]:
     """A process that loads data and dies is a UserError, within seconds; in the end none of them is left."""
@@ -159,6 +177,9 @@ def watched(name: str, workers: int) -> Iterator[None]:
         if what := died(error, workers):
             cause = "often the machine is out of memory: fewer `workers` take less"
             raise UserError(f"{name}: {what}; {cause}. The same command goes on where it was") from None
+        if bereft(error):
+            what = "another of its processes has ended"
+            raise UserError(f"{name}: {what}; the same command goes on where it was") from None
         raise
     finally:
         end_workers()

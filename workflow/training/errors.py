@@ -38,10 +38,15 @@ def refused(error: Exception) -> str:
     return f"{error.filename}: {error.strerror}" if named else ""
 
 
+def further() -> bool:
+    """Whether this is one of several processes that train together, and not the first."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0"
+
+
 def said(text: str, status: int) -> SystemExit:
     """Print why the process ends. Of several processes that train together all may have the same to say: the first says
     it at once, and torchrun ends the others while they wait."""
-    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":
+    if further():
         time.sleep(SECONDS_FOR_THE_FIRST)
     print(text, file=sys.stderr, flush=True)
     return SystemExit(status)
@@ -58,6 +63,8 @@ def door(main: Callable[[], None]) -> Callable[[], None]:
         except UserError as error:
             raise said(f"error: {error}", 1) from None
         except Stopped as stopped:
+            if further():
+                raise SystemExit(stopped.status) from None
             raise said(f"stopped {stopped}", stopped.status) from None
         except Exception as error:
             if not (reason := refused(error)):

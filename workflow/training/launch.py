@@ -1,17 +1,19 @@
 """Start a training on devices of its own: `python -m workflow.training.launch MODULE --run JSON …`.
 
-As many as the run's `gpus` says. A device is held by a lock on a file in the node's temporary folder, which lasts as
-long as the process, however that ends. Several devices: one process each, by torchrun.
+As many as the run's `gpus` says. A device is held by a mark that lasts as long as the process, however that ends.
+Several devices: one process each, by torchrun.
 """
 
 import argparse
 import contextlib
-import fcntl
+import errno
+import functools
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 
 from workflow.training.errors import UserError, door
 from workflow.training.run import Run
+from workflow.training.stopping import Stopped, asked, hear
 
 ALLOWED = "CUDA_VISIBLE_DEVICES"
 CALL = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
@@ -38,33 +41,39 @@ def devices() -> list[str]:
 
 
 def visible(here: Sequence[str]) -> list[str]:
-    """Those that `CUDA_VISIBLE_DEVICES` allows: all if it is not set. It holds numbers or (beginnings of) UUIDs; a part
-    of a device (MIG) is one of its own."""
+    """Those that `CUDA_VISIBLE_DEVICES` allows: all if it is not set. It holds numbers or (beginnings of) UUIDs, and as
+    CUDA reads it it ends before the first word that is no device; a part of a device (MIG) is one of its own."""
     if ALLOWED not in os.environ:
         return list(here)
     found = []
     for word in os.environ[ALLOWED].replace(" ", "").split(","):
         if word.isdecimal():
-            found += here[int(word) : int(word) + 1]
-        elif word:
-            found += [word] if word.startswith("MIG-") else [each for each in here if each.startswith(word)]
+            named = list(here[int(word) : int(word) + 1])
+        elif word.startswith("MIG-"):
+            named = [word]
+        else:
+            named = [each for each in here if word and each.startswith(word)]
+        if not named:
+            break
+        found += named
     return list(dict.fromkeys(found))
 
 
-def hold(device: str) -> int | None:
-    """Lock a device; None if another process holds it. Programs that this one becomes keep the lock."""
-    path = Path(tempfile.gettempdir()) / f"backbone-transfer.{device}.lock"
+def hold(device: str) -> socket.socket | None:
+    """Take a device; None if another process has it. Programs that this one becomes keep it.
+
+    The mark is a name in the kernel's own list (an abstract socket), which is one for all users of the node and ends
+    with its process. A file in a common folder could be another user's, unreadable, a link, or be cleaned away."""
+    mark = socket.socket(socket.AF_UNIX)
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)  # may be another user's
-    except FileNotFoundError:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
+        mark.bind(f"\0backbone-transfer {device}")
+    except OSError as error:
+        mark.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
         return None
-    os.set_inheritable(file, True)
-    return file
+    mark.set_inheritable(True)
+    return mark
 
 
 def take(allowed: Sequence[str], number: int, name: str) -> list[str]:
@@ -73,12 +82,14 @@ def take(allowed: Sequence[str], number: int, name: str) -> list[str]:
     while True:
         held = {}
         for device in allowed:
-            if len(held) < number and (file := hold(device)) is not None:
-                held[device] = file
+            if len(held) < number and (mark := hold(device)) is not None:
+                held[device] = mark
         if len(held) == number:
+            for mark in held.values():
+                mark.detach()  # to the end of the process
             return list(held)
-        for file in held.values():  # all or none, or two jobs could wait for each other
-            os.close(file)
+        for mark in held.values():  # all or none, or two jobs could wait for each other
+            mark.close()
         if not told:
             what = f"{number} of {len(allowed)} devices" if len(allowed) > 1 else "the device"
             print(f"[{name}] waiting for {what}: other jobs hold them", flush=True)
@@ -104,25 +115,41 @@ def assign(run: Run) -> None:
 
 
 def together(run: Run, module: str, arguments: Sequence[str]) -> int:
-    """Run a module in one process for each of the run's devices; the exit status. Its processes say why they fail."""
+    """Run a module in one process for each of the run's devices; the exit status. Its processes say why they fail;
+    UserError if one cannot, as a signal has ended it."""
     import logging
 
     from torch.distributed import run as torchrun
-    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    from workflow.training.processes import LAUNCHER
+
+    logging.disable()  # torch's words on how they end
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(run.threads)))
-    options = ["--standalone", "--nproc-per-node", str(run.gpus), "--module", module]
+    os.environ[LAUNCHER] = str(os.getpid())
+    options = ["--standalone", "--nproc-per-node", str(run.gpus), "--signals-to-handle", "SIGQUIT", "--module", module]
     args = torchrun.get_args_parser().parse_args(options)
     args.training_script_args = list(arguments)  # not parsed: torchrun takes our --run for one of its own
     try:
-        torchrun.run(args)
-    except ChildFailedError:
+        with asked(functools.partial(end, run.name)):
+            torchrun.run(args)
+    except ChildFailedError as error:
+        for number, failure in error.failures.items():
+            if failure.exitcode < 0:
+                how = f"process {number + 1} of {run.gpus} was ended by {failure.signal_name()}"
+                raise UserError(f"{run.name}: {how}; the same command goes on where it was") from None
         return 1
-    except SignalException as asked:  # it has asked its processes to end, and waited for them
-        return 128 + asked.sigval
+    except Stopped as stopped:
+        return stopped.status
     return 0
+
+
+def end(name: str, number: int, frame: Any) -> None:
+    """A signal handler: torchrun passes the signal on and waits for its processes, half a minute at most. Whoever asks
+    again is not heard, or they would be killed while they save."""
+    hear(signal.SIG_IGN)
+    print(f"[{name}] {signal.Signals(number).name}: its processes are asked to end", flush=True)
+    raise Stopped(number)
 
 
 def offer(workflow: Any, gpus: int) -> None:

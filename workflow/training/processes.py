@@ -4,7 +4,6 @@ Gradients are the mean over the processes (torch's DDP). A loss that is a mean o
 by `mean`, and batch norm sees the whole batch. With one process, nothing here does anything.
 """
 
-import ctypes
 import datetime
 import os
 import signal
@@ -21,9 +20,10 @@ from torch import distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from workflow.training.layout import channels_last
+from workflow.training.stopping import die_with_parent
 
 T = TypeVar("T")
-PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
+LAUNCHER = "TRAINING_LAUNCHER"  # its process number, in the environment of those that it starts
 PATIENCE = datetime.timedelta(hours=2)  # of processes that wait while the first one scores
 
 
@@ -31,7 +31,9 @@ def join() -> None:
     """Meet the other processes, if torchrun started this one; over NCCL where there is CUDA, else over Gloo."""
     if not dist.is_torchelastic_launched() or dist.is_initialized():
         return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # torchrun, which holds the devices, may be killed
+    die_with_parent()  # torchrun, which holds the devices, may be killed
+    if os.environ.get(LAUNCHER, str(os.getppid())) != str(os.getppid()):
+        os.kill(os.getpid(), signal.SIGKILL)  # it was, meanwhile
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)

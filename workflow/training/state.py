@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 
 from workflow.training import finished, processes
@@ -77,6 +77,11 @@ class ResumeState(Hook):
         due = runner.iter % runner.train_loop.val_interval == 0 or runner.iter == runner.max_iters
         if due and runner.iter > evaluated:
             runner.val_loop.run()
+
+    def before_val(self, runner: Any) -> None:
+        """What ends several processes in an evaluation lets them write nothing."""
+        if get_world_size() > 1 and self.written != self.reached(runner):
+            self.save(runner)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Here the evaluation after the last iteration is over, so a resumed run does not lose it."""

@@ -24,10 +24,19 @@ def at_once(number: int, frame: Any = None) -> None:
     raise Stopped(number)
 
 
+def hear(handler: Callable[[int, Any], None] | signal.Handlers) -> list[Any]:
+    """Set the handler of both signals; what handled them before."""
+    return [signal.signal(number, handler) for number in ASKING]
+
+
 def leave_to_parent() -> None:
     """For a helping process: what its parent is asked is no matter of its own, and it does not outlive it."""
-    for number in ASKING:
-        signal.signal(number, signal.SIG_IGN)
+    hear(signal.SIG_IGN)
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """Whatever ends the process that started this one ends this one too."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -37,7 +46,7 @@ def asked(handler: Callable[[int, Any], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = [signal.signal(number, handler) for number in ASKING]
+    before = hear(handler)
     try:
         yield
     finally:

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from workflow.config import load
 from workflow.training.launch import devices, hold, visible
 
 PROJECT = Path(__file__).parents[3]
-UUIDS = ["GPU-aa11", "GPU-bb22", "GPU-cc33"]
+UUIDS = [f"GPU-{name}-{os.getpid()}" for name in ("aa11", "bb22", "cc33")]  # no other test run's
 JOB = """
 import os, sys, time
 print("sees", repr(os.environ.get("CUDA_VISIBLE_DEVICES")), *sys.argv[3:], flush=True)
@@ -36,12 +35,9 @@ def node(tmp_path, monkeypatch):
     function that starts a job with `gpus` and environment; all jobs are killed in the end."""
     started = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # or this process keeps the one it knows
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", f"{PROJECT}{os.pathsep}{tmp_path}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    Path("tmp").mkdir()
     Path("job.py").write_text(JOB)
     Path("go on").touch()
 
@@ -75,7 +71,7 @@ def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node
     start = node(2)
     first, second = start(1), start(1)
     one, other = told(first, "sees"), told(second, "sees")
-    assert {one, other} == {"sees 'GPU-aa11'\n", "sees 'GPU-bb22'\n"}
+    assert {one, other} == {f"sees '{UUIDS[0]}'\n", f"sees '{UUIDS[1]}'\n"}
     third = start(1)
     assert told(third, "waiting") == "[ssd_voc mine s0] waiting for 1 of 2 devices: other jobs hold them\n"
     second.send_signal(signal.SIGKILL)
@@ -88,10 +84,23 @@ def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node
 def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
     start = node(3)
     one = start(1, "--out", "a b; c")
-    assert told(one, "sees") == "sees 'GPU-aa11' --out a b; c\n"
+    assert told(one, "sees") == f"sees '{UUIDS[0]}' --out a b; c\n"
     assert told(start(0), "sees") == "sees ''\n", "0: whatever the node has, it is not used"
     Path("go on").unlink()
     assert one.wait(300) == 0
+
+
+def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(node):
+    start = node(3)
+    two = start(2)
+    assert told(two, " on ") == f"[ssd_voc mine s0] on {UUIDS[0]},{UUIDS[1]}\n"
+    assert {told(two, "sees") for _ in range(2)} == {f"sees '{UUIDS[0]},{UUIDS[1]}'\n"}
+    one = start(1)
+    assert told(one, "sees") == f"sees '{UUIDS[2]}'\n"
+    third = start(2)
+    assert told(third, "waiting") == "[ssd_voc mine s0] waiting for 2 of 3 devices: other jobs hold them\n"
+    Path("go on").unlink()
+    assert two.wait(300) == one.wait(300) == third.wait(300) == 0
 
 
 def test_a_job_of_several_devices_holds_none_while_it_waits(node):
@@ -100,22 +109,24 @@ def test_a_job_of_several_devices_holds_none_while_it_waits(node):
     take = f"from workflow.training.launch import take; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
     with subprocess.Popen([sys.executable, "-c", take], stdout=subprocess.PIPE, text=True) as job:
         assert told(job, "waiting") == "[x] waiting for 2 of 3 devices: other jobs hold them\n"
-        free = hold("GPU-cc33")
+        free = hold(UUIDS[2])
         while free is None:  # it tries now and then
-            free = hold("GPU-cc33")
-        os.close(held[0])
-        os.close(free)
-        assert told(job, "took") == "took GPU-aa11 GPU-cc33\n"
-    os.close(held[1])
+            free = hold(UUIDS[2])
+        held[0].close()
+        free.close()
+        assert told(job, "took") == f"took {UUIDS[0]} {UUIDS[2]}\n"
+    held[1].close()
 
 
 @pytest.mark.parametrize(
     ("allowed", "found"),
     [
         (None, UUIDS),
-        ("2,0", ["GPU-cc33", "GPU-aa11"]),
-        ("GPU-bb", ["GPU-bb22"]),
-        ("GPU-bb22, 1,7", ["GPU-bb22"]),
+        ("2,0", [UUIDS[2], UUIDS[0]]),
+        ("GPU-bb", [UUIDS[1]]),
+        (f"{UUIDS[1]}, 1,7", [UUIDS[1]]),
+        ("0,-1,2", [UUIDS[0]]),
+        ("0,,2", [UUIDS[0]]),
         ("MIG-1/2", ["MIG-1/2"]),
         ("", []),
         ("NoDevFiles", []),
@@ -131,7 +142,7 @@ def test_only_what_is_visible_is_handed_out(allowed, found, monkeypatch):
 
 def test_a_job_uses_what_it_may_and_no_more(node):
     start = node(3)
-    assert told(start(1, CUDA_VISIBLE_DEVICES="2"), "sees") == "sees 'GPU-cc33'\n"
+    assert told(start(1, CUDA_VISIBLE_DEVICES="2"), "sees") == f"sees '{UUIDS[2]}'\n"
     other = start(1, CUDA_VISIBLE_DEVICES="2")
     assert told(other, "waiting") == "[ssd_voc mine s0] waiting for the device: other jobs hold them\n"
     job = start(1, CUDA_VISIBLE_DEVICES="")

@@ -1,0 +1,46 @@
+"""The training of pair.py as a job that can be interrupted: `launch tests.workflow.training.lasting --run JSON --out`.
+
+While the folder has a file `slow`, a sample takes a while; while it has `dawdle`, the second process gets through no
+test image, and the first waits for it.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from mmengine.dist import get_rank
+
+from tests.workflow.training import pair
+from tests.workflow.training.test_engine import Points
+from workflow.training.errors import door
+from workflow.training.files import write_json
+from workflow.training.run import Run
+from workflow.training.state import resumable
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--out", required=True, type=Path)
+    args = parser.parse_args()
+    sample, process = Points.__getitem__, pair.Seen.process
+
+    def slowly(self, index):
+        time.sleep(0.3 * (args.out / "slow").exists())
+        return sample(self, index)
+
+    def dawdling(self, *batch):
+        while get_rank() and (args.out / "dawdle").exists():
+            (args.out / "evaluates").touch()
+            time.sleep(0.05)
+        process(self, *batch)
+
+    Points.__getitem__, pair.Seen.process = slowly, dawdling
+    with resumable(args.out / "state", args.out, {}):
+        write_json(args.out / "found.json", pair.train(Run.parse(args.run), args.out / "state"))
+
+
+if __name__ == "__main__":
+    main()
