@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from workflow.training.errors import UserError
 from workflow.training.files import atomic, read_json
 
 LAST = "metrics.json"
@@ -37,16 +38,19 @@ def keep(state: Path, out: Path) -> None:
 
 def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
     """Whether the run was finished, of the very same: its files are in `out` again then."""
+    done = beside(state, "done")
+    if not done.exists():
+        return False
     try:
-        made = read_json(beside(state, "done") / LAST)["provenance"]
+        made = read_json(done / LAST)["provenance"]
         if any(made.get(key) != value for key, value in of.items() if value is not None):
             return False
-        for file in sorted(beside(state, "done").iterdir(), key=lambda file: file.name == LAST):
+        for file in sorted(done.iterdir(), key=lambda file: file.name == LAST):
             with atomic(out / file.name) as temporary:
                 temporary.unlink(missing_ok=True)
                 temporary.hardlink_to(file)
             os.utime(out / file.name)  # newer than what it was made of
-    except (OSError, ValueError, KeyError):
+    except (OSError, UserError, KeyError):
         return False
     clear(state)
     print(f"{state}: this run was finished before; its files are put back, nothing is trained", flush=True)

@@ -134,11 +134,11 @@ def together(run: Run, module: str, arguments: Sequence[str]) -> int:
         with asked(functools.partial(end, run.name)):
             torchrun.run(args)
     except ChildFailedError as error:
-        for number, failure in error.failures.items():
-            if failure.exitcode < 0:
-                how = f"process {number + 1} of {run.gpus} was ended by {failure.signal_name()}"
-                raise UserError(f"{run.name}: {how}; the same command goes on where it was") from None
-        return 1
+        number, failure = error.get_first_failure()
+        if failure.exitcode > 0:
+            return 1
+        how = f"process {number + 1} of {run.gpus} was ended by {failure.signal_name()}"
+        raise UserError(f"{run.name}: {how}; the same command goes on where it was") from None
     except Stopped as stopped:
         return stopped.status
     return 0
