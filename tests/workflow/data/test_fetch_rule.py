@@ -36,6 +36,9 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
     config["data"]["voc"] = {"root": "data/voc", "classes": voc_set.classes(voc.section), "from": server.url}
     config["data"]["coco"] = {"root": "data/coco", "split": "2014", "from": "archives"}
     config["data"]["imagenet"]["synthetic"] |= {"train": 24, "val": 12}
+    config["pretrain"] |= {"batch": 8, "warmup": 0}
+    for recipe in config["tasks"].values():
+        recipe |= {"batch": 2} | ({"threshold": 1} if "threshold" in recipe else {})
     (tmp_path / "x.yaml").write_text(json.dumps(config))
 
     def snakemake(*arguments):
