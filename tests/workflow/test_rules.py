@@ -101,15 +101,6 @@ def test_the_machine_and_a_comment_cost_nothing(gpus, dry_run):
     assert jobs(dry_run(SMALL | {"threads": 7, "workers": 3, "gpus": gpus})) == {}
 
 
-def test_a_batch_that_the_gpus_cannot_share_is_refused_before_anything_runs(snakemake, tmp_path):
-    config = overlay(SMALL, {"pretrain": {"batch": 3}}) | {"gpus": 2}
-    (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
-    status, said = snakemake("--cores", "1", "--configfile", "x.yaml")
-    assert status != 0
-    assert "pretrain.batch: 3 is no multiple of gpus (2), which share it evenly" in said
-    assert "Job stats" not in said
-
-
 def test_a_learning_rate_costs_its_runs(dry_run):
     said = dry_run(changed("tasks/ssd_voc/lr", 0.0123))
     assert jobs(said) == {"detection": 2, "draw_detections": 1, "report": 1, "all": 1}
