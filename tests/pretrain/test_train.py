@@ -264,3 +264,15 @@ def test_two_processes_train_the_network_of_one_and_survive_a_kill(imagenet, tmp
     assert re.search(r"resumed at iteration [1-9]", said)
     files = [folder / "out/backbone.safetensors" for folder in (tmp_path, again)]
     assert sha256(files[0]) == sha256(files[1])
+
+
+@pytest.mark.slow
+def test_two_processes_drop_the_same_branches_and_smooth_the_same_batches(imagenet, tmp_path):
+    """What is drawn for a whole batch, at a rate that leaves the weights nearly as they are: a network whose branches
+    do not begin at zero makes much of the last digits within a few steps."""
+    drawn = {"stochastic_depth": {"drop": 0.5}, "label_smoothing": {"smoothing": 0.5}}
+    drawn = {name: {**parameters, "probability": 0.5} for name, parameters in drawn.items()}
+    run, check = run_of(lr=1e-8, regularizers=drawn, zero_init_residual=False), imagenet.check
+    train(run, check, tmp_path / "alone/state", tmp_path / "alone/out")
+    two = trained("pretrain.train", run, tmp_path, data=check)
+    assert losses(two) == pytest.approx(losses(read_json(tmp_path / "alone/out/metrics.json")), rel=0.01)
