@@ -14,8 +14,8 @@ from workflow.training.engine import fit
 from workflow.training.hooks import History, autocast
 from workflow.training.run import Run
 
-WARM, LEAST, MOST = 2, 3, 100  # steps: not timed; timed at least; at most
-SECONDS = 10.0  # of timed steps are enough
+WARM, MOST = 2, 100  # steps: not timed; timed at most
+SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one
 
 
 def shortened(run: Run) -> Run:
@@ -50,13 +50,13 @@ class Clock(Hook):
     def before_train(self, runner: Any) -> None:
         """The lines on the terminal count to where this training ends, not to where its run does."""
         self.history = next(hook for hook in runner.hooks if isinstance(hook, History))
-        self.history.iterations = WARM + LEAST
+        self.history.iterations = WARM + 1
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Enough? The first timed step tells how many there will be."""
         self.ends.append(now())
         if len(self.ends) == WARM + 1:
-            self.history.iterations = WARM + min(MOST, max(LEAST, math.ceil(SECONDS / self.step)))
+            self.history.iterations = WARM + min(MOST, math.ceil(SECONDS / self.step))
         runner.train_loop.stop_training = len(self.ends) == self.history.iterations
 
     def after_train(self, runner: Any) -> None:
