@@ -7,6 +7,7 @@ by `mean`, and batch norm sees the whole batch. With one process, nothing here d
 import datetime
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -43,7 +44,11 @@ def part() -> None:
     """The end of all but the first process, which publishes what all have trained."""
     if get_rank():
         leave()
-        raise SystemExit(0)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # At once: a thread of torch's that meets an interpreter on its way out aborts the process, now and then, and
+        # torchrun would end the first one too, which is not yet done.
+        os._exit(0)
 
 
 def leave() -> None:
