@@ -136,8 +136,10 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
         out = folder / str(number)
         door, one = f"{ROOMS.get(run.task, 'detection')}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
         call = [sys.executable, "-m", "workflow.training.launch", door, "--run", one]
-        if subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode:
-            raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
+        status = subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode
+        if status:
+            why = "it was killed, often for want of memory" if status < 0 else "the reason stands above"
+            raise UserError(f"the cost of {run.task} could not be measured: {why}")
         found[key] = read_json(out / "cost.json")
     return found
 

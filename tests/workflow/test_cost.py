@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+import workflow.cost as cost_of_all
 from detection.cost import cost
 from workflow.config import load, overlay
 from workflow.cost import counts, drawn, jobs, kinds, made_of, report, sizes, spent, table
 from workflow.makespan import Job, makespan
 from workflow.plan import plan
 from workflow.training import timing
+from workflow.training.errors import UserError
 from workflow.training.files import read_json
 from workflow.training.run import Run
 
@@ -146,3 +148,11 @@ def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
         assert float(line.split()[2].replace(",", "")) > 0
     assert "1: " in said
     assert list(tmp_path.iterdir()) == [], "it leaves nothing behind"
+
+
+@pytest.mark.parametrize(("status", "why"), [(1, "the reason stands above"), (-9, "it was killed, often for want of")])
+def test_a_kind_that_cannot_be_measured_is_named(status, why, tmp_path, monkeypatch):
+    monkeypatch.setattr(cost_of_all, "drawn", lambda *_: tmp_path)
+    monkeypatch.setattr(cost_of_all.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=status))
+    with pytest.raises(UserError, match=f"the cost of pretrain could not be measured: {why}"):
+        cost_of_all.measure(plan(DEMO), tmp_path)
