@@ -7,6 +7,7 @@ its own: this module imports none.
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -124,7 +125,8 @@ def made_of(name: str, own: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a view's features (`view`)."""
+    """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a view's features (`view`).
+    A kind that this machine is too small for is left out."""
     found, checks = {}, {}
     for number, (key, runs) in enumerate(kinds(todo).items()):
         run, name = runs[0], NEEDS.get(runs[0].task, "imagenet")
@@ -137,9 +139,11 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
         door, one = f"{ROOMS.get(run.task, 'detection')}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
         call = [sys.executable, "-m", "workflow.training.launch", door, "--run", one]
         status = subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode
-        if status:
-            why = "it was killed, often for want of memory" if status < 0 else "the reason stands above"
-            raise UserError(f"the cost of {run.task} could not be measured: {why}")
+        if status > 0:
+            raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
+        if status < 0:
+            print(f"{run.task}: it was killed, often for want of memory", flush=True)
+            continue
         found[key] = read_json(out / "cost.json")
     return found
 
@@ -201,8 +205,12 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     todo = plan(config)
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))
+    missing = [runs[0].task for key, runs in kinds(todo).items() if key not in costs]
+    todo = dataclasses.replace(todo, runs=[run for run in todo.runs if kind(run) in costs])
     found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     every = jobs(todo, costs, found)
+    if not costs:
+        raise UserError("no kind of run could be measured on this machine")
     device = next(iter(costs.values()))["device"]
     own = f"each job with {todo.cores} cores of its own"
     each = "a job on each" + f" (not on {todo.config['gpus']})" * (todo.config["gpus"] > 1)
@@ -213,6 +221,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     if todo.cores > here:
         lines.append(f"warning: a job is to have {todo.cores} cores (threads + workers): with them it is faster")
     lines += ["", *sizes(todo, found), "", *table(todo, costs, found)]
+    lines += [f"{task}: not measured, and in no sum: it was killed, often for want of memory" for task in missing]
     return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])
 
 

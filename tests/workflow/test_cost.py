@@ -15,7 +15,7 @@ from workflow.makespan import Job, makespan
 from workflow.plan import plan
 from workflow.training import timing
 from workflow.training.errors import UserError
-from workflow.training.files import read_json
+from workflow.training.files import read_json, write_json
 from workflow.training.run import Run
 
 CONFIGS = Path(__file__).parents[2] / "config"
@@ -150,9 +150,32 @@ def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == [], "it leaves nothing behind"
 
 
-@pytest.mark.parametrize(("status", "why"), [(1, "the reason stands above"), (-9, "it was killed, often for want of")])
-def test_a_kind_that_cannot_be_measured_is_named(status, why, tmp_path, monkeypatch):
-    monkeypatch.setattr(cost_of_all, "drawn", lambda *_: tmp_path)
-    monkeypatch.setattr(cost_of_all.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=status))
-    with pytest.raises(UserError, match=f"the cost of pretrain could not be measured: {why}"):
-        cost_of_all.measure(plan(DEMO), tmp_path)
+@pytest.fixture
+def measured(monkeypatch):
+    """Stands in for the measuring of each kind: what became of it, by task; made-up seconds where all is well."""
+
+    def stand_in(**status):
+        def run(call, **_):
+            task = json.loads(call[call.index("--run") + 1])["task"]
+            if not status.get(task):
+                write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "view": 0.01, "device": "GPU"})
+            return SimpleNamespace(returncode=status.get(task, 0))
+
+        monkeypatch.setattr(cost_of_all, "drawn", lambda *_: Path())
+        monkeypatch.setattr(cost_of_all.subprocess, "run", run)
+
+    return stand_in
+
+
+def test_a_kind_that_the_machine_is_too_small_for_is_in_no_sum(measured):
+    measured(ssd_voc=-9)
+    said = report(DEMO, [1])
+    assert "ssd_voc: not measured, and in no sum: it was killed, often for want of memory" in said
+    runs = [run for run in plan(DEMO).runs if run.task != "ssd_voc"]
+    assert f"The whole of {len(runs) + 4} jobs" in said, "four of them compute features"
+
+
+def test_a_kind_that_fails_ends_it(measured):
+    measured(ssd_voc=1)
+    with pytest.raises(UserError, match="the cost of ssd_voc could not be measured; the reason stands above"):
+        report(DEMO, [1])
