@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from captioning.vocabulary import Vocabulary
 from workflow.training.errors import UserError, door
 
 
@@ -17,8 +18,11 @@ def often(captions: Sequence[str], times: int) -> bool:
         return True
     from captioning.jvm import tokenize
 
-    counts = Counter(word for caption in tokenize(captions) for word in caption.split(" ") if word)
-    return max(counts.values(), default=0) >= times
+    try:
+        Vocabulary.build(tokenize(captions), times)
+    except UserError:
+        return False
+    return True
 
 
 @door

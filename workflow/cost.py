@@ -126,7 +126,7 @@ def made_of(name: str, own: dict[str, Any]) -> dict[str, Any]:
 
 def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a view's features (`view`).
-    A kind that this machine is too small for is left out."""
+    A kind that this machine is too small for is left out; UserError if that is all."""
     found, checks = {}, {}
     for number, (key, runs) in enumerate(kinds(todo).items()):
         run, name = runs[0], NEEDS.get(runs[0].task, "imagenet")
@@ -145,6 +145,8 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
             print(f"{run.task}: it was killed, often for want of memory", flush=True)
             continue
         found[key] = read_json(out / "cost.json")
+    if not found:
+        raise UserError("no kind of run could be measured on this machine")
     return found
 
 
@@ -209,8 +211,6 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     todo = dataclasses.replace(todo, runs=[run for run in todo.runs if kind(run) in costs])
     found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     every = jobs(todo, costs, found)
-    if not costs:
-        raise UserError("no kind of run could be measured on this machine")
     device = next(iter(costs.values()))["device"]
     own = f"each job with {todo.cores} cores of its own"
     each = "a job on each" + f" (not on {todo.config['gpus']})" * (todo.config["gpus"] > 1)

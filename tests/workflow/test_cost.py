@@ -175,6 +175,12 @@ def test_a_kind_that_the_machine_is_too_small_for_is_in_no_sum(measured):
     assert f"The whole of {len(runs) + 4} jobs" in said, "four of them compute features"
 
 
+def test_a_machine_that_is_too_small_for_all_is_said(measured):
+    measured(**dict.fromkeys(["pretrain", *DEMO["tasks"]], -9))
+    with pytest.raises(UserError, match="no kind of run could be measured on this machine"):
+        report(DEMO, [1])
+
+
 def test_a_kind_that_fails_ends_it(measured):
     measured(ssd_voc=1)
     with pytest.raises(UserError, match="the cost of ssd_voc could not be measured; the reason stands above"):
