@@ -15,7 +15,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS
 
-from tests.waiting import told
+from tests.waiting import children, gone, told
 from tests.workflow.training.test_engine import Line, MeanError, Points, fit, outcome, run_of, task
 from workflow.jobs import SHELL
 from workflow.training import ending, state
@@ -168,18 +168,6 @@ def long_run():
         fit(run, plan, 20, folder / "state")
 
 
-def children(process: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def runs(process: int) -> bool:
-    """A dead one may still wait for its new parent to notice."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def started(tmp_path):
     """A training as a rule starts it, in a group of its own: (the shell, its training, those that load the data)."""
@@ -210,7 +198,7 @@ def test_a_signal_to_all_processes_of_a_job_leaves_its_state_and_its_last_words(
     assert last.startswith(f"stopped by {number.name}: ssd_voc cutmix p0s1 has kept its state of iteration ")
     assert (tmp_path / "log").read_text().splitlines()[-1] == last
     assert len(state.states(tmp_path / "state")) == 1
-    assert not any(map(runs, [training, *loading]))
+    assert gone([training, *loading])
     assert not (tmp_path / "state.lock").exists()
 
 
@@ -221,7 +209,7 @@ def test_a_process_that_loads_data_and_dies_is_said_at_once(started, tmp_path):
     assert shell.returncode == 1
     assert last.startswith("error: ssd_voc cutmix p0s1: DataLoader worker ")
     assert "DataLoader worker" in (tmp_path / "state/error.txt").read_text()
-    assert not any(map(runs, [training, *loading]))
+    assert gone([training, *loading])
 
 
 class Keeper(Hook):
@@ -272,4 +260,4 @@ def test_a_training_that_is_killed_takes_along_what_loads_its_data(started):
     os.kill(training, signal.SIGKILL)
     shell.communicate(timeout=300)  # they hold its output open
     assert shell.returncode == 128 + signal.SIGKILL
-    assert not any(map(runs, loading))
+    assert gone(loading)

@@ -3,7 +3,6 @@
 The node's devices are what a stand-in for `nvidia-smi` on the PATH lists; the jobs are processes of their own.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.waiting import told
+from tests.waiting import end, told
 from workflow.config import load
 from workflow.training.launch import devices, hold, visible
 
@@ -23,7 +22,8 @@ PROJECT = Path(__file__).parents[3]
 UUIDS = [f"GPU-{name}-{os.getpid()}" for name in ("aa11", "bb22", "cc33")]  # no other test run's
 JOB = """
 import os, sys, time
-print("sees", repr(os.environ.get("CUDA_VISIBLE_DEVICES")), *sys.argv[3:], flush=True)
+line = " ".join(["sees", repr(os.environ.get("CUDA_VISIBLE_DEVICES")), *sys.argv[3:]])
+os.write(1, line.encode() + b"\\n")  # at once: torchrun's processes have no buffer, and print is word by word
 while os.path.exists("go on"):
     time.sleep(0.02)
 """
@@ -61,8 +61,7 @@ def node(tmp_path, monkeypatch):
 
     yield make
     for job in started:
-        with contextlib.suppress(ProcessLookupError):
-            job.kill()
+        end(job)
         job.wait()
         job.stdout.close()
 

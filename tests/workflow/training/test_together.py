@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, children, end, gone
 from tests.workflow.training import pair
-from tests.workflow.training.test_ending import children, runs
 from workflow.training.files import read_json
 from workflow.training.run import Run
 from workflow.training.state import states
@@ -37,10 +36,10 @@ def begin(out):
 
 
 def wait(job, condition):
-    end = time.monotonic() + PATIENCE
+    until = time.monotonic() + PATIENCE
     while not condition():
         assert job.poll() is None
-        assert time.monotonic() < end
+        assert time.monotonic() < until
         time.sleep(0.05)
 
 
@@ -83,12 +82,12 @@ def disturb(tmp_path):
         processes.extend(below for one in each for below in children(one))
         how(job, *arguments)
         found = finish(job, tmp_path)
-        assert not any(map(runs, processes))
+        assert gone(processes)
         return *found, len(states(tmp_path / "state"))
 
     yield call
     for job in jobs:
-        job.kill()  # those below it go with it
+        end(job)
         job.wait()
 
 
@@ -138,10 +137,7 @@ def test_none_of_its_processes_outlives_a_launcher_that_is_killed_as_they_begin(
     processes = children(job.pid)
     job.kill()
     job.wait()
-    end = time.monotonic() + 120
-    while any(map(runs, processes)):
-        assert time.monotonic() < end, "they wait for each other"
-        time.sleep(0.1)
+    assert gone(processes), "they wait for each other"
 
 
 def test_two_torchruns_started_by_hand_as_on_two_nodes_train_the_same(undisturbed, tmp_path):
