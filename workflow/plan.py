@@ -18,6 +18,8 @@ from workflow.training.errors import UserError
 from workflow.training.files import listing, read_json, sha256, short
 
 MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
+JOB = ("minutes", "memory")  # what a batch system is told beside these
+BRIEF = 60  # minutes, of a job that trains and computes nothing large
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 
@@ -66,14 +68,6 @@ class PlannedRun:
         return (self.run["threads"] + self.run["workers"]) * max(1, self.gpus)
 
     @property
-    def memory(self) -> int:
-        """MB of main memory that the job asks for: of each of its processes, and of each worker of these."""
-        process = 12000 if self.task == "faster_rcnn_coco" else 4000  # COCO's annotations are large
-        # METEOR's JVM stands beside the training: up to 2 GB of heap (-Xmx2G), and what it needs itself. Features: none
-        java = 2500 if self.task == "nic_coco" and self.state else 0
-        return (process + 1000 * self.run["workers"]) * max(1, self.gpus) + java
-
-    @property
     def tracked(self) -> str:
         """What Snakemake is to compare: all that the result depends on, data included; not the machine."""
         kept = {key: value for key, value in self.run.items() if key not in MACHINE}
@@ -100,6 +94,23 @@ class Plan(Reported):
         return self.config["threads"] + self.config["workers"]
 
     @property
+    def minutes(self) -> int:
+        """What a batch system gives a training, features, and the scoring of a brought file."""
+        return self.config["minutes"]
+
+    @property
+    def brief(self) -> int:
+        """Minutes of all other jobs."""
+        return min(BRIEF, self.minutes)
+
+    def memory(self, run: PlannedRun) -> int:
+        """MB of main memory that a run's job asks for: of each of its processes, and of each worker of these."""
+        process = 1000 * self.config["memory"] * (3 if run.task == "faster_rcnn_coco" else 1)  # large annotations
+        # METEOR's JVM stands beside the training: up to 2 GB of heap (-Xmx2G), and what it needs itself. Features: none
+        java = 2500 if run.task == "nic_coco" and run.state else 0
+        return (process + 1000 * run.run["workers"]) * max(1, run.gpus) + java
+
+    @property
     def text(self) -> str:
         """The config as JSON, for the report."""
         return json.dumps(self.config)
@@ -107,7 +118,7 @@ class Plan(Reported):
     @property
     def tracked(self) -> str:
         """What of it Snakemake is to compare."""
-        return json.dumps({key: value for key, value in self.config.items() if key not in MACHINE})
+        return json.dumps({key: value for key, value in self.config.items() if key not in MACHINE + JOB})
 
     def section(self, name: str, *keys: str) -> str:
         """The section of a data set, or what stands in it under `keys`, as JSON."""

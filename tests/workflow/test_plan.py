@@ -84,7 +84,10 @@ def test_a_run_is_told_its_section_and_no_more():
     assert cutmix.run["recipe"] == DEMO["pretrain"] | {"regularizers": {"cutmix": {"alpha": 1.0, "probability": 1.0}}}
 
 
-@pytest.mark.parametrize("edit", [("experiment", "other"), ("threads", 8), ("workers", 8), ("gpus", 1), ("gpus", 2)])
+MACHINES = [("threads", 8), ("workers", 8), ("gpus", 1), ("gpus", 2), ("minutes", 7), ("memory", 7)]
+
+
+@pytest.mark.parametrize("edit", [("experiment", "other"), *MACHINES])
 def test_name_and_machine_stay_out_of_keys_and_states(edit):
     one, other = planned(), planned(edit)
     assert differing(one, other, "weights") == differing(one, other, "state") == set()

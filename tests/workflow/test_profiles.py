@@ -33,6 +33,7 @@ def test_every_job_says_what_it_needs(name, snakemake, tmp_path):
     (tmp_path / "mine.pth").write_bytes(b"weights")
     rows = {"baseline": {}, "mine": {"checkpoint": "mine.pth"}, "scratch": {"init": "random"}}
     config = load(PROJECT / "config/paper.yaml") | {"backbones": rows, "threads": 2, "workers": 3, "gpus": 2}
+    config |= {"minutes": 1000, "memory": 5}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
     mine = ["--set-resources", "features:runtime=7", "--set-threads", "captioning=3"]
     mine += ["--default-resources", "slurm_partition=some"]  # in place of all that the profile has of these
@@ -43,12 +44,14 @@ def test_every_job_says_what_it_needs(name, snakemake, tmp_path):
     assert found.keys() - HERE == SENT | DRAWN
     for rule in SENT | DRAWN:
         assert {"gpu", "mem_mb", "runtime"} <= found[rule].keys(), rule
-    wanted = {"threads": 2 * (2 + 3), "gpu": 2, "mem_mb": 2 * (4000 + 3 * 1000), "runtime": 1440, "nodes": 1}
+    wanted = {"threads": 2 * (2 + 3), "gpu": 2, "mem_mb": 2 * (5000 + 3 * 1000), "runtime": 1000, "nodes": 1}
     assert {key: found["pretrain"][key] for key in wanted} == wanted
     assert all((found[rule]["gpu"], found[rule]["nodes"]) == (2, 1) for rule in ("detection", "captioning"))
     assert [found[rule]["gpu"] for rule in ("features", "import_backbone")] == [1, 1]
+    assert {found[rule]["runtime"] for rule in SENT - {"features", "random_backbone"}} == {1000}
+    assert {found[rule]["runtime"] for rule in DRAWN | {"random_backbone"}} == {60}
     assert not any(found[rule]["gpu"] for rule in DRAWN | {"random_backbone"})
-    assert (found["features"]["mem_mb"], found["captioning"]["mem_mb"]) == (7000, 14000 + 2500), "and METEOR's JVM"
+    assert (found["features"]["mem_mb"], found["captioning"]["mem_mb"]) == (8000, 16000 + 2500), "and METEOR's JVM"
     assert (found["features"]["runtime"], found["captioning"]["threads"]) == (7, 3), "what the user sets counts"
 
 

@@ -98,7 +98,7 @@ def changed(path: str, value: object) -> dict:
 @pytest.mark.parametrize("gpus", [1, 2])
 def test_the_machine_and_a_comment_cost_nothing(gpus, dry_run):
     Path("x.yaml").write_text("# words\n" + Path("x.yaml").read_text())
-    assert jobs(dry_run(SMALL | {"threads": 7, "workers": 3, "gpus": gpus})) == {}
+    assert jobs(dry_run(SMALL | {"threads": 7, "workers": 3, "gpus": gpus, "minutes": 9, "memory": 9})) == {}
 
 
 def test_a_learning_rate_costs_its_runs(dry_run):

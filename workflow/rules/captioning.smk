@@ -18,8 +18,8 @@ rule features:
     threads: lambda w: plan.find(w, "features").cores
     resources:
         gpu=lambda w: plan.find(w, "features").gpus,
-        mem_mb=lambda w: plan.find(w, "features").memory,
-        runtime=720,
+        mem_mb=lambda w: plan.memory(plan.find(w, "features")),
+        runtime=plan.minutes,
     params:
         tracked=lambda w: plan.find(w, "features").tracked,
         run=lambda w, threads: plan.find(w, "features").json,
@@ -49,9 +49,9 @@ rule captioning:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=lambda w: plan.find(w).memory,
+        mem_mb=lambda w: plan.memory(plan.find(w)),
         nodes=1,
-        runtime=1440,
+        runtime=plan.minutes,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

@@ -22,9 +22,9 @@ rule detection:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=lambda w: plan.find(w).memory,
+        mem_mb=lambda w: plan.memory(plan.find(w)),
         nodes=1,
-        runtime=1440,
+        runtime=plan.minutes,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

@@ -37,9 +37,9 @@ rule pretrain:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=lambda w: plan.find(w).memory,
+        mem_mb=lambda w: plan.memory(plan.find(w)),
         nodes=1,
-        runtime=1440,
+        runtime=plan.minutes,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,
@@ -70,8 +70,8 @@ rule import_backbone:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=lambda w: plan.find(w).memory,
-        runtime=240,
+        mem_mb=lambda w: plan.memory(plan.find(w)),
+        runtime=plan.minutes,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,
@@ -102,8 +102,8 @@ rule random_backbone:
     threads: lambda w: plan.find(w).cores
     resources:
         gpu=lambda w: plan.find(w).gpus,
-        mem_mb=lambda w: plan.find(w).memory,
-        runtime=60,
+        mem_mb=lambda w: plan.memory(plan.find(w)),
+        runtime=plan.brief,
     params:
         tracked=lambda w: plan.find(w).tracked,
         run=lambda w, threads: plan.find(w).json,

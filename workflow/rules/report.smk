@@ -31,7 +31,7 @@ rule gallery:
     resources:
         gpu=0,
         mem_mb=2000,
-        runtime=60,
+        runtime=plan.brief,
     params:
         tracked=lambda w: plan.gallery_of,
         config=lambda w, threads: plan.text,
@@ -60,7 +60,7 @@ rule draw_activations:
     resources:
         gpu=0,
         mem_mb=2000,
-        runtime=60,
+        runtime=plan.brief,
     params:
         tracked=lambda w: [run.tracked for run in plan.classifiers],
         runs=plan.folders(plan.classifiers),
@@ -89,7 +89,7 @@ rule draw_detections:
     resources:
         gpu=0,
         mem_mb=lambda w: 6000 if w.task == "faster_rcnn_coco" else 2000,  # val2014's truth and detections
-        runtime=60,
+        runtime=plan.brief,
     params:
         runs=lambda w: plan.folders(plan.shown(w.task)),
     shell:
@@ -111,7 +111,7 @@ rule draw_captions:
     resources:
         gpu=0,
         mem_mb=2000,
-        runtime=60,
+        runtime=plan.brief,
     params:
         runs=plan.folders(plan.shown("nic_coco")),
     shell:
