@@ -14,7 +14,7 @@ from detection.evaluate import ground_truth
 from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.folder import ClassFolders
 from tests.bad import brought
-from tests.bad.cases import fits
+from tests.bad.cases import fits, writable
 from tests.bad.doors import WORDS
 from tests.bad.table import GROUPS, main_of, markdown, odd
 from tests.conftest import PROJECT
@@ -50,7 +50,8 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
             return end.code, capfd.readouterr().err.replace("\r", "\n").splitlines()
         return 0, capfd.readouterr().out.splitlines()
 
-    return call
+    yield call
+    writable(tmp_path)
 
 
 def run() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bad.cases import Case, Damage, write
+from tests.bad.cases import Case, Damage, read_only, several, write
 from tests.bad.images import image
 
 FILE = "weights/mine.pth"
@@ -57,6 +57,13 @@ def resnet18(torch: Any) -> dict[str, Any]:
     return {key: value[:1] for key, value in resnet18().state_dict().items() if value.ndim}
 
 
+def resnet50(torch: Any) -> dict[str, Any]:
+    """Nothing wrong with it."""
+    from torchvision.models import resnet50
+
+    return resnet50().state_dict()
+
+
 def lying(root: Path) -> None:
     """A header that promises more than the file has."""
     header = b'{"w":{"dtype":"F32","shape":[9],"data_offsets":[0,36]}}'
@@ -82,6 +89,9 @@ BROUGHT = [
          saved(lambda torch: {"module.w": torch.ones(1), "w": torch.ones(1)})),
     Case("a ResNet-18", f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
          saved(resnet18)),
+    Case("a state on a read-only disk", ".work/x…: Read-only file system", several(write(FILE), read_only(".work"))),
+    Case("a backbone on a read-only disk", "results/backbones: Read-only file system",
+         several(saved(resnet50), read_only("results"))),
 ]  # fmt: skip
 
 PHOTOS = [
@@ -95,6 +105,7 @@ PHOTOS = [
          "objects/train/cat/0.png: the image cannot be decoded: Image size (400000000 …",
          image("objects/train/cat/0.png", (20_000, 20_000), "PNG", "1")),
     Case("a file where the data are to be made", "results/data: Not a directory", write("results")),
+    Case("data to be made on a read-only disk", "results/data/…: Read-only file system", read_only("results/data")),
 ]  # fmt: skip
 
 FETCHED = [

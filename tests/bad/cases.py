@@ -2,9 +2,12 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 Damage = Callable[[Path], Any]
 
@@ -72,6 +75,27 @@ def circle(path: str) -> Damage:
         (root / path).symlink_to(Path(path).name)
 
     return damage
+
+
+def read_only(path: str) -> Damage:
+    """A folder on a disk that nobody can write to, root neither. `writable` undoes it."""
+
+    def damage(root: Path) -> None:
+        folder = (root / path).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        for options in (["--bind", folder], ["-o", "remount,bind,ro"]):
+            if subprocess.run(["mount", *options, folder], capture_output=True, check=False).returncode:
+                pytest.skip("a read-only disk needs the right to mount")
+
+    return damage
+
+
+def writable(root: Path) -> None:
+    """All below a folder again."""
+    mounts = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for mount in mounts:
+        if Path(mount).is_relative_to(root.resolve()):
+            subprocess.run(["umount", "-l", mount], check=True)
 
 
 def several(*damages: Damage) -> Damage:

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.bad.cases import Case, cut, edit, edit_json, several, write
+from tests.bad.cases import Case, cut, edit, edit_json, read_only, several, write
 from tests.bad.images import image
 
 PHOTO = "train2014/COCO_train2014_000000000009.jpg"
@@ -129,6 +129,8 @@ COCO = [
          f"2 faults in the data: {SAID}: image 9: stated as 48x64 px, the file has 1x1 px", image(PHOTO, (1, 1))),
     Case("a truncated image", f"data/coco/{PHOTO}: the image cannot be decoded: image file is truncated …",
          cut(PHOTO, 400)),
+    Case("a result on a read-only disk", "results/data/x…: Read-only file system",
+         read_only("../../results/data")),
 ]  # fmt: skip
 
 KARPATHY = [

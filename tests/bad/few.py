@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.bad.cases import Case, Damage, edit_json, several, write
+from tests.bad.cases import Case, Damage, edit_json, read_only, several, write
 from tests.bad.coco import OBJECTS, TEST_CAPTIONS, TEST_OBJECTS
 from tests.bad.configs import DEMO, FILE, value
 from tests.bad.sets import XML
@@ -121,4 +121,9 @@ CALLS = [
     Case("a file for the folder of backbones",
          "results/backbones: not a folder, and results/backbones/… is to be written",
          called(write("results/backbones"))),
+    Case("results on a read-only disk", "results: not writable, and results/… is to be written",
+         called(read_only("results"))),
+    Case("states on a read-only disk", ".work: not writable, and .work is to be written", called(read_only(".work"))),
+    Case("another's experiment on a read-only disk", "results/demo: not writable, and results/demo/… is to be written",
+         called(read_only("results/demo"))),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.bad.cases import Case, Damage, edit_json, several, write
+from tests.bad.cases import Case, Damage, edit_json, read_only, several, write
 from tests.bad.coco import CAPTIONS, OBJECTS, TEST_CAPTIONS, TEST_OBJECTS, caption, first
 from tests.bad.configs import DEMO, FILE, value
 from tests.bad.images import image
@@ -110,6 +110,7 @@ IMAGENETS = [
          several(write("train/n00000001/Thumbs.db"), write("val/README"))),
     Case("a folder in a class that leads back to it", IMAGENET,
          lambda root: (root / "train/n00000001/loop").symlink_to("..")),
+    Case("a whole set on a read-only disk", IMAGENET, read_only(".")),
 ]  # fmt: skip
 
 VOCS = [
@@ -122,6 +123,7 @@ VOCS = [
     Case("a class without a test object (a warning names it)", VOC, no_star),
     Case("an image that no list names", VOC, write("VOC2007/JPEGImages/broken.jpg")),
     Case("a grey image", VOC, lambda root: grey(root / JPEG)),
+    Case("a whole set on a read-only disk", VOC, read_only(".")),
 ]  # fmt: skip
 
 COCOS = [
@@ -136,6 +138,7 @@ COCOS = [
         caption="a\tring"))),
     Case("a class without a test object (a warning names it)", COCO, edit_json(TEST_OBJECTS, lambda content: [
         one.update(category_id=1) for one in content["annotations"]])),
+    Case("a whole set on a read-only disk", COCO, read_only(".")),
 ]  # fmt: skip
 
 

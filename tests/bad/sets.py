@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.bad.cases import Case, append, circle, cut, edit, several, write
+from tests.bad.cases import Case, append, circle, cut, edit, read_only, several, write
 from tests.bad.images import image, pipe
 
 FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
@@ -77,6 +77,8 @@ IMAGENET = [
          lambda root: (root.parents[1] / "results").write_text("")),
     Case("the same image in both splits", f"data/imagenet/{VAL}: the same image is used for training, as "
          f"data/imagenet/{TRAIN}", lambda root: shutil.copy(root / TRAIN, root / VAL)),
+    Case("a result on a read-only disk", "results/data/x…: Read-only file system",
+         read_only("../../results/data")),
 ]  # fmt: skip
 
 XML, JPEG = "VOC2007/Annotations/000001.xml", "VOC2007/JPEGImages/000001.jpg"
@@ -196,4 +198,6 @@ VOC = [
          f"{AT}: object 1 (…): the box (0, 5, 1, 9) is outside the image of …x… px", box(0, 5, 1, 9)),
     Case("a test split of difficult objects alone",
          f"data/voc/{TEST}: no image of the split has an object but difficult ones", difficult),
+    Case("a result on a read-only disk", "results/data/x…: Read-only file system",
+         read_only("../../results/data")),
 ]  # fmt: skip
