@@ -16,12 +16,10 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     """A short training, and before it the features that it needs."""
     import captioning.dataset
     import captioning.metric
-    import captioning.model
-    from captioning.cache import make
+    import captioning.model  # noqa: F401 (registers)
+    from captioning import cache, vocabulary
     from captioning.train import task
-    from captioning.vocabulary import Vocabulary
     from pretrain.backbone import load_into, publish_untrained
-    from workflow.data import coco
     from workflow.training.files import read_check, write_json
     from workflow.training.timing import measure, shortened
 
@@ -29,15 +27,16 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     backbone = out / "backbone.safetensors"
     publish_untrained(backbone)
     if not run.recipe["finetune"]:
-        make(run, backbone, check_file, out / "features")
+        cache.make(run, backbone, check_file, out / "features")
         found["view"] = view_seconds(run, backbone, check)
-    samples = captioning.dataset.encode(coco.read(check, "train"), 1, state)
-    words = Vocabulary.load(state / "vocabulary.json").words
+    _, samples = vocabulary.make(check, 1, state)
+    words = vocabulary.Vocabulary.load(state / "vocabulary.json").words
     if "synthetic" not in run.data:  # the drawn sentences have fewer words than COCO's
-        Vocabulary(words + [f"word {n}" for n in range(len(words), WORDS)]).save(state / "vocabulary.json")
+        more = [f"word {n}" for n in range(len(words), WORDS)]
+        vocabulary.Vocabulary(words + more).save(state / "vocabulary.json")
     run = shortened(run)
     start = (lambda model: load_into(backbone, model.encoder.network)) if run.recipe["finetune"] else None
-    config = task(run, check_file, backbone, out / "features", state)
+    config = task(run, check_file, backbone, out / "features", state, state)
     write_json(out / "cost.json", found | measure(run, config, samples, state, start))
 
 

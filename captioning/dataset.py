@@ -3,7 +3,7 @@
 The image side is either the cached features of a frozen encoder or the photos themselves (fine-tuning).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,9 @@ from mmengine.registry import DATASETS, FUNCTIONS
 from torch.nn.utils.rnn import pad_sequence
 
 from captioning import cache, encoder
-from captioning.jvm import tokenize
-from captioning.vocabulary import END, PAD, START, Vocabulary
+from captioning.vocabulary import PAD
 from workflow.data import coco
-from workflow.training.files import atomic, read_json
+from workflow.training.files import read_json
 from workflow.training.rng import rng
 
 
@@ -63,26 +62,6 @@ class Photos:
 def source(split: str, images: dict[str, Any]) -> CachedViews | Photos:
     """`{"folder": …}` means cached features, `{"check": …, "resize": …, "crop": …}` photos."""
     return (CachedViews if "folder" in images else Photos)(split=split, **images)
-
-
-def encode(images: Iterable[coco.Captioned], threshold: int, out: Path) -> int:
-    """Write `vocabulary.json` and `captions.npz` of the training images into `out`; returns the number of captions.
-
-    `captions.npz` holds all captions end to end: `words`, `ends` (where each caption ends) and `rows` (its image).
-    """
-    captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
-    tokens = tokenize([caption for _, caption in captions])
-    vocabulary = Vocabulary.build(tokens, threshold)
-    encoded = [[START, *vocabulary.encode(caption), END] for caption in tokens]
-    vocabulary.save(out / "vocabulary.json")
-    with atomic(out / "captions.npz") as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            words=np.fromiter((word for caption in encoded for word in caption), dtype=np.int32),
-            ends=np.cumsum([len(caption) for caption in encoded]),
-            rows=np.asarray([row for row, _ in captions], dtype=np.int32),
-        )
-    return len(captions)
 
 
 @DATASETS.register_module()

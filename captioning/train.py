@@ -1,5 +1,5 @@
-"""Train the captioner: `python -m captioning.train --run JSON --backbone FILE --features DIR --data CHECK.json
---state DIR --out DIR`."""
+"""Train the captioner: `python -m captioning.train --run JSON --backbone FILE --features DIR --vocabulary DIR
+--data CHECK.json --state DIR --out DIR`."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 from workflow.training.errors import door
 
 
-def task(run: Any, check_file: Path, backbone: Path, features: Path, state: Path) -> dict[str, Any]:
+def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     from mmengine.config import Config
 
@@ -22,9 +22,9 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, state: Path
         images = {"check": check, "resize": recipe["resize"], "crop": recipe["crop"]}
         cfg.model.update(encoder=vars(read(backbone)[1]), stride=metadata(backbone)["stride"])
     network = {key: recipe[key] for key in ("embedding", "hidden", "dropout", "beam", "max_length")}
-    cfg.model.update(vocabulary=str(state / "vocabulary.json"), **network)
+    cfg.model.update(vocabulary=str(vocabulary / "vocabulary.json"), **network)
     cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
-    cfg.train_dataloader.dataset.update(captions=str(state / "captions.npz"), images=images, seed=run.seed)
+    cfg.train_dataloader.dataset.update(captions=str(vocabulary / "captions.npz"), images=images, seed=run.seed)
     cfg.train_dataloader.sampler.update(batch=recipe["batch"], seed=run.seed)
     cfg.val_dataloader.update(**workers)
     cfg.val_dataloader.dataset.update(check=check, images=images)
@@ -56,36 +56,33 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
     return {"epoch": found["iteration"] // iterations_per_epoch, "CIDEr": found["CIDEr"]}
 
 
-def train(run: Any, backbone: Path, features: Path, check_file: Path, state: Path, out: Path) -> None:
+def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, keep the predictions, and write the record last."""
     import shutil
 
     import captioning.dataset
     import captioning.metric
-    import captioning.model
-    from captioning.cache import verify
-    from captioning.vocabulary import SPECIAL, Vocabulary
+    import captioning.model  # noqa: F401 (registers)
+    from captioning import cache
+    from captioning.vocabulary import SPECIAL, Vocabulary, verify
     from pretrain.backbone import load_into, metadata, read
-    from workflow.data import coco
     from workflow.training.engine import fit
     from workflow.training.files import atomic, read_check
-    from workflow.training.processes import once
     from workflow.training.record import made_of, write_record
     from workflow.training.state import resumable
 
     check, recipe = read_check(check_file), run.recipe
     with resumable(state, out, made_of(run, check_file, backbone)):
         if not recipe["finetune"]:
-            verify(features, run, check, backbone)
-        images = coco.read(check, "train")
-        samples = once(lambda: captioning.dataset.encode(images, recipe["threshold"], state))
-        config = task(run, check_file, backbone, features, state)
+            cache.verify(features, run, check, backbone)
+        samples = verify(vocabulary, check, recipe["threshold"])
+        config = task(run, check_file, backbone, features, vocabulary, state)
         start = (lambda model: load_into(backbone, model.encoder.network)) if recipe["finetune"] else None
         done = fit(run, config, samples, state, start)
-        for name in ("vocabulary.json", "predictions.json", "evidence.npz"):
-            with atomic(out / name) as temporary:
-                shutil.copyfile(state / name, temporary)
-        words = len(Vocabulary.load(state / "vocabulary.json")) - len(SPECIAL)
+        for file in (vocabulary / "vocabulary.json", state / "predictions.json", state / "evidence.npz"):
+            with atomic(out / file.name) as temporary:
+                shutil.copyfile(file, temporary)
+        words = len(Vocabulary.load(out / "vocabulary.json")) - len(SPECIAL)
         write_record(
             out,
             run,
@@ -107,11 +104,12 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")
     parser.add_argument("--backbone", required=True, type=Path, help="published backbone.safetensors")
     parser.add_argument("--features", required=True, type=Path, help="folder made by captioning.features")
+    parser.add_argument("--vocabulary", required=True, type=Path, help="folder made by captioning.vocabulary")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
     parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
     parser.add_argument("--out", required=True, type=Path, help="folder of the record")
     args = parser.parse_args()
-    train(Run.parse(args.run), args.backbone, args.features, args.data, args.state, args.out)
+    train(Run.parse(args.run), args.backbone, args.features, args.vocabulary, args.data, args.state, args.out)
 
 
 if __name__ == "__main__":

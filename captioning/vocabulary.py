@@ -1,15 +1,19 @@
-"""The words a captioner can say: those that the training captions alone use often enough.
+"""The words a captioner can say: those that the training captions alone use often enough. For all runs on these data:
+`python -m captioning.vocabulary --data CHECK.json --threshold N --out DIR`.
 
 Tokens are those of `captioning.jvm.tokenize`: Penn Treebank, lower-case, no punctuation, i.e. exactly the words that
 the metrics count (the reference code asks nltk's Treebank tokenizer and keeps the punctuation).
 """
 
+import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.training.errors import UserError, door
+from workflow.training.files import atomic, read_check, read_json, write_json
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -60,3 +64,66 @@ class Vocabulary:
     def load(cls, path: str | Path) -> "Vocabulary":
         """What `save` wrote."""
         return cls(read_json(path))
+
+
+def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
+    """Write `vocabulary.json` and, last, `captions.npz` of the training images into `out`; returns the numbers of words
+    and of captions.
+
+    `captions.npz` holds all captions end to end: `words`, `ends` (where each caption ends) and `rows` (its image); and
+    what they were made of: `data`, the check's fingerprint, and `threshold`.
+    """
+    import numpy as np
+
+    from captioning.jvm import tokenize
+    from workflow.data import coco
+
+    captions = [(row, caption) for row, image in enumerate(coco.read(check, "train")) for caption in image.captions]
+    tokens = tokenize([caption for _, caption in captions])
+    vocabulary = Vocabulary.build(tokens, threshold)
+    encoded = [[START, *vocabulary.encode(caption), END] for caption in tokens]
+    vocabulary.save(out / "vocabulary.json")
+    with atomic(out / "captions.npz") as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            words=np.fromiter((word for caption in encoded for word in caption), dtype=np.int32),
+            ends=np.cumsum([len(caption) for caption in encoded]),
+            rows=np.asarray([row for row, _ in captions], dtype=np.int32),
+            data=check["fingerprint"],
+            threshold=threshold,
+        )
+    return len(vocabulary) - len(SPECIAL), len(captions)
+
+
+def verify(folder: Path, check: dict[str, Any], threshold: int) -> int:
+    """How many captions `folder` has; UserError, naming the key, unless they are of these data and this threshold."""
+    import numpy as np
+
+    file = folder / "captions.npz"
+    if not file.is_file():
+        raise UserError(f"{file} is missing: run captioning.vocabulary first")
+    try:
+        with np.load(file) as arrays:
+            found = {name: arrays[name] for name in ("words", "ends", "rows", "data", "threshold")}
+    except (EOFError, KeyError, ValueError, BadZipFile) as error:
+        raise UserError(f"{file}: cannot be read: {error}; remove {folder} to have it made again") from None
+    for key, value in {"data": check["fingerprint"], "threshold": threshold}.items():
+        if found[key] != value:
+            raise UserError(f"{file}: made with {key} {found[key]}, but this run has {value}")
+    return len(found["rows"])
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
+    parser.add_argument("--threshold", required=True, type=int, help="how often a word must be said to be learnt")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the vocabulary and the encoded captions")
+    args = parser.parse_args()
+    words, captions = make(read_check(args.data), args.threshold, args.out)
+    print(f"vocabulary: {words:,} words seen {args.threshold} times or more in {captions:,} training captions")
+
+
+if __name__ == "__main__":
+    main()

@@ -173,7 +173,7 @@ def test_the_dag_with_a_job_cancelled_and_one_preempted(cluster, local, tmp_path
         said = finish(snakemake, tmp_path)
     assert "SLURM status is: 'CANCELLED'" in said
     here, sent = (set(re.findall(rf"^{kind} (\w+):", said, re.M)) for kind in ("localrule", "rule"))
-    assert here == {"make_data", "check_data", "checked", "report", "all"}
+    assert here == {"make_data", "check_data", "checked", "vocabulary", "report", "all"}
     drawn = {"gallery", "draw_activations", "draw_detections", "draw_captions"}
     assert sent == {"pretrain", "detection", "features", "captioning"} | drawn
     assert [1 <= at < 80 for run in PRETRAINED for at in resumed(run, tmp_path)] == [True, True]

@@ -13,9 +13,10 @@ from typing import Any
 
 from workflow.config import NEEDS
 from workflow.data.fetch import times
+from workflow.reasons import due, fingerprint, settled, unless
 from workflow.reported import Reported
 from workflow.training.errors import UserError
-from workflow.training.files import listing, read_json, sha256, short
+from workflow.training.files import listing, sha256, short
 
 MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
 JOB = ("minutes", "memory")  # what a batch system is told beside these
@@ -30,7 +31,8 @@ class PlannedRun:
 
     `origin` says where the backbone comes from: pretrained, brought or random. `record` is the path of metrics.json,
     `state` the folder of the resume state, `run` what the door gets as --run, `check` the result of the data check,
-    `weights` the published backbone, `features` the folder of cached features (captioning alone).
+    `weights` the published backbone; of captioning alone, `features` is the folder of cached features, `vocabulary` the
+    one of words and encoded captions.
     """
 
     task: str
@@ -43,6 +45,7 @@ class PlannedRun:
     check: str
     weights: str
     features: str = ""
+    vocabulary: str = ""
 
     @property
     def json(self) -> str:
@@ -55,7 +58,7 @@ class PlannedRun:
 
     def settled(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
         """For an input that is no reason to run the job again."""
-        return settled(ancient, self.record if self.state else self.features)
+        return unless(due(self), ancient) if self.state else settled(ancient, self.features)
 
     @property
     def gpus(self) -> int:
@@ -178,21 +181,6 @@ class Plan(Reported):
         return runs | {("features", run.backbone, run.seeds["pretrain"], None): run for run in self.features}
 
 
-def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
-    """`ancient` where all of `made` is there. Where an ancient input is made again, Snakemake does not see that what
-    hangs on it is missing, and ends as if all were done (its issue 4166)."""
-    return ancient if all(Path(file).exists() for file in made) else lambda file: file
-
-
-def fingerprint(run: PlannedRun) -> str | None:
-    """The data's hash as last checked; where the check is gone, the one that the finished run was made with."""
-    if Path(run.check).exists():
-        return read_json(run.check, "fingerprint")["fingerprint"]
-    if Path(run.record).is_file():
-        return read_json(run.record, "provenance")["provenance"]["data"]
-    return None
-
-
 def plan(config: dict[str, Any]) -> Plan:
     """All runs of a checked config; UserError if a brought file cannot be read."""
     origins = {name: section["from"] for name, section in config["data"].items() if "from" in section}
@@ -296,6 +284,7 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
             check=f"results/data/{data}.json",
             weights=start.weights,
             features=features,
+            vocabulary=f"results/vocabularies/{data}/{recipe['threshold']}" if task == "nic_coco" else "",
         )
 
 

@@ -13,6 +13,8 @@ RUN = json.dumps({"task": "pretrain", "backbone": "a", "seeds": {"pretrain": 0},
                   "threads": 1, "workers": 0, "gpus": 0})  # fmt: skip
 CHECK = json.dumps({"set": "imagenet", "root": "gone", "fingerprint": "0", "classes": ["a"], "counts": {"train": 2}})
 
+COCO = json.dumps(json.loads(CHECK) | {"set": "coco", "split": "2014"})
+
 
 def typed(*words: str) -> Damage:
     """A command line."""
@@ -26,6 +28,7 @@ def door(what: str, said: str, *words: str, file: str | bytes | None = None) -> 
 
 ODD = "größe 漢 x"
 DATA = ("--data", ODD, "--threshold", "1")
+WORDS_OUT = (*DATA, "--out", "words")
 SCORED = ("--predictions", ODD, "--data", "check")
 TRAINED = ("--run", RUN, "--data", ODD, "--state", ".work/x", "--out", "results/backbones/a")
 DOORS = {
@@ -38,7 +41,13 @@ DOORS = {
         door("a check that is a list", f"{ODD}: it has no 'set'", *DATA, file="[1]"),
         door("a config for a check", f"{ODD}: it has no 'set'", *DATA, file=json.dumps(DEMO)),
         door("the check of a folder that is gone", f"gone/annotations/captions_train2014.json: {NONE}", *DATA,
-             file=json.dumps(json.loads(CHECK) | {"set": "coco", "split": "2014"})),
+             file=COCO),
+    ],
+    "captioning.vocabulary": [
+        door("no such check", f"{ODD}: {NONE}", *WORDS_OUT),
+        door("a check of something else", f"{ODD}: it has no 'set'", *WORDS_OUT, file="{}"),
+        door("the check of a folder that is gone", f"gone/annotations/captions_train2014.json: {NONE}", *WORDS_OUT,
+             file=COCO),
     ],
     "workflow.enough": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--data", ODD)],
     "captioning.evaluate": [

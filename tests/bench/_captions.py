@@ -33,7 +33,7 @@ def sentences(count: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def language(folder: Path, images: int) -> None:
-    """`vocabulary.json` and `captions.npz` as `captioning.dataset.encode` writes them."""
+    """`vocabulary.json` and `captions.npz` as `captioning.vocabulary.make` writes them."""
     folder.mkdir(parents=True, exist_ok=True)
     Vocabulary([*SPECIAL, *(f"word{n}" for n in range(WORDS))]).save(folder / "vocabulary.json")
     made = sentences(images * CAPTIONS)

@@ -58,7 +58,7 @@ class Unscored(BaseMetric):
 
 def our_epoch(folder: Path, check: Path, run: Run) -> float:
     """Seconds a caption of `STEPS` iterations of a run as `captioning.train` sets it up."""
-    task = train.task(run, check, folder, folder / "features", folder / "state")
+    task = train.task(run, check, folder, folder / "features", folder / "words", folder / "state")
     done = fit(run, task | {"val_evaluator": {"type": "Unscored"}}, made.CAPTIONS * 1000, folder / "state")
     for file in (folder / "state").glob("*.pth"):
         file.unlink()
@@ -71,7 +71,8 @@ def epoch() -> Measured:
         folder, run = Path(name), a_run(iterations=STEPS, beam=1)
         check = made.coco(folder / "coco", train=50, test=4)
         made.features(folder / "features", train=1000, test=4, views=run.recipe["views"])
-        made.language(folder / "state", images=1000)
+        made.language(folder / "words", images=1000)
+        (folder / "state").mkdir()
         captions = made.sentences(5000)
         theirs = reference.Training(resized(check, folder), captions, run.recipe, WORDS)
         each = THEIR_STEPS * run.recipe["batch"]

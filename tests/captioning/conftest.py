@@ -10,8 +10,9 @@ import torch
 from pycocoevalcap.rouge.rouge import Rouge
 from torchvision.models import resnet50
 
-from captioning import cache, metric
+from captioning import cache, metric, vocabulary
 from pretrain.backbone import IMAGENET, publish
+from workflow.training.files import read_json
 from workflow.training.run import Run
 
 RECIPE = {
@@ -55,10 +56,11 @@ def backbone(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def made(coco, backbone, run, tmp_path_factory) -> SimpleNamespace:
-    """`coco` and `backbone` with the features of `run` in `features`."""
-    features = tmp_path_factory.mktemp("features")
+    """`coco` and `backbone` with what `run` needs of them in `features` and in `vocabulary`."""
+    features, words = tmp_path_factory.mktemp("features"), tmp_path_factory.mktemp("vocabulary")
     cache.make(run, backbone, coco.check, features)
-    return SimpleNamespace(check=coco.check, root=coco.root, backbone=backbone, features=features)
+    vocabulary.make(read_json(coco.check), run.recipe["threshold"], words)
+    return SimpleNamespace(check=coco.check, root=coco.root, backbone=backbone, features=features, vocabulary=words)
 
 
 class NoMeteor(Rouge):

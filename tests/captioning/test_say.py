@@ -7,10 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from captioning import cache, dataset
+from captioning import cache, dataset, vocabulary
 from captioning.model import NIC
 from captioning.vocabulary import END, PAD, SPECIAL, START
-from workflow.data import coco as coco_set
 from workflow.training.files import read_json
 
 LONGEST = 20  # as in the paper's recipe
@@ -21,7 +20,7 @@ WIDTHS = (1, 2, 3, 5, 20)
 def speaker(request, made, tmp_path_factory):
     """`model`, a NIC after so many steps on the tiny set's captions, and `image`, embeddings of all its photos."""
     folder = tmp_path_factory.mktemp("speaker")
-    dataset.encode(coco_set.read(read_json(made.check), "train"), 1, folder)
+    vocabulary.make(read_json(made.check), 1, folder)
     data = dataset.CaptionTrain(str(folder / "captions.npz"), {"folder": str(made.features)}, seed=0)
     torch.manual_seed(0)
     model = NIC(str(folder / "vocabulary.json"), embedding=16, hidden=32, dropout=0.1, beam=3, max_length=LONGEST)

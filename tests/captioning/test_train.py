@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from captioning import dataset, evaluate, metric, train
+from captioning import dataset, evaluate, metric, train, vocabulary
 from captioning.cache import read
 from captioning.model import NIC
-from captioning.vocabulary import END, PAD, START, Vocabulary
+from captioning.vocabulary import END, PAD, START
 from pretrain.backbone import IMAGENET, publish
 from pretrain.backbone import read as read_backbone
 from tests.captioning.conftest import NoMeteor
@@ -30,7 +30,8 @@ pytestmark = pytest.mark.usefixtures("no_meteor")
 
 def go(run, made, folder, check=None):
     """Train through the door's function; returns the record and the predictions."""
-    train.train(run, made.backbone, made.features, check or made.check, folder / "state", folder / "out")
+    given = (made.backbone, made.features, made.vocabulary, check or made.check)
+    train.train(run, *given, folder / "state", folder / "out")
     assert not (folder / "state").exists()
     return read_json(folder / "out/metrics.json"), read_json(folder / "out/predictions.json")
 
@@ -111,8 +112,11 @@ def test_vocabulary_is_of_the_training_captions_alone(made, run, tmp_path):
     file.write_text(json.dumps(content))
     check = {**read_json(made.check), "root": str(tmp_path / "coco")}
     (tmp_path / "check.json").write_text(json.dumps(check))
+    vocabulary.make(check, run.recipe["threshold"], tmp_path / "words")
+    made = other(made, vocabulary=tmp_path / "words")
     record, _ = go(replace(run, recipe={**run.recipe, "epochs": 1}), made, tmp_path, tmp_path / "check.json")
     words = read_json(tmp_path / "out/vocabulary.json")
+    assert (tmp_path / "out/vocabulary.json").read_bytes() == (tmp_path / "words/vocabulary.json").read_bytes()
     said = {w for image in coco_set.read(check, "train") for c in image.captions for w in c.lower().split()}
     assert "zebra" not in words
     assert len(words) > 10
@@ -135,12 +139,12 @@ def test_fine_tuning_trains_the_encoder_from_photos(finished, made, run, tmp_pat
     assert torch.equal(after["bn1.running_mean"], before["bn1.running_mean"])
     assert (record["protocol"]["encoder"], record["protocol"]["stride"]) == ("fine-tuned", "1x1")
     assert (
-        train.task(tuned, made.check, made.backbone, None, tmp_path)["model"]["stride"] == "1x1"
+        train.task(tuned, made.check, made.backbone, None, tmp_path, tmp_path)["model"]["stride"] == "1x1"
     )  # as a resumed run has it
 
 
 def other(made, **changes):
-    """The same data with another backbone or other features."""
+    """The same data with another backbone, other features or another vocabulary."""
     return type(made)(**{**vars(made), **changes})
 
 
@@ -150,17 +154,22 @@ def test_features_of_another_recipe_are_refused(made, run, tmp_path):
     assert "made with views 2" in (tmp_path / "state/error.txt").read_text()
 
 
+def test_a_vocabulary_of_another_threshold_is_refused(made, run, tmp_path):
+    with pytest.raises(UserError, match=r"captions.npz: made with threshold 2, but this run has 3"):
+        go(replace(run, recipe={**run.recipe, "threshold": 3}), made, tmp_path)
+    assert "made with threshold 2" in (tmp_path / "state/error.txt").read_text()
+
+
 @pytest.fixture
-def samples(made, tmp_path):
+def samples(made):
     """The training set with features, and its images."""
     images = coco_set.read(read_json(made.check), "train")
-    assert dataset.encode(images, 2, tmp_path) == 60
-    cached = dataset.CaptionTrain(str(tmp_path / "captions.npz"), {"folder": str(made.features)}, seed=0)
-    return cached, images, Vocabulary.load(tmp_path / "vocabulary.json")
+    cached = dataset.CaptionTrain(str(made.vocabulary / "captions.npz"), {"folder": str(made.features)}, seed=0)
+    return cached, images, vocabulary.Vocabulary.load(made.vocabulary / "vocabulary.json")
 
 
 def test_a_sample_is_a_caption_with_a_view_of_its_image(samples, made):
-    cached, images, vocabulary = samples
+    cached, images, words = samples
     views = read(made.features, "train")
     captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
     assert len(cached) == len(captions)
@@ -169,9 +178,9 @@ def test_a_sample_is_a_caption_with_a_view_of_its_image(samples, made):
         assert any((sample["inputs"] == view).all() for view in views[row])
         assert sample["tokens"][0] == START
         assert sample["tokens"][-1] == END
-        words = caption.rstrip(".").lower().replace(",", "").replace(":", "").split()
-        assert len(sample["tokens"]) == len(words) + 2
-        assert vocabulary.decode(sample["tokens"]) == " ".join(w for w in words if w in vocabulary.numbers)
+        said = caption.rstrip(".").lower().replace(",", "").replace(":", "").split()
+        assert len(sample["tokens"]) == len(said) + 2
+        assert words.decode(sample["tokens"]) == " ".join(word for word in said if word in words.numbers)
 
 
 def test_the_view_follows_from_seed_epoch_and_index(samples):
@@ -182,11 +191,11 @@ def test_the_view_follows_from_seed_epoch_and_index(samples):
     assert (drawn[0] != drawn[1]).any()
 
 
-def test_a_sample_s_name_is_its_image_or_the_photo(samples, made, tmp_path):
+def test_a_sample_s_name_is_its_image_or_the_photo(samples, made):
     """It stands in the message of a loss that is not finite."""
     cached, images, _ = samples
     photos = {"check": str(made.check), "resize": 40, "crop": 32}
-    tuned = dataset.CaptionTrain(str(tmp_path / "captions.npz"), photos, seed=0)
+    tuned = dataset.CaptionTrain(str(made.vocabulary / "captions.npz"), photos, seed=0)
     captioned = [image for image in images for _ in image.captions]
     assert [cached.name(index) for index in range(60)] == [f"image {image.image_id}" for image in captioned]
     assert [tuned.name(index) for index in range(60)] == [str(image.path) for image in captioned]
@@ -215,6 +224,7 @@ def test_killed_in_each_of_its_phases(made, run, tmp_path):
     ]
     told = json.dumps(replace(run, recipe={**run.recipe, "epochs": 1}).as_dict())
     words = ["--run", told, "--backbone", made.backbone, "--features", made.features, "--data", made.check]
+    words += ["--vocabulary", made.vocabulary]
     survives("captioning.train", tmp_path, kills, [2, 2, 5, 6, 6, 6, 6], 10, *words)
 
 
@@ -231,7 +241,7 @@ def test_features_on_a_full_disk_are_an_error_and_no_crash(made, run, small_disk
 def test_two_processes_learn_what_one_does(run, made, tmp_path):
     run = replace(run, recipe=run.recipe | {"dropout": 0.0})  # which each process draws for itself
     one, said = go(run, made, tmp_path / "alone")
-    paths = {"backbone": made.backbone, "features": made.features, "data": made.check}
+    paths = {"backbone": made.backbone, "features": made.features, "vocabulary": made.vocabulary, "data": made.check}
     two = trained("captioning.train", run, tmp_path, **paths)
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)
     assert read_json(tmp_path / "out/predictions.json") == said, "each test image once, in the same order"

@@ -1,9 +1,14 @@
 """The vocabulary: words of the training captions alone, seen often enough."""
 
+import re
+
+import numpy as np
 import pytest
 
-from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary
+from captioning import vocabulary as door
+from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, verify
 from workflow.training.errors import UserError
+from workflow.training.files import read_json
 
 CAPTIONS = ["a cat", "a dog", "a cat on a mat", "the dog", ""]
 
@@ -38,3 +43,57 @@ def test_saved_and_loaded(tmp_path):
     vocabulary = Vocabulary.build(CAPTIONS, 1)
     vocabulary.save(tmp_path / "vocabulary.json")
     assert Vocabulary.load(tmp_path / "vocabulary.json").words == vocabulary.words
+
+
+def call(monkeypatch, **words):
+    """The command line."""
+    given = [str(word) for name, value in words.items() for word in (f"--{name}", value)]
+    monkeypatch.setattr("sys.argv", ["vocabulary", *given])
+    door.main()
+
+
+def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, tmp_path, monkeypatch, capsys):
+    for name in "ab":
+        call(monkeypatch, data=made.check, threshold=2, out=tmp_path / name)
+    words = len(read_json(tmp_path / "a/vocabulary.json")) - len(SPECIAL)
+    line = f"vocabulary: {words} words seen 2 times or more in 60 training captions\n"
+    assert capsys.readouterr().out == 2 * line
+    for name in ("vocabulary.json", "captions.npz"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        assert (tmp_path / "a" / name).read_bytes() == (made.vocabulary / name).read_bytes()
+
+
+def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        call(monkeypatch, data=made.check, threshold=9999, out=tmp_path / "a")
+    assert capsys.readouterr().err == (
+        "error: no word of the training captions is seen 9999 times or more (threshold)\n"
+    )
+    assert not (tmp_path / "a").exists()
+
+
+def test_verify_counts_the_captions_and_names_what_differs(made, tmp_path):
+    check = read_json(made.check)
+    assert verify(made.vocabulary, check, 2) == 60
+    with pytest.raises(UserError, match=r"captions.npz: made with threshold 2, but this run has 5"):
+        verify(made.vocabulary, check, 5)
+    with pytest.raises(UserError, match=r"captions.npz: made with data [0-9a-f]+, but this run has other"):
+        verify(made.vocabulary, check | {"fingerprint": "other"}, 2)
+    with pytest.raises(UserError, match=r"captions.npz is missing: run captioning.vocabulary first"):
+        verify(tmp_path, check, 2)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, "garbled", "words alone"])
+def test_captions_that_are_broken_are_refused(part, made, tmp_path):
+    file, content = tmp_path / "captions.npz", (made.vocabulary / "captions.npz").read_bytes()
+    if part == "words alone":
+        np.savez(file, words=np.zeros(3))
+    elif part == "garbled":
+        at = content.index(b"NUMPY") + 200  # amid the words
+        file.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+    else:
+        file.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(
+        UserError, match=f"^{re.escape(str(file))}: cannot be read: .*; remove {re.escape(str(tmp_path))} "
+    ):
+        verify(tmp_path, read_json(made.check), 2)

@@ -164,6 +164,18 @@ def test_features_depend_on_the_views_alone():
     assert all(run.features == "" for run in fine_tuned.runs)
 
 
+def test_a_vocabulary_is_that_of_data_and_threshold():
+    both = {"pretrain": [0, 1], "transfer": [0, 1]}
+    for more in (("tasks/nic_coco/finetune", True), ("tasks/nic_coco/hidden", 7), ("seeds", both), ("experiment", "x")):
+        found = {run.vocabulary for run in planned(more).runs if run.task == "nic_coco"}
+        assert found == {f"{planned().checks['coco'].removesuffix('.json').replace('data', 'vocabularies')}/4"}, more
+    assert all(run.vocabulary == "" for run in planned().runs if run.task != "nic_coco")
+    of_all = {("nic_coco", name) for name in ROWS}
+    for path in ("tasks/nic_coco/threshold", "data/coco/synthetic/seed"):
+        one, other = planned(), planned((path, 97))
+        assert differing(one, other, "vocabulary") >= of_all
+
+
 def test_a_brought_backbone_is_known_by_its_bytes_and_by_what_it_is_scored_on(tmp_path):
     for name, content in {"a.pth": b"one", "b.pth": b"one", "c.pth": b"two"}.items():
         (tmp_path / name).write_bytes(content)

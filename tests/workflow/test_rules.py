@@ -43,6 +43,7 @@ def pretend(todo: Plan) -> None:
         files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "evidence.npz"))]
         files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
     folders = [run.features for run in todo.features] + [root for name in todo.checks for root in todo.made(name)]
+    folders += {run.vocabulary for run in todo.runs if run.vocabulary}
     for file in [*files, *(f"{folder}/.snakemake_timestamp" for folder in folders)]:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
@@ -145,7 +146,7 @@ def test_another_data_set_hides_no_other_change(dry_run):
     both = overlay(changed("data/coco/synthetic/seed", 97), {"tasks": {"ssd_voc": {"lr": 0.0123}}})
     assert jobs(dry_run(both)) == {
         **{"make_data": 1, "check_data": 1, "checked": 1},
-        **{"detection": 2, "features": 2, "captioning": 2},
+        **{"detection": 2, "features": 2, "vocabulary": 1, "captioning": 2},
         **{"draw_detections": 1, "draw_captions": 1, "report": 1, "all": 1},
     }
 
@@ -161,12 +162,9 @@ def test_another_origin_comes_by_its_own_rule(dry_run):
 
 def test_fine_tuning_needs_no_features(dry_run):
     shutil.rmtree("results/features")
-    assert jobs(dry_run(changed("tasks/nic_coco/finetune", True))) == {
-        "captioning": 2,
-        "draw_captions": 1,
-        "report": 1,
-        "all": 1,
-    }
+    shutil.rmtree("results/vocabularies")
+    said = dry_run(changed("tasks/nic_coco/finetune", True))
+    assert jobs(said) == {"vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
 
 
 def test_other_photos_draw_another_gallery_and_another_rate_does_not(dry_run):
@@ -252,7 +250,8 @@ def test_the_demo_is_run_when_none_is_named(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 4},
-        **{"detection": 8, "features": 4, "captioning": 4, "gallery": 1, **FIGURES, "report": 1, "all": 1},
+        **{"detection": 8, "features": 4, "vocabulary": 1, "captioning": 4},
+        **{"gallery": 1, **FIGURES, "report": 1, "all": 1},
     }
     assert "results/demo/report/transfer.csv" in said
 
@@ -262,7 +261,7 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"check_data": 3, "checked": 1, "pretrain": 10},
-        **{"detection": 30, "features": 10, "captioning": 10},
+        **{"detection": 30, "features": 10, "vocabulary": 1, "captioning": 10},
         **{"gallery": 1, **FIGURES, "draw_detections": 3, "report": 1, "all": 1},
     }
     asked = dict(re.findall(r"^    output: results/paper/report/([^\s,]+).*?mem_mb=(\d+)", said, re.M | re.S))

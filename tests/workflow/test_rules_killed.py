@@ -16,9 +16,9 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
 from workflow.plan import plan
 
 GATE = "results/data/checked.txt"
-RUNS = {"pretrain": 2, "detection": 4, "features": 2, "captioning": 2}
+RUNS = {"pretrain": 2, "detection": 4, "features": 2, "vocabulary": 1, "captioning": 2}
 REPORT = {"gallery": 1, **FIGURES, "report": 1, "all": 1}
-ALL = ("results/backbones", "results/features", "results/demo")
+ALL = ("results/backbones", "results/features", "results/vocabularies", "results/demo")
 
 
 def unnoted(file: str) -> None:
@@ -37,12 +37,16 @@ def unnoted(file: str) -> None:
         ("check", ("results/demo/report",), {"check_data": 1, **REPORT}),
         ("check", (), {"check_data": 1}),
         (GATE, (), {"checked": 1}),
+        ("vocabulary", ALL, {**RUNS, **REPORT}),
+        ("vocabulary", ("results/demo",), {"vocabulary": 1, "detection": 4, "captioning": 2, **REPORT}),
+        ("vocabulary", (), {"vocabulary": 1}),
     ],
 )
 def test_a_check_that_was_not_noted_hides_nothing_that_is_missing(file, missing, planned, dry_run):  # noqa: F811
     """Snakemake overlooks what hangs on an ancient file that is made again (its issue 4166): it ended, with status 0,
     before any training."""
-    unnoted(plan(SMALL).checks["voc"] if file == "check" else file)
+    words = plan(SMALL).shown("nic_coco")[0].vocabulary
+    unnoted({"check": plan(SMALL).checks["voc"], "vocabulary": words}.get(file, file))
     for path in map(Path, missing):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert jobs(dry_run(SMALL, "--rerun-incomplete")) == planned

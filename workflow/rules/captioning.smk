@@ -1,5 +1,32 @@
-# Caption with a backbone: NIC on COCO. A frozen encoder's features are computed once for all transfer seeds.
-# `tracked` and `run`: see pretrain.smk.
+# Caption with a backbone: NIC on COCO. A frozen encoder's features are computed once for all transfer seeds, the
+# vocabulary once for all runs. `tracked` and `run`: see pretrain.smk.
+from workflow.reasons import fingerprint, settled
+
+
+localrules:
+    vocabulary,
+
+
+rule vocabulary:
+    input:
+        check=lambda w: settled(ancient, plan.shown("nic_coco")[0].vocabulary)(plan.checks["coco"]),
+        gate=lambda w: settled(ancient, plan.shown("nic_coco")[0].vocabulary)("results/data/checked.txt"),
+    output:
+        folder=directory("results/vocabularies/coco-{key}/{threshold}"),
+    log:
+        "results/vocabularies/coco-{key}/{threshold}.log",
+    wildcard_constraints:
+        threshold=r"\d+",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        tracked=lambda w: fingerprint(plan.shown("nic_coco")[0]),
+    shell:
+        "python -m captioning.vocabulary --data {input.check:q} --threshold {wildcards.threshold:q}"
+        " --out {output.folder:q} 2>&1 | keep {log:q}"
 
 
 rule features:
@@ -32,6 +59,7 @@ rule captioning:
     input:
         weights=lambda w: plan.find(w).start(ancient),
         features=lambda w: plan.find(w).features or [],
+        vocabulary=lambda w: plan.find(w).settled(ancient)(plan.find(w).vocabulary),
         check=lambda w: plan.find(w).settled(ancient)(plan.find(w).check),
         gate=lambda w: plan.find(w).settled(ancient)("results/data/checked.txt"),
     output:
@@ -60,5 +88,5 @@ rule captioning:
         out=subpath(output.record, parent=True),
     shell:
         "python -m workflow.training.launch captioning.train --run {params.run:q} --backbone {input.weights:q}"
-        " --features {params.features:q} --data {input.check:q} --state {params.state:q} --out {params.out:q}"
-        " 2>&1 | keep {log:q}"
+        " --features {params.features:q} --vocabulary {input.vocabulary:q} --data {input.check:q}"
+        " --state {params.state:q} --out {params.out:q} 2>&1 | keep {log:q}"

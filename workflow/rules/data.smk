@@ -4,7 +4,7 @@ import json
 from snakemake.io import flag
 
 from workflow.enough import needs
-from workflow.plan import settled
+from workflow.reasons import settled
 
 
 # On the host that submits to a cluster: nodes often have no network, and a check must speak before anything is queued.

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from captioning.dataset import encode
+from captioning import vocabulary
 from captioning.metric import references
 from workflow.data import coco as door
 from workflow.data import karpathy
@@ -59,7 +59,7 @@ def test_read_gives_train_and_restval_to_train_on(root, edit):
 def test_captioning_trains_and_scores_on_it(root, tmp_path):
     write_json(tmp_path / "check.json", door.check(DRAWN, root))
     check = read_json(tmp_path / "check.json")
-    assert encode(door.read(check, "train"), 1, tmp_path / "state") > 5
+    assert vocabulary.make(check, 1, tmp_path / "words")[1] > 5
     assert references(tmp_path / "check.json").keys() == {image.image_id for image in door.read(check, "test")}
 
 

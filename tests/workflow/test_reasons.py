@@ -1,0 +1,74 @@
+"""What is no reason to train again, and what an input that is made anew must not hide: by dry-run, of the vocabulary
+that captioning runs share."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
+    SMALL,
+    changed,
+    dry_run,
+    finish,
+    finished_once,
+    jobs,
+    outputs,
+)
+from workflow.plan import plan
+from workflow.reasons import due
+
+WORDS = plan(SMALL).shown("nic_coco")[0].vocabulary
+
+
+def test_a_touched_or_lost_vocabulary_trains_nothing(dry_run):  # noqa: F811
+    for path in (Path(WORDS) / ".snakemake_timestamp", WORDS):
+        os.utime(path)
+    assert jobs(dry_run(SMALL)) == {}
+    assert jobs(dry_run(SMALL, "--forcerun", "vocabulary")) == {"vocabulary": 1}
+    shutil.rmtree(WORDS)
+    assert jobs(dry_run(SMALL)) == {}
+
+
+def test_another_threshold_costs_a_vocabulary_and_its_runs(dry_run):  # noqa: F811
+    said = dry_run(changed("tasks/nic_coco/threshold", 3))
+    assert jobs(said) == {"vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
+    assert re.search(r"output: results/vocabularies/coco-[0-9a-f]{10}/3$", outputs(said), re.M)
+
+
+def test_changed_data_of_a_fine_tuning_are_trained_on_anew(snakemake, tmp_path, monkeypatch):
+    """Its one other input is made anew and ancient: Snakemake alone would plan the vocabulary, and nothing after it."""
+    monkeypatch.chdir(tmp_path)
+    config = changed("tasks/nic_coco/finetune", True)
+    finish(config, tmp_path)
+    Path(plan(config).checks["coco"]).write_text(json.dumps({"fingerprint": "new"}))
+    status, said = snakemake("-n", "--configfile", "x.yaml")
+    assert status == 0, said
+    assert jobs(said) == {"vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
+
+
+def test_changed_data_are_counted_and_trained_on_anew(dry_run):  # noqa: F811
+    Path(plan(SMALL).checks["coco"]).write_text(json.dumps({"fingerprint": "new"}))
+    again = {"features": 2, "vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
+    assert jobs(dry_run(SMALL)) == again
+
+
+def test_a_repeated_check_counts_no_words_again(dry_run):  # noqa: F811
+    assert jobs(dry_run(SMALL, "--forcerun", "check_data")) == {"check_data": 3}
+    assert jobs(dry_run(SMALL, "--forcerun", "checked")) == {"checked": 1}
+
+
+def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_other_data(dry_run):  # noqa: F811
+    run = plan(SMALL).shown("nic_coco")[0]
+    record, check = Path(run.record), Path(run.check)
+    assert not due(run)
+    check.write_text(json.dumps({"fingerprint": "new"}))
+    assert due(run)
+    check.unlink()
+    assert not due(run)
+    for broken in ("", "[1]", "{}", '{"provenance": 1}'):
+        record.write_text(broken)
+        assert due(run)
+    record.unlink()
+    assert due(run)

@@ -1,0 +1,40 @@
+"""What is a reason for Snakemake to run a job again, and what is none. Runs are workflow.plan.PlannedRun."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import UserError
+from workflow.training.files import read_json
+
+
+def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
+    """`ancient` where all of `made` is there. Where an ancient input is made again, Snakemake does not see that what
+    hangs on it is missing, and ends as if all were done (its issue 4166)."""
+    return unless(not all(Path(file).exists() for file in made), ancient)
+
+
+def unless(due: bool, ancient: Callable[[str], str]) -> Callable[[str], str]:
+    """`ancient` for the inputs of a job that is not due."""
+    return (lambda file: file) if due else ancient
+
+
+def due(run: Any) -> bool:
+    """Whether a run is missing, or of data that have changed since. Snakemake would see neither where an ancient input
+    is made again, as changed data make the vocabulary."""
+    with contextlib.suppress(UserError, KeyError, TypeError):  # of a record that is broken
+        return not Path(run.record).is_file() or known(run) != fingerprint(run)
+    return True
+
+
+def fingerprint(run: Any) -> str | None:
+    """The data's hash as last checked; where the check is gone, the one that the finished run was made with."""
+    if Path(run.check).exists():
+        return read_json(run.check, "fingerprint")["fingerprint"]
+    return known(run) if Path(run.record).is_file() else None
+
+
+def known(run: Any) -> str:
+    """The data's hash that a finished run was made with."""
+    return read_json(run.record, "provenance")["provenance"]["data"]
