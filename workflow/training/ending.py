@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import multiprocessing.util
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,6 +172,8 @@ def bereft(error: BaseException) -> bool:
 @contextlib.contextmanager
 def watched(name: str, workers: int) -> Iterator[None]:
     """A process that loads data and dies is a UserError, within seconds; in the end none of them is left."""
+    if workers:
+        multiprocessing.util.get_temp_dir()  # one for all, which goes with this process; theirs would be left behind
     try:
         yield
     except BaseException as error:

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,11 +128,11 @@ def together(run: Run, module: str, arguments: Sequence[str]) -> int:
     logging.disable()  # torch's words on how they end
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(run.threads)))
     os.environ[LAUNCHER] = str(os.getpid())
-    options = ["--standalone", "--nproc-per-node", str(run.gpus), "--signals-to-handle", "SIGQUIT", "--module", module]
-    args = torchrun.get_args_parser().parse_args(options)
-    args.training_script_args = list(arguments)  # not parsed: torchrun takes our --run for one of its own
+    options = ["--standalone", "--nproc-per-node", str(run.gpus), "--signals-to-handle", "SIGQUIT"]
     try:
-        with asked(functools.partial(end, run.name)):
+        with asked(functools.partial(end, run.name)), tempfile.TemporaryDirectory() as logs:  # it leaves its own
+            args = torchrun.get_args_parser().parse_args([*options, "--log-dir", logs, "--module", module])
+            args.training_script_args = list(arguments)  # not parsed: torchrun takes our --run for one of its own
             torchrun.run(args)
     except ChildFailedError as error:
         number, failure = error.get_first_failure()

@@ -230,10 +230,13 @@ def kept_run():
 def test_a_process_ends_though_something_still_holds_its_loaders(tmp_path):
     """Those that load the data do not hear the SIGTERM with which multiprocessing asks them to end."""
     say = "from tests.workflow.training.test_ending import kept_run; kept_run()"
+    (temporary := tmp_path / "temporary").mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=True
-    )
+        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, env=os.environ | {"TMPDIR": str(temporary)},
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
     assert done.stderr == ""
+    assert not list(temporary.glob("pymp-*")), "what processes hand data over by"
 
 
 @pytest.mark.parametrize(

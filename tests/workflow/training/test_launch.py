@@ -35,6 +35,8 @@ def node(tmp_path, monkeypatch):
     function that starts a job with `gpus` and environment; all jobs are killed in the end."""
     started = []
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", f"{PROJECT}{os.pathsep}{tmp_path}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -100,6 +102,7 @@ def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(no
     assert told(third, "waiting") == "[ssd_voc mine s0] waiting for 2 of 3 devices: other jobs hold them\n"
     Path("go on").unlink()
     assert two.wait(300) == one.wait(300) == third.wait(300) == 0
+    assert not list(Path("temporary").glob("torchelastic_*"))
 
 
 def test_a_job_of_several_devices_holds_none_while_it_waits(node):
