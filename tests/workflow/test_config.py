@@ -70,7 +70,6 @@ BAD = [
     ("minutes", 0, "minutes: must be at least 1, not 0"),
     ("minutes", "1-00:00", "minutes: must be a whole number, not '1-00:00'"),
     ("memory", 0, "memory: must be at least 1, not 0"),
-    ("memory", GONE, "memory: missing key"),
     ("gpus", 3, "pretrain.batch: 64 is no multiple of gpus (3), which share it evenly (and 3 more)"),
     ("seeds/pretrain", [], "seeds.pretrain: must not be empty, not []"),
     ("seeds/transfer", [1, 1], "seeds.transfer: must not name a value twice, not [1, 1]"),
