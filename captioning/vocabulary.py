@@ -67,11 +67,10 @@ class Vocabulary:
 
 
 def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
-    """Write `vocabulary.json` and, last, `captions.npz` of the training images into `out`; returns the numbers of words
-    and of captions.
+    """Write `vocabulary.json` and `captions.npz` of the training images into `out` and, last, what they are made of:
+    `index.json`. Returns the numbers of words and of captions.
 
-    `captions.npz` holds all captions end to end: `words`, `ends` (where each caption ends) and `rows` (its image); and
-    what they were made of: `data`, the check's fingerprint, and `threshold`.
+    `captions.npz` holds all captions end to end: `words`, `ends` (where each caption ends) and `rows` (its image).
     """
     import numpy as np
 
@@ -89,9 +88,8 @@ def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
             words=np.fromiter((word for caption in encoded for word in caption), dtype=np.int32),
             ends=np.cumsum([len(caption) for caption in encoded]),
             rows=np.asarray([row for row, _ in captions], dtype=np.int32),
-            data=check["fingerprint"],
-            threshold=threshold,
         )
+    write_json(out / "index.json", {"data": check["fingerprint"], "threshold": threshold})
     return len(vocabulary) - len(SPECIAL), len(captions)
 
 
@@ -99,18 +97,19 @@ def verify(folder: Path, check: dict[str, Any], threshold: int) -> int:
     """How many captions `folder` has; UserError, naming the key, unless they are of these data and this threshold."""
     import numpy as np
 
-    file = folder / "captions.npz"
-    if not file.is_file():
-        raise UserError(f"{file} is missing: run captioning.vocabulary first")
-    try:
-        with np.load(file) as arrays:
-            found = {name: arrays[name] for name in ("words", "ends", "rows", "data", "threshold")}
-    except (EOFError, KeyError, ValueError, BadZipFile) as error:
-        raise UserError(f"{file}: cannot be read: {error}; remove {folder} to have it made again") from None
+    index, captions = folder / "index.json", folder / "captions.npz"
+    for file in (index, folder / "vocabulary.json", captions):
+        if not file.is_file():
+            raise UserError(f"{file} is missing: run captioning.vocabulary first")
+    made = read_json(index, "data", "threshold")
     for key, value in {"data": check["fingerprint"], "threshold": threshold}.items():
-        if found[key] != value:
-            raise UserError(f"{file}: made with {key} {found[key]}, but this run has {value}")
-    return len(found["rows"])
+        if made[key] != value:
+            raise UserError(f"{index}: made with {key} {made[key]}, but this run has {value}")
+    try:
+        with np.load(captions) as arrays:
+            return [len(arrays[name]) for name in ("words", "ends", "rows")][-1]
+    except (EOFError, KeyError, ValueError, BadZipFile) as error:
+        raise UserError(f"{captions}: cannot be read: {error}; remove {folder} to have it made again") from None
 
 
 @door

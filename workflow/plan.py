@@ -74,7 +74,7 @@ class PlannedRun:
     def tracked(self) -> str:
         """What Snakemake is to compare: all that the result depends on, data included; not the machine."""
         kept = {key: value for key, value in self.run.items() if key not in MACHINE}
-        return json.dumps(kept | {"fingerprint": fingerprint(self)})
+        return json.dumps(kept | {"fingerprint": fingerprint(self, "" if self.state else self.features)})
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,13 @@ def due(run: Any) -> bool:
     return True
 
 
-def fingerprint(run: Any) -> str | None:
-    """The data's hash as last checked; where the check is gone, the one that the finished run was made with."""
+def fingerprint(run: Any, shared: str = "") -> str | None:
+    """The data's hash as last checked; where the check is gone, the one that what runs share (a folder) or else the
+    finished run was made with."""
     if Path(run.check).exists():
         return read_json(run.check, "fingerprint")["fingerprint"]
+    if shared and (index := Path(shared) / "index.json").is_file():
+        return read_json(index, "data")["data"]
     return known(run) if Path(run.record).is_file() else None
 
 

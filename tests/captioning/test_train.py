@@ -155,7 +155,7 @@ def test_features_of_another_recipe_are_refused(made, run, tmp_path):
 
 
 def test_a_vocabulary_of_another_threshold_is_refused(made, run, tmp_path):
-    with pytest.raises(UserError, match=r"captions.npz: made with threshold 2, but this run has 3"):
+    with pytest.raises(UserError, match=r"index.json: made with threshold 2, but this run has 3"):
         go(replace(run, recipe={**run.recipe, "threshold": 3}), made, tmp_path)
     assert "made with threshold 2" in (tmp_path / "state/error.txt").read_text()
 

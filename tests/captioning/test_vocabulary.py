@@ -1,6 +1,7 @@
 """The vocabulary: words of the training captions alone, seen often enough."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, 
     words = len(read_json(tmp_path / "a/vocabulary.json")) - len(SPECIAL)
     line = f"vocabulary: {words} words seen 2 times or more in 60 training captions\n"
     assert capsys.readouterr().out == 2 * line
-    for name in ("vocabulary.json", "captions.npz"):
+    for name in ("index.json", "vocabulary.json", "captions.npz"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
         assert (tmp_path / "a" / name).read_bytes() == (made.vocabulary / name).read_bytes()
 
@@ -75,16 +76,20 @@ def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeyp
 def test_verify_counts_the_captions_and_names_what_differs(made, tmp_path):
     check = read_json(made.check)
     assert verify(made.vocabulary, check, 2) == 60
-    with pytest.raises(UserError, match=r"captions.npz: made with threshold 2, but this run has 5"):
+    with pytest.raises(UserError, match=r"index.json: made with threshold 2, but this run has 5"):
         verify(made.vocabulary, check, 5)
-    with pytest.raises(UserError, match=r"captions.npz: made with data [0-9a-f]+, but this run has other"):
+    with pytest.raises(UserError, match=r"index.json: made with data [0-9a-f]+, but this run has other"):
         verify(made.vocabulary, check | {"fingerprint": "other"}, 2)
-    with pytest.raises(UserError, match=r"captions.npz is missing: run captioning.vocabulary first"):
-        verify(tmp_path, check, 2)
+    for name in ("index.json", "vocabulary.json", "captions.npz"):
+        with pytest.raises(UserError, match=rf"{name} is missing: run captioning.vocabulary first"):
+            verify(tmp_path, check, 2)
+        (tmp_path / name).touch()
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, "garbled", "words alone"])
 def test_captions_that_are_broken_are_refused(part, made, tmp_path):
+    for name in ("index.json", "vocabulary.json"):
+        shutil.copy(made.vocabulary / name, tmp_path)
     file, content = tmp_path / "captions.npz", (made.vocabulary / "captions.npz").read_bytes()
     if part == "words alone":
         np.savez(file, words=np.zeros(3))

@@ -17,7 +17,7 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     outputs,
 )
 from workflow.plan import plan
-from workflow.reasons import due
+from workflow.reasons import due, fingerprint
 
 WORDS = plan(SMALL).shown("nic_coco")[0].vocabulary
 
@@ -57,6 +57,19 @@ def test_changed_data_are_counted_and_trained_on_anew(dry_run):  # noqa: F811
 def test_a_repeated_check_counts_no_words_again(dry_run):  # noqa: F811
     assert jobs(dry_run(SMALL, "--forcerun", "check_data")) == {"check_data": 3}
     assert jobs(dry_run(SMALL, "--forcerun", "checked")) == {"checked": 1}
+
+
+def test_without_its_check_what_experiments_share_says_itself_of_which_data_it_is(dry_run):  # noqa: F811
+    """Else Snakemake notes that it is of none, and makes it anew when the check is there again."""
+    run = plan(SMALL | {"experiment": "other"}).features[0]
+    before, check = run.tracked, Path(run.check)
+    data = json.loads(check.read_text())["fingerprint"]
+    for folder in (run.features, run.vocabulary):
+        (Path(folder) / "index.json").write_text(json.dumps({"data": data}))
+    check.unlink()
+    assert run.tracked == before
+    assert fingerprint(run, run.vocabulary) == data
+    assert fingerprint(run) is None
 
 
 def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_other_data(dry_run):  # noqa: F811

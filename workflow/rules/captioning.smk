@@ -23,7 +23,7 @@ rule vocabulary:
     resources:
         mem_mb=2000,
     params:
-        tracked=lambda w: fingerprint(plan.shown("nic_coco")[0]),
+        tracked=lambda w: fingerprint(plan.shown("nic_coco")[0], plan.shown("nic_coco")[0].vocabulary),
     shell:
         "python -m captioning.vocabulary --data {input.check:q} --threshold {wildcards.threshold:q}"
         " --out {output.folder:q} 2>&1 | keep {log:q}"
