@@ -71,10 +71,14 @@ class PlannedRun:
         return (self.run["threads"] + self.run["workers"]) * max(1, self.gpus)
 
     @property
+    def compared(self) -> dict[str, Any]:
+        """What the result depends on beside the data's content: not the machine."""
+        return {key: value for key, value in self.run.items() if key not in MACHINE}
+
+    @property
     def tracked(self) -> str:
-        """What Snakemake is to compare: all that the result depends on, data included; not the machine."""
-        kept = {key: value for key, value in self.run.items() if key not in MACHINE}
-        return json.dumps(kept | {"fingerprint": fingerprint(self, "" if self.state else self.features)})
+        """What Snakemake is to compare: all that the result depends on."""
+        return json.dumps(self.compared | {"fingerprint": fingerprint(self, "" if self.state else self.features)})
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ def unless(due: bool, ancient: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def due(run: Any) -> bool:
-    """Whether a run is missing, or of data that have changed since. Snakemake would see neither where an ancient input
-    is made again, as changed data make the vocabulary."""
+    """Whether a run is missing, or of a recipe or data that have changed since. Snakemake would see none of these where
+    an ancient input is made again, as changed data make the vocabulary."""
     with contextlib.suppress(UserError, KeyError, TypeError):  # of a record that is broken
-        return not Path(run.record).is_file() or known(run) != fingerprint(run)
+        made = read_json(Path(run.record).with_name("config.json"))
+        same = all(made[key] == value for key, value in run.compared.items())
+        return not same or known(run) != fingerprint(run)
     return True
 
 

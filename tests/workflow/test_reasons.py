@@ -72,7 +72,16 @@ def test_without_its_check_what_experiments_share_says_itself_of_which_data_it_i
     assert fingerprint(run) is None
 
 
-def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_other_data(dry_run):  # noqa: F811
+def test_a_changed_recipe_is_trained_though_an_ancient_input_is_made_again(dry_run):  # noqa: F811
+    """One call plans all of it, and not what is to be made again alone."""
+    runs = {"captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
+    other = changed("tasks/nic_coco/lr", 0.0123)
+    assert jobs(dry_run(other, "--forcerun", "vocabulary")) == {"vocabulary": 1, **runs}
+    found = jobs(dry_run(other, "--forcerun", "check_data"))
+    assert {rule: found.get(rule) for rule in runs} == runs
+
+
+def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_another_recipe_or_data(dry_run):  # noqa: F811
     run = plan(SMALL).shown("nic_coco")[0]
     record, check = Path(run.record), Path(run.check)
     assert not due(run)
@@ -80,6 +89,11 @@ def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_other_data(dry
     assert due(run)
     check.unlink()
     assert not due(run)
+    assert due(plan(changed("tasks/nic_coco/lr", 0.0123)).shown("nic_coco")[0])
+    assert not due(plan(SMALL | {"threads": 3, "gpus": 2}).shown("nic_coco")[0])
+    record.with_name("config.json").rename("config.json")
+    assert due(run)
+    Path("config.json").rename(record.with_name("config.json"))
     for broken in ("", "[1]", "{}", '{"provenance": 1}'):
         record.write_text(broken)
         assert due(run)

@@ -51,6 +51,7 @@ def pretend(todo: Plan) -> None:
         Path(check).write_text(json.dumps({"fingerprint": f"of {check}"}))
     for run in todo.runs:
         Path(run.record).write_text(json.dumps({"provenance": {"data": f"of {run.check}"}}))
+        Path(run.record).with_name("config.json").write_text(run.json)
 
 
 @pytest.fixture(scope="module")
