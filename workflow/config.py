@@ -22,7 +22,7 @@ from workflow.training.errors import UserError, door
 SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
 # Task: the data set it is trained on.
 NEEDS = {"ssd_voc": "voc", "faster_rcnn_voc": "voc", "faster_rcnn_coco": "coco", "nic_coco": "coco"}
-TAKEN = ("backbones", "data", "features", "bench")  # folders of results/ that are no experiment
+TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
 LARGEST = 2**53  # what is counted in floats somewhere must be whole there
 TYPES = {
     "object": "a mapping",

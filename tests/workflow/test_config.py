@@ -61,7 +61,7 @@ BAD = [
     ("pretrain/crop_scale", [0.5, 1.5], "pretrain.crop_scale[1]: must be at most 1, not 1.5"),
     ("experiment", "a/b", "experiment: must be a name of letters, digits, _ . and -, because it becomes the name of a"),
     ("experiment", "..", "experiment: must be a name of letters"),
-    ("experiment", "data", "experiment: results/data holds something else"),
+    ("experiment", "vocabularies", "experiment: results/vocabularies holds something else"),
     ("experiment", 3, "experiment: must be text, not 3"),
     ("threads", 0, "threads: must be at least 1, not 0"),
     ("workers", -1, "workers: must be at least 0, not -1"),
