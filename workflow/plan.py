@@ -20,7 +20,7 @@ from workflow.training.files import listing, sha256, short
 
 MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
 JOB = ("minutes", "memory")  # what a batch system is told beside these
-BRIEF = 60  # minutes, of a job that trains and computes nothing large
+BRIEF = 60  # minutes, of a job that neither trains nor computes anything large
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
 VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
 

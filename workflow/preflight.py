@@ -33,8 +33,8 @@ def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
 
 def made(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
     """The folders that jobs are yet to write into, each with what there is of it: itself, or a folder above it."""
-    files = {file for run in runs for file in (run.record, run.state, run.features) if file and not Path(file).exists()}
-    folders = sorted({Path(file).parent for file in files})
+    files = {file for run in runs for file in (run.record, run.state, run.features, run.vocabulary) if file}
+    folders = sorted({Path(file).parent for file in files if not Path(file).exists()})
     return {folder: next(x for x in (folder, *folder.parents) if os.path.lexists(x)) for folder in folders}
 
 
