@@ -22,6 +22,7 @@ from workflow.training.errors import UserError
 from workflow.training.files import atomic, read_check, read_json, sha256, write_json
 from workflow.training.hooks import autocast
 from workflow.training.layout import channels_last
+from workflow.training.precision import configure_torch
 from workflow.training.rng import rng
 from workflow.training.run import Run
 
@@ -83,7 +84,7 @@ def fill(path: Path, encoder: Encoder, views: Views, run: Run) -> None:
 
 def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
     """Write `train.npy` and `test.npy` (images, views, 2048) and, last, `index.json` with the image ids of the rows."""
-    torch.set_num_threads(run.threads)
+    configure_torch(run.threads)
     check = read_check(check_file)
     encoder = Encoder(read_backbone(backbone)[1])
     load_into(backbone, encoder.network)

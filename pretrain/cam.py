@@ -120,13 +120,12 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="the PNG")
     args = parser.parse_args()
 
-    import torch
-
     from pretrain.gallery import class_names
     from workflow.pictures import folders, records
     from workflow.training.files import atomic, read_check
+    from workflow.training.precision import configure_torch
 
-    torch.set_num_threads(1)
+    configure_torch(1)
     check = read_check(args.data)
     runs = folders(args.run)
     picture = draw(rows(runs, check), class_names(check), records(runs))

@@ -60,8 +60,9 @@ def ranked(
     from workflow.training.ending import data_worker, watched
     from workflow.training.hooks import autocast
     from workflow.training.layout import channels_last
+    from workflow.training.precision import configure_torch
 
-    torch.set_num_threads(threads)
+    configure_torch(threads)
     model, found = channels_last(Classifier(len(check["classes"])).eval()), []
     model.network.load_state_dict(weights)
     place_stride(model.network, stride)

@@ -213,11 +213,11 @@ def class_names(check: dict[str, Any]) -> list[str]:
 
 def make(config: str, check_file: Path, out: Path) -> None:
     """Draw the gallery of a config (a file, or its content as JSON). UserError if there is nothing to draw."""
-    import torch
 
     from workflow.config import load
     from workflow.plan import plan
     from workflow.training.files import atomic, read_check
+    from workflow.training.precision import configure_torch
 
     todo = plan(load(config))
     if not todo.gallery:
@@ -227,7 +227,7 @@ def make(config: str, check_file: Path, out: Path) -> None:
     check = read_check(check_file)
     if check["set"] != "imagenet":
         raise UserError(f"{check_file}: is the check of {check['set']}, not of imagenet")
-    torch.set_num_threads(todo.config["threads"])
+    configure_torch(todo.config["threads"])
     picture = draw(gallery(todo.gallery, check), class_names(check), todo.gallery_of)
     with atomic(out) as temporary:
         temporary.write_bytes(picture)

@@ -22,6 +22,7 @@ from workflow.training.counted import CountedRandomness, seed_everything
 from workflow.training.ending import Ending, Finite, watched
 from workflow.training.hooks import EvaluationPrecision, History, Start
 from workflow.training.layout import channels_last
+from workflow.training.precision import configure_torch
 from workflow.training.run import Run
 from workflow.training.state import ResumeState, newest
 from workflow.training.stopping import Stopped, asked
@@ -149,7 +150,7 @@ def fit(
     a fresh network its weights, `more` are hooks that watch. A state found there is resumed: no data already seen are
     loaded again. Of several processes the first alone returns.
     """
-    torch.set_num_threads(run.threads)
+    configure_torch(run.threads)
     cv2.setNumThreads(0)
     budget = Budget.of(run.recipe, samples)
     state.mkdir(parents=True, exist_ok=True)

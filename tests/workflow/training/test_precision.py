@@ -1,0 +1,125 @@
+"""fp32 is fp32: what each program that runs a network has set before its first batch."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import torch
+
+from captioning import cache
+from pretrain import evaluate
+from pretrain.backbone import IMAGENET, publish
+from pretrain.train import task
+from tests.pretrain.solved import SCORE
+from workflow.training import precision
+from workflow.training.engine import fit
+from workflow.training.files import read_json
+from workflow.training.run import Run
+
+PROJECT = Path(__file__).parents[3]
+PRETRAIN = {
+    "epochs": 1, "batch": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 0,
+    "steps": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
+    "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1, "regularizers": {},
+}  # fmt: skip
+CAPTIONS = {"resize": 40, "crop": 32, "views": 1, "precision": "bf16"}
+
+
+class Reached(BaseException):
+    """The network is about to see its first batch."""
+
+
+@pytest.fixture
+def flags():
+    """flags(): the precision of fp32 convolutions, LSTMs and matrix products; TF32 until a program sets them."""
+    before = [operations.fp32_precision for operations in precision.FP32]
+    threads = torch.get_num_threads()
+    for operations in precision.FP32:
+        operations.fp32_precision = "tf32"
+    yield lambda: [operations.fp32_precision for operations in precision.FP32]
+    torch.set_num_threads(threads)
+    for operations, value in zip(precision.FP32, before, strict=True):
+        operations.fp32_precision = value
+
+
+def test_torch_rounds_convolutions_and_lstms_to_tf32_by_default(flags):
+    """The reason for all of this; should torch change it, the module can go."""
+    assert flags() == ["tf32"] * 3
+    precision.configure_torch(1)
+    assert flags() == ["ieee"] * 3
+    assert torch.get_num_threads() == 1
+
+
+def training(imagenet, coco, folder, reached):
+    """All tasks train by this one function."""
+    import pretrain.dataset
+    import pretrain.metric
+    import pretrain.model  # noqa: F401 (registers)
+
+    run = Run("pretrain", "baseline", {"pretrain": 0}, PRETRAIN, {}, threads=1, workers=0, gpus=0)
+    fit(run, task(run, read_json(imagenet.check), folder), 40, folder / "state", reached)
+
+
+def scoring(imagenet, coco, folder, reached):
+    """pretrain.evaluate, and the import of a backbone."""
+    from pretrain.model import Classifier
+
+    weights = Classifier(4).network.state_dict()
+    evaluate.ranked(weights, reached, "3x3", read_json(imagenet.check), SCORE, 1)
+
+
+def features(imagenet, coco, folder, reached):
+    """captioning.features."""
+    run = Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, CAPTIONS, {}, threads=1, workers=0, gpus=0)
+    publish(folder / "backbone.safetensors", untrained_network().state_dict(), IMAGENET, origin="random")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "fill", lambda path, encoder, views, run: reached(encoder))
+        cache.make(run, folder / "backbone.safetensors", coco.check, folder)
+
+
+def untrained_network():
+    """A ResNet-50."""
+    from torchvision.models import resnet50
+
+    return resnet50(weights=None)
+
+
+@pytest.mark.parametrize("program", [training, scoring, features])
+def test_each_program_computes_fp32_before_its_first_batch(program, imagenet, coco, tmp_path, flags):
+    def reached(anything):
+        raise Reached
+
+    reached.channel_order = "RGB"  # where `scoring` has the preprocessing
+    with pytest.raises(Reached):
+        program(imagenet, coco, tmp_path, reached)
+    assert flags() == ["ieee"] * 3
+
+
+def test_no_program_sets_the_threads_without_the_precision():
+    """A program that runs a network sets its threads; the next one, too, does it by `configure_torch`."""
+    rooms = ("workflow", "pretrain", "detection", "captioning")
+    files = [path for room in rooms for path in (PROJECT / room).rglob("*.py")]
+    calls = {
+        (path.relative_to(PROJECT).as_posix(), node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id)
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+    }
+    assert {file for file, name in calls if name == "set_num_threads"} == {"workflow/training/precision.py"}
+    programs = {"workflow/training/engine.py", "captioning/cache.py"}
+    programs |= {f"pretrain/{name}.py" for name in ("evaluate", "gallery", "cam")}
+    assert {file for file, name in calls if name == "configure_torch"} == programs
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA device")
+def test_fp32_of_a_device_is_as_close_to_the_true_value_as_a_cpu(flags):
+    precision.configure_torch(1)
+    torch.manual_seed(0)
+    images, kernel, values = torch.randn(4, 256, 14, 14), torch.randn(256, 256, 3, 3), torch.randn(4, 16, 256)
+    lstm = torch.nn.LSTM(256, 256, batch_first=True)
+    for compute in (lambda x: torch.conv2d(x(images), x(kernel)), lambda x: x(lstm)(x(values))[0]):
+        true = compute(lambda thing: thing.double())
+        lstm.float()
+        found = compute(lambda thing: thing.to("cuda")).cpu().double()
+        lstm.cpu()
+        assert (found - true).abs().max() < 3e-5 * true.abs().max(), "TF32 is ten times as far away"
