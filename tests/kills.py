@@ -132,6 +132,7 @@ def results(out: Path) -> dict[str, Any]:
     files = (path for path in out.iterdir() if path.name != "log.txt" and "resamples" not in path.name)
     found: dict[str, Any] = {path.name: path.read_bytes() for path in files}
     found["metrics.json"] = read_json(out / "metrics.json")
+    del found["metrics.json"]["sha256"]  # it has the machine's figures in it
     for key in VOLATILE:
         found["metrics.json"]["provenance"].pop(key, None)
     return found

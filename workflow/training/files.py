@@ -10,6 +10,9 @@ from typing import Any
 
 from workflow.training.errors import UserError
 
+RECORD = "metrics.json"
+CHANGING = ("log.txt", "resamples.npz")  # beside a record: the log of its job, and what the report keeps
+
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -61,6 +64,24 @@ def digest(content: Any) -> str:
     """The SHA-256 of a JSON-like value, in hex; the order of keys does not matter."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def published(folder: Path) -> list[Path]:
+    """What a run has published in its folder: without the record, and without what may change later."""
+    files = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return sorted(path for path in files if path.name not in (RECORD, *CHANGING))
+
+
+def write_record_file(folder: Path, record: dict[str, Any]) -> None:
+    """Write a run's `metrics.json`, last and atomically, with the hashes of all that the run published, and its own."""
+    content = {**record, "files": {path.name: sha256(path) for path in published(folder)}}
+    content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read
+    write_json(folder / RECORD, {**content, "sha256": record_digest(content)})
+
+
+def record_digest(record: dict[str, Any]) -> str:
+    """The digest of a record's content without its own, `sha256`, which must be equal to it."""
+    return digest({key: value for key, value in record.items() if key != "sha256"})
 
 
 def short(content: Any) -> str:

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.training.errors import UserError
-from workflow.training.files import atomic, read_json
-
-LAST = "metrics.json"
+from workflow.training.files import RECORD, atomic, published, read_json, record_digest, sha256
 
 
 def beside(state: Path, what: str) -> Path:
@@ -27,12 +25,11 @@ def keep(state: Path, out: Path) -> None:
     part = beside(state, "part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.rmtree(beside(state, "done"), ignore_errors=True)
-    if (out / LAST).exists():
+    if (out / RECORD).exists():
         with contextlib.suppress(OSError):
             part.mkdir()
-            for file in out.iterdir():
-                if file.is_file() and file.name != "log.txt" and not file.name.startswith("."):
-                    (part / file.name).hardlink_to(file)
+            for file in [*published(out), out / RECORD]:
+                (part / file.name).hardlink_to(file)
             part.rename(beside(state, "done"))
 
 
@@ -42,19 +39,31 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
     if not done.exists():
         return False
     try:
-        made = read_json(done / LAST)["provenance"]
-        if any(made.get(key) != value for key, value in of.items() if value is not None):
+        record = read_json(done / RECORD, "provenance", "files", "sha256")
+        if any(record["provenance"].get(key) != value for key, value in of.items() if value is not None):
             return False
-        for file in sorted(done.iterdir(), key=lambda file: file.name == LAST):
+        if (broken := damaged(done, record)) is not None:
+            print(f"{broken} is not as it was published: the run is made again", flush=True)
+            return False
+        for file in [*published(done), done / RECORD]:
             with atomic(out / file.name) as temporary:
                 temporary.unlink(missing_ok=True)
                 temporary.hardlink_to(file)
             os.utime(out / file.name)  # newer than what it was made of
-    except (OSError, UserError, KeyError):
+    except (OSError, UserError):
         return False
     clear(state)
     print(f"{state}: this run was finished before; its files are put back, nothing is trained", flush=True)
     return True
+
+
+def damaged(folder: Path, record: dict[str, Any]) -> Path | None:
+    """The first file of a finished run that is missing or another than its record says."""
+    if record["sha256"] != record_digest(record):
+        return folder / RECORD
+    names = {path.name for path in published(folder)} | set(record["files"])
+    return next((folder / n for n in sorted(names) if not (folder / n).is_file()
+                 or sha256(folder / n) != record["files"].get(n)), None)  # fmt: skip
 
 
 def clear(state: Path) -> None:

@@ -4,6 +4,7 @@ import importlib.metadata
 import math
 import platform
 import resource
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from mmengine.dist import get_world_size
 import workflow
 from workflow.training.engine import Fit
 from workflow.training.errors import UserError
-from workflow.training.files import digest, read_json, sha256, write_json
+from workflow.training.files import digest, read_json, sha256, write_json, write_record_file
+from workflow.training.machine import machine
 from workflow.training.run import Run
 
 LIBRARIES = [
@@ -62,6 +64,7 @@ def provenance(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
         **made_of(run, check, backbone),
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine() + " CPU",
+        "machine": asdict(machine(run.threads)),
         "threads": run.threads,
         "gpus": get_world_size() if torch.cuda.is_available() else 0,
         "processes": get_world_size(),
@@ -80,7 +83,8 @@ def write_record(
     backbone: Path | None = None,
     **more: Any,
 ) -> None:
-    """Write `config.json` and then `metrics.json` into `out`; UserError if a metric is not a finite number.
+    """Write `config.json` and then `metrics.json` into `out`, where all else is published; UserError if a metric is
+    not a finite number.
 
     `fit` is None where nothing was trained (brought and random backbones). `more` joins the record's top level
     (per-class AP, the best epoch).
@@ -104,4 +108,4 @@ def write_record(
         **more,
         "history": history,
     }
-    write_json(out / "metrics.json", record)
+    write_record_file(out, record)

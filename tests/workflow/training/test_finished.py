@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workflow.training import finished, state
-from workflow.training.files import write_json
+from workflow.training.files import write_record_file
 
 OF = {"recipe": "r", "backbone": None, "data": "d", "code": "c", "libraries": {"torch": "2"}}
 
@@ -18,7 +18,7 @@ def publish(folder: Path, out: Path, of: dict = OF) -> None:
         (folder / "000001-x.pth").touch()
         out.mkdir(exist_ok=True)
         (out / "weights").write_text("w")
-        write_json(out / "metrics.json", {"provenance": of | {"backbone": of["backbone"] or "own"}})
+        write_record_file(out, {"provenance": of | {"backbone": of["backbone"] or "own"}})
         (out / "log.txt").touch()
 
 
@@ -67,6 +67,23 @@ def test_what_is_not_whole_is_not_put_back(places):
     publish(folder, removed(out))
     (folder.with_name("state.done") / "metrics.json").write_text("{")
     publish(folder, removed(out))
+
+
+@pytest.mark.parametrize("damage", ["weights", "metrics.json", "more", "less"])
+def test_what_is_damaged_is_not_put_back(damage, places, capsys):
+    folder, out = places
+    publish(folder, out)
+    done = folder.with_name("state.done")
+    if damage == "less":
+        (done / "weights").unlink()
+    elif damage == "metrics.json":
+        (done / damage).write_text((done / damage).read_text().replace("own", "another's"))
+    else:
+        (done / damage).write_text("damaged")
+    publish(folder, removed(out))
+    name = "weights" if damage == "less" else damage
+    assert f"{done / name} is not as it was published: the run is made again" in capsys.readouterr().out
+    assert (out / "weights").read_text() == "w"
 
 
 def test_it_takes_no_room_and_is_tidied(places):

@@ -1,12 +1,16 @@
 """Law 8: no cell without a trail."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 import torch
 
 from workflow.training import record
 from workflow.training.engine import Budget, Fit
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, sha256, write_json
+from workflow.training.files import read_json, record_digest, sha256, write_json
+from workflow.training.machine import machine
 from workflow.training.record import code_hash, write_record
 from workflow.training.run import Run
 
@@ -39,6 +43,24 @@ def test_the_record_holds_the_trail(tmp_path, check):
     assert trail["data_wait"] == 0.25
     assert written["per_image"] == {"CIDEr": [1.0]}
     assert read_json(tmp_path / "out/config.json")["recipe"] == RUN.recipe
+    assert trail["machine"] == asdict(machine(RUN.threads))
+
+
+def test_the_record_has_the_hash_of_each_file_and_its_own(tmp_path, check):
+    out = tmp_path / "out"
+    (out / "folder").mkdir(parents=True)
+    for name in ("evidence.npz", "predictions.json", "log.txt", "resamples.npz", ".evidence.npz.1.part"):
+        (out / name).write_text(name)
+    metrics, more = {"CIDEr": 1 / 3, "METEOR": 2.0, "whole": 7}, {"by": {1: (0.1, 2)}, "ä": 1e300}
+    write_record(out, RUN, None, metrics=metrics, protocol={"é": "\ud800"}, check=check, **more)
+    written = json.loads((out / "metrics.json").read_text())
+    names = ("config.json", "evidence.npz", "predictions.json")
+    assert written["files"] == {name: sha256(out / name) for name in names}
+    assert written["sha256"] == record_digest(written)
+    turned = json.loads(json.dumps(written, sort_keys=True, indent=7))
+    assert turned["sha256"] == record_digest(turned), "the order of keys and the writing do not matter"
+    for part, key in (("metrics", "CIDEr"), ("provenance", "data"), ("files", "evidence.npz")):
+        assert record_digest({**written, part: written[part] | {key: "edited"}}) != written["sha256"]
 
 
 def test_a_number_that_is_none_is_not_recorded(tmp_path, check):
