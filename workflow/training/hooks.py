@@ -136,14 +136,15 @@ class History(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         """The history is part of the state."""
         kept = {"points": self.points, "evaluations": self.evaluations, "seconds": self.seconds, "waited": self.waited}
-        checkpoint["history"] = {**kept, "losses": [float(loss) for loss in self.losses]}
+        checkpoint["history"] = {**kept, "losses": torch.stack(self.losses).tolist() if self.losses else []}
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         """Go on where the state was written."""
         kept = checkpoint["history"]
         self.points, self.evaluations, self.seconds = kept["points"], kept["evaluations"], kept["seconds"]
         self.waited = kept["waited"]
-        self.losses = [torch.tensor(loss) for loss in kept["losses"]]
+        device = next(runner.model.parameters()).device  # where the next ones will be
+        self.losses = list(torch.tensor(kept["losses"], device=device))
 
 
 class Start(Hook):
