@@ -4,6 +4,7 @@ The one door through which the three tasks load it. Loading is strict: but for t
 file must find its place, and every place its tensor.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from workflow.training.errors import UserError
-from workflow.training.files import atomic
+from workflow.training.files import atomic, digest
 
 KEY = "backbone"  # of the metadata
+CHECKSUM = "sha256"  # in the value of that key
 CLASSIFIER = "fc."
 COUNTER = "num_batches_tracked"  # BatchNorm's step counter: no weight, absent from old files
 STRIDE = "3x3"  # the convolution with the stride in a stage's first block, where torchvision and timm have it
@@ -53,13 +55,30 @@ def publish(
 ) -> None:
     """Write `backbone.safetensors` atomically: fp32, contiguous, torchvision's names.
 
-    Preprocessing, stride and `about` are one JSON value under one key: safetensors writes several keys in random
-    order, and equal backbones would be unequal files.
+    Preprocessing, stride, `about` and the checksum of it all are one JSON value under one key: safetensors writes
+    several keys in random order, and equal backbones would be unequal files. Its `save_file` would let nobody else
+    read the file, whatever the umask says.
     """
     tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-    header = {KEY: json.dumps({**asdict(prepare), "stride": stride, **about}, sort_keys=True)}
+    about = json.loads(json.dumps({**asdict(prepare), "stride": stride, **about}))
+    header = {KEY: json.dumps({**about, CHECKSUM: checksum(about, tensors)}, sort_keys=True)}
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+        temporary.write_bytes(save(tensors, header))
+
+
+def checksum(about: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 of what a backbone's metadata say (but for this) and of each tensor: name, type, shape, bytes."""
+    found = hashlib.sha256(digest({key: value for key, value in about.items() if key != CHECKSUM}).encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+def verify(path: Path, about: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """UserError if a file is not as it was published. One from before there was a checksum cannot be told."""
+    if CHECKSUM in about and about[CHECKSUM] != checksum(about, tensors):
+        raise UserError(f"{path}: damaged: its content is not what was published (its {CHECKSUM}); have it made again")
 
 
 def publish_untrained(path: Path) -> Preprocessing:
@@ -84,11 +103,15 @@ def metadata(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no published backbone: its metadata have no key {KEY!r}, or not as ours") from None
 
 
-def read(path: Path) -> tuple[dict[str, torch.Tensor], Preprocessing]:
-    """The weights and the preprocessing of a published backbone; UserError if it is not one."""
-    about = metadata(path)
-    prepare = Preprocessing(about["channel_order"], tuple(about["mean"]), tuple(about["std"]))
-    return load_file(path), prepare
+def read(path: Path, expected: str | None = None) -> tuple[dict[str, torch.Tensor], Preprocessing]:
+    """The weights and the preprocessing of a published backbone; UserError if it is not one, not as it was published,
+    or not the file whose SHA-256 is `expected`."""
+    about, content = metadata(path), path.read_bytes()
+    if expected and hashlib.sha256(content).hexdigest() != expected:
+        raise UserError(f"{path}: it has changed since this run began; the same command begins with what is there now")
+    weights = load(content)
+    verify(path, about, weights)
+    return weights, Preprocessing(about["channel_order"], tuple(about["mean"]), tuple(about["std"]))
 
 
 def place_stride(module: torch.nn.Module, where: str) -> None:
@@ -102,16 +125,16 @@ def place_stride(module: torch.nn.Module, where: str) -> None:
             block.conv1.stride, block.conv2.stride = (stride, (1, 1)) if where == "1x1" else ((1, 1), stride)
 
 
-def load_into(path: Path, *modules: torch.nn.Module) -> dict[str, int]:
+def load_into(path: Path, *modules: torch.nn.Module, expected: str | None = None) -> dict[str, int]:
     """Copy a published backbone into `modules`, whose own keys are torchvision's (conv1 ... layer4), and say so.
 
     The modules' strides go where the backbone has them; a resumed network, which is not loaded anew, must be built so.
 
-    Several modules share the backbone where a network splits it (C4: layer4 is in the RoI head). Returns the counts
-    of matched, missing and unexpected keys. UserError names the keys if a place stays empty, a shape differs, or
-    anything but `fc.*` is left over.
+    Several modules share the backbone where a network splits it (C4: layer4 is in the RoI head). `expected` is the
+    SHA-256 of the file that the run has recorded. Returns the counts of matched, missing and unexpected keys. UserError
+    names the keys if a place stays empty, a shape differs, or anything but `fc.*` is left over.
     """
-    weights, _ = read(path)
+    weights, _ = read(path, expected)
     places = {key: value for module in modules for key, value in module.state_dict().items()}
     missing = sorted(key for key in places.keys() - weights.keys() if not key.endswith(COUNTER))
     unexpected = sorted(key for key in weights.keys() - places.keys() if not key.startswith(CLASSIFIER))

@@ -25,6 +25,7 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
     UserError if the file is not what was planned, is no ResNet-50, or contradicts what the config declares of it.
     """
     from pretrain.architecture import checked
+    from pretrain.backbone import verify
     from pretrain.checkpoint import contents
     from pretrain.layouts import found
     from workflow.training.files import sha256
@@ -36,6 +37,7 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
     file = found(path, content, recipe["weights"], published=bool(own))
     weights = checked(path, file.weights)
     if own:
+        verify(path, own, content)
         agree(path, own, recipe)
     about = {
         "file": path.name,

@@ -1,6 +1,10 @@
 """The contract of a published backbone, and the strictness of its one door."""
 
 import json
+import os
+import re
+import shutil
+import stat
 
 import pytest
 import timm
@@ -10,6 +14,7 @@ from torchvision.models import resnet50
 
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, metadata, place_stride, preprocessing, publish, read
 from workflow.training.errors import UserError
+from workflow.training.files import sha256
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +34,46 @@ def test_equal_backbones_are_equal_files(published, network, tmp_path):
     for name in ("a", "b", "c"):
         publish(tmp_path / name, network.state_dict(), IMAGENET, origin="pretrained")
         assert (tmp_path / name).read_bytes() == published.read_bytes()
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o027, 0o640)])
+def test_whoever_the_umask_lets_may_read_it(umask, mode, network, tmp_path):
+    before = os.umask(umask)
+    try:
+        publish(tmp_path / "b", network.fc.state_dict(), IMAGENET)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == mode
+
+
+def damage(path, at, content):
+    """Write `content` over what is at that place; the file's time stamps stay."""
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(at, os.SEEK_END if at < 0 else os.SEEK_SET)
+        file.write(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("at", [0.3, 0.5, 0.9, "end", "metadata"])
+def test_a_damaged_file_is_refused_in_one_line(at, published, tmp_path):
+    path = shutil.copy2(published, tmp_path / "b.safetensors")
+    size = path.stat().st_size
+    if at == "metadata":
+        damage(path, published.read_bytes().index(b"123.675"), b"123.676")
+    elif at == "end":  # a bit of the last tensor
+        damage(path, -1, bytes([published.read_bytes()[-1] ^ 1]))
+    else:
+        damage(path, int(at * size), bytes(4096))
+    for load in (read, lambda path: load_into(path, resnet50(num_classes=3))):
+        with pytest.raises(UserError, match=f"^{re.escape(str(path))}: damaged: its content is not what was publ.*$"):
+            load(path)
+
+
+def test_a_file_that_is_not_the_recorded_one_is_refused(published, network):
+    load_into(published, resnet50(num_classes=3), expected=sha256(published))
+    with pytest.raises(UserError, match="it has changed since this run began"):
+        load_into(published, resnet50(num_classes=3), expected="0" * 64)
 
 
 class Trunk(torch.nn.Module):

@@ -192,6 +192,19 @@ def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, 
         bring(run, path, imagenet.check, tmp_path / "out")
 
 
+def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_path):
+    path = tmp_path / "b.safetensors"
+    publish(path, solved.weights, IMAGENET, origin="pretrained")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4096] = bytes(4096)
+    path.write_bytes(content)
+    recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
+    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
+    with pytest.raises(UserError, match=r"b\.safetensors: damaged: "):
+        bring(run, path, imagenet.check, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     path = tmp_path / "a.safetensors"
     save_file(solved.weights, path, metadata={"format": "pt"})

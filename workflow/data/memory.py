@@ -69,6 +69,7 @@ class Memory:
             return
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
+            self.file.touch()  # by the umask; SQLite's own files cannot be written by a group
             with self._open() as connection:
                 if connection.execute("PRAGMA user_version").fetchone() != (FORMAT,):
                     connection.execute("DROP TABLE IF EXISTS seen")

@@ -4,6 +4,7 @@ import io
 import multiprocessing
 import os
 import sqlite3
+import stat
 import time
 import warnings
 from pathlib import Path
@@ -209,6 +210,17 @@ def test_a_memory_of_another_format_is_not_used(check, folder):
         connection.execute("PRAGMA user_version = 0")
     assert len(check()[1]) == 5
     assert check()[1] == ["0.jpg"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o027, 0o640)])
+def test_whoever_the_umask_lets_may_add_to_the_memory(umask, mode, check, folder):
+    before = os.umask(umask)
+    try:
+        check()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / "memory").stat().st_mode) == mode
+    assert check()[1] == ["0.jpg"], "the faulty one"
 
 
 def test_where_nothing_can_be_written_the_check_goes_on(check, folder, capsys):
