@@ -1,7 +1,8 @@
 """VOC's mean average precision at IoU 0.5, from detections in COCO's results format: one matching and two rules.
 
-What is scored is what is written to disk, rounding included: `detection.evaluate` finds the same numbers again. Not by
-mmdet's `eval_map` itself: it ranks equal scores as numpy's unstable sort leaves them, which differs between machines.
+What is scored is what is written to disk, rounding included: `detection.evaluate` finds the same numbers again, and so
+does any evaluator that reads COCO's boxes as the format says (tests). Not by mmdet's `eval_map` itself: it ranks equal
+scores as numpy's unstable sort leaves them, which differs between machines.
 Checked against `eval_map` (equal to the last bit where no scores are), and against VOCevaldet.m's rule (tests).
 """
 
@@ -26,13 +27,14 @@ def match(found: Found, images: Sequence[int], truth: list[dict], classes: int) 
     """Which detections hit what: D rows, class by class, in each by falling score (ties: by image, then as found).
 
     `truth` holds, for each of `images`, mmdet's annotation: bboxes, labels, bboxes_ignore, labels_ignore; the ignored
-    ones are VOC's difficult objects. Boxes are as VOC counts them: the last pixel belongs to the box.
+    ones are VOC's difficult objects. Its boxes name their last pixel, as the devkit's do; those of `found` end behind
+    it, as COCO's do.
     """
     order = np.argsort(images)
     image = order[np.searchsorted(images, found["image_id"], sorter=order)].astype(np.int32)
     label, score = found["category_id"] - 1, found["score"].astype(np.float32)
     sides, parts = found["bbox"], []
-    boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1).astype(np.float32)
+    boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:] - 1], axis=1).astype(np.float32)
     for which, present in enumerate(objects(truth, classes)):
         rows = np.flatnonzero(label == which)
         rows = rows[np.lexsort((image[rows], -score[rows]))]  # a stable sort
@@ -41,6 +43,11 @@ def match(found: Found, images: Sequence[int], truth: list[dict], classes: int) 
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     truths = np.array([np.bincount(one["labels"], minlength=classes) for one in truth], dtype=np.int32)
     return dict(zip(("image", "label", "score", "hit", "left"), columns, strict=True)) | {"truths": truths}
+
+
+def whole_pixels(boxes: np.ndarray) -> np.ndarray:
+    """VOC's boxes (n, 4), whose x2 y2 is their last pixel, as COCO's, whose x2 y2 is where that pixel ends."""
+    return boxes.astype(np.float64) + np.array([0, 0, 1, 1])
 
 
 def score(matches: Matches, classes: Sequence[str]) -> dict[str, Any]:
@@ -94,9 +101,9 @@ class VOC07Metric(VOCMetric):
             truth = {
                 f"{key}{kind}": one[key].cpu().numpy() for kind, one in kinds.items() for key in ("bboxes", "labels")
             }
-            arrays = [sample["pred_instances"][key].cpu().numpy() for key in ("bboxes", "scores", "labels")]
+            boxes, *rest = (sample["pred_instances"][key].cpu().numpy() for key in ("bboxes", "scores", "labels"))
             image = numbers([sample["img_id"]])[0]
-            self.results.append((image, truth, detections(image, *arrays)))
+            self.results.append((image, truth, detections(image, whole_pixels(boxes), *rest)))
 
     def compute_metrics(self, results: list[tuple[int, dict, Found]]) -> dict[str, Any]:
         """The whole set."""

@@ -28,7 +28,8 @@ def truth(boxes: list, labels: list, hard: list | None = None) -> dict:
 
 
 def found(image: int, boxes: list, labels: list, scores: list) -> list[dict]:
-    return entries(detections(image, np.array(boxes, dtype=np.float32), np.array(scores), np.array(labels)))
+    corners = metric.whole_pixels(np.array(boxes, dtype=np.float32).reshape(-1, 4))
+    return entries(detections(image, corners, np.array(scores), np.array(labels)))
 
 
 A, B, FAR = [10, 10, 40, 40], [60, 10, 95, 50], [0, 60, 20, 90]
@@ -69,7 +70,7 @@ def test_no_detection_at_all_scores_0():
 
 def test_coco_form():
     (one,) = found(7, [[10.123, 20, 30.5, 60]], [1], [0.1234567])
-    assert one == {"image_id": 7, "category_id": 2, "bbox": [10.12, 20.0, 20.38, 40.0], "score": 0.123457}
+    assert one == {"image_id": 7, "category_id": 2, "bbox": [10.12, 20.0, 21.38, 41.0], "score": 0.123457}
 
 
 def test_image_ids():
@@ -87,7 +88,8 @@ def exact(voc, tmp_path):
     names, annotations = ground_truth(check)
     results = []
     for image, one in zip(numbers(names), annotations, strict=True):
-        results += entries(detections(image, one["bboxes"], np.linspace(0.9, 0.5, len(one["labels"])), one["labels"]))
+        scores = np.linspace(0.9, 0.5, len(one["labels"]))
+        results += entries(detections(image, metric.whole_pixels(one["bboxes"]), scores, one["labels"]))
     path = tmp_path / "predictions.json"
     path.write_text(json.dumps(results))
     return path, check, names
@@ -126,7 +128,7 @@ def test_pycocotools_reads_and_scores_the_same_file(exact):
     annotations, number = [], 1
     for image, one in zip(numbers(names), ground_truth(check)[1], strict=True):
         for label, (x, y, right, bottom) in zip(one["labels"], one["bboxes"].tolist(), strict=True):
-            box = [x, y, right - x, bottom - y]
+            box = [x, y, right - x + 1, bottom - y + 1]
             annotations.append({"id": number, "image_id": image, "category_id": int(label) + 1, "bbox": box})
             annotations[-1] |= {"area": box[2] * box[3], "iscrowd": 0}
             number += 1

@@ -19,6 +19,7 @@ from workflow.training import state as saving
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 
+from . import outside
 from .conftest import make_run
 
 
@@ -78,6 +79,8 @@ def test_killed_and_started_again_ends_with_the_same_bits(runner, voc, tmp_path,
     files = [tmp_path / "whole" / name for name in ("predictions.json", "evidence.npz")]
     assert files[1].read_bytes() == (tmp_path / "killed" / "evidence.npz").read_bytes()
     check_record(whole, name, scored_again(voc.check, *files, tmp_path / "again.npz", monkeypatch, capsys))
+    mine = outside.voc(files[0], voc.root, read_json(voc.check)["classes"], as_devkit=False)
+    assert mine == pytest.approx(whole["metrics"]["mAP"], abs=1e-4)
 
 
 def scored_again(check: Path, predictions: Path, evidence: Path, again: Path, monkeypatch, capsys) -> dict:
@@ -102,7 +105,7 @@ def check_record(record: dict, name: str, scored_again: dict) -> None:
     assert record["best"]["mAP"] >= record["metrics"]["mAP"]
 
 
-def test_coco_is_trained_and_scored_by_its_own_rules(runner, checks, tmp_path, monkeypatch, capsys):
+def test_coco_is_trained_and_scored_by_its_own_rules(runner, checks, coco, tmp_path, monkeypatch, capsys):
     record, _ = runner("faster_rcnn_coco", "coco", "3x3", evaluate_every=2)
     assert list(record["metrics"]) == ["AP", "AP50", "AP75"]
     assert record["protocol"]["split"] == "trained on train2014 (12 images), tested on val2014 (6)"
@@ -113,6 +116,8 @@ def test_coco_is_trained_and_scored_by_its_own_rules(runner, checks, tmp_path, m
     again = scored_again(checks["faster_rcnn_coco"], *files, tmp_path / "again.npz", monkeypatch, capsys)
     assert again == record["metrics"] | {"per_class": record["per_class"]}
     assert list(again["per_class"]) == ["circle", "square", "triangle", "star"]
+    mine = outside.coco(files[0], coco.root)
+    assert mine == pytest.approx([record["metrics"]["AP"], record["metrics"]["AP50"]], abs=1e-4)
     found = json.loads(files[0].read_text())
     assert found
     assert {one["category_id"] for one in found} <= {1, 2, 3, 5}

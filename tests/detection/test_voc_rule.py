@@ -36,7 +36,7 @@ def devkit(ids: list[int], truth: list[dict], found: list[dict], label: int) -> 
         x, y, width, height = one["bbox"]
         best, most = None, -1.0
         for record in records[one["image_id"]]:
-            if (share := overlap([x, y, x + width, y + height], record[0])) > most:
+            if (share := overlap([x, y, x + width - 1, y + height - 1], record[0])) > most:
                 best, most = record, share
         if most < 0.5:
             wrong += 1
@@ -95,7 +95,10 @@ def test_without_equal_scores_mmdets_eval_map_has_the_same_bits():
     tables = []
     for image in ids:
         mine = [(one["category_id"] - 1, *one["bbox"], one["score"]) for one in found if one["image_id"] == image]
-        rows = [[(x, y, x + w, y + h, s) for c, x, y, w, h, s in mine if c == label] for label in range(len(CLASSES))]
+        rows = [
+            [(x, y, x + w - 1, y + h - 1, s) for c, x, y, w, h, s in mine if c == label]
+            for label in range(len(CLASSES))
+        ]
         tables.append([np.array(row, dtype=np.float32).reshape(-1, 5) for row in rows])
     for mode, key in (("11points", "mAP"), ("area", "mAP_area")):
         how = {"iou_thr": 0.5, "eval_mode": mode, "use_legacy_coordinate": True, "logger": "silent", "nproc": 1}
@@ -109,7 +112,7 @@ def one_image(boxes: list, hard: list, given: list) -> dict:
     parts = {f"bboxes{kind}": where[which] for kind, which in (("", ~hard), ("_ignore", hard))}
     parts |= {f"labels{kind}": np.zeros(sum(which), dtype=int) for kind, which in (("", ~hard), ("_ignore", hard))}
     found = [
-        {"image_id": 1, "category_id": 1, "bbox": [x, y, right - x, bottom - y], "score": 1 - place / 10}
+        {"image_id": 1, "category_id": 1, "bbox": [x, y, right - x + 1, bottom - y + 1], "score": 1 - place / 10}
         for place, (x, y, right, bottom) in enumerate(given)
     ]
     return match(arrays(found), [1], [parts], 1)
