@@ -10,9 +10,11 @@ from mmdet.models.dense_heads import AnchorHead, RPNHead, SSDHead
 from mmdet.models.necks import SSDNeck
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
+from mmdet.models.roi_heads.shared_heads import ResLayer
 from mmdet.registry import MODELS
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from workflow.training.processes import mean
 
@@ -62,6 +64,20 @@ class FloatRPNHead(SharedFactor, RPNHead):
         """Scores and box deltas of the one level."""
         score, delta = super().forward_single(x)
         return score.float(), delta.float()
+
+
+@MODELS.register_module()
+class C4ResLayer(ResLayer):
+    """mmdet's layer4 on the RoIs, whose `norm_eval` also holds for the batch norm of several processes: mmdet's own
+    looks for BatchNorm2d and lets SyncBatchNorm and SharedBatchNorm train."""
+
+    def train(self, mode: bool = True) -> "C4ResLayer":
+        """Like any module's, but for frozen batch norm."""
+        super().train(mode)
+        for module in self.modules():
+            if self.norm_eval and isinstance(module, _BatchNorm):
+                module.eval()
+        return self
 
 
 @MODELS.register_module()

@@ -11,7 +11,7 @@ model = dict(
     backbone=dict(style="pytorch", init_cfg=None),
     rpn_head=dict(type="FloatRPNHead"),
     roi_head=dict(
-        shared_head=dict(style="pytorch", init_cfg=None),
+        shared_head=dict(type="C4ResLayer", style="pytorch", init_cfg=None),
         bbox_roi_extractor=dict(type="FloatRoIExtractor", roi_layer=dict(use_torchvision=True)),
         bbox_head=dict(type="FloatBBoxHead"),
     ),

@@ -14,7 +14,7 @@ from tests.bench.row import Measured, Row, in_turn
 CLASSES = 20
 STOCK = {  # what mmdet has in the place of our modules
     **{"SSDLevels": "SSDNeck", "FloatSSDHead": "SSDHead", "FloatRPNHead": "RPNHead"},
-    **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead"},
+    **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead", "C4ResLayer": "ResLayer"},
 }
 COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "bn": "frozen"}
 SSD = {**COMMON, "batch": 4, "size": 300, "frozen_stages": 1}

@@ -11,17 +11,24 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
-from torch.nn import BatchNorm2d
+from torch.nn import SyncBatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm
 
 import detection
 from detection.recipe import CONFIGS, task
 from pretrain.backbone import IMAGENET
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
+from workflow.training.processes import share_statistics
 
 from .conftest import make_run
 
 TASKS = list(CONFIGS)
+CONVERSIONS = {
+    "one": lambda model: model,
+    "several on the CPU": share_statistics,
+    "several on GPUs": SyncBatchNorm.convert_sync_batchnorm,
+}
 
 
 def losses(built) -> dict[str, torch.Tensor]:
@@ -63,15 +70,23 @@ def test_losses_are_finite_and_reach_the_backbone(build, name):
 
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("bn", ["frozen", "train"])
-def test_bn(build, name, bn):
+@pytest.mark.parametrize("convert", CONVERSIONS)
+def test_bn(build, name, bn, convert):
+    """Of one process, and of several, each of which has its own kind."""
     built = build(name, bn=bn, frozen_stages=-1)
-    norms = [module for module in built.model.modules() if isinstance(module, BatchNorm2d)]
+    built.model = CONVERSIONS[convert](built.model)
+    norms = [module for module in built.model.modules() if isinstance(module, _BatchNorm)]
     before = [norm.running_mean.clone() for norm in norms]
-    losses(built)
-    moved = [not torch.equal(norm.running_mean, old) for norm, old in zip(norms, before, strict=True)]
+    built.model.train()
     assert len(norms) == 53
-    assert set(moved) == {bn == "train"}
+    assert {norm.training for norm in norms} == {bn == "train"}
     assert {norm.weight.requires_grad for norm in norms} == {bn == "train"}
+    if convert == "several on GPUs":
+        assert {type(norm) for norm in norms} == {SyncBatchNorm}, "which refuses a CPU"
+    else:
+        losses(built)
+        moved = [not torch.equal(norm.running_mean, old) for norm, old in zip(norms, before, strict=True)]
+        assert set(moved) == {bn == "train"}
 
 
 @pytest.mark.parametrize("name", TASKS)
