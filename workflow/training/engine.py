@@ -23,6 +23,7 @@ from workflow.training.ending import Ending, Finite, watched
 from workflow.training.hooks import EvaluationPrecision, History, Start
 from workflow.training.layout import channels_last
 from workflow.training.precision import configure_torch
+from workflow.training.resume import ResumableRunner
 from workflow.training.run import Run
 from workflow.training.state import ResumeState, newest
 from workflow.training.stopping import Stopped, asked
@@ -155,7 +156,7 @@ def fit(
     budget = Budget.of(run.recipe, samples)
     state.mkdir(parents=True, exist_ok=True)
     seed_everything(run.seed, "init")
-    runner = Runner.from_cfg(runner_config(run, task, budget, state))
+    runner = ResumableRunner.from_cfg(runner_config(run, task, budget, state))
     channels_last(runner.model)
     history = History(run.name, budget.iterations, run.recipe["batch"])
     saved, ending = ResumeState(state, history), Ending()

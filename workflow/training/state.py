@@ -1,7 +1,7 @@
 """The resume state of a run: `.work/<hash>/<number>-<SHA-256 of the file>.pth`, the last two of them.
 
 Written under another name, flushed, then renamed: one rename, so a kill leaves a whole state or none. What the disk or
-a copy has done to it since shows in the name, before anything of it is unpickled; the state before it is used then.
+a copy has done to it since shows in the name; the state before it is used then. resume.py reads it, and runs nothing.
 mmengine's own CheckpointHook saves before the evaluation that follows an iteration: a resumed run would go without.
 """
 
@@ -23,6 +23,7 @@ from workflow.training.ending import diverged
 from workflow.training.errors import UserError
 from workflow.training.files import atomic, sha256
 from workflow.training.hooks import History
+from workflow.training.resume import META, read
 
 SECONDS_BETWEEN_SAVES = 60.0
 # With a process that still holds the state: one that was asked to end takes up to 30, and a server of files (NFS) holds
@@ -44,15 +45,27 @@ def whole(path: Path) -> bool:
         return False
 
 
+def fault(path: Path) -> str:
+    """Why this is no state to go on with, in one line; empty if it is one."""
+    if not whole(path):
+        return f"{path} is broken, its checksum is another"
+    try:
+        read(path)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def newest(folder: Path, name: str) -> Path | None:
-    """The last state whose bytes are those that were written; what is broken is said, and put aside as `.broken`."""
+    """The last state whose bytes are those that were written; what is broken, or no state, is said, and put aside as
+    `.broken`."""
     found = states(folder)
     for path in reversed(found):
-        if whole(path):
+        if not (reason := fault(path)):
             return path
         path.rename(path.with_suffix(".broken"))
         instead = "the one before it is tried" if path != found[0] else "there is none before it: from the beginning"
-        print(f"[{name}] {path} is broken, its checksum is another; {instead}", flush=True)
+        print(f"[{name}] {reason}; {instead}", flush=True)
     return None
 
 
@@ -92,6 +105,13 @@ class ResumeState(Hook):
         """The end is a state too: a run killed between training and its record only writes the record again."""
         if self.written != self.reached(runner):
             self.save(runner)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Whose it is, and no more of mmengine's own words than are read again. Numbers of numpy are plain ones then:
+        nothing but tensors and plain data is read."""
+        checkpoint["run"] = self.folder.name
+        checkpoint["meta"] = {key: checkpoint["meta"][key] for key in META}
+        checkpoint["history"] = json.loads(json.dumps(checkpoint["history"], default=lambda number: number.item()))
 
     def save(self, runner: Any) -> None:
         """Write to a temporary name, rename, and remove all but the last two."""
