@@ -6,12 +6,15 @@ Several devices: one process each, by torchrun.
 
 import argparse
 import contextlib
-import errno
 import functools
+import math
 import os
+import pwd
 import random
+import secrets
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -25,6 +28,10 @@ from workflow.training.run import Run
 from workflow.training.stopping import Stopped, asked, hear
 
 ALLOWED = "CUDA_VISIBLE_DEVICES"
+MARK = "backbone-transfer"
+LIST = Path("/proc/net/unix")
+LISTENING = "00010000"
+SECONDS_BETWEEN_LINES = 600.0
 CALL = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
 
 
@@ -61,41 +68,80 @@ def visible(here: Sequence[str]) -> list[str]:
 
 
 def hold(device: str) -> socket.socket | None:
-    """Take a device; None if another process has it. Programs that this one becomes keep it.
+    """Take a device; None if another process of this user has it. Programs that this one becomes keep it.
 
-    The mark is a name in the kernel's own list (an abstract socket), which is one for all users of the node and ends
-    with its process. A file in a common folder could be another user's, unreadable, a link, or be cleaned away."""
+    The mark is a name in the kernel's list (an abstract socket), which ends with its process: a file could be
+    unreadable, a link, or be cleaned away. As any user may write any name there, whose it is the kernel is asked.
+    First the mark, then the look at the others: of two that do so at once, at least one sees the other."""
     mark = socket.socket(socket.AF_UNIX)
-    try:
-        mark.bind(f"\0backbone-transfer {device}")
-    except OSError as error:
+    mark.bind(f"\0{MARK} {device} {secrets.token_hex(8)}")
+    mark.listen(socket.SOMAXCONN)
+    mine = os.fstat(mark.fileno()).st_ino
+    if any(user == os.geteuid() for inode, _, user in holders(device) if inode != mine):
         mark.close()
-        if error.errno != errno.EADDRINUSE:
-            raise
         return None
     mark.set_inheritable(True)
     return mark
 
 
+def holders(device: str) -> list[tuple[int, int, int]]:
+    """The marks of a device: of each its inode, and the process and the user that hold it."""
+    try:
+        lines = LIST.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UserError(f"{LIST}: {error.strerror}; without it jobs cannot share out the devices") from None
+    fields = [line.split(maxsplit=7) for line in lines]
+    named = [each for each in fields if len(each) == 8 and each[7].startswith(f"@{MARK} {device} ")]
+    marks = [(each[7], int(each[6])) for each in named if each[3] == LISTENING]  # not what has asked it once
+    return [(inode, *who) for name, inode in marks if (who := holder(name, inode))]
+
+
+@functools.cache
+def holder(name: str, inode: int) -> tuple[int, int] | None:
+    """Process and user, as the kernel knows them; None of a mark that nobody answers for."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(f"\0{name[1:]}")
+        except OSError:
+            return None
+        return struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[:2]
+
+
+def shown(device: str) -> str:
+    """Who holds a device, in words."""
+    names = []
+    for _, process, user in holders(device):
+        with contextlib.suppress(KeyError):  # of a user whom this machine does not know
+            user = pwd.getpwuid(user).pw_name
+        names.append(f"process {process} of {user}")
+    return f"{device} by {' and '.join(names)}" if names else f"{device} by nobody any more"
+
+
 def take(allowed: Sequence[str], number: int, name: str) -> list[str]:
-    """Hold `number` of the allowed devices, and wait until so many are free."""
-    told = False
+    """Hold `number` of the allowed devices, and wait until so many are free. Another user's mark is no reason to wait
+    (nobody can tell whether it is one of a training), but those without are taken first."""
+    since, said = time.monotonic(), -math.inf
     while True:
         held = {}
-        for device in allowed:
+        for device in sorted(allowed, key=lambda device: len(holders(device))):
             if len(held) < number and (mark := hold(device)) is not None:
                 held[device] = mark
         if len(held) == number:
-            for mark in held.values():
-                mark.detach()  # to the end of the process
-            return list(held)
+            break
         for mark in held.values():  # all or none, or two jobs could wait for each other
             mark.close()
-        if not told:
+        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
             what = f"{number} of {len(allowed)} devices" if len(allowed) > 1 else "the device"
-            print(f"[{name}] waiting for {what}: other jobs hold them", flush=True)
-            told = True
+            minutes, said = (time.monotonic() - since) // 60, time.monotonic()
+            print(f"[{name}] waiting for {what}, {minutes:.0f} min so far, until the jobs that hold them end: "
+                  f"{', '.join(map(shown, allowed))}", flush=True)  # fmt: skip
         time.sleep(random.uniform(0.5, 1.5))
+    for device, mark in held.items():
+        if len(holders(device)) > 1:
+            print(f"[{name}] another user has a mark on it, which is no reason to wait: {shown(device)}", flush=True)
+        mark.detach()  # to the end of the process
+    return [device for device in allowed if device in held]
 
 
 def assign(run: Run) -> None:

@@ -5,6 +5,7 @@ The node's devices are what a stand-in for `nvidia-smi` on the PATH lists; the j
 
 import json
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -27,6 +28,16 @@ os.write(1, line.encode() + b"\\n")  # at once: torchrun's processes have no buf
 while os.path.exists("go on"):
     time.sleep(0.02)
 """
+
+
+USER = pwd.getpwuid(os.geteuid()).pw_name
+UNTIL = "until the jobs that hold them end: "
+
+
+def waiting(what, held):
+    """What a job says that waits for processes."""
+    who = ", ".join(f"{device} by process {process} of {USER}" for device, process in held.items())
+    return f"[ssd_voc mine s0] waiting for {what}, 0 min so far, {UNTIL}{who}\n"
 
 
 @pytest.fixture
@@ -74,7 +85,8 @@ def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node
     one, other = told(first, "sees"), told(second, "sees")
     assert {one, other} == {f"sees '{UUIDS[0]}'\n", f"sees '{UUIDS[1]}'\n"}
     third = start(1)
-    assert told(third, "waiting") == "[ssd_voc mine s0] waiting for 1 of 2 devices: other jobs hold them\n"
+    who = {one[6:-2]: first.pid, other[6:-2]: second.pid}
+    assert told(third, "waiting") == waiting("1 of 2 devices", {uuid: who[uuid] for uuid in UUIDS[:2]})
     second.send_signal(signal.SIGKILL)
     second.wait()
     assert told(third, "sees") == other
@@ -99,7 +111,8 @@ def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(no
     one = start(1)
     assert told(one, "sees") == f"sees '{UUIDS[2]}'\n"
     third = start(2)
-    assert told(third, "waiting") == "[ssd_voc mine s0] waiting for 2 of 3 devices: other jobs hold them\n"
+    held = {UUIDS[0]: two.pid, UUIDS[1]: two.pid, UUIDS[2]: one.pid}
+    assert told(third, "waiting") == waiting("2 of 3 devices", held)
     Path("go on").unlink()
     assert two.wait(300) == one.wait(300) == third.wait(300) == 0
     assert not list(Path("temporary").glob("torchelastic_*"))
@@ -107,10 +120,11 @@ def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(no
 
 def test_a_job_of_several_devices_holds_none_while_it_waits(node):
     node(3)
-    held = [hold(device) for device in UUIDS[:2]]
+    held, me = [hold(device) for device in UUIDS[:2]], f"process {os.getpid()} of {USER}"
     take = f"from workflow.training.launch import take; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
     with subprocess.Popen([sys.executable, "-c", take], stdout=subprocess.PIPE, text=True) as job:
-        assert told(job, "waiting") == "[x] waiting for 2 of 3 devices: other jobs hold them\n"
+        marked = f"{UUIDS[0]} by {me}, {UUIDS[1]} by {me}, {UUIDS[2]} by nobody any more"
+        assert told(job, "waiting") == f"[x] waiting for 2 of 3 devices, 0 min so far, {UNTIL}{marked}\n"
         free = hold(UUIDS[2])
         while free is None:  # it tries now and then
             free = hold(UUIDS[2])
@@ -118,6 +132,69 @@ def test_a_job_of_several_devices_holds_none_while_it_waits(node):
         free.close()
         assert told(job, "took") == f"took {UUIDS[0]} {UUIDS[2]}\n"
     held[1].close()
+
+
+def test_whoever_waits_says_so_again(node):
+    node(1)
+    held = hold(UUIDS[0])
+    code = f"from workflow.training import launch; launch.SECONDS_BETWEEN_LINES = 0; launch.take({UUIDS[:1]}, 1, 'x')"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
+        assert told(job, "waiting").startswith("[x] waiting for the device, 0 min so far, ")
+        assert told(job, "waiting")
+        held.close()
+        assert job.wait(300) == 0
+
+
+@pytest.fixture
+def stranger():
+    """Call it with a line of Python, in which `s` is a socket: another user runs it and goes on living; its number."""
+    if os.geteuid():
+        pytest.skip("to be another user needs root")
+    started = []
+
+    def be(line):
+        code = f"import os, socket, time; os.setgroups([]); os.setgid(65534); os.setuid(65534); s = socket.socket(1); {line}; print(0, flush=True); time.sleep(1e6)"  # noqa: E501
+        job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        started.append(job)
+        assert told(job, "0")
+        return job.pid
+
+    yield be
+    for job in started:
+        end(job)
+        job.wait()
+        job.stdout.close()
+
+
+MARKS = {
+    "answers": "s.bind('\\0backbone-transfer {} x'); s.listen(99)",
+    "answers no more": "s.bind('\\0backbone-transfer {} x'); s.listen(0); c = socket.socket(1); "
+    "c.connect('\\0backbone-transfer {} x')",
+    "does not answer": "s.bind('\\0backbone-transfer {} x')",
+    "as it was named once": "s.bind('\\0backbone-transfer {}'); s.listen(1)",
+}
+
+
+@pytest.mark.parametrize("kind", MARKS)
+def test_a_mark_of_another_user_blocks_nobody(kind, node, stranger):
+    start = node(2)
+    process = stranger(MARKS[kind].replace("{}", UUIDS[0]))
+    first, second, third = start(2), None, None
+    both = first.stdout.readline()
+    if kind == "answers":
+        who = [f"process {process} of nobody", f"process {first.pid} of {USER}"]
+        assert both.startswith("[ssd_voc mine s0] another user has a mark on it, which is no reason to wait: ")
+        assert all(text in both for text in who)
+        both = told(first, " on ")
+    assert both == f"[ssd_voc mine s0] on {UUIDS[0]},{UUIDS[1]}\n"
+    second = start(1)
+    assert "waiting for 1 of 2 devices" in told(second, "waiting"), "one's own marks do, there too"
+    Path("go on").unlink()
+    assert first.wait(300) == second.wait(300) == 0
+    Path("go on").touch()
+    third = start(1)
+    free = UUIDS[1] if kind == "answers" else UUIDS[0]
+    assert told(third, "sees") == f"sees '{free}'\n", "what nobody has marked is taken first"
 
 
 @pytest.mark.parametrize(
@@ -144,9 +221,10 @@ def test_only_what_is_visible_is_handed_out(allowed, found, monkeypatch):
 
 def test_a_job_uses_what_it_may_and_no_more(node):
     start = node(3)
-    assert told(start(1, CUDA_VISIBLE_DEVICES="2"), "sees") == f"sees '{UUIDS[2]}'\n"
+    first = start(1, CUDA_VISIBLE_DEVICES="2")
+    assert told(first, "sees") == f"sees '{UUIDS[2]}'\n"
     other = start(1, CUDA_VISIBLE_DEVICES="2")
-    assert told(other, "waiting") == "[ssd_voc mine s0] waiting for the device: other jobs hold them\n"
+    assert told(other, "waiting") == waiting("the device", {UUIDS[2]: first.pid})
     job = start(1, CUDA_VISIBLE_DEVICES="")
     assert job.communicate()[0] == "error: gpus: 1, but this node has 3, CUDA_VISIBLE_DEVICES allows 0 of them\n"
     assert job.returncode == 1
