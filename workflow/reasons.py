@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workflow.compare import differing
 from workflow.training.errors import UserError
-from workflow.training.files import read_json
+from workflow.training.files import read_json, sha256
 
 
 def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
@@ -21,13 +22,33 @@ def unless(due: bool, ancient: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def due(run: Any) -> bool:
-    """Whether a run is missing, or of a recipe or data that have changed since. Snakemake would see none of these where
-    an ancient input is made again, as changed data make the vocabulary."""
+    """Whether a run is missing, or of a recipe, data or a backbone that have changed since. Snakemake would see none of
+    these where an ancient input is made again, as changed data make the vocabulary."""
     with contextlib.suppress(UserError, KeyError, TypeError):  # of a record that is broken
-        made = read_json(Path(run.record).with_name("config.json"))
-        same = all(made[key] == value for key, value in run.compared.items())
-        return not same or known(run) != fingerprint(run)
+        return bool(changes(run)) or replaced(run)
     return True
+
+
+def changes(run: Any) -> dict[str, tuple[Any, Any]]:
+    """Where a finished run is not the planned one: dotted key to (its value, the plan's). `data` is the data's hash.
+
+    UserError if a file of the run is not what it should be.
+    """
+    made = read_json(Path(run.record).with_name("config.json"), *run.compared)
+    found = differing({key: made[key] for key in run.compared}, run.compared)
+    hashes = known(run), fingerprint(run)
+    return found if hashes[0] == hashes[1] else found | {"data": tuple(str(one)[:10] for one in hashes)}
+
+
+def replaced(run: Any) -> bool:
+    """Whether the backbone of a finished transfer run was written anew since, with another content. Of one that is
+    pretrained Snakemake sees it; what is brought or random is an ancient input."""
+    weights, record = Path(run.weights), Path(run.record)
+    if "transfer" not in run.seeds or run.origin == "pretrained" or not weights.is_file():
+        return False
+    if weights.stat().st_mtime <= record.stat().st_mtime:
+        return False
+    return sha256(weights) != read_json(record, "provenance")["provenance"]["backbone"]
 
 
 def fingerprint(run: Any, shared: str = "") -> str | None:

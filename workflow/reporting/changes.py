@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from workflow.reporting import evidence
 from workflow.reporting.bootstrap import RESAMPLES, Resampled
+from workflow.reporting.guard import refuse_repeated
 from workflow.reporting.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
 from workflow.reporting.metrics import lower_is_better
 from workflow.reporting.records import Outcome
@@ -74,6 +75,7 @@ def _draws(task: str, runs: list[Outcome]) -> Draws:
     """Each run's metrics in each resample; a run without evidence has none."""
     draws: Draws = {}
     first = None
+    seen: dict[tuple[str, str], Outcome] = {}
     each = {run.name: run for run in runs}.values()
     with tqdm(desc=f"resampling {task}", total=len(each) * RESAMPLES, unit="resample", delay=QUICK) as bar:
         for run in each:
@@ -83,6 +85,8 @@ def _draws(task: str, runs: list[Outcome]) -> Draws:
                 continue
             first = first or found
             evidence.check_same_images(first, found)
+            if found.scores and (one := seen.setdefault((run.backbone, found.scores), run)) is not run:
+                refuse_repeated(one, run, "detections")
             draws[run.name] = resampled(found, bar.update)
             _check_values(run, found, draws[run.name])
     return draws
@@ -115,14 +119,22 @@ def _column(column: dict[Key, Change], draws: Draws) -> dict[Key, Judged]:
 
 
 def _interval(change: Change, base: Change, metric: str, draws: Draws) -> Interval | None:
-    """None where a run has no evidence of the metric."""
-    if any(metric not in draws.get(run.name, {}) for run in (*change.runs, *base.runs)):
+    """None with too few seeds to hold their chance: the test images alone would make a bracket that looks like a claim
+    (docs/results/coverage.md, n = 1). None too where a run has no evidence of the metric."""
+    if _seeds(change, base) < ENOUGH or any(
+        metric not in draws.get(run.name, {}) for run in (*change.runs, *base.runs)
+    ):
         return None
     own, other = (
         [average([draws[run.name][metric] for run in group]) for group in units(side.runs).values()]
         for side in (change, base)
     )
     return interval(own, other, change.delta)
+
+
+def _seeds(change: Change, base: Change) -> int:
+    """Of the side that has fewer."""
+    return min(len(units(change.runs)), len(units(base.runs)))
 
 
 def _once(change: Change, base: Change) -> bool:
@@ -132,7 +144,7 @@ def _once(change: Change, base: Change) -> bool:
 
 def _verdict(change: Change, base: Change, metric: str, p: float | None) -> str:
     """What may be said; empty where there are seeds enough and no evidence."""
-    seeds = min(len(units(change.runs)), len(units(base.runs)))
+    seeds = _seeds(change, base)
     if seeds < ENOUGH:
         return "single seed" if seeds == 1 else "few seeds"
     if _once(change, base):

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from workflow.compare import NOTHING, differing, equal
 from workflow.config import read
-from workflow.reporting.guard import NOTHING, differing, equal
 from workflow.words import plain
 
 CHOICES = Path(__file__).with_name("choices.yaml")

@@ -7,6 +7,7 @@ reference. `meteor` (N, 23): METEOR's own statistics. Detections, ranked class b
 (N, C) counts the objects. What stands below a class's last hit changes no average precision and may be absent.
 """
 
+import hashlib
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from workflow.training.errors import UserError
+from workflow.training.files import digest
 
 BROKEN = (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)  # TypeError: an array, no archive
 COUNTS = {"bleu": 10, "meteor": 23}  # numbers an image, of whose sums the corpus metric is made
@@ -43,6 +45,14 @@ class Evidence:
     def detects(self) -> bool:
         """Is it about detections?"""
         return "truths" in self.arrays
+
+    @property
+    def scores(self) -> str:
+        """A hash of all detections; empty without any. No two networks score alike, as two may well in their words and
+        classes: those that know all, and those that know nothing."""
+        if not self.arrays.get("score", np.empty(0)).size:
+            return ""
+        return digest({key: hashlib.sha256(self.arrays[key].tobytes()).hexdigest() for key in SHAPES})
 
     @property
     def per_image(self) -> dict[str, np.ndarray]:

@@ -5,13 +5,16 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
-from workflow.reporting.intervals import BOTH, ENOUGH, IMAGES
+from workflow.reporting.intervals import BOTH, ENOUGH
 from workflow.reporting.metrics import TITLES, lower_is_better, number
-from workflow.reporting.statistics import BASELINE, Cell
+from workflow.reporting.records import Outcome
+from workflow.reporting.statistics import BASELINE, ONE_PRETRAINING, TOO_FEW, Cell
 from workflow.reporting.summary import Summary
+from workflow.reporting.text import clipped
 
 ACROSS = 5  # metrics side by side
 DOWN = 56  # lines of a float
+STALE = 5  # reasons that a caption has room for
 HEAD = r"""% The table of {experiment}, written from its records: run the workflow again rather than edit it.
 % Needs \usepackage{{booktabs}} and \usepackage{{array}}; table* spans both columns of a two-column paper.
 """
@@ -81,7 +84,9 @@ def row(cells: Row, with_n: bool) -> list[str]:
     lines = [line([name, *map(mean, cells)])]
     more = {"runs": [str(cell.n or "") for cell in cells]} if with_n else {}
     if cells[0].backbone != BASELINE:
-        more |= {"change": [change(cell) for cell in cells], "interval": [interval(cell) for cell in cells]}
+        more |= {"change": [change(cell) for cell in cells]}
+        known = any(cell.low is not None for cell in cells)  # else the caption says why
+        more |= {"interval": [interval(cell) for cell in cells]} if known else {}
     more |= {"paper": [paper(cell) for cell in cells]}
     for label, texts in more.items():
         if any(texts):
@@ -97,7 +102,7 @@ def line(texts: Iterable[str]) -> str:
 def mean(cell: Cell) -> str:
     """Mean and spread; better is bold with a star, worse has a dagger, whose width moves nothing."""
     if cell.mean is None:
-        return "--"
+        return r"\emph{stale}" if cell.missing.startswith("stale") else "--"
     text = number(cell.metric, cell.mean)
     text = rf"\textbf{{{text}}}" if cell.verdict == "better" else text
     spread = rf"\,$\pm$\,{number(cell.metric, cell.std)}" if cell.std is not None else ""
@@ -111,10 +116,11 @@ def change(cell: Cell) -> str:
 
 
 def interval(cell: Cell) -> str:
-    """Of the change."""
+    """Of the change, with a mark where it is one pretraining's; of too few seeds, that they are."""
     if cell.low is None or cell.high is None:
-        return ""
-    return rf"$[{number(cell.metric, cell.low)},{number(cell.metric, cell.high)}]$"
+        return rf"\emph{{{cell.verdict}}}" if cell.verdict in TOO_FEW else ""
+    mark = r"\rlap{$^{\mathrm{t}}$}" if cell.verdict == ONE_PRETRAINING else ""
+    return rf"$[{number(cell.metric, cell.low)},{number(cell.metric, cell.high)}]${mark}"
 
 
 def paper(cell: Cell) -> str:
@@ -144,12 +150,17 @@ def caption(summary: Summary) -> str:
     parts = [rf"Transfer table \emph{{{escape(summary.experiment)}}}, in percent; the last epoch counts.", runs(cells)]
     if any(cell.delta is not None for cell in others):
         parts.append(rf"\emph{{Change}}: against {BASELINE}.")
-    if covers := {cell.covers for cell in others if cell.low is not None}:
-        parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {covered(covers)}.")
-    once = dict.fromkeys(cell.backbone for cell in cells if cell.n >= ENOUGH and one_pretraining(cell))
+    if any(cell.low is not None for cell in others):
+        parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {BOTH}.")
+    trained = [cell for cell in cells if cell.backbone not in summary.brought]
+    once = dict.fromkeys(cell.backbone for cell in trained if cell.n >= ENOUGH and one_pretraining(cell))
     if once:
-        parts.append(f"Of one pretraining, so with the noise of its transfers alone: {escape(', '.join(once))}.")
-    parts.append(verdicts({cell.verdict for cell in others}))
+        names = escape(", ".join(once))
+        parts.append(
+            rf"Of one pretraining, so with the noise of its transfers alone (intervals: $^{{\mathrm{{t}}}}$): {names}."
+        )
+    parts += verdicts({cell.verdict for cell in others})
+    parts.append(stale(summary.stale))
     if any(cell.paper for cell in summary.cells.values()):
         parts.append(r"\emph{Paper}: CutMix, ICCV 2019, at its best epoch.")
     about = [f"{name}: {text}" for name, text in summary.origins.items() if text]
@@ -175,23 +186,32 @@ def one_pretraining(cell: Cell) -> bool:
     return len({run.seeds["pretrain"] for run in cell.runs}) == 1
 
 
-def covered(found: set[str]) -> str:
-    """Whose chance the intervals hold."""
-    if found == {IMAGES}:
-        return f"{IMAGES} alone: it holds no noise of seeds"
-    return f"{BOTH}, or {IMAGES} alone below {ENOUGH} seeds" if IMAGES in found else BOTH
-
-
-def verdicts(found: set[str]) -> str:
-    """What the marks mean, or why there are none."""
+def verdicts(found: set[str]) -> list[str]:
+    """What the marks mean, and why there are none."""
+    parts = []
     if found & {"better", "worse", "undecided"}:
-        return (
+        parts.append(
             r"\textbf{Bold}$^{\ast}$: better than baseline; $^{\dagger}$: worse (5\,\% a column, corrected for its "
             "finished rows after Holm); no mark: undecided, or no verdict (fewer than three seeds, or one pretraining)."
         )
-    if found & {"single seed", "few seeds"}:
-        return "Too few seeds for a verdict."
-    return "No verdict from one pretraining." if "one pretraining" in found else ""
+    elif ONE_PRETRAINING in found:
+        parts.append("No verdict from one pretraining.")
+    if found.intersection(TOO_FEW):
+        parts.append("Fewer than three seeds: no interval and no verdict.")
+    return parts
+
+
+def stale(outcomes: list[Outcome]) -> str:
+    """The runs that are in no number as their records are not the plan's, with what differs."""
+    reasons: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        reasons.setdefault(clipped(outcome.reason), []).append(outcome.name)
+    parts = [
+        escape(f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''} ({reason})")
+        for reason, names in reasons.items()
+    ]
+    rest = f"; and {sum(map(len, list(reasons.values())[STALE:]))} more runs" if len(parts) > STALE else ""
+    return f"Stale, and in no number: {'; '.join(parts[:STALE])}{rest}." if parts else ""
 
 
 def escape(text: str) -> str:

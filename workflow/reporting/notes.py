@@ -1,13 +1,13 @@
 """The words above and under the table: what must be said so that its numbers are not misread."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from workflow.reporting.bootstrap import RESAMPLES
-from workflow.reporting.intervals import BOTH, ENOUGH, IMAGES
+from workflow.reporting.intervals import ENOUGH
 from workflow.reporting.records import Outcome
-from workflow.reporting.statistics import BASELINE, Cells
+from workflow.reporting.statistics import BASELINE, ONE_PRETRAINING, TOO_FEW, Cells
 from workflow.words import plain
 
 DEMO = (
@@ -36,26 +36,28 @@ def repeated(outcomes: list[Outcome]) -> bool:
 
 
 INTERVAL = (
-    f"In square brackets: 95 % interval of the change, from {RESAMPLES:,} paired resamples of the test images. Runs "
-    "that share a pretraining count as one seed; where a row has one pretraining, its transfers are the seeds. "
+    f"In square brackets: 95 % interval of the change, over the chance of seeds and test images, from {RESAMPLES:,} "
+    "paired resamples. Seeds and images are resampled alone and together (Beiden, Wagner and Campbell 2000): seeds are "
+    "the readers and images the cases of a reader study (Obuchowski and Rockette 1995; Hillis 2014). Runs that share a "
+    "pretraining count as one seed; where a row has one pretraining, its transfers are the seeds. "
+    "Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all): the "
+    "finished rows that have one, a random initialisation among them, so further rows may change them. The intervals "
+    "are not corrected, so one may leave out 0 where its row is undecided."
 )
-ALONE = "With one or two seeds it holds test-set noise alone, not that of another training: no verdict."
+ALONE = (
+    f"With fewer than {ENOUGH} seeds a change has no interval and no verdict: the test images can be resampled, but "
+    "how far another training would have come out from this one, nobody knows. Runs that share a pretraining count as one "
+    "seed, unless it is the only one."
+)
 ONCE = (
     "One pretraining, of the row or of baseline: another one might differ by more than its transfers do, so nothing is "
     f"said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of baseline or another, "
     "is compared as it is."
 )
-SEEDS = (
-    f"From {ENOUGH} seeds on it holds the chance of seeds and test images, resampled alone and together (Beiden, "
-    "Wagner and Campbell 2000): seeds are the readers and images the cases of a reader study (Obuchowski and Rockette "
-    "1995; Hillis 2014). Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all): the "
-    "finished rows that have one, a random initialisation among them, so further rows may change them. The intervals "
-    "are not corrected, so one may leave out 0 where its row is undecided."
-)
 
 
-def remarks(outcomes: list[Outcome], table: Cells) -> list[str]:
-    """What has to stand under every table."""
+def remarks(outcomes: list[Outcome], table: Cells, brought: Collection[str] = ()) -> list[str]:
+    """What has to stand under every table. `brought`: backbones not pretrained here."""
     texts = [
         "All numbers are in percent; in brackets the change against the row baseline.",
         "The last epoch counts: it is evaluated, published and transferred. Where there was more than one "
@@ -69,22 +71,22 @@ def remarks(outcomes: list[Outcome], table: Cells) -> list[str]:
         )
     else:
         texts.append("One run a cell: nothing here tells a difference from the noise of a repeated run.")
-    texts += interval_remarks(table)
+    texts += interval_remarks(table, brought)
     texts.append("Paper: CutMix, ICCV 2019, Tables 3 and 10, A1 of its supplement, and its poster (AutoAugment).")
-    return texts + code_remarks(outcomes)
+    return texts + code_remarks(outcomes) + machine_remarks(outcomes)
 
 
-def interval_remarks(table: Cells) -> list[str]:
+def interval_remarks(table: Cells, brought: Collection[str]) -> list[str]:
     """Whose chance the intervals hold, in which rows it is less than it seems, and where there is none."""
-    covers = {cell.covers for cell in table.values()}
-    parts = [text for chance, text in ((IMAGES, ALONE), (BOTH, SEEDS)) if chance in covers]
-    texts = [INTERVAL + " ".join(parts)] if parts else []
-    held = [cell for cell in table.values() if cell.covers == BOTH]
-    compared = [(cell.task, name) for cell in held for name in (cell.backbone, BASELINE)]
+    held = [cell for cell in table.values() if cell.covers]
+    texts = [INTERVAL] if held else []
+    if any(cell.verdict in TOO_FEW for cell in table.values()):
+        texts.append(ALONE)
+    compared = [(cell.task, name) for cell in held for name in (cell.backbone, BASELINE) if name not in brought]
     once = _rows((task, name) for task, name in compared if _pretrained_once(table, task, name))
     if once:
         texts.append(f"Of one pretraining, so that intervals hold the noise of its transfers and not its own: {once}.")
-    if any(cell.verdict == "one pretraining" for cell in table.values()):
+    if any(cell.verdict == ONE_PRETRAINING for cell in table.values()):
         texts.append(ONCE)
     return texts + _without(table)
 
@@ -93,7 +95,7 @@ def _without(table: Cells) -> list[str]:
     """Where a change has no interval, and why: runs without the file, and metrics that it lacks."""
     files, metrics = [], []
     for cell in table.values():
-        if cell.delta is None or cell.low is not None or cell.backbone == BASELINE:
+        if cell.delta is None or cell.low is not None or cell.verdict in TOO_FEW or cell.backbone == BASELINE:
             continue
         runs = (*table[BASELINE, cell.task, cell.metric].runs, *cell.runs)
         without = [run for run in runs if not run.path.with_name("evidence.npz").is_file()]
@@ -118,12 +120,41 @@ def _rows(found: Iterable[tuple[str, str]]) -> str:
 
 def code_remarks(outcomes: list[Outcome]) -> list[str]:
     """Law 5: where two rows of a column were made by different code."""
+    return _different(outcomes, "by different code", lambda trail: str(trail.get("code"))[:10])
+
+
+def machine_remarks(outcomes: list[Outcome]) -> list[str]:
+    """Where the rows of a column differ in what moves numbers though recipe, data and seeds agree."""
+    texts = _different(outcomes, "on different CPUs or GPUs", hardware)
+    texts += _different(
+        outcomes, "with different versions of torch", lambda trail: trail.get("libraries", {}).get("torch")
+    )
+    return [*texts, OTHER_BITS] if texts else []
+
+
+OTHER_BITS = (
+    "Another kind of CPU or GPU, or another version of torch, rounds otherwise: the same run comes out with another "
+    "number there, as it does with another seed."
+)
+
+
+def hardware(trail: dict[str, Any]) -> str:
+    """What a run was computed on: GPU, or CPU with its instructions for bf16; records from before know less."""
+    machine = trail.get("machine", {})
+    if machine.get("gpu"):
+        return machine["gpu"]
+    parts = [machine.get("cpu"), machine.get("simd"), machine.get("bf16") and f"bf16 {machine['bf16']}"]
+    return ", ".join(filter(None, parts)) or str(trail.get("device"))
+
+
+def _different(outcomes: list[Outcome], how: str, value: Callable[[dict[str, Any]], Any]) -> list[str]:
+    """A line for each task whose rows do not agree in a property of their provenance."""
     texts = []
     for task in dict.fromkeys(o.task for o in outcomes):
-        groups = grouped(outcomes, task, lambda o: o.record["provenance"].get("code"))
+        groups = grouped(outcomes, task, lambda o: value(o.record["provenance"]))
         if len(groups) > 1:
-            parts = "; ".join(f"{', '.join(rows)} by {plain(json.loads(code))[:10]}" for code, rows in groups.items())
-            texts.append(f"Rows of {task} were made by different code: {parts}.")
+            parts = "; ".join(f"{', '.join(rows)}: {plain(json.loads(text))}" for text, rows in groups.items())
+            texts.append(f"Rows of {task} were made {how}: {parts}.")
     return texts
 
 

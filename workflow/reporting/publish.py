@@ -61,7 +61,7 @@ def _cell(cell: Cell) -> str:
         change = number(cell.metric, cell.delta, sign=True)
         if cell.low is not None:
             change += f" [{number(cell.metric, cell.low, sign=True)}, {number(cell.metric, cell.high, sign=True)}]"
-        lines.append(change + (f", {cell.verdict}" if cell.verdict else ""))
+        lines.append(change + (f", {cell.verdict_text}" if cell.verdict else ""))
     return "<br>".join(lines).replace("-", "−")
 
 

@@ -1,14 +1,18 @@
 """What became of each planned run: its record, or the reason why there is none (design: Contracts, Record)."""
 
+import functools
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from workflow.reporting.staleness import differences, other_backbone, published
 from workflow.training.errors import UserError
+from workflow.training.files import digest
+from workflow.words import plain
 
 WHEN = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d ")  # error.txt starts with the time of the failure
 KEYS = ("task", "backbone", "seeds", "metrics", "protocol", "provenance", "history")
@@ -16,7 +20,8 @@ KEYS = ("task", "backbone", "seeds", "metrics", "protocol", "provenance", "histo
 
 @dataclass(frozen=True)
 class Outcome:
-    """One planned run. `record` and `config` (the resolved config beside it) are None unless `status` is done.
+    """One planned run. `record` and `config` (the resolved config beside it) are None unless `status` is done: a record
+    that is not the plan's is stale, and nobody gets to see its numbers.
 
     `reason` says in a few words why there is no record; it is empty where there is one.
     """
@@ -25,7 +30,7 @@ class Outcome:
     backbone: str
     seeds: dict[str, int]
     path: Path
-    status: Literal["done", "failed", "pending"]
+    status: Literal["done", "stale", "failed", "pending"]
     reason: str = ""
     record: dict[str, Any] | None = None
     config: dict[str, Any] | None = None
@@ -43,7 +48,7 @@ class Outcome:
 
     @property
     def why(self) -> str:
-        """Why there is no record, e.g. `failed: out of memory` or `pending`."""
+        """Why there is no record, e.g. `failed: out of memory`, `stale: recipe.lr 0.006, now 0.6` or `pending`."""
         return f"{self.status}: {self.reason}" if self.reason else self.status
 
 
@@ -52,23 +57,37 @@ def read(runs: Iterable[Any]) -> list[Outcome]:
 
     UserError if a file that is there is not what it should be.
     """
-    outcomes = [_outcome(run) for run in runs]
-    return sorted(outcomes, key=lambda o: (o.task, o.backbone, sorted(o.seeds.items())))
+    runs = list(runs)
+    pretrained = {str(run.weights): _outcome(run) for run in runs if run.task == "pretrain"}
+    # Hashed once, and only where a record has to be compared with it.
+    hashed = functools.cache(lambda weights: published(weights, pretrained.get(weights)))
+    outcomes = [_outcome(run, pretrained.get(str(run.weights)), hashed) for run in runs if run.task != "pretrain"]
+    return sorted([*pretrained.values(), *outcomes], key=lambda o: (o.task, o.backbone, sorted(o.seeds.items())))
 
 
-def _outcome(run: Any) -> Outcome:
+def _outcome(run: Any, start: Outcome | None = None, hashed: Callable[[str], str | None] | None = None) -> Outcome:
+    """`start`: the pretraining of a transfer run; `hashed` gives the hash of a published backbone."""
     path, state = Path(run.record), Path(run.state)
     about = {"task": run.task, "backbone": run.backbone, "seeds": dict(run.seeds), "path": path}
     record = _json(path)
     if record is not None:
-        _check(path, record, run)
-        return Outcome(**about, status="done", record=record, config=_json(path.with_name("config.json")))
+        config = _json(path.with_name("config.json"))
+        _check(path, record, config, run)
+        differs = differences(run)
+        if hashed:
+            differs += other_backbone(run, record, start, hashed(str(run.weights)))
+        if differs:
+            return Outcome(**about, status="stale", reason=_line("; ".join(differs)))
+        return Outcome(**about, status="done", record=record, config=config)
     error = _text(state / "error.txt")
     if error is not None:
-        # One printable line: a reason ends up on terminals.
-        reason = WHEN.sub("", " ".join("".join(c if c.isprintable() else " " for c in error).split()))
-        return Outcome(**about, status="failed", reason=reason or "no reason given")
+        return Outcome(**about, status="failed", reason=WHEN.sub("", _line(error)) or "no reason given")
     return Outcome(**about, status="pending", reason="started, not finished" if state.is_dir() else "")
+
+
+def _line(text: str) -> str:
+    """One printable line: a reason ends up on terminals."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _text(path: Path) -> str | None:
@@ -91,14 +110,21 @@ def _json(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def _check(path: Path, record: dict[str, Any], run: Any) -> None:
-    """A record has all its keys, finite metrics, and belongs to the run that is looked for."""
+def _check(path: Path, record: dict[str, Any], config: dict[str, Any] | None, run: Any) -> None:
+    """A record has all its keys, finite metrics, and is of the run that belongs there, and so is its config.json."""
     missing = [key for key in KEYS if key not in record]
     if missing:
         raise UserError(f"{path}: not a record, it lacks {', '.join(missing)}")
-    for key in ("task", "backbone"):
-        if record[key] != getattr(run, key):
-            raise UserError(f"{path}: {key} is {record[key]!r} where {getattr(run, key)!r} belongs")
+    if config is None:
+        raise UserError(f"{path.with_name('config.json')} is missing: every record has one beside it")
+    for file, content in ((path, record), (path.with_name("config.json"), config)):
+        for key in ("task", "backbone", "seeds"):
+            if content.get(key) != getattr(run, key):
+                raise UserError(
+                    f"{file}: {key} is {plain(content.get(key))!r} where {plain(getattr(run, key))!r} belongs"
+                )
+    if record["provenance"].get("recipe") != digest(config.get("recipe")):
+        raise UserError(f"{path.with_name('config.json')}: its recipe is not the one that {path.name} has the hash of")
     for name, value in record["metrics"].items():
         if not isinstance(value, int | float) or not math.isfinite(value):
             raise UserError(f"{path}: metrics.{name} is {value!r}, not a finite number")

@@ -11,6 +11,9 @@ from workflow.reporting.metrics import METRICS
 from workflow.reporting.paper import PaperNumber
 from workflow.reporting.records import Outcome
 
+TOO_FEW = ("single seed", "few seeds")  # verdicts of a change that has no interval
+ONE_PRETRAINING = "one pretraining"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -18,8 +21,9 @@ class Cell:
 
     `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation of these.
     `mean` gives each pretraining the same weight, however many of its transfers are finished. `low` and `high` bound
-    the 95 % interval of `delta`, `covers` says whose chance it holds: "test images" or "seeds and test images".
-    `verdict` is "better", "worse", "undecided", "one pretraining", "few seeds", "single seed" or "".
+    the 95 % interval of `delta`, `covers` says whose chance it holds: "seeds and test images" (with fewer than three
+    seeds there is none). `verdict` is "better", "worse", "undecided", "one pretraining", "few seeds", "single seed" or
+    "".
     """
 
     backbone: str
@@ -42,6 +46,15 @@ class Cell:
     def n(self) -> int:
         """How many runs are behind the mean."""
         return len(self.values)
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict with what its interval holds, or that there is none, so that no bracket looks like a claim."""
+        if self.verdict in TOO_FEW:
+            return f"{self.verdict}, no interval"
+        if self.verdict == ONE_PRETRAINING and self.low is not None:
+            return f"{self.verdict}, interval of its transfers only"
+        return self.verdict
 
 
 Cells = dict[tuple[str, str, str], Cell]

@@ -11,10 +11,13 @@ from workflow.reporting.paper import paper_numbers
 from workflow.reporting.records import Outcome, read
 from workflow.reporting.statistics import Cell, Cells, cells, mean_over
 
+STALE = "made with another recipe, other data or another backbone; they are in no number. Run the workflow again"
+
 
 @dataclass(frozen=True)
 class Summary:
-    """The content of every output. `origins`: what a row is beyond its name; `protocols`: task to (key, text)."""
+    """The content of every output. `origins`: what a row is beyond its name; `protocols`: task to (key, text);
+    `brought`: the rows whose backbone is a file, of which there is no other pretraining."""
 
     experiment: str
     backbones: list[str]
@@ -26,6 +29,7 @@ class Summary:
     notices: list[str]
     remarks: list[str]
     protocols: dict[str, list[tuple[str, str]]]
+    brought: list[str]
 
     @property
     def columns(self) -> list[tuple[str, str]]:
@@ -38,11 +42,20 @@ class Summary:
         return [(task, m) for task in self.tasks for m in METRICS[task] if m not in LONG_TABLE_ONLY]
 
     @property
+    def stale(self) -> list[Outcome]:
+        """The runs whose records are not the plan's."""
+        return [outcome for outcome in self.outcomes if outcome.status == "stale"]
+
+    @property
     def unfinished(self) -> list[str]:
-        """What is not done: a line for each run that failed or has begun, and how many have not."""
+        """What is not done: a line for each run that is stale, failed or has begun, and how many are stale or have not
+        begun."""
+        runs = len(self.outcomes)
         lines = [f"{o.name}: {o.why}" for o in self.outcomes if not o.record and o.reason]
+        if self.stale:
+            lines.append(f"{len(self.stale)} of {runs} runs are stale: {STALE}")
         waiting = sum(not o.record and not o.reason for o in self.outcomes)
-        return lines + ([f"{waiting} of {len(self.outcomes)} runs are pending"] if waiting else [])
+        return lines + ([f"{waiting} of {runs} runs are pending"] if waiting else [])
 
 
 def summarize(plan: Any) -> Summary:
@@ -64,7 +77,8 @@ def summarize(plan: Any) -> Summary:
         outcomes=outcomes,
         origins={name: notes.origin(specs[name]) for name in backbones},
         notices=notes.notices(plan.config, outcomes),
-        remarks=notes.remarks(outcomes, table),
+        remarks=notes.remarks(outcomes, table, brought),
+        brought=brought,
         protocols={task: notes.protocol(outcomes, task) for task in tasks},
     )
 

@@ -6,15 +6,16 @@ import textwrap
 from pathlib import Path
 
 from workflow.reporting.costs import waiting
+from workflow.reporting.intervals import ENOUGH
 from workflow.reporting.metrics import lower_is_better, number
-from workflow.reporting.statistics import Cell
+from workflow.reporting.statistics import ONE_PRETRAINING, TOO_FEW, Cell
 from workflow.reporting.summary import Summary, best_epoch
 
 CSV_COLUMNS = ["backbone", "task", "metric", "mean", "std", "n", "delta", "delta_low", "delta_high", "verdict", "paper"]
 TERMINAL_WIDTH = 116
 REASON_WIDTH = 60
 IMAGENET_REASON_WIDTH = 120  # there is room
-MARKS = {"better": "+", "worse": "-", "undecided": "?"}  # on the terminal, where words are too wide
+MARKS = {"better": "+", "worse": "-", "undecided": "?", ONE_PRETRAINING: "t"}  # on the terminal, where words are wide
 IMAGENET_GROUPS = ("last epoch", "best epoch", "paper")
 
 
@@ -104,7 +105,7 @@ def _md_imagenet(summary: Summary) -> list[str]:
 
 def _md_last(cell: Cell, width: int = REASON_WIDTH) -> str:
     """Mean and change, the change's interval and verdict, why values are missing, and several values one by one."""
-    change = " ".join(filter(None, [limits(cell), cell.verdict]))
+    change = " ".join(filter(None, [limits(cell), cell.verdict_text]))
     values = f"n = {cell.n}: {', '.join(number(cell.metric, v) for v in cell.values)}" if cell.n > 1 else ""
     parts = [measured(cell) if cell.mean is not None else "", change, _md(clipped(cell.missing, width)), values]
     return "<br>".join(filter(None, parts))
@@ -136,8 +137,14 @@ def _legend(summary: Summary) -> list[str]:
     spread = f" ±: standard deviation over n runs, n = {', '.join(map(str, counts))}." if counts else ""
     lines = [f"In brackets: change against baseline.{spread} best: value@epoch (@iteration)."]
     if any(cell.low is not None for cell in cells):
-        marks = "95 %: interval of the change, then + better, - worse, ? undecided; no mark: no verdict,"
-        lines += [marks, "with fewer than 3 seeds or one pretraining. Runs that share a pretraining count as one seed."]
+        lines += [
+            "95 %: interval of the change, then + better, - worse, ? undecided, t no verdict: of one pretraining, the",
+            "interval holds its transfers only. Runs that share a pretraining count as one seed.",
+        ]
+    if any(cell.verdict in TOO_FEW for cell in cells):
+        lines.append(
+            f"With fewer than {ENOUGH} seeds a change has no interval and no verdict. Runs that share a pretraining are one."
+        )
     return lines
 
 
@@ -148,8 +155,9 @@ def _column(summary: Summary, task: str, metric: str) -> Column:
     """A metric: ours, and interval, best and paper where any row has one."""
     cells = [summary.cells[backbone, task, metric] for backbone in summary.backbones]
     ours = [measured(c) if c.mean is not None else c.missing.split(":")[0] for c in cells]
-    marked = any(c.verdict in MARKS for c in cells)
-    sure = [limits(c) + (f" {MARKS.get(c.verdict, ' ')}" if limits(c) and marked else "") for c in cells]
+    sure = [f"{limits(c)} {MARKS.get(c.verdict, ' ')}" if c.low is not None else "" for c in cells]
+    if any(sure):
+        sure = [c.verdict if c.verdict in TOO_FEW else text for c, text in zip(cells, sure, strict=True)]
     best = [f"{number(metric, b.value)}@{','.join(map(str, b.when))}" if (b := best_epoch(c)) else "" for c in cells]
     paper = [number(metric, c.paper.value) if c.paper else "" for c in cells]
     parts = [[heading(metric), *ours]]

@@ -1,5 +1,6 @@
 """A small finished experiment: records as the trainers write them, and the plan that expects them."""
 
+import hashlib
 import itertools
 import json
 import shutil
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workflow.plan import PlannedRun
 from workflow.reporting.metrics import METRICS
 from workflow.training.evidence import write as write_evidence
 from workflow.training.files import digest
@@ -26,17 +28,6 @@ PROTOCOLS = {
     "faster_rcnn_voc": {"metric": "VOC07 11-point", "split": "VOC07 test, 150 images", "difficult": "left out"},
     "nic_coco": {"split": "val2014, 100 images", "beam": 20, "encoder": "frozen"},
 }
-
-
-@dataclass
-class PlannedRun:
-    """As workflow.plan has it."""
-
-    task: str
-    backbone: str
-    seeds: dict[str, int]
-    record: Path
-    state: Path
 
 
 @dataclass
@@ -75,7 +66,7 @@ class Experiment:
         Path(run.record).write_text(json.dumps(record))
 
     def recipe(self, run: PlannedRun, **changes: Any) -> None:
-        """Rewrite `run` as made under a changed recipe."""
+        """Rewrite `run` as made under a changed recipe, which is not the plan's."""
         path = Path(run.record).with_name("config.json")
         config = json.loads(path.read_text())
         config["recipe"] |= changes
@@ -99,9 +90,38 @@ class Experiment:
         shutil.rmtree(Path(run.record).parent)
 
 
-def write(run: PlannedRun, recipe: dict[str, Any]) -> None:
-    """A record as the trainers write it."""
-    losses = [{"iteration": 10 * i, "loss": 3.0 / i, "lr": 0.1} for i in range(1, 21)]
+def named(run: PlannedRun) -> tuple[str, str, str, dict[str, int]]:
+    """What the learning curve of a run follows from."""
+    return run.task, run.backbone, "loss", run.seeds
+
+
+def planned(
+    folder: Path, task: str, row: str, seeds: dict[str, int], recipe: dict[str, Any], origin: str
+) -> PlannedRun:
+    """A run as workflow.plan plans it, below `folder`."""
+    published = folder / f"results/backbones/{row}-k/seed{seeds['pretrain']}"
+    name = "".join(f"{key[0].replace('t', 's')}{seed}" for key, seed in seeds.items())
+    return PlannedRun(
+        task=task,
+        backbone=row,
+        origin=origin,
+        seeds=seeds,
+        record=str(
+            (published if task == "pretrain" else folder / f"results/small/{task}/{row}/{name}") / "metrics.json"
+        ),
+        state=str(folder / f".work/{task}{row}{name}"),
+        run={"task": task, "backbone": row, "seeds": seeds, "recipe": recipe, "data": {"root": "somewhere"}, "gpus": 0},
+        check=str(folder / f"results/data/{task}.json"),
+        weights=str(published / "backbone.safetensors"),
+    )
+
+
+def write(run: PlannedRun, recipe: dict[str, Any] | None = None) -> None:
+    """A record as the trainers write it, and the backbone of a pretraining; of another recipe than the plan's if that
+    is given."""
+    recipe = run.run["recipe"] if recipe is None else recipe
+    losses = [{"iteration": 10 * i, "loss": 3.0 / i + value(*named(run)) / 1e6, "lr": 0.1} for i in range(1, 21)]
+    weights = run.weights.encode()  # their content counts, not their kind
     record = {
         "task": run.task,
         "backbone": run.backbone,
@@ -110,7 +130,7 @@ def write(run: PlannedRun, recipe: dict[str, Any]) -> None:
         "protocol": PROTOCOLS[run.task],
         "provenance": {
             "recipe": digest(recipe),
-            "backbone": digest(run.backbone),
+            "backbone": None if run.task == "pretrain" else hashlib.sha256(weights).hexdigest(),
             "data": digest(run.task),
             "code": digest("code"),
             "device": "x86_64 CPU",
@@ -125,8 +145,9 @@ def write(run: PlannedRun, recipe: dict[str, Any]) -> None:
         record["best"] = {"epoch": 3, **{m: v - 1.25 for m, v in record["metrics"].items()}}
     folder = Path(run.record).parent
     folder.mkdir(parents=True)
-    config = {"task": run.task, "backbone": run.backbone, "recipe": recipe, "data": {"root": "somewhere"}}
-    (folder / "config.json").write_text(json.dumps(config))
+    if run.task == "pretrain":
+        Path(run.weights).write_bytes(weights)
+    (folder / "config.json").write_text(json.dumps(run.run | {"recipe": recipe}))
     Path(run.record).write_text(json.dumps(record))
 
 
@@ -142,20 +163,17 @@ def experiment(tmp_path):
         config = {"backbones": rows, "data": data or {"imagenet": {"root": "x"}, "voc": {"root": "y"}}}
         plan = Plan("small", list(rows), list(tasks), config)
         folder = tmp_path / str(next(made))
-        results = folder / "results"
         for row, spec in rows.items():
             recipe = RECIPES["pretrain"] | spec.get("pretrain", {}) | {"regularizers": spec.get("regularizers", {})}
+            origin = "brought" if "checkpoint" in spec else "random" if "init" in spec else "pretrained"
             for p in range(seeds[0]):
-                record = results / f"backbones/{row}-k/seed{p}/metrics.json"
-                run = PlannedRun("pretrain", row, {"pretrain": p}, record, folder / f".work/{row}{p}")
-                plan.runs.append(run)
-                write(run, recipe)
+                plan.runs.append(planned(folder, "pretrain", row, {"pretrain": p}, recipe, origin))
                 for task in tasks:
                     for s in range(seeds[1]):
-                        record = results / f"small/{task}/{row}/p{p}s{s}/metrics.json"
-                        state = folder / f".work/{task}{row}{p}{s}"
-                        plan.runs.append(PlannedRun(task, row, {"pretrain": p, "transfer": s}, record, state))
-                        write(plan.runs[-1], RECIPES[task])
+                        both = {"pretrain": p, "transfer": s}
+                        plan.runs.append(planned(folder, task, row, both, RECIPES[task], origin))
+        for run in plan.runs:
+            write(run)
         return Experiment(plan, folder)
 
     return make

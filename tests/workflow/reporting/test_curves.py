@@ -122,9 +122,9 @@ def test_names_are_texts(experiment, row):
 
 def test_45_runs_are_a_small_part_of_a_page(experiment):
     small = experiment({"baseline": {}, "a": {}, "b": {}}, seeds=(3, 5), tasks=("ssd_voc",))
-    points = [{"iteration": n, "loss": 1 / n + n % 7, "lr": 0.1} for n in range(1, 2000)]
-    for run in small.plan.runs:
+    for k, run in enumerate(small.plan.runs):
         record = json.loads(Path(run.record).read_text())
+        points = [{"iteration": n, "loss": 1 / n + n % 7 + k / 1e6, "lr": 0.1} for n in range(1, 2000)]
         record["history"]["points"] = points
         Path(run.record).write_text(json.dumps(record))
     svg = curves(summarize(small.plan), "ssd_voc")

@@ -1,50 +1,70 @@
-"""Two recipes, two data sets or two ways to measure never share a column (law 1)."""
+"""Two data sets or two ways to measure never share a column, and no run counts twice (laws 1 and 8)."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from workflow.reporting.guard import differing
+from tests.workflow.reporting.plain import area, detections, eleven_points, mean_ap
 from workflow.reporting.summary import summarize
 from workflow.training.errors import UserError
+from workflow.training.evidence import write as write_evidence
+from workflow.training.files import sha256
 
 
-def test_differing_names_nested_keys_and_both_values():
-    assert differing({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}, "d": 0}) == {"a.b": (1, 3), "d": ("absent", 0)}
+def under_another_seed(one, other, iterations=1):
+    """Copy a run over another, write the other's seeds and backbone into it, and stretch its learning curve."""
+    shutil.rmtree(Path(other.record).parent)
+    shutil.copytree(Path(one.record).parent, Path(other.record).parent)
+    record, config = Path(other.record), Path(other.record).with_name("config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"seeds": other.seeds}))
+    content = json.loads(record.read_text()) | {"seeds": other.seeds}
+    content["provenance"]["backbone"] = sha256(other.weights)
+    for point in content["history"]["points"]:
+        point["iteration"] *= iterations
+    record.write_text(json.dumps(content))
 
 
-@pytest.mark.parametrize(("one", "other"), [(1, 1.0), ([1, 2], [1.0, 2]), ({}, {}), (True, True), ("1", "1")])
-def test_numbers_are_compared_as_numbers(one, other):
-    assert differing({"a": one}, {"a": other}) == {}
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [(1, True), (0.0, False), (1, "1"), ([1], [True]), ([1], [1, 1]), ([{"b": 1}], [{"b": True}])]
-)
-def test_what_is_written_like_a_number_is_none(one, other):
-    assert differing({"a": one}, {"a": other}) == {"a": (one, other)}
-
-
-def test_one_recipe_written_in_two_ways_shares_a_column(experiment):
-    small = experiment()
-    run = small.run("ssd_voc", "cutmix")
-    small.recipe(run, batch=16.0)
-    assert summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"].delta is not None
-    small.edit(run, provenance={"recipe": "of another recipe"})
-    with pytest.raises(UserError, match=r"they differ in recipe hash: \w+ and of another"):
+def test_one_training_under_two_seeds_is_refused(experiment):
+    small = experiment(seeds=(2, 1))
+    assert summarize(small.plan).cells["cutmix", "nic_coco", "CIDEr"].n == 2
+    under_another_seed(*(small.run("nic_coco", "cutmix", pretrain=p) for p in (0, 1)))
+    with pytest.raises(
+        UserError, match=r"x/p0s0/metrics\.json and .*x/p1s0/metrics\.json have the same learning curve"
+    ):
         summarize(small.plan)
 
 
-def test_two_transfer_recipes_are_refused_by_key(experiment):
-    small = experiment()
-    small.recipe(small.run("ssd_voc", "cutmix"), lr=0.1)
-    with pytest.raises(UserError) as error:
+def test_the_same_detections_under_two_seeds_are_refused(experiment):
+    small = experiment(seeds=(2, 1), tasks=("ssd_voc",))
+    runs = [run for run in small.plan.runs if run.task == "ssd_voc"]
+    for seed, run in enumerate(runs):
+        arrays = detections(seed)
+        write_evidence(Path(run.record).with_name("evidence.npz"), range(12), **arrays)
+        rules = {"mAP": eleven_points, "mAP_area": area}
+        small.edit(run, metrics={name: mean_ap(arrays, range(12), rule) for name, rule in rules.items()})
+    assert summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"].n == 2
+    under_another_seed(*(small.run("ssd_voc", "cutmix", pretrain=p) for p in (0, 1)), iterations=2)
+    with pytest.raises(UserError, match=r"x/p0s0/metrics\.json and .*x/p1s0/metrics\.json have the same detections"):
         summarize(small.plan)
-    text = str(error.value)
-    assert text.startswith("ssd_voc: the records of baseline p0s0 and cutmix p0s0 cannot stand in one column")
-    assert "recipe.lr: 0.01 and 0.1" in text
-    assert "batch" not in text
-    assert str(small.run("ssd_voc", "cutmix").record) in text
+
+
+def test_networks_that_detect_nothing_are_no_copies(experiment):
+    small = experiment(seeds=(2, 1), tasks=("ssd_voc",))
+    arrays = {key: array if key == "truths" else array[:0] for key, array in detections(0).items()}
+    for run in small.plan.runs:
+        if run.task == "ssd_voc":
+            write_evidence(Path(run.record).with_name("evidence.npz"), range(12), **arrays)
+            small.edit(run, metrics={"mAP": 0.0, "mAP_area": 0.0})
+    assert summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"].n == 2
+
+
+def test_untrained_backbones_share_what_they_lack(experiment):
+    small = experiment({"baseline": {}, "scratch": {"init": "random"}}, seeds=(2, 1))
+    for p in (0, 1):
+        small.unscored(small.run("pretrain", "scratch", pretrain=p), "not scored")
+    assert summarize(small.plan).cells["scratch", "ssd_voc", "mAP"].n == 2
 
 
 def test_two_data_sets_are_refused(experiment):
@@ -54,41 +74,9 @@ def test_two_data_sets_are_refused(experiment):
         summarize(small.plan)
 
 
-def test_the_seeds_of_one_row_share_a_recipe_too(experiment):
-    small = experiment(seeds=(1, 2))
-    small.recipe(small.run("ssd_voc", "baseline", transfer=1), batch=99)
-    with pytest.raises(UserError, match=r"baseline p0s0 and baseline p0s1 .* recipe\.batch: 16 and 99"):
-        summarize(small.plan)
-
-
 def test_pretraining_may_differ_in_regularizers_and_in_its_own_override(experiment):
     rows = {"baseline": {}, "dropblock": {"regularizers": {"dropblock": {"block": 7}}, "pretrain": {"epochs": 270}}}
     assert summarize(experiment(rows).plan).origins["dropblock"] == "own pretraining: epochs 270"
-
-
-def test_pretraining_may_differ_in_nothing_else(experiment):
-    small = experiment()
-    small.recipe(small.run("pretrain", "cutmix"), lr=0.7)
-    with pytest.raises(UserError, match=r"recipe\.lr: 0\.1 and 0\.7"):
-        summarize(small.plan)
-
-
-def test_a_brought_backbone_has_no_pretraining_recipe_to_compare(experiment):
-    small = experiment({"baseline": {}, "mine": {"checkpoint": "mine.pth"}})
-    small.recipe(small.run("pretrain", "mine"), lr=0.7)
-    assert summarize(small.plan).origins["mine"] == "brought: mine.pth"
-    small.edit(small.run("pretrain", "mine"), provenance={"data": "another"})
-    with pytest.raises(UserError, match="data hash"):
-        summarize(small.plan)
-
-
-def test_a_missing_config_is_named_where_it_is_needed(experiment):
-    small = experiment()
-    run = small.run("ssd_voc", "cutmix")
-    small.recipe(run, lr=0.1)
-    Path(run.record).with_name("config.json").unlink()
-    with pytest.raises(UserError, match=r"cutmix/p0s0/config\.json is missing"):
-        summarize(small.plan)
 
 
 def test_two_protocols_are_refused_by_key(experiment):

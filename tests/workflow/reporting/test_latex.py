@@ -50,13 +50,8 @@ def full(summary, n=3, verdicts=("better", "worse", "undecided"), covers="seeds 
         own = {"delta": 0.0, "low": None, "high": None, "covers": "", "verdict": ""}
         if cell.backbone != BASELINE:
             low, high = (-9.87, -8.76) if "error" in cell.metric else (-23.4, -19.4)
-            own = {
-                "delta": low / 2,
-                "low": low,
-                "high": high,
-                "covers": covers,
-                "verdict": verdicts[turn % len(verdicts)],
-            }
+            own |= {"delta": low / 2, "verdict": verdicts[turn % len(verdicts)]}
+            own |= {"low": low, "high": high, "covers": covers} if covers else {}
         cells[key] = replace(cell, mean=53.2, values=(53.2,) * n, std=1.23 if n > 1 else None, **own)
     return replace(summary, cells=cells)
 
@@ -138,25 +133,30 @@ def test_better_and_worse_are_marked_and_the_caption_says_so(experiment):
 
 def test_the_caption_says_n_and_what_the_interval_covers(experiment):
     summary = summarize(experiment().plan)
-    one, three = latex(full(summary, 1, ["single seed"], "test images")), latex(full(summary))
+    one, three = latex(full(summary, 1, ["single seed"], "")), latex(full(summary))
     assert "No verdict from one pretraining." in latex(full(summary, 3, ["one pretraining"]))
     assert "One run a cell ($n = 1$)." in one
-    assert "Too few seeds for a verdict." in one
-    assert "over test images alone: it holds no noise of seeds." in one
+    assert "Fewer than three seeds: no interval and no verdict." in one
+    assert "Interval" not in one
     assert r"Mean $\pm$ sample standard deviation over $3$ runs" in three
     assert "over seeds and test images." in three
-    assert "no noise of seeds" not in three
+    assert "Fewer than three" not in three
     assert not lines_of(three, "emph{runs}")
     key = ("cutmix", "ssd_voc", "mAP")
     some = full(summary)
-    both = latex(replace(some, cells=some.cells | {key: replace(some.cells[key], covers="test images")}))
-    assert "over seeds and test images, or test images alone below 3 seeds." in both
+    few = replace(some.cells[key], low=None, high=None, covers="", verdict="few seeds")
+    both = latex(replace(some, cells=some.cells | {key: few}))
+    assert r"\scriptsize \emph{few seeds}" in lines_of(both, "interval")[0]
+    assert "Fewer than three seeds: no interval and no verdict." in both
+    assert r"]$\rlap{$^{\mathrm{t}}$}" in latex(full(summary, 3, ["one pretraining"]))
 
 
 def test_the_caption_names_the_rows_of_one_pretraining(experiment):
     once, thrice = (latex(summarize(experiment(seeds=seeds).plan)) for seeds in ((1, 3), (3, 1)))
-    assert "with the noise of its transfers alone: baseline, cutmix." in once
+    assert r"with the noise of its transfers alone (intervals: $^{\mathrm{t}}$): baseline, cutmix." in once
     assert "one pretraining" not in thrice
+    small = experiment({BASELINE: {}, "mine": {"checkpoint": "mine.pth"}}, seeds=(1, 3))
+    assert r"(intervals: $^{\mathrm{t}}$): baseline." in latex(summarize(small.plan)), "a brought file is what it is"
 
 
 def test_the_caption_says_that_runs_of_one_pretraining_count_as_one(experiment):

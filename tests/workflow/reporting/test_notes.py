@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workflow.reporting.bootstrap import RESAMPLES
-from workflow.reporting.notes import ONCE
+from workflow.reporting.notes import ONCE, OTHER_BITS
 from workflow.reporting.summary import summarize
 
 
@@ -33,8 +33,62 @@ def test_different_code_is_reported_and_equal_code_is_not(experiment):
     assert not [text for text in summarize(small.plan).remarks if "different code" in text]
     small.edit(small.run("ssd_voc", "cutmix"), provenance={"code": "c0ffee" * 4})
     (text,) = [text for text in summarize(small.plan).remarks if "different code" in text]
-    assert text.startswith("Rows of ssd_voc were made by different code: baseline by ")
-    assert text.endswith("cutmix by c0ffeec0ff.")
+    assert text.startswith("Rows of ssd_voc were made by different code: baseline: ")
+    assert text.endswith("; cutmix: c0ffeec0ff.")
+
+
+MACHINE = {"cpu": "A (family 6)", "simd": "AVX512", "bf16": "emulated", "threads": 1, "torch": "2.14.1", "gpu": None}
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"machine": MACHINE | {"cpu": "B (family 25)"}}, "B (family 25), AVX512, bf16 emulated"),
+        ({"machine": MACHINE | {"bf16": "avx512_bf16"}}, "A (family 6), AVX512, bf16 avx512_bf16"),
+        ({"machine": MACHINE | {"simd": "AVX2"}}, "A (family 6), AVX2, bf16 emulated"),
+        ({"machine": MACHINE | {"gpu": "NVIDIA H200"}}, "NVIDIA H200"),
+        ({"machine": {}, "device": "aarch64 CPU"}, "aarch64 CPU"),
+    ],
+)
+def test_rows_of_different_machines_are_remarked(experiment, other, said):
+    small = experiment()
+    for run in small.plan.runs:
+        small.edit(run, provenance={"machine": MACHINE})
+    assert not [text for text in summarize(small.plan).remarks if "different" in text]
+    small.edit(small.run("ssd_voc", "cutmix"), provenance=other)
+    first, last = [text for text in summarize(small.plan).remarks if "different" in text or "rounds" in text]
+    rows = f"baseline: A (family 6), AVX512, bf16 emulated; cutmix: {said}."
+    assert first == f"Rows of ssd_voc were made on different CPUs or GPUs: {rows}"
+    assert last == OTHER_BITS
+
+
+def test_the_seeds_of_a_row_may_be_of_different_machines_too(experiment):
+    small = experiment(seeds=(1, 2))
+    small.edit(small.run("ssd_voc", "cutmix", transfer=1), provenance={"machine": MACHINE})
+    (text,) = [text for text in summarize(small.plan).remarks if "different CPUs" in text]
+    assert text.endswith("baseline, cutmix: x86_64 CPU; cutmix: A (family 6), AVX512, bf16 emulated.")
+
+
+def test_rows_of_different_versions_of_torch_are_remarked(experiment):
+    small = experiment()
+    for run in small.plan.runs:
+        small.edit(run, provenance={"libraries": {"torch": "2.14.1", "numpy": run.backbone}})
+    assert not [text for text in summarize(small.plan).remarks if "different" in text]
+    small.edit(small.run("pretrain", "cutmix"), provenance={"libraries": {"torch": "2.15.0"}})
+    (text,) = [text for text in summarize(small.plan).remarks if "different" in text]
+    assert text == "Rows of pretrain were made with different versions of torch: baseline: 2.14.1; cutmix: 2.15.0."
+
+
+def test_a_brought_file_hides_no_noise_of_its_pretraining(certain):
+    """It is what it is: of baseline alone the table lacks other pretrainings."""
+    texts = {}
+    for brought in ((), ("cutmix",)):
+        small = certain(1, 3)
+        for name in brought:
+            small.plan.config["backbones"][name] = {"checkpoint": "mine.pth"}
+        (texts[brought],) = [text for text in summarize(small.plan).remarks if text.startswith("Of one pretraining")]
+    assert texts[()].endswith("nic_coco: cutmix, baseline.")
+    assert texts["cutmix",].endswith("nic_coco: baseline.")
 
 
 def test_single_runs_are_called_so(experiment):
@@ -47,7 +101,7 @@ def test_single_runs_are_called_so(experiment):
 
 @pytest.mark.parametrize(
     ("seeds", "said", "unsaid"),
-    [(1, "test-set noise alone", "Holm"), (2, "test-set noise alone", "Holm"), (3, "Holm", "test-set noise alone")],
+    [(1, "no interval and no verdict", "Holm"), (2, "no interval and no verdict", "Holm"), (3, "Holm", "no interval")],
 )
 def test_it_is_said_whose_chance_an_interval_holds(certain, seeds, said, unsaid):
     text = " ".join(summarize(certain(seeds).plan).remarks)
@@ -67,9 +121,9 @@ def test_a_row_of_one_pretraining_is_named(certain):
 
 @pytest.mark.parametrize("seeds", [(2, 3), (3, 1)])
 def test_it_is_said_what_a_seed_is(certain, seeds):
-    (text,) = [text for text in summarize(certain(*seeds).plan).remarks if "square brackets" in text]
+    text = " ".join(summarize(certain(*seeds).plan).remarks)
     assert "Runs that share a pretraining count as one seed" in text
-    assert f"{RESAMPLES:,} paired resamples" in text
+    assert (f"{RESAMPLES:,} paired resamples" in text) == (seeds[0] == 3)
 
 
 def test_it_is_said_which_rows_the_verdicts_are_corrected_for(certain):
@@ -88,10 +142,11 @@ def test_a_run_without_evidence_is_named(certain, row, named):
 
 
 def test_a_metric_that_evidence_lacks_is_named_apart(certain):
-    texts = summarize(certain(1).plan).remarks
+    texts = summarize(certain(3).plan).remarks
     others = "BLEU-1, BLEU-2, BLEU-3, BLEU-4, METEOR, ROUGE_L"
     assert f"No interval of what evidence.npz does not hold: nic_coco: {others}." in texts
-    assert "No interval where a run has no evidence.npz beside its record: pretrain: baseline p0, cutmix p0." in texts
+    without = ", ".join(f"{row} p{p}" for p in range(3) for row in ("baseline",)) + ", cutmix p0, cutmix p1, cutmix p2"
+    assert f"No interval where a run has no evidence.npz beside its record: pretrain: {without}." in texts
 
 
 def test_without_any_interval_none_is_explained(experiment):

@@ -121,8 +121,13 @@ def test_a_change_stands_with_its_interval_and_its_verdict(experiment):
 
 def test_a_verdict_is_a_word_and_not_only_a_colour(experiment):
     small = experiment()
-    for verdict in ("better", "worse", "single seed", "one pretraining"):
+    for verdict in ("better", "worse", "one pretraining"):
         assert f">{verdict}</span>" in decided(small, verdict=verdict)
+    assert ">single seed, no interval</span>" in decided(small, verdict="single seed")
+    limits = {"low": -0.41, "high": 2.26, "covers": "seeds and test images"}
+    cell = decided(small, verdict="one pretraining", **limits)
+    assert ">one pretraining, interval of its transfers only</span>" in cell
+    assert "over the transfers of one pretraining and test images" in cell
     assert 'class="verdict' not in decided(small, verdict="")
     assert 'class="verdict one-pretraining"' in decided(small, verdict="one pretraining")
     assert ".verdict.one-pretraining" in page(small)[0]
@@ -188,7 +193,10 @@ def test_the_imagenet_table_has_the_paper_s_numbers_beside(experiment):
     table = imagenet_table(small)
     assert table["cutmix"] == [
         *("cutmix: alpha 1.0", "4"),
-        *("33.00 ± 1.41 TRAIL (+2.00) few seeds n = 2", "9.00 ± 0.00 TRAIL (+0.00) few seeds n = 2"),
+        *(
+            "33.00 ± 1.41 TRAIL (+2.00) few seeds, no interval n = 2",
+            "9.00 ± 0.00 TRAIL (+0.00) few seeds, no interval n = 2",
+        ),
         *("32.00 epoch 2, 3", "9.00 epoch 2, 3", "21.40 (−2.28)", "5.92 (−1.13)"),
     ]
     assert table["baseline"][:2] == ["no regularizer", "4"]

@@ -1,5 +1,6 @@
 """What became of a run, and messages for files that are not what they should be."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,11 +50,46 @@ def test_a_file_that_is_no_record_is_named(experiment, content, message):
         read(small.plan.runs)
 
 
-def test_a_record_of_another_run_is_refused(experiment):
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        (("ssd_voc", "baseline", 0, 0), "backbone is 'baseline' where 'cutmix' belongs"),
+        (("nic_coco", "cutmix", 0, 0), "task is 'nic_coco' where 'ssd_voc' belongs"),
+        (("ssd_voc", "cutmix", 1, 0), "seeds is 'pretrain 1, transfer 0' where 'pretrain 0, transfer 0' belongs"),
+        (("ssd_voc", "cutmix", 0, 1), "seeds is 'pretrain 0, transfer 1' where 'pretrain 0, transfer 0' belongs"),
+    ],
+)
+@pytest.mark.parametrize("name", ["metrics.json", "config.json"])
+def test_a_file_of_another_run_is_refused(experiment, there, message, name):
+    small = experiment(seeds=(2, 2))
+    here = small.run("ssd_voc", "cutmix", pretrain=0, transfer=0)
+    task, row, pretrain, transfer = there
+    other = small.run(task, row, pretrain=pretrain, transfer=transfer)
+    here, other = (Path(run.record).with_name(name) for run in (here, other))
+    here.write_text(other.read_text())
+    with pytest.raises(UserError, match=rf"cutmix/p0s0/{re.escape(name)}: {message}$"):
+        read(small.plan.runs)
+
+
+def test_a_pretraining_of_another_seed_is_refused(experiment):
+    small = experiment(seeds=(2, 1))
+    here, there = (Path(small.run("pretrain", "cutmix", pretrain=p).record) for p in (0, 1))
+    here.write_text(there.read_text())
+    with pytest.raises(UserError, match=r"seed0/metrics\.json: seeds is 'pretrain 1' where 'pretrain 0' belongs"):
+        read(small.plan.runs)
+
+
+def test_a_record_and_its_config_are_of_one_recipe(experiment):
     small = experiment()
-    here, there = small.run("ssd_voc", "cutmix"), small.run("ssd_voc", "baseline")
-    Path(here.record).write_text(Path(there.record).read_text())
-    with pytest.raises(UserError, match="backbone is 'baseline' where 'cutmix' belongs"):
+    small.edit(small.run("ssd_voc", "cutmix"), provenance={"recipe": "of another recipe"})
+    with pytest.raises(UserError, match=r"config\.json: its recipe is not the one that metrics\.json has the hash of"):
+        read(small.plan.runs)
+
+
+def test_a_record_without_its_config_is_refused(experiment):
+    small = experiment()
+    Path(small.run("ssd_voc", "cutmix").record).with_name("config.json").unlink()
+    with pytest.raises(UserError, match=r"cutmix/p0s0/config\.json is missing: every record has one"):
         read(small.plan.runs)
 
 

@@ -1,6 +1,8 @@
 """The command line: at any time, from whatever records exist, on the real plan of the demo."""
 
+import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +37,7 @@ def finished(finish):
     """The demo's plan with a record of each run."""
     todo = plan(load(DEMO))
     for run in todo.runs:
-        finish(run, run.run["recipe"])
+        finish(run)
     return todo
 
 
@@ -79,7 +81,7 @@ def test_a_table_can_be_made_before_anything_has_run(main):
 def test_the_demo_s_records_fill_its_table(main, finish):
     config = load(DEMO)
     for run in plan(config).runs:
-        finish(run, run.run["recipe"])
+        finish(run)
     text = main("--config", json.dumps(config), "--out", "elsewhere")
     assert "pending" not in text
     assert "too little to tell a difference between its rows from noise" in " ".join(text.split())
@@ -129,26 +131,48 @@ def test_no_section_goes_without_a_word(main):
 
 def test_the_same_records_give_the_same_bytes(main, finish):
     for run in plan(load(DEMO)).runs[::2]:
-        finish(run, run.run["recipe"])
+        finish(run)
     main("--config", DEMO, "--out", "one")
     main("--config", DEMO, "--out", "two")
     for kind in ("csv", "md", "tex", "html"):
         assert Path(f"one/transfer.{kind}").read_bytes() == Path(f"two/transfer.{kind}").read_bytes()
 
 
-def test_two_recipes_end_it_with_one_line_and_no_table(main, finish, capsys):
+def test_two_data_sets_end_it_with_one_line_and_no_table(main, finish, capsys):
     for run in plan(load(DEMO)).runs:
-        other = {"lr": 5.0} if (run.task, run.backbone) == ("ssd_voc", "cutmix") else {}
-        finish(run, run.run["recipe"] | other)
+        finish(run)
+        if (run.task, run.backbone) == ("ssd_voc", "cutmix"):
+            record = json.loads(Path(run.record).read_text())
+            record["provenance"]["data"] = "of others"
+            Path(run.record).write_text(json.dumps(record))
     with pytest.raises(SystemExit) as stop:
         main("--config", DEMO)
     printed = capsys.readouterr()
     assert stop.value.code == 1
     assert printed.out == ""
     assert printed.err.startswith("error: ssd_voc: the records of baseline p0s0 and cutmix p0s0")
-    assert "and 5.0" in printed.err
+    assert "and of others" in printed.err
     assert printed.err.count("\n") == 1
     assert not Path("results/demo/report").exists()
+
+
+def test_records_of_another_config_are_stale_and_in_no_number(main, finish):
+    """The demo's, copied to where another config stands: one row is pretrained otherwise, one task has another rate."""
+    config = load(DEMO)
+    for run in plan(config).runs:
+        finish(run)
+    config["backbones"]["cutmix"]["regularizers"]["cutmix"]["alpha"] = 0.2
+    config["tasks"]["ssd_voc"]["lr"] = 0.6
+    text = main("--config", json.dumps(config))
+    assert "\n6 of 16 runs are stale: made with another recipe, other data or another backbone; they are in no" in text
+    assert "\n1 of 16 runs are pending\n" in text
+    assert "\nssd_voc mixup p0s0: stale: recipe.lr 0.006, now 0.6\n" in text
+    assert re.search(r"\nnic_coco cutmix p0s0: stale: backbone \w{10}, now none\n", text)
+    assert re.search(r"\nssd_voc cutmix p0s0: stale: recipe.lr 0.006, now 0.6; backbone \w{10}, now none\n", text)
+    rows = list(csv.DictReader(Path("results/demo/report/transfer.csv").read_text().splitlines()))
+    numbers = {(row["task"], row["backbone"]) for row in rows if row["mean"]}
+    others = {(task, name) for task in ("pretrain", "faster_rcnn_voc", "nic_coco") for name in config["backbones"]}
+    assert numbers == {(task, name) for task, name in others if name != "cutmix"}
 
 
 def test_it_starts_without_torch():

@@ -6,7 +6,12 @@ import random
 import re
 from pathlib import Path
 
+import pytest
+
+from workflow.reporting.latex import latex
 from workflow.reporting.metrics import METRICS
+from workflow.reporting.page import html
+from workflow.reporting.publish import table
 from workflow.reporting.summary import summarize
 from workflow.reporting.text import TERMINAL_WIDTH, long_csv, markdown, terminal
 
@@ -49,13 +54,13 @@ def test_the_csv_has_interval_and_verdict(certain):
     assert found["verdict"] == "better"
 
 
-def test_one_pretraining_is_said_everywhere_and_has_no_mark(certain):
+def test_one_pretraining_is_said_everywhere(certain):
     small = certain(1, 3)
     summary = summarize(small.plan)
     (found,) = [row for row in rows(small) if (row["backbone"], row["metric"]) == ("cutmix", "CIDEr")]
     assert found["verdict"] == "one pretraining"
-    assert re.search(r"\] one pretraining<br>n = 3: ", markdown(summary))
-    assert re.search(r"\ncutmix .* \(\+10\.0\)  \[\+\d\.\d, \+1\d\.\d\] +\d", terminal(summary, PAGE))
+    assert re.search(r"\] one pretraining, interval of its transfers only<br>n = 3: ", markdown(summary))
+    assert re.search(r"\ncutmix .* \(\+10\.0\)  \[\+\d\.\d, \+1\d\.\d\] t +\d", terminal(summary, PAGE))
 
 
 def test_the_markdown_shows_interval_verdict_and_the_single_values(certain):
@@ -63,14 +68,32 @@ def test_the_markdown_shows_interval_verdict_and_the_single_values(certain):
     cell = summarize(small.plan).cells["cutmix", "nic_coco", "CIDEr"]
     text = markdown(summarize(small.plan))
     assert f"(+10.0)<br>[+{cell.low:.1f}, +{cell.high:.1f}] better<br>n = 3: 59.0, 60.0, 61.0<br>" in text
-    assert "single seed" in markdown(summarize(certain(1).plan))
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(1, "single seed"), (2, "few seeds")])
+def test_no_bracket_of_one_or_two_seeds_looks_like_a_claim(certain, seeds, verdict):
+    small = certain(seeds)
+    summary = summarize(small.plan)
+    text = markdown(summary)
+    assert f"(+10.0)<br>{verdict}, no interval<br>" in text
+    assert f"+10.0, {verdict}, no interval |" in table(summary)
+    for shown in (text, table(summary), terminal(summary, PAGE), latex(summary), html_of(small)):
+        assert not re.search(r"\[\$?[+−-]?\d", shown), "an interval"
+    (row,) = [row for row in rows(small) if (row["backbone"], row["metric"]) == ("cutmix", "CIDEr")]
+    assert (row["delta_low"], row["delta_high"], row["verdict"]) == ("", "", verdict)
+    assert "With fewer than 3 seeds a change has no interval and no verdict" in terminal(summary, PAGE)
+
+
+def html_of(small):
+    """The page."""
+    return html(summarize(small.plan), small.folder, {}, {}, [])["transfer.html"].partition("</style>")[2]
 
 
 def test_the_terminal_marks_verdicts_and_explains_the_marks(certain):
     three, one = (terminal(summarize(certain(n).plan), PAGE) for n in (3, 1))
     assert re.search(r"\ncutmix .* 60\.0 ± 1\.0 \(\+10\.0\)  \[\+\d\.\d, \+1\d\.\d\] \+", three)
-    assert re.search(r"\ncutmix .* 60\.0 \(\+10\.0\)  \[\+10\.0, \+10\.0\]  ", one)
-    assert "no mark: no verdict,\nwith fewer than 3 seeds or one pretraining. Runs that share a pretraining" in three
+    assert re.search(r"\ncutmix .* 60\.0 \(\+10\.0\) +77\.6\n", one), "the paper's number follows"
+    assert "t no verdict: of one pretraining, the\ninterval holds its transfers only." in three
     assert "standard deviation over n runs, n = 3." in three
     assert "n runs" not in one
     assert "+ better, - worse, ? undecided" in three
@@ -163,7 +186,7 @@ def test_the_imagenet_table_stands_under_the_first(experiment):
     assert len(lines) == 2 + 3
     assert {line.replace("\\|", "").count("|") for line in lines} == {10}
     cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
-    assert cells[:4] == ["cutmix", "cutmix: alpha 1.0", "4", "30.00 (-1.50)<br>single seed"]
+    assert cells[:4] == ["cutmix", "cutmix: alpha 1.0", "4", "30.00 (-1.50)<br>single seed, no interval"]
     assert cells[5] == "29.00 (epoch 2)"
     assert cells[7:] == ["21.40", "5.92"]
     assert lines[4].startswith("| a\\|b | random initialisation |  | not scored: &lt;no&gt; fc |")

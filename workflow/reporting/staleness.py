@@ -1,0 +1,35 @@
+"""Why a record is not the plan's: it is of another recipe, of other data or of another backbone (law 8). Runs are
+workflow.plan.PlannedRun, outcomes workflow.reporting.records.Outcome."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.reasons import changes
+from workflow.training.files import sha256
+from workflow.words import plain
+
+
+def differences(run: Any) -> list[str]:
+    """What of recipe and data is another than the plan's, e.g. `recipe.lr 0.006, now 0.6`; empty if nothing is."""
+    return [f"{key} {plain(before)}, now {plain(now)}" for key, (before, now) in changes(run).items()]
+
+
+def other_backbone(run: Any, record: dict[str, Any], start: Any, published: str | None) -> list[str]:
+    """Whether a transfer run started from another backbone than the plan's: the one `published` there, if it is still
+    the plan's. `start`: the outcome of its own run; of a pretraining that is stale, what it published is stale too."""
+    if run.origin == "pretrained" and start and start.status == "stale":
+        return [f"the pretraining of its backbone: {start.reason}"]
+    made = record["provenance"].get("backbone")
+    if made and made == published:
+        return []
+    return [f"backbone {str(made)[:10]}, now {published[:10] if published else 'none'}"]
+
+
+def published(weights: str, start: Any) -> str | None:
+    """The hash of a backbone as it lies at the plan's place, else as the record of its own run has it: records are
+    kept where weights are not. None if neither is there."""
+    path = Path(weights)
+    if path.is_file():
+        return sha256(path)
+    record = start.record if start else None
+    return (record or {}).get("files", {}).get(path.name)
