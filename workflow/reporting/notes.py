@@ -46,8 +46,8 @@ INTERVAL = (
 )
 ALONE = (
     f"With fewer than {ENOUGH} seeds a change has no interval and no verdict: the test images can be resampled, but "
-    "how far another training would have come out from this one, nobody knows. Runs that share a pretraining count as one "
-    "seed, unless it is the only one."
+    "how far another training would have come out from this one, nobody knows. Runs that share a pretraining count as "
+    "one seed, unless it is the only one."
 )
 ONCE = (
     "One pretraining, of the row or of baseline: another one might differ by more than its transfers do, so nothing is "

@@ -143,7 +143,7 @@ def _legend(summary: Summary) -> list[str]:
         ]
     if any(cell.verdict in TOO_FEW for cell in cells):
         lines.append(
-            f"With fewer than {ENOUGH} seeds a change has no interval and no verdict. Runs that share a pretraining are one."
+            f"With fewer than {ENOUGH} seeds a change has no interval and no verdict. A pretraining is one seed."
         )
     return lines
 
