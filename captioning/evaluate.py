@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from workflow.training.errors import UserError, door
+from workflow.training.files import read_json
 
 
 def read_predictions(path: Path) -> list[dict[str, Any]]:
     """The entries of a results file; UserError, naming the file and the entry, if it is not one."""
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON: {error}") from None
+    entries = read_json(path)
     if not isinstance(entries, list):
         raise UserError(f"{path}: is not a list of COCO caption results")
     for number, entry in enumerate(entries):

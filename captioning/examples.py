@@ -41,15 +41,16 @@ def examples(runs: dict[str, Path], check: dict[str, Any]) -> dict[str, Any]:
 
 def captions(folder: Path) -> dict[int, dict[str, Any]]:
     """Image id to the caption of a run and its CIDEr; UserError if one of its files is not what it should be."""
-    import numpy as np
-
     from captioning.evaluate import read_predictions
+    from workflow.training.evidence import parse
+    from workflow.training.files import open_regular
 
     file = folder / "evidence.npz"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            cider = dict(zip(arrays["images"].tolist(), arrays["CIDEr"].tolist(), strict=True))
-    except (OSError, KeyError, ValueError) as error:
+        with open_regular(file) as opened:
+            arrays = parse(file, opened.read())
+        cider = dict(zip(arrays["images"].tolist(), arrays["CIDEr"].tolist(), strict=True))
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"{file}: holds no CIDEr of each image: {error}") from None
     entries = read_predictions(folder / "predictions.json")
     return {

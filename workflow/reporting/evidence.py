@@ -8,18 +8,17 @@ reference. `meteor` (N, 23): METEOR's own statistics. Detections, ranked class b
 """
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from workflow.training.errors import UserError
-from workflow.training.files import digest
+from workflow.training.evidence import parse
+from workflow.training.files import digest, open_regular
 
-BROKEN = (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)  # TypeError: an array, no archive
 COUNTS = {"bleu": 10, "meteor": 23}  # numbers an image, of whose sums the corpus metric is made
+LARGEST = 1 << 30  # of anything that is counted: sums over 40,000 images stay within 64 bits
 THRESHOLDS = (1, 10)  # VOC's 0.5; COCO's 0.5 to 0.95
 SHAPES = {"image": "D", "label": "D", "score": "D", "hit": "DT", "left": "DT", "truths": "NC"}
 KINDS = {
@@ -35,11 +34,12 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """One run's: where it lies, the test images (N,), and the arrays by name."""
+    """One run's: where it lies, the test images (N,), the arrays by name, and the hash of the bytes that were read."""
 
     path: Path
     images: np.ndarray
     arrays: dict[str, np.ndarray]
+    sha256: str
 
     @property
     def detects(self) -> bool:
@@ -63,15 +63,16 @@ class Evidence:
 def read(path: Path) -> Evidence | None:
     """The evidence at `path`, None if there is none. UserError if an array is missing or not as it should be."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        with open_regular(path) as file:
+            content = file.read()
     except FileNotFoundError:
         return None
-    except BROKEN as error:
-        raise UserError(f"{path}: not a file of plain numpy arrays: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    arrays = parse(path, content)
     if "images" not in arrays:
         raise UserError(f"{path}: images is missing")
-    evidence = Evidence(path, arrays.pop("images"), arrays)
+    evidence = Evidence(path, arrays.pop("images"), arrays, hashlib.sha256(content).hexdigest())
     _check(evidence)
     return evidence
 
@@ -84,6 +85,8 @@ def check_same_images(one: Evidence, other: Evidence) -> None:
 
 def _check(evidence: Evidence) -> None:
     count = evidence.images.size
+    if count and evidence.images.dtype.kind not in "iuU":
+        raise UserError(f"{evidence.path}: images is of {evidence.images.dtype}, neither integers nor texts")
     if evidence.images.ndim != 1 or (not count and evidence.arrays):  # what was not scored has neither
         raise UserError(f"{evidence.path}: images has shape {evidence.images.shape}, not (N,) with N at least 1")
     for key, array in evidence.per_image.items():
@@ -92,6 +95,7 @@ def _check(evidence: Evidence) -> None:
             raise UserError(f"{evidence.path}: {key} has values that are no finite numbers")
     for key in COUNTS.keys() & evidence.arrays.keys():
         _shape(evidence, key, evidence.arrays[key], (count, COUNTS[key]))
+        _count(evidence, key, LARGEST)
     if SHAPES.keys() & evidence.arrays.keys():
         _check_detections(evidence, count)
 
@@ -112,12 +116,20 @@ def _check_detections(evidence: Evidence, count: int) -> None:
     if sizes["T"] not in THRESHOLDS:
         raise UserError(f"{evidence.path}: hit has {sizes['T']} IoU thresholds, not 1 or 10")
     for key, size in (("image", sizes["N"]), ("label", sizes["C"])):
-        if sizes["D"] and not 0 <= arrays[key].min() <= arrays[key].max() < size:
-            raise UserError(f"{evidence.path}: {key} has values outside 0 to {size - 1}")
+        _count(evidence, key, size - 1)
+    _count(evidence, "truths", LARGEST)
+    if not np.isfinite(arrays["score"]).all():
+        raise UserError(f"{evidence.path}: score has values that are no finite numbers")
     order = np.argsort(arrays["label"], kind="stable")
     label, score = arrays["label"][order], arrays["score"][order]
     if ((label[1:] == label[:-1]) & (score[1:] > score[:-1])).any():
         raise UserError(f"{evidence.path}: score rises within a class: the detections are not in rank order")
+
+
+def _count(evidence: Evidence, key: str, largest: int) -> None:
+    array = evidence.arrays[key]
+    if array.size and not 0 <= array.min() <= array.max() <= largest:
+        raise UserError(f"{evidence.path}: {key} has values outside 0 to {largest}")
 
 
 def _shape(evidence: Evidence, key: str, array: np.ndarray, expected: tuple[int, ...]) -> None:

@@ -2,12 +2,12 @@
 report is made again at any time.
 
 Each metric is (1 + B,): on the test images as they are, then in each resample. A file of other evidence, of another
-number of resamples or of another method is made anew, and so is one that cannot be read; where none can be written,
-the next report takes as long.
+number of resamples or of another method is made anew, and so is one that cannot be read or is not as it was written;
+where none can be written, the next report takes as long.
 """
 
 import contextlib
-import zipfile
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,14 +15,16 @@ import numpy as np
 
 from workflow.reporting.bootstrap import RESAMPLES, Resampled, resample
 from workflow.reporting.evidence import Evidence
-from workflow.training.files import atomic, sha256
+from workflow.training.errors import UserError
+from workflow.training.evidence import parse
+from workflow.training.files import atomic, digest, open_regular
 
 METHOD = 1  # to be raised whenever the same evidence gives other resamples
 
 
 def resampled(found: Evidence, done: Callable[[int], object]) -> dict[str, Resampled]:
     """Each metric that the evidence knows of; `done` is told of resamples as they are ready."""
-    path, key = found.path.with_name("resamples.npz"), f"method {METHOD}, {RESAMPLES} of {sha256(found.path)}"
+    path, key = found.path.with_name("resamples.npz"), f"method {METHOD}, {RESAMPLES} of {found.sha256}"
     draws = _read(path, key)
     if draws is None:
         draws = resample(found, RESAMPLES, done)
@@ -35,16 +37,24 @@ def resampled(found: Evidence, done: Callable[[int], object]) -> dict[str, Resam
 def _read(path: Path, key: str) -> dict[str, Resampled] | None:
     """None if there is no such file, or not under this key."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        with open_regular(path) as file:
+            arrays = parse(path, file.read())
+    except (OSError, UserError):
         return None
-    if str(arrays.pop("key", "")) != key or any(array.shape != (1 + RESAMPLES,) for array in arrays.values()):
+    fits = str(arrays.pop("key", "")) == key and str(arrays.pop("sha256", "")) == _digest(key, arrays)
+    if not fits or any(array.shape != (1 + RESAMPLES,) or not np.isfinite(array).all() for array in arrays.values()):
         return None
     return {metric: Resampled(float(array[0]), array[1:]) for metric, array in arrays.items()}
 
 
 def _keep(path: Path, key: str, draws: dict[str, Resampled]) -> None:
     arrays = {metric: np.array([one.point, *one.draws]) for metric, one in draws.items()}
+    signed = {"key": np.array(key), "sha256": np.array(_digest(key, arrays))}
     with contextlib.suppress(OSError), atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, key=np.array(key), **arrays)
+        np.savez(file, allow_pickle=False, **signed, **arrays)
+
+
+def _digest(key: str, arrays: dict[str, np.ndarray]) -> str:
+    """Of all draws: one that was changed must not move an interval."""
+    hashes = {name: hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for name, array in arrays.items()}
+    return digest([key, {name: [str(arrays[name].dtype), hashes[name]] for name in hashes}])

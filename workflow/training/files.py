@@ -4,9 +4,10 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from workflow.training.errors import UserError
 
@@ -35,13 +36,26 @@ def write_json(path: str | Path, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a file for reading; UserError if it is a pipe, which may never answer, or a device, which may never end."""
+    mode = Path(path).stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder is refused by the system, in its words
+        raise UserError(f"{path}: not a regular file")
+    return Path(path).open("rb")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
 def read_json(path: str | Path, *keys: str) -> Any:
     """Read a JSON file; UserError if it is none, or lacks one of the keys."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            content = json.loads(file.read().decode("utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # also: no UTF-8
+    except (ValueError, RecursionError) as error:  # also: no UTF-8, a number of thousands of digits
         raise UserError(f"{path}: not valid JSON: {error}") from None
     for key in keys:
         if not isinstance(content, dict) or key not in content:
@@ -56,7 +70,7 @@ def read_check(path: str | Path) -> dict[str, Any]:
 
 def sha256(path: str | Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

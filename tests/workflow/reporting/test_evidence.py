@@ -1,5 +1,8 @@
 """evidence.npz: what is read, and what is refused by file and array."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,11 +47,18 @@ def test_no_file_is_no_evidence(tmp_path):
         ({"image": "rise"}, "image has values outside 0 to 11"),
         ({"label": "rise"}, "label has values outside 0 to 3"),
         ({"score": "turn"}, "score rises within a class"),
+        ({"score": "nan"}, "score has values that are no finite numbers"),
+        ({"truths": np.full((12, 4), -1)}, "truths has values outside 0 to 1073741824"),
+        ({"bleu": np.full((12, 10), 1 << 40)}, "bleu has values outside 0 to 1073741824"),
     ],
 )
 def test_a_wrong_array_is_refused_by_name(tmp_path, change, message):
     arrays = plain.detections(0)
-    turns = {"rise": lambda array: array + 12, "turn": lambda array: array[::-1].copy()}
+    turns = {
+        "rise": lambda array: array + 12,
+        "turn": lambda array: array[::-1].copy(),
+        "nan": lambda array: array * np.nan,
+    }
     for key, value in change.items():
         arrays[key] = turns[value](arrays[key]) if isinstance(value, str) else value
     path = tmp_path / "evidence.npz"
@@ -115,6 +125,27 @@ def test_a_pickle_is_not_opened(tmp_path):
     np.savez(path, images=np.array([{}], dtype=object))
     with pytest.raises(UserError, match="not a file of plain numpy arrays"):
         read(path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to a device"])
+def test_what_is_no_regular_file_is_refused_and_does_not_hang(tmp_path, kind):
+    path = tmp_path / "evidence.npz"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = Path("/dev/zero")
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=f"^{path}: (not a regular file|Is a directory)$"):
+        read(path)
+
+
+def test_the_images_are_numbers_or_names(tmp_path):
+    write(tmp_path / "evidence.npz", np.zeros(3), top1_error=np.zeros(3))
+    with pytest.raises(UserError, match="images is of float64, neither integers nor texts"):
+        read(tmp_path / "evidence.npz")
 
 
 def test_the_names_of_the_images_are_needed(tmp_path):
