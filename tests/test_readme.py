@@ -17,6 +17,7 @@ from workflow.training.errors import UserError
 HOUSE = Path(__file__).parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "config/README.md", "docs/cluster.md", "docs/survival.md", "docs/bad_input.md"]
+PAGES += ["docs/results/tiny/README.md"]
 
 
 def commands(page: str) -> list[str]:

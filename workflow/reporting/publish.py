@@ -1,7 +1,7 @@
 """The tables that the README quotes, made and never typed: `python -m workflow.reporting.publish --config FILE`.
 
-What the report needs of each finished run is copied from results/ to docs/results/, where it is kept; README's table
-and docs/results/<experiment>/transfer.{csv,md} are made from these copies alone."""
+What the report needs of each run is copied from results/ to docs/results/<experiment>/, in place of what was kept there
+before; README's table and transfer.{csv,md} beside the copies are made from these alone."""
 
 import argparse
 import re
@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from workflow.config import load
-from workflow.plan import Plan, plan
+from workflow.plan import Plan, PlannedRun, plan
 from workflow.reporting.metrics import METRICS, TITLES, number
+from workflow.reporting.records import read
 from workflow.reporting.statistics import BASELINE, Cell
 from workflow.reporting.summary import Summary, summarize
 from workflow.reporting.text import heading, long_csv, markdown
@@ -23,21 +24,37 @@ README, DOCS = Path("README.md"), Path("docs")
 HEADLINES = {"top1_error", "mAP", "AP", "CIDEr"}  # one metric a task; the others stand in transfer.md
 
 
-def keep(todo: Plan, docs: Path) -> int:
-    """Copy what the report needs of the finished runs into `docs`, under their paths; how many there were."""
-    finished = [Path(run.record).parent for run in todo.runs if Path(run.record).is_file()]
-    for folder in finished:
-        (docs / folder).mkdir(parents=True, exist_ok=True)
+def place(run: PlannedRun, experiment: str, docs: Path) -> PlannedRun:
+    """A planned run with its record where it is kept: all of an experiment in one folder. Neither weights nor data are
+    kept, and what lies in results/ says nothing of the copies."""
+    results = Path("results")
+    inside = Path(run.record).relative_to(results)
+    own = inside.relative_to(experiment) if inside.parts[0] == experiment else inside
+    nowhere = docs / results / experiment / "not kept"
+    record, weights = docs / results / experiment / own, nowhere / Path(run.weights).relative_to(results)
+    return replace(run, record=str(record), weights=str(weights), check=str(nowhere / Path(run.check).name))
+
+
+def keep(todo: Plan, docs: Path) -> None:
+    """Copy what the report needs of the runs into `docs`, in place of all that is there of this experiment."""
+    shutil.rmtree(docs / "results" / todo.experiment, ignore_errors=True)
+    for run in todo.runs:
+        folder, copy = Path(run.record).parent, Path(place(run, todo.experiment, docs).record).parent
+        copy.mkdir(parents=True)
         for name in KEPT:
             if (folder / name).is_file():
-                shutil.copyfile(folder / name, docs / folder / name)
-    return len(finished)
+                shutil.copyfile(folder / name, copy / name)
 
 
-def kept(config: Path, docs: Path) -> Summary:
+def kept(todo: Plan, docs: Path) -> Summary:
     """The summary of the records in `docs`."""
-    todo = plan(load(config))
-    return summarize(replace(todo, runs=[replace(run, record=str(docs / run.record)) for run in todo.runs]))
+    return summarize(replace(todo, runs=[place(run, todo.experiment, docs) for run in todo.runs]))
+
+
+def check_finished(todo: Plan) -> None:
+    """UserError, before anything is changed, unless each run has a record that is the plan's."""
+    if lacking := [f"{outcome.name} ({outcome.why})" for outcome in read(todo.runs) if not outcome.record]:
+        raise UserError(f"{len(lacking)} of {len(todo.runs)} runs have no record to publish: {', '.join(lacking)}")
 
 
 def table(summary: Summary) -> str:
@@ -81,20 +98,21 @@ def main() -> None:
         description="Keep the records of an experiment in docs/ and put its table into README.md."
     )
     parser.add_argument("--config", required=True, type=Path, help="config file")
-    config = parser.parse_args().config
-    todo = plan(load(config))
-    finished = keep(todo, DOCS)
-    summary = kept(config, DOCS)
-    out = DOCS / "results" / summary.experiment
-    text = inserted(README.read_text(encoding="utf-8"), summary.experiment, table(summary))
+    todo = plan(load(parser.parse_args().config))
+    readme = README.read_text(encoding="utf-8")
+    inserted(readme, todo.experiment, "")
+    check_finished(todo)
+    keep(todo, DOCS)
+    summary = kept(todo, DOCS)
+    out = DOCS / "results" / todo.experiment
     for path, content in (
         (out / "transfer.csv", long_csv(summary)),
         (out / "transfer.md", markdown(summary)),
-        (README, text),
+        (README, inserted(readme, todo.experiment, table(summary))),
     ):
         with atomic(path) as temporary:
             temporary.write_text(content, encoding="utf-8", newline="")
-    print(f"{finished} of {len(todo.runs)} runs kept in {out.parent}; their table is in {README}")
+    print(f"{len(todo.runs)} runs kept in {out}; their table is in {README}")
 
 
 if __name__ == "__main__":

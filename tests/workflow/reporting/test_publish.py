@@ -1,14 +1,24 @@
 """What the README quotes is made from records in the repository, and from nothing else."""
 
+import csv
+import json
 import re
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from workflow.reporting.publish import inserted, keep, kept, table
+from workflow.config import load
+from workflow.plan import plan
+from workflow.reporting import publish
+from workflow.reporting.publish import inserted, kept, place, table
 from workflow.reporting.summary import summarize
 from workflow.reporting.text import long_csv, markdown
 from workflow.training.errors import UserError
+from workflow.training.files import sha256
 
 HOUSE = Path(__file__).parents[3]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -16,33 +26,119 @@ TABLES = re.findall(r"<!-- table: (\S+) -->", README)
 EXPERIMENTS = [name for name in TABLES if (HOUSE / f"config/{name}.yaml").is_file()]
 
 
-def test_both_studies_stand_in_the_readme():
-    assert EXPERIMENTS == ["tiny", "demo"]
+def test_the_demo_stands_in_the_readme():
+    assert EXPERIMENTS == ["demo"]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_tables_are_those_of_the_records(name, monkeypatch):
     monkeypatch.chdir(HOUSE)
-    summary = kept(Path(f"config/{name}.yaml"), Path("docs"))
+    todo = plan(load(Path(f"config/{name}.yaml")))
+    summary = kept(todo, Path("docs"))
+    assert [outcome.why for outcome in summary.outcomes if not outcome.record] == [], "every planned run is there"
     assert inserted(README, name, table(summary)) == README
     assert (HOUSE / f"docs/results/{name}/transfer.csv").read_text() == long_csv(summary)
     assert (HOUSE / f"docs/results/{name}/transfer.md").read_text() == markdown(summary)
-    assert not [outcome.name for outcome in summary.outcomes if not outcome.record], "every planned run is there"
+    records = set(Path(f"docs/results/{name}").rglob("metrics.json"))
+    assert records == {Path(place(run, name, Path("docs")).record) for run in todo.runs}, "and no other"
 
 
-def test_records_are_copied_with_what_lies_beside_them(experiment, tmp_path, monkeypatch):
+def test_the_frozen_study_has_its_trail_and_says_what_it_is():
+    """Its records are of an earlier version, so nothing but their means is taken from the files beside the page."""
+    folder = HOUSE / "docs/results/tiny"
+    with (folder / "transfer.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["mean"]]
+    assert len(rows) == 31
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    for row in rows:
+        pattern = "backbones/{backbone}-*/seed*" if row["task"] == "pretrain" else "{task}/{backbone}/p*s0"
+        records = sorted(folder.glob(pattern.format(**row) + "/metrics.json"))
+        values = [json.loads(record.read_text())["metrics"][row["metric"]] for record in records]
+        assert len(values) == int(row["n"]) == 3
+        assert np.mean(values) == pytest.approx(float(row["mean"]), abs=1e-4)
+        assert all(f"({record.relative_to(folder)})" in page for record in records)
+    (above, _) = page.split("| backbone", 1)
+    assert "8bf85dd" in above
+    assert "`scratch` says nothing about pretraining" in above
+
+
+def test_the_readme_shows_the_frozen_study_as_such_and_without_its_control():
+    section = README.partition("### On real pixels")[2].partition("\n### ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[0] for line in lines] == ["| backbone", "| baseline", "| cutmix"]
+    assert "frozen" in section
+    page = (HOUSE / "docs/results/tiny/README.md").read_text(encoding="utf-8").replace("-", "−")
+    for number in re.findall(r"[+−]?\d+\.\d+(?: ± \d+\.\d+)?|\[.*?\]", " ".join(lines)):
+        assert number in page
+
+
+@pytest.fixture
+def published(experiment, monkeypatch, capsys):
+    """published(experiment): publish it from its folder, and what was printed."""
     made = experiment(seeds=(2, 1))
     monkeypatch.chdir(made.folder)
+    runs = []
     for run in made.plan.runs:
-        run.record = Path(run.record).relative_to(made.folder)
-    first, last = made.plan.runs[0], made.plan.runs[-1]
-    made.remove(last)
-    (Path(first.record).parent / "evidence.npz").write_bytes(b"arrays")
-    (Path(first.record).parent / "log.txt").write_text("long")
-    assert keep(made.plan, tmp_path / "docs") == len(made.plan.runs) - 1
-    names = {path.name for path in (tmp_path / "docs" / first.record).parent.iterdir()}
-    assert names == {"metrics.json", "config.json", "evidence.npz"}
-    assert not (tmp_path / "docs" / last.record).exists()
+        paths = {key: str(Path(getattr(run, key)).relative_to(made.folder)) for key in ("record", "weights", "check")}
+        runs.append(replace(run, **paths))
+        record = json.loads(Path(run.record).read_text())
+        files = {"backbone.safetensors": sha256(run.weights)} if run.task == "pretrain" else {}
+        Path(run.record).write_text(json.dumps(record | {"files": files}))
+    made.plan.runs[:] = runs
+    Path("README.md").write_text("before\n<!-- table: small -->\n<!-- end of table -->\nafter\n")
+    monkeypatch.setattr(publish, "load", lambda config: config)
+    monkeypatch.setattr(publish, "plan", lambda config: made.plan)
+    monkeypatch.setattr(sys, "argv", ["publish", "--config", "small.yaml"])
+
+    def call():
+        publish.main()
+        return capsys.readouterr().out
+
+    return made, call
+
+
+def test_one_command_makes_records_tables_and_readme_of_one_piece(published):
+    made, call = published
+    Path("results/small/ssd_voc/cutmix/p0s0/log.txt").write_text("long")
+    (Path("results/small/ssd_voc/cutmix/p0s0") / "evidence.npz").unlink(missing_ok=True)
+    before = Path("docs/results/small/ssd_voc/another/p0s0/metrics.json")
+    before.parent.mkdir(parents=True)
+    before.write_text("of a row that is gone")
+    assert "16 runs kept in docs/results/small; their table is in README.md" in call()
+    assert not before.parent.exists()
+    names = {path.name for path in Path("docs/results/small/ssd_voc/cutmix/p0s0").iterdir()}
+    assert names == {"metrics.json", "config.json"}
+    assert (Path("docs/results/small/backbones/cutmix-k/seed1") / "metrics.json").is_file()
+    shutil.rmtree("results")
+    summary = kept(made.plan, Path("docs"))
+    assert all(outcome.record for outcome in summary.outcomes)
+    assert Path("docs/results/small/transfer.csv").read_text() == long_csv(summary)
+    assert Path("docs/results/small/transfer.md").read_text() == markdown(summary)
+    readme = Path("README.md").read_text()
+    assert inserted(readme, "small", table(summary)) == readme
+    assert readme.startswith("before\n")
+
+
+def test_the_copies_are_judged_without_what_lies_in_results(published):
+    made, call = published
+    call()
+    for weights in Path("results").rglob("backbone.safetensors"):
+        weights.write_bytes(b"pretrained anew")
+    assert all(outcome.record for outcome in kept(made.plan, Path("docs")).outcomes)
+
+
+def test_what_is_not_finished_or_stale_is_not_published_and_nothing_is_changed(published, capsys):
+    made, call = published
+    made.remove(made.run("nic_coco", "cutmix", pretrain=1))
+    made.recipe(made.run("ssd_voc", "cutmix", pretrain=0), lr=0.1)
+    with pytest.raises(SystemExit):
+        call()
+    said = capsys.readouterr().err
+    assert (
+        "2 of 16 runs have no record to publish: nic_coco cutmix p1s0 (pending), ssd_voc cutmix p0s0 (stale: " in said
+    )
+    assert not Path("docs").exists()
+    assert Path("README.md").read_text() == "before\n<!-- table: small -->\n<!-- end of table -->\nafter\n"
 
 
 def test_a_row_has_mean_spread_and_change_of_each_task(experiment):
