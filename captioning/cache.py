@@ -5,6 +5,7 @@ bits, where a bf16 encoder has 8, at half the size of float32."""
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from captioning.encoder import CHANNELS, Encoder, centre_view, load, random_view
 from pretrain.backbone import load_into
 from pretrain.backbone import read as read_backbone
 from workflow.data import coco
+from workflow.training import code
 from workflow.training.ending import data_worker, watched
 from workflow.training.errors import UserError
-from workflow.training.files import atomic, read_check, read_json, sha256, write_json
+from workflow.training.files import atomic, digest, read_check, read_hashed, read_json, sha256, write_hashed
 from workflow.training.hooks import autocast
 from workflow.training.layout import channels_last
+from workflow.training.machine import machine
 from workflow.training.precision import configure_torch
 from workflow.training.rng import rng
 from workflow.training.run import Run
@@ -95,7 +98,13 @@ def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
         with watched(run.name, run.workers):
             fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe), run)
         index[split] = [sample.image_id for sample in samples]
-    write_json(out / "index.json", index)
+    index["made_with"] = made_with()
+    write_hashed(out / "index.json", index, [out / f"{split}.npy" for split in ("train", "test")])
+
+
+def made_with() -> dict[str, Any]:
+    """By which code, libraries and machine; they are recorded, and said where a run has others (law 5)."""
+    return {"code": code.hashes(), "libraries": code.libraries(), "machine": asdict(machine(torch.get_num_threads()))}
 
 
 def read(folder: str | Path, split: str) -> np.ndarray:
@@ -103,11 +112,31 @@ def read(folder: str | Path, split: str) -> np.ndarray:
     return np.asarray(np.load(Path(folder) / f"{split}.npy", mmap_mode="r"))
 
 
-def verify(folder: Path, run: Run, check: dict[str, Any], backbone: Path) -> None:
-    """UserError, naming the key, unless the features in `folder` were made of this run's backbone, data and views."""
+def verify(folder: Path, run: Run, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
+    """The index; UserError, naming the key or file, unless the features in `folder` were made of this run's backbone,
+    data and views, and are as they were made."""
     if not (folder / "index.json").is_file():
         raise UserError(f"{folder}/index.json is missing: run captioning.features first")
-    index = read_json(folder / "index.json")
+    index = read_hashed(folder / "index.json", "files", "made_with")
     for key, value in origin(run, check, backbone).items():
         if index.get(key) != value:
             raise UserError(f"{folder}/index.json: made with {key} {index.get(key)}, but this run has {value}")
+    return index
+
+
+def identity(folder: Path) -> str:
+    """What tells the content of an artifact, features or vocabulary, from another's."""
+    return digest(read_json(folder / "index.json", "files")["files"])
+
+
+def differences(folder: Path, index: dict[str, Any]) -> list[str]:
+    """What an artifact with this index was made with and this process has not, and whether it has been made again since
+    it was opened, a line each."""
+    made, here = index["made_with"], made_with()
+    found = [f"{folder}: made by another {name}" for name in code.edited(made["code"])]
+    for kind in ("libraries", "machine"):
+        for name, value in made.get(kind, {}).items():
+            if name != "threads" and here[kind].get(name) != value:
+                found.append(f"{folder}: made with {name} {value}, this run has {here[kind].get(name)}")
+    again = not (folder / "index.json").is_file() or identity(folder) != digest(index["files"])
+    return found + [f"{folder} has changed since it was loaded"] * again

@@ -10,14 +10,13 @@ from workflow.training.errors import door
 
 def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
-    from mmengine.config import Config
-
     from pretrain.backbone import metadata, read
+    from workflow.training.code import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
     name = "nic_r50_coco_finetune.py" if recipe["finetune"] else "nic_r50_coco.py"
-    cfg = Config.fromfile(Path(__file__).parent / "configs" / name)
+    cfg = config(Path(__file__).parent / "configs" / name)
     if recipe["finetune"]:
         images = {"check": check, "resize": recipe["resize"], "crop": recipe["crop"]}
         cfg.model.update(encoder=vars(read(backbone)[1]), stride=metadata(backbone)["stride"])
@@ -58,13 +57,14 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
 
 def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, keep the predictions, and write the record last."""
+    import json
     import shutil
 
     import captioning.dataset
     import captioning.metric
     import captioning.model  # noqa: F401 (registers)
     from captioning import cache
-    from captioning.vocabulary import SPECIAL, Vocabulary, verify
+    from captioning.vocabulary import SPECIAL, captions, verify
     from pretrain.backbone import load_into, metadata, read
     from workflow.training.engine import fit
     from workflow.training.files import atomic, read_check
@@ -72,25 +72,36 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
     from workflow.training.state import resumable
 
     check, recipe = read_check(check_file), run.recipe
-    with resumable(state, out, made_of(run, check_file, backbone)):
+    folders = {"vocabulary": vocabulary} | ({} if recipe["finetune"] else {"features": features})
+    of = made_of(run, check, backbone, **{name: cache.identity(folder) for name, folder in folders.items()})
+    with resumable(state, out, of):
+        shared = {"vocabulary": verify(vocabulary, check, recipe["threshold"])}
         if not recipe["finetune"]:
-            cache.verify(features, run, check, backbone)
-        samples = verify(vocabulary, check, recipe["threshold"])
+            shared["features"] = cache.verify(features, run, check, backbone)
+        words, samples = (vocabulary / "vocabulary.json").read_bytes(), captions(vocabulary)
         config = task(run, check_file, backbone, features, vocabulary, state)
-        start = (lambda model: load_into(backbone, model.encoder.network)) if recipe["finetune"] else None
+        start = None
+        if recipe["finetune"]:
+            start = lambda model: load_into(backbone, model.encoder.network, expected=of["backbone"])  # noqa: E731
         done = fit(run, config, samples, state, start)
-        for file in (vocabulary / "vocabulary.json", state / "predictions.json", state / "evidence.npz"):
-            with atomic(out / file.name) as temporary:
-                shutil.copyfile(file, temporary)
-        words = len(Vocabulary.load(out / "vocabulary.json")) - len(SPECIAL)
+        for name in ("predictions.json", "evidence.npz"):
+            with atomic(out / name) as temporary:
+                shutil.copyfile(state / name, temporary)
+        with atomic(out / "vocabulary.json") as temporary:
+            temporary.write_bytes(words)
         write_record(
             out,
             run,
             done,
+            of=of,
             metrics=done.metrics,
-            protocol=protocol(recipe, check, read(backbone)[1], metadata(backbone)["stride"], words),
+            protocol=protocol(
+                recipe, check, read(backbone)[1], metadata(backbone)["stride"], len(json.loads(words)) - len(SPECIAL)
+            ),
             check=check_file,
             backbone=backbone,
+            changed=[line for name in shared for line in cache.differences(folders[name], shared[name])],
+            artifacts={name: {key: index[key] for key in ("files", "made_with")} for name, index in shared.items()},
             best=best(done.evaluations, samples // recipe["batch"]),
         )
 

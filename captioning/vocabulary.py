@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
+from workflow.training import code
 from workflow.training.errors import UserError, door
-from workflow.training.files import atomic, read_check, read_json, write_json
+from workflow.training.files import atomic, read_check, read_hashed, read_json, write_hashed, write_json
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -89,28 +89,31 @@ def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
             ends=np.cumsum([len(caption) for caption in encoded]),
             rows=np.asarray([row for row, _ in captions], dtype=np.int32),
         )
-    write_json(out / "index.json", {"data": check["fingerprint"], "threshold": threshold})
+    made_with = {"code": code.hashes(), "libraries": code.libraries()}
+    index = {"data": check["fingerprint"], "threshold": threshold, "made_with": made_with}
+    write_hashed(out / "index.json", index, [out / "vocabulary.json", out / "captions.npz"])
     return len(vocabulary) - len(SPECIAL), len(captions)
 
 
-def verify(folder: Path, check: dict[str, Any], threshold: int) -> int:
-    """How many captions `folder` has; UserError, naming the key, unless they are of these data and this threshold."""
-    import numpy as np
-
-    index, captions = folder / "index.json", folder / "captions.npz"
-    for file in (index, folder / "vocabulary.json", captions):
-        if not file.is_file():
-            raise UserError(f"{file} is missing: run captioning.vocabulary first")
-    made = read_json(index, "data", "threshold")
+def verify(folder: Path, check: dict[str, Any], threshold: int) -> dict[str, Any]:
+    """The index; UserError, naming the key or file, unless `folder` is of these data and this threshold, and as it was
+    made."""
+    index = folder / "index.json"
+    if not index.is_file():
+        raise UserError(f"{index} is missing: run captioning.vocabulary first")
+    made = read_hashed(index, "data", "threshold", "files", "made_with")
     for key, value in {"data": check["fingerprint"], "threshold": threshold}.items():
         if made[key] != value:
             raise UserError(f"{index}: made with {key} {made[key]}, but this run has {value}")
-    try:
-        with np.load(captions) as arrays:
-            found = {name: arrays[name] for name in ("words", "ends", "rows")}  # read whole, or nothing is checked
-    except (EOFError, KeyError, ValueError, BadZipFile) as error:
-        raise UserError(f"{captions}: cannot be read: {error}; remove {folder} to have it made again") from None
-    return len(found["rows"])
+    return made
+
+
+def captions(folder: Path) -> int:
+    """How many there are."""
+    import numpy as np
+
+    with np.load(folder / "captions.npz") as arrays:
+        return len(arrays["rows"])
 
 
 @door

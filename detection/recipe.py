@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from detection import grid
 from pretrain.backbone import STRIDE, Preprocessing
+from workflow.training.code import config
 from workflow.training.errors import UserError
 from workflow.training.run import Run
 
@@ -25,7 +26,7 @@ def task(run: Run, check: dict[str, Any], prepare: Preprocessing, keep: Path, st
 
     `stride` is the backbone's. `load_into` places it too, but a resumed run is not loaded again.
     """
-    cfg = Config.fromfile(Path(__file__).parent / "configs" / CONFIGS[run.task])
+    cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.task])
     freeze(cfg.model.backbone, run.recipe)
     (ssd if run.task == "ssd_voc" else faster_rcnn)(cfg, run, len(check["classes"]))
     preprocess(cfg, prepare)

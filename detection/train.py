@@ -69,8 +69,9 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     names = METRICS[check["set"]]
     if check["set"] == "voc":
         numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
-    with resumable(state, out, made_of(run, check_file, backbone)):
-        start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
+    of = made_of(run, check, backbone)
+    with resumable(state, out, of):
+        start = lambda model: load_into(backbone, *parts(model), expected=of["backbone"])  # noqa: E731
         done = fit(run, task(run, check, prepare, state, stride), samples(check), state, start)
         last, best = done.metrics, max(done.evaluations, key=lambda each: each[names[0]])
         for name in ("predictions.json", "evidence.npz"):
@@ -80,6 +81,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
             out,
             run,
             done,
+            of=of,
             metrics={key: last[key] for key in names},
             protocol=protocol(run, scoring(check, done.images), prepare, stride),
             check=check_file,

@@ -24,13 +24,15 @@ def write_card(
     run: Any,
     check_file: Path,
     *,
+    of: dict[str, Any],
     metrics: dict[str, float],
     protocol: dict[str, Any],
     brought: dict[str, Any] | None = None,
 ) -> None:
     """Write `backbone.md` into `out`, where `backbone.safetensors` must be; atomically, and before the record.
 
-    `brought` is what was found in a brought file (file, layout, weights, matched, left_over).
+    `of` is what the run is made of, `brought` what was found in a brought file (file, layout, weights, matched,
+    left_over).
     """
     from workflow.training.files import atomic, read_check
 
@@ -41,7 +43,7 @@ def write_card(
         ["## Use", *use(out)],
         ["## Data", *data(origin(out), check, metrics)],
         ["## Recipe", table(("key", "value"), run.recipe.items())],
-        ["## Made with", *trail(out, run, check_file)],
+        ["## Made with", *trail(out, run, of)],
     ]
     with atomic(out / "backbone.md") as temporary:
         temporary.write_text("\n\n".join(line for part in parts for line in part) + "\n", encoding="utf-8")
@@ -116,11 +118,11 @@ def data(kind: str, check: dict[str, Any], metrics: dict[str, float]) -> Iterato
     yield f"Classes: {', '.join(code(name) for name in names[:NAMES_SHOWN])}{more}."
 
 
-def trail(out: Path, run: Any, check_file: Path) -> Iterator[str]:
+def trail(out: Path, run: Any, of: dict[str, Any]) -> Iterator[str]:
     """Hashes and versions."""
     from workflow.training.record import provenance
 
-    found = provenance(run, check_file, out / "backbone.safetensors")
+    found = provenance(run, of, out / "backbone.safetensors")
     hashes = [(f"SHA-256 of the {key}", f"`{found[key]}`") for key in ("backbone", "recipe", "code")]
     versions = [("Python", found["python"]), *found["libraries"].items(), ("device", escaped(found["device"]))]
     yield table(("what", "value"), hashes + versions, raw=True)

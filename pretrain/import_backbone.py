@@ -148,9 +148,10 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     from pretrain.evaluate import ranked
     from pretrain.metric import errors, leave
     from workflow.training.files import read_check
-    from workflow.training.record import write_record
+    from workflow.training.record import made_of, write_record
 
     check, recipe, published = read_check(check_file), run.recipe, out / "backbone.safetensors"
+    of = made_of(run, check, None)
     weights, about = weights_of(checkpoint, recipe)
     tell(run.name, about, len(check["classes"]))
     prepare, stride, ranks, metrics = preprocessing(recipe["preprocessing"]), recipe["stride"], [], {}
@@ -167,8 +168,8 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
     leave(out / "evidence.npz", f"{check['root']}/val", ranks)
-    write_card(out, run, check_file, metrics=metrics, protocol=protocol, brought=about)
-    write_record(out, run, None, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
+    write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, brought=about)
+    write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
                  checkpoint=about)  # fmt: skip
 
 
@@ -186,11 +187,12 @@ def main() -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone.safetensors, its card and record")
     args = parser.parse_args()
+    from workflow.training.files import read_check
     from workflow.training.record import made_of  # slow to import: --help does without
     from workflow.training.state import resumable
 
     run = Run.parse(args.run)
-    with resumable(args.state, args.out, made_of(run, args.data, None)):
+    with resumable(args.state, args.out, made_of(run, read_check(args.data), None)):
         bring(run, args.checkpoint, args.data, args.out)
 
 

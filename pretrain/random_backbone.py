@@ -19,10 +19,10 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     from pretrain.metric import leave
     from workflow.training.counted import seed_everything
     from workflow.training.files import read_check
-    from workflow.training.record import write_record
+    from workflow.training.record import made_of, write_record
 
     check = read_check(check_file)
-    classes = check["classes"]
+    of, classes = made_of(run, check, None), check["classes"]
     seed_everything(run.seed, "init")
     zero = run.recipe["zero_init_residual"]  # without it, frozen batch norm lets random features grow beyond bounds
     network = resnet50(weights=None, num_classes=len(classes), zero_init_residual=zero)
@@ -30,8 +30,9 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
     leave(out / "evidence.npz", f"{check['root']}/val", [])
-    write_card(out, run, check_file, metrics={}, protocol=protocol)
-    write_record(out, run, None, metrics={}, protocol=protocol, check=check_file, backbone=out / "backbone.safetensors")
+    write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
+    write_record(out, run, None, of=of, metrics={}, protocol=protocol, check=check_file,
+                 backbone=out / "backbone.safetensors")  # fmt: skip
 
 
 @door

@@ -10,12 +10,13 @@ from workflow.training.errors import door
 def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     import torch
-    from mmengine.config import Config
     from mmengine.dist import get_world_size
+
+    from workflow.training.code import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
-    cfg = Config.fromfile(Path(__file__).parent / "configs/resnet50_imagenet.py")
+    cfg = config(Path(__file__).parent / "configs/resnet50_imagenet.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     cfg.model.update(classes=len(check["classes"]), zero_init_residual=recipe["zero_init_residual"], **regularized)
     cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
@@ -49,7 +50,8 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     from workflow.training.state import resumable
 
     check, recipe = read_check(check_file), run.recipe
-    with resumable(state, out, made_of(run, check_file, None)):
+    of = made_of(run, check, None)
+    with resumable(state, out, of):
         done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
         publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, **about)
@@ -60,8 +62,8 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])
         with atomic(out / "evidence.npz") as temporary:
             shutil.copyfile(state / "evidence.npz", temporary)
-        write_card(out, run, check_file, metrics=done.metrics, protocol=protocol)
-        write_record(out, run, done, metrics=done.metrics, protocol=protocol, check=check_file,
+        write_card(out, run, check_file, of=of, metrics=done.metrics, protocol=protocol)
+        write_record(out, run, done, of=of, metrics=done.metrics, protocol=protocol, check=check_file,
                      backbone=out / "backbone.safetensors", best=found)  # fmt: skip
 
 

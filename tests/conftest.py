@@ -14,7 +14,7 @@ from workflow.data import coco as coco_set
 from workflow.data import imagenet as imagenet_set
 from workflow.data import synthetic
 from workflow.data import voc as voc_set
-from workflow.training.files import write_json
+from workflow.training.files import write_hashed
 
 PROJECT = Path(__file__).parent.parent
 # The same examples in every run, however slow the machine, and nothing left behind.
@@ -29,7 +29,7 @@ def _make(folder: Path, module, section: dict) -> SimpleNamespace:
     name = module.__name__.split(".")[-1]
     root, check = folder / name, folder / f"{name}.json"
     synthetic.make(name, section["synthetic"], root)
-    write_json(check, module.check(section, root))
+    write_hashed(check, module.check(section, root))
     return SimpleNamespace(root=root, check=check, section=section)
 
 

@@ -22,7 +22,7 @@ from workflow.config import load
 from workflow.data import coco as coco_set
 from workflow.data import voc as voc_set
 from workflow.enough import needs
-from workflow.training.files import read_json, sha256, write_json
+from workflow.training.files import read_json, sha256, write_hashed
 
 TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what} ({group.door})")
          for group in GROUPS for case in group.cases]  # fmt: skip
@@ -66,7 +66,7 @@ def asked(name: str) -> str:
     """The --needs of a config, whose set is checked first."""
     section = {"coco": {"split": "2014"}, "voc": {"synthetic": {"classes": 4}}}.get(name, {})
     check = importlib.import_module(f"workflow.data.{name}").check
-    write_json(f"{name}.json", check(section, Path("data") / name))
+    write_hashed(f"{name}.json", check(section, Path("data") / name))
     return json.dumps(needs(load("x.yaml"), name))
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from tests.bad.cases import Case, Damage, several, write
 from tests.bad.configs import DEMO
+from workflow.training.files import hashed
 
 WORDS = "words.json"  # holds the words of a command line
 BYTES = b"\xff\xfe\x00\x01" * 100
 NONE = "No such file or directory"
 RUN = json.dumps({"task": "pretrain", "backbone": "a", "seeds": {"pretrain": 0}, "recipe": {}, "data": {},
                   "threads": 1, "workers": 0, "gpus": 0})  # fmt: skip
-CHECK = json.dumps({"set": "imagenet", "root": "gone", "fingerprint": "0", "classes": ["a"], "counts": {"train": 2}})
-
-COCO = json.dumps(json.loads(CHECK) | {"set": "coco", "split": "2014"})
+ABOUT = {"set": "coco", "split": "2014", "root": "gone", "fingerprint": "0", "classes": ["a"], "counts": {"train": 2}}
+COCO = json.dumps(hashed(ABOUT))
 
 
 def typed(*words: str) -> Damage:
@@ -42,6 +42,9 @@ DOORS = {
         door("a config for a check", f"{ODD}: it has no 'set'", *DATA, file=json.dumps(DEMO)),
         door("the check of a folder that is gone", f"gone/annotations/captions_train2014.json: {NONE}", *DATA,
              file=COCO),
+        door("a check that was edited", f"{ODD}: damaged: its content is not what was written; …", *DATA,
+             file=COCO.replace("gone", "here")),
+        door("a check without its hash", f"{ODD}: it has no 'sha256'", *DATA, file=json.dumps(ABOUT)),
     ],
     "captioning.vocabulary": [
         door("no such check", f"{ODD}: {NONE}", *WORDS_OUT),

@@ -1,6 +1,9 @@
 """Features of the frozen encoder: computed once, by the published backbone, and refused where they do not fit."""
 
 import json
+import os
+import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +17,10 @@ from captioning import cache
 from captioning.encoder import Encoder, load
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish, read
 from workflow.data import coco as coco_set
+from workflow.training import code
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
+from workflow.training.machine import machine
 
 
 def run_of(run, **changes):
@@ -125,6 +130,46 @@ def test_verify_names_what_differs(made, run, tmp_path):
         cache.verify(made.features, run, {**check, "fingerprint": "other"}, made.backbone)
     with pytest.raises(UserError, match=r"index.json is missing"):
         cache.verify(tmp_path, run, check, made.backbone)
+
+
+@pytest.mark.parametrize("name", ["index.json", "train.npy", "test.npy"])
+@pytest.mark.parametrize("harm", ["bit", "zeros", "cut", "gone"])
+def test_what_is_damaged_is_refused_in_one_line(harm, name, made, run, tmp_path):
+    folder = shutil.copytree(made.features, tmp_path / "features")
+    file, content = folder / name, bytearray((folder / name).read_bytes())
+    stamps = file.stat()
+    middle = len(content) // 2
+    if harm == "bit":
+        content[middle] ^= 1
+    elif harm == "zeros":
+        content[middle : middle + 4096] = bytes(4096)
+    else:
+        del content[middle:]
+    file.write_bytes(content)
+    os.utime(file, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
+    if harm == "gone":
+        file.unlink()
+    with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
+        cache.verify(folder, run, read_json(made.check), made.backbone)
+
+
+def test_by_what_they_were_made_is_recorded_and_what_differs_named(made, run, tmp_path, monkeypatch):
+    index = cache.verify(made.features, run, read_json(made.check), made.backbone)
+    assert index["made_with"]["code"]["captioning/encoder.py"] == code.now(code.PROJECT / "captioning/encoder.py")
+    assert index["made_with"]["libraries"] == code.libraries()
+    assert cache.differences(made.features, index) == []
+    made_with = json.loads(json.dumps(index["made_with"]))
+    made_with["code"]["captioning/encoder.py"] = "another"
+    made_with["libraries"]["torch"], made_with["machine"]["cpu"] = "2.0", "another CPU"
+    made_with["machine"]["threads"] = 64
+    assert cache.differences(made.features, index | {"made_with": made_with}) == [
+        f"{made.features}: made by another captioning/encoder.py",
+        f"{made.features}: made with torch 2.0, this run has {code.libraries()['torch']}",
+        f"{made.features}: made with cpu another CPU, this run has {machine(1).cpu}",
+    ]
+    folder = shutil.copytree(made.features, tmp_path / "features")
+    (folder / "index.json").unlink()
+    assert cache.differences(folder, index) == [f"{folder} has changed since it was loaded"]
 
 
 def test_the_door(made, run, tmp_path, monkeypatch):

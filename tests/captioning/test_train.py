@@ -23,7 +23,7 @@ from workflow.data import coco as coco_set
 from workflow.training import engine
 from workflow.training import state as saving
 from workflow.training.errors import UserError
-from workflow.training.files import read_json
+from workflow.training.files import digest, read_json, write_hashed
 
 pytestmark = pytest.mark.usefixtures("no_meteor")
 
@@ -60,6 +60,11 @@ def test_record(finished, made, run):
     assert record["protocol"]["encoder"] == "frozen"
     assert record["protocol"]["beam"] == 3
     assert record["protocol"]["preprocessing"]["channel_order"] == "RGB"
+    for name, folder in (("features", made.features), ("vocabulary", made.vocabulary)):
+        index = read_json(folder / "index.json")
+        assert record["artifacts"][name] == {key: index[key] for key in ("files", "made_with")}
+        assert record["provenance"][name] == digest(index["files"])
+    assert record["provenance"]["changed"] == []
     assert record["best"]["CIDEr"] == max(e["CIDEr"] for e in record["history"]["evaluations"])
     assert [e["iteration"] for e in record["history"]["evaluations"]] == [6, 12]
     test = coco_set.read(read_json(made.check), "test")
@@ -111,7 +116,7 @@ def test_vocabulary_is_of_the_training_captions_alone(made, run, tmp_path):
         annotation["caption"] = "zebra zebra zebra"
     file.write_text(json.dumps(content))
     check = {**read_json(made.check), "root": str(tmp_path / "coco")}
-    (tmp_path / "check.json").write_text(json.dumps(check))
+    write_hashed(tmp_path / "check.json", check)
     vocabulary.make(check, run.recipe["threshold"], tmp_path / "words")
     made = other(made, vocabulary=tmp_path / "words")
     record, _ = go(replace(run, recipe={**run.recipe, "epochs": 1}), made, tmp_path, tmp_path / "check.json")

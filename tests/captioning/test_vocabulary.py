@@ -1,13 +1,14 @@
 """The vocabulary: words of the training captions alone, seen often enough."""
 
+import os
 import re
 import shutil
 
-import numpy as np
 import pytest
 
 from captioning import vocabulary as door
-from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, verify
+from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, captions, verify
+from workflow.training.code import PROJECT, libraries, now
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
 
@@ -59,9 +60,13 @@ def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, 
     words = len(read_json(tmp_path / "a/vocabulary.json")) - len(SPECIAL)
     line = f"vocabulary: {words} words seen 2 times or more in 60 training captions\n"
     assert capsys.readouterr().out == 2 * line
-    for name in ("index.json", "vocabulary.json", "captions.npz"):
+    for name in ("vocabulary.json", "captions.npz"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
         assert (tmp_path / "a" / name).read_bytes() == (made.vocabulary / name).read_bytes()
+    index = read_json(tmp_path / "a/index.json")
+    assert index["made_with"]["code"]["captioning/vocabulary.py"] == now(PROJECT / "captioning/vocabulary.py")
+    assert index["made_with"]["libraries"] == libraries()
+    assert index["files"].keys() == {"vocabulary.json", "captions.npz"}
 
 
 def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeypatch, capsys):
@@ -73,32 +78,37 @@ def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeyp
     assert not (tmp_path / "a").exists()
 
 
-def test_verify_counts_the_captions_and_names_what_differs(made, tmp_path):
+def test_verify_names_what_differs(made, tmp_path):
     check = read_json(made.check)
-    assert verify(made.vocabulary, check, 2) == 60
+    assert verify(made.vocabulary, check, 2)["threshold"] == 2
+    assert captions(made.vocabulary) == 60
     with pytest.raises(UserError, match=r"index.json: made with threshold 2, but this run has 5"):
         verify(made.vocabulary, check, 5)
     with pytest.raises(UserError, match=r"index.json: made with data [0-9a-f]+, but this run has other"):
         verify(made.vocabulary, check | {"fingerprint": "other"}, 2)
-    for name in ("index.json", "vocabulary.json", "captions.npz"):
-        with pytest.raises(UserError, match=rf"{name} is missing: run captioning.vocabulary first"):
-            verify(tmp_path, check, 2)
-        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"index.json is missing: run captioning.vocabulary first"):
+        verify(tmp_path, check, 2)
 
 
-@pytest.mark.parametrize("part", [0.0, 0.5, "garbled", "words alone"])
-def test_captions_that_are_broken_are_refused(part, made, tmp_path):
-    for name in ("index.json", "vocabulary.json"):
-        shutil.copy(made.vocabulary / name, tmp_path)
-    file, content = tmp_path / "captions.npz", (made.vocabulary / "captions.npz").read_bytes()
-    if part == "words alone":
-        np.savez(file, words=np.zeros(3))
-    elif part == "garbled":
-        at = content.index(b"NUMPY") + 200  # amid the words
-        file.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+@pytest.mark.parametrize("name", ["index.json", "vocabulary.json", "captions.npz"])
+@pytest.mark.parametrize("harm", ["bit", "word", "cut", "zeros", "gone"])
+def test_what_is_damaged_is_refused_in_one_line(harm, name, made, tmp_path):
+    folder = shutil.copytree(made.vocabulary, tmp_path / "words")
+    file, content = folder / name, bytearray((folder / name).read_bytes())
+    stamps = file.stat()
+    middle = len(content) // 2
+    if harm == "bit":
+        content[middle] ^= 4
+    elif harm == "word":  # two bytes change places
+        at = next(n for n in range(middle, len(content) - 1) if content[n] != content[n + 1])
+        content[at], content[at + 1] = content[at + 1], content[at]
+    elif harm == "cut":
+        del content[middle:]
     else:
-        file.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(
-        UserError, match=f"^{re.escape(str(file))}: cannot be read: .*; remove {re.escape(str(tmp_path))} "
-    ):
-        verify(tmp_path, read_json(made.check), 2)
+        content[middle : middle + 64] = bytes(64)
+    file.write_bytes(content)
+    os.utime(file, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
+    if harm == "gone":
+        file.unlink()
+    with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
+        verify(folder, read_json(made.check), 2)

@@ -17,7 +17,7 @@ from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
 from workflow.training import state as saving
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.training.files import read_json, write_hashed, write_json
 
 from . import outside
 from .conftest import make_run
@@ -130,7 +130,7 @@ def test_the_protocol_counts_the_images_that_hold_an_object(published, coco, tmp
     gone = {image["id"] for image in instances["images"][:3]}
     instances["annotations"] = [one for one in instances["annotations"] if one["image_id"] not in gone]
     write_json(path, instances)
-    write_json(tmp_path / "coco.json", coco_set.check(coco.section, root))
+    write_hashed(tmp_path / "coco.json", coco_set.check(coco.section, root))
     train(make_run("faster_rcnn_coco"), published.path, tmp_path / "coco.json", tmp_path / "state", tmp_path)
     said = read_json(tmp_path / "metrics.json")["protocol"]["split"]
     assert said == "trained on train2014 (12 images, the 9 with an object), tested on val2014 (6)"
@@ -140,7 +140,7 @@ def test_the_protocol_counts_the_images_that_hold_an_object(published, coco, tmp
 @pytest.mark.skipif("REALMINI" not in os.environ, reason="REALMINI does not name a folder of real photos")
 def test_real_photos_with_crowds_and_80_classes(published, tmp_path, monkeypatch, capsys):
     section, check = {"root": f"{os.environ['REALMINI']}/coco", "split": "2014"}, tmp_path / "coco.json"
-    write_json(check, coco_set.check(section, Path(section["root"])))
+    write_hashed(check, coco_set.check(section, Path(section["root"])))
     train(make_run("faster_rcnn_coco"), published.path, check, tmp_path / "state", tmp_path)
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert len(record["per_class"]) == 80

@@ -11,7 +11,8 @@ from pretrain.backbone import IMAGENET, load_into, metadata, publish
 from pretrain.card import code, escaped, write_card
 from pretrain.random_backbone import make
 from pretrain.train import train
-from workflow.training.files import read_json, sha256, write_json
+from workflow.training.files import read_check, read_json, sha256, write_hashed
+from workflow.training.record import made_of
 from workflow.training.run import Run
 
 RECIPE = {
@@ -29,6 +30,10 @@ FOUND = {
 
 def run_of(recipe):
     return Run("pretrain", "mine", {"pretrain": 3}, recipe, {}, threads=1, workers=0, gpus=0)
+
+
+def of(run, check):
+    return made_of(run, read_check(check), None)
 
 
 def examples(out):
@@ -97,7 +102,15 @@ def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
     weights |= {"fc.weight": torch.rand(classes, 2048), "fc.bias": torch.rand(classes)} if classes else {}
     publish(tmp_path / "backbone.safetensors", weights, IMAGENET, stride, origin="brought")
     protocol = {"split": "not scored", "epoch": "brought"}
-    write_card(tmp_path, run_of(BROUGHT), imagenet.check, metrics={}, protocol=protocol, brought=FOUND)
+    write_card(
+        tmp_path,
+        run_of(BROUGHT),
+        imagenet.check,
+        of=of(run_of(BROUGHT), imagenet.check),
+        metrics={},
+        protocol=protocol,
+        brought=FOUND,
+    )
     text = (tmp_path / "backbone.md").read_text()
     assert (
         r"Brought from a\|b\`c \# \<i\>.pth: state dict, its averaged weights (EMA), 320 keys matched, 1 left" in text
@@ -110,9 +123,10 @@ def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
 
 def test_what_others_have_named_is_only_text(solved, imagenet, tmp_path):
     names = ["a|b", "`c`", "<script>", "two\nlines", *(f"n{i}" for i in range(30))]
-    write_json(tmp_path / "check.json", {**read_json(imagenet.check), "classes": names})
+    write_hashed(tmp_path / "check.json", {**read_json(imagenet.check), "classes": names})
     publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, origin="random")
-    write_card(tmp_path, run_of({"init": "random"}), tmp_path / "check.json", metrics={},
+    run = run_of({"init": "random"})
+    write_card(tmp_path, run, tmp_path / "check.json", of=of(run, tmp_path / "check.json"), metrics={},
                protocol={"split": "x", "epoch": "y"})  # fmt: skip
     text = (tmp_path / "backbone.md").read_text()
     assert r"Classes: a\|b, \`c\`, `<script>`, `two lines`, `n0`" in text

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from workflow.data.memory import Looked
 from workflow.training.errors import UserError, door
-from workflow.training.files import atomic, digest, sha256, short, write_json
+from workflow.training.files import atomic, digest, sha256, short, write_hashed
 
 LISTED = 10
 FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
@@ -212,7 +212,7 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
                 temporary.write_text("".join(f"{line}\n" for line in error.listed), "utf-8", "backslashreplace")
             more = f"\nAll {len(error.listed)} stand in {listed}" if len(error.listed) > 1 else ""
             raise UserError(f"{error}{more}") from None
-        write_json(args.out, content)
+        write_hashed(args.out, content)
         print(f"{args.root}: fine; " + ", ".join(f"{key} {count}" for key, count in content["counts"].items()))
 
     return main

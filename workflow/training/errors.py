@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from workflow.training.code import watch
 from workflow.training.stopping import Stopped, asked, at_once
 
 SECONDS_FOR_THE_FIRST = 5.0
@@ -57,6 +58,7 @@ def door(main: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(main)
     def guarded() -> None:
+        watch()
         try:
             with asked(at_once):
                 main()

@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from workflow.training.errors import UserError
 
 RECORD = "metrics.json"
+AGAIN = "remove it, and the same command makes it again"
 CHANGING = ("log.txt", "resamples.npz")  # beside a record: the log of its job, and what the report keeps
 
 
@@ -65,7 +66,7 @@ def read_json(path: str | Path, *keys: str) -> Any:
 
 def read_check(path: str | Path) -> dict[str, Any]:
     """What a data check has left; UserError if it is something else."""
-    return read_json(path, "set", "root", "fingerprint", "classes", "counts")
+    return read_hashed(Path(path), "set", "root", "fingerprint", "classes", "counts")
 
 
 def sha256(path: str | Path) -> str:
@@ -86,11 +87,35 @@ def published(folder: Path) -> list[Path]:
     return sorted(path for path in files if path.name not in (RECORD, *CHANGING))
 
 
+def write_hashed(path: Path, content: dict[str, Any], files: Iterable[Path] = ()) -> None:
+    """Write `content` as JSON, atomically, with the hashes of `files`, which lie beside it, and its own (`sha256`)."""
+    hashes = {file.name: sha256(file) for file in files}
+    write_json(path, hashed({**content, **({"files": hashes} if hashes else {})}))
+
+
+def hashed(content: dict[str, Any]) -> dict[str, Any]:
+    """`content` as it will be read from JSON, with its hash."""
+    content = json.loads(json.dumps(content, allow_nan=False))
+    return {**content, "sha256": record_digest(content)}
+
+
+def read_hashed(path: Path, *keys: str) -> dict[str, Any]:
+    """What `write_hashed` wrote; UserError, naming the file, if that or one of `files` is not as it was written."""
+    content = read_json(path, *keys, "sha256")
+    if content["sha256"] != record_digest(content):
+        raise UserError(f"{path}: damaged: its content is not what was written; {AGAIN}")
+    for name, value in content.get("files", {}).items():
+        file = path.with_name(name)
+        if not file.is_file():
+            raise UserError(f"{file} is missing; {AGAIN}")
+        if sha256(file) != value:
+            raise UserError(f"{file}: damaged: its content is not what was written; {AGAIN}")
+    return content
+
+
 def write_record_file(folder: Path, record: dict[str, Any]) -> None:
     """Write a run's `metrics.json`, last and atomically, with the hashes of all that the run published, and its own."""
-    content = {**record, "files": {path.name: sha256(path) for path in published(folder)}}
-    content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read
-    write_json(folder / RECORD, {**content, "sha256": record_digest(content)})
+    write_hashed(folder / RECORD, record, published(folder))
 
 
 def record_digest(record: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from workflow.training.code import edited
 from workflow.training.errors import UserError
 from workflow.training.files import RECORD, atomic, published, read_json, record_digest, sha256
 
@@ -40,7 +41,8 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
         return False
     try:
         record = read_json(done / RECORD, "provenance", "files", "sha256")
-        if any(record["provenance"].get(key) != value for key, value in of.items() if value is not None):
+        made = record["provenance"]
+        if any(made.get(key) != value for key, value in of.items() if value is not None) or edited(made["code_files"]):
             return False
         if (broken := damaged(done, record)) is not None:
             print(f"{broken} is not as it was published: the run is made again", flush=True)
@@ -50,7 +52,7 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
                 temporary.unlink(missing_ok=True)
                 temporary.hardlink_to(file)
             os.utime(out / file.name)  # newer than what it was made of
-    except (OSError, UserError):
+    except (OSError, UserError, KeyError):
         return False
     clear(state)
     print(f"{state}: this run was finished before; its files are put back, nothing is trained", flush=True)

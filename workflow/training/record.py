@@ -1,43 +1,20 @@
 """The record of a run: `metrics.json`, written last and atomically (design: Contracts), with the numbers' trail."""
 
-import importlib.metadata
 import math
 import platform
 import resource
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
 
-import workflow
+from workflow.training import attempts, code
 from workflow.training.engine import Fit
 from workflow.training.errors import UserError
-from workflow.training.files import digest, read_json, sha256, write_json, write_record_file
-from workflow.training.machine import machine
+from workflow.training.files import digest, read_check, sha256, write_json, write_record_file
 from workflow.training.run import Run
-
-LIBRARIES = [
-    "torch",
-    "torchvision",
-    "onedl-mmengine",
-    "onedl-mmcv",
-    "onedl-mmdetection",
-    "pycocotools",
-    "pycocoevalcap",
-    "numpy",
-]
-PROJECT = Path(workflow.__file__).parent.parent
-SHARED_CODE = ["workflow/training", "workflow/data", "pretrain/backbone.py"]
-
-
-def code_hash(task: str) -> str:
-    """SHA-256 over the sources that a run of `task` executes: its own room and what all rooms share."""
-    room = {"pretrain": "pretrain", "nic_coco": "captioning"}.get(task, "detection")
-    places = [PROJECT / place for place in [*SHARED_CODE, room]]
-    files = sorted({file for place in places for file in ([place] if place.is_file() else place.rglob("*.py"))})
-    return digest({file.relative_to(PROJECT).as_posix(): sha256(file) for file in files})
 
 
 def peak_memory_mb() -> float:
@@ -47,24 +24,33 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def made_of(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
-    """Hashes of all that a result depends on."""
-    return {
+def made_of(run: Run, check: dict[str, Any], backbone: Path | None, **more: str) -> dict[str, Any]:
+    """Hashes of all that a result depends on (`more`: of shared artifacts) and the libraries, at the run's begin: what
+    it loads is what is hashed here. Its code is hashed file by file, when that is loaded (workflow/training/code.py).
+    """
+    code.watch()
+    of = {
         "recipe": run.recipe_hash,
         "backbone": sha256(backbone) if backbone else None,
-        "data": read_json(check)["fingerprint"],
-        "code": code_hash(run.task),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "data": check["fingerprint"],
+        **more,
+        "libraries": code.libraries(),
     }
+    attempts.begin(of["libraries"])
+    return of
 
 
-def provenance(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
-    """What the result was made of, and the machine that it was made on."""
+def provenance(run: Run, of: dict[str, Any], backbone: Path | None) -> dict[str, Any]:
+    """What the result was made `of`, and the machine that it was made on. `backbone` is the file that was loaded or
+    published."""
+    ran = attempts.as_recorded(attempts.ran_with())
     return {
-        **made_of(run, check, backbone),
+        **of,
+        "backbone": of["backbone"] or (sha256(backbone) if backbone else None),
+        "code": digest(ran["code_files"]),
+        **ran,
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine() + " CPU",
-        "machine": asdict(machine(run.threads)),
         "threads": run.threads,
         "gpus": get_world_size() if torch.cuda.is_available() else 0,
         "processes": get_world_size(),
@@ -72,27 +58,45 @@ def provenance(run: Run, check: Path, backbone: Path | None) -> dict[str, Any]:
     }
 
 
+def changes(of: dict[str, Any], check: Path, backbone: Path | None) -> list[str]:
+    """What the run has not had all the time, and what is another by now than what it has loaded, a line each."""
+    found = attempts.resumed_with(attempts.ran_with()) + attempts.changed_since()
+    try:
+        same = read_check(check)["fingerprint"] == of["data"]
+    except UserError:
+        same = False
+    found += [f"{check} is of other data than those that were loaded"] * (not same)
+    if of["backbone"] and not (backbone and backbone.is_file() and sha256(backbone) == of["backbone"]):
+        found.append(f"{backbone} has changed since it was loaded")
+    return found
+
+
 def write_record(
     out: Path,
     run: Run,
     fit: Fit | None,
     *,
+    of: dict[str, Any],
     metrics: dict[str, float],
     protocol: dict[str, Any],
     check: Path,
     backbone: Path | None = None,
+    changed: Sequence[str] = (),
     **more: Any,
 ) -> None:
     """Write `config.json` and then `metrics.json` into `out`, where all else is published; UserError if a metric is
     not a finite number.
 
     `fit` is None where nothing was trained (brought and random backbones). `more` joins the record's top level
-    (per-class AP, the best epoch).
+    (per-class AP, the best epoch). `of` is what `made_of` found at the begin; what has changed since then is said and
+    recorded, after what is known already to be `changed`.
     """
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise UserError(f"{run.name}: {name} is {value}, not a finite number; nothing is recorded")
-    trail = provenance(run, check, backbone)
+    trail = {**provenance(run, of, backbone), "changed": [*changed, *changes(of, check, backbone)]}
+    for line in trail["changed"]:
+        print(f"[{run.name}] {line}", flush=True)
     if fit:
         trail |= {"seconds": round(fit.seconds, 1), "images_per_second": round(fit.images_per_second, 2)}
         trail["data_wait"] = round(fit.data_wait, 4)

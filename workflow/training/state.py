@@ -18,7 +18,7 @@ from typing import Any
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 
-from workflow.training import finished, processes
+from workflow.training import attempts, finished, processes
 from workflow.training.ending import diverged
 from workflow.training.errors import UserError
 from workflow.training.files import atomic, sha256
@@ -30,6 +30,7 @@ SECONDS_BETWEEN_SAVES = 60.0
 # the locks of a machine that has died for 90.
 SECONDS_OF_PATIENCE = 120.0
 KEPT = 2
+SHARED = {"features", "vocabulary"}  # artifacts of several runs
 
 
 def states(folder: Path) -> list[Path]:
@@ -125,6 +126,7 @@ class ResumeState(Hook):
             with part.open("rb") as file:
                 os.fsync(file.fileno())
                 checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            attempts.keep(self.folder)
             part.replace(self.folder / f"{number:06d}-{checksum}.pth")
         finally:
             part.unlink(missing_ok=True)  # a full disk needs it back
@@ -163,15 +165,16 @@ def held(state: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
-    """Around a whole run, made `of` recipe, backbone, data and code: a failure leaves its reason in `error.txt` for the
-    report, success removes the state. What a killed run has half-written into `out` is removed. Ends the process where
-    the run was finished before."""
+    """Around a whole run, made `of` recipe, backbone, data, libraries: a failure leaves its reason in `error.txt` for
+    the report, success removes the state. What a killed run has half-written into `out` is removed. Ends the process
+    where the run was finished before."""
     processes.join()
     with held(state) if is_main_process() else contextlib.nullcontext():
         if processes.once(lambda: finished.put_back(state, out, of)):
             processes.leave()
             raise SystemExit(0)
         processes.once(lambda: prepare(state, out, of))
+        attempts.begin(of.get("libraries", {}), state)
         try:
             if diverged(state).exists():
                 raise UserError(diverged(state).read_text(encoding="utf-8").splitlines()[0])
@@ -190,7 +193,9 @@ def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
 
 def prepare(state: Path, out: Path, of: dict[str, Any]) -> None:
     """Without what a run before has left of its end, or all of it if that had other data or another backbone."""
-    begun = json.dumps({key: of.get(key) for key in ("backbone", "data")})
+    begun = json.dumps(
+        {key: of.get(key) for key in ("backbone", "data")} | {key: of[key] for key in SHARED & of.keys()}
+    )
     made_of = state / "of.json"
     if made_of.exists() and made_of.read_text(encoding="utf-8", errors="replace") != begun:
         print(f"{state}: begun with other data or another backbone; from the beginning", flush=True)

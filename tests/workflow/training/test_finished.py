@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from workflow.training import finished, state
+from workflow.training.code import hashes
 from workflow.training.files import write_record_file
 
-OF = {"recipe": "r", "backbone": None, "data": "d", "code": "c", "libraries": {"torch": "2"}}
+OF = {"recipe": "r", "backbone": None, "data": "d", "libraries": {"torch": "2"}}
 
 
 def publish(folder: Path, out: Path, of: dict = OF) -> None:
@@ -18,7 +19,7 @@ def publish(folder: Path, out: Path, of: dict = OF) -> None:
         (folder / "000001-x.pth").touch()
         out.mkdir(exist_ok=True)
         (out / "weights").write_text("w")
-        write_record_file(out, {"provenance": of | {"backbone": of["backbone"] or "own"}})
+        write_record_file(out, {"provenance": {"code_files": hashes()} | of | {"backbone": of["backbone"] or "own"}})
         (out / "log.txt").touch()
 
 
@@ -51,13 +52,22 @@ def test_it_is_put_back_and_trains_nothing(places, capsys):
     assert not folder.with_name("state.lock").exists()
 
 
-@pytest.mark.parametrize("key", ["recipe", "backbone", "data", "code", "libraries"])
+@pytest.mark.parametrize("key", ["recipe", "backbone", "data", "libraries"])
 def test_of_anything_else_it_is_not_put_back(key, places):
     folder, out = places
+    other = {"torch": "3"} if key == "libraries" else "other"
     publish(folder, out)
-    publish(folder, removed(out), OF | {key: "other"})
+    publish(folder, removed(out), OF | {key: other})
     with pytest.raises(SystemExit):  # what was made anew has taken its place
-        publish(folder, removed(out), OF | {key: "other"})
+        publish(folder, removed(out), OF | {key: other})
+
+
+def test_of_other_code_it_is_not_put_back(places):
+    folder, out = places
+    publish(folder, out, OF | {"code_files": {**hashes(), "workflow/training/rng.py": "another"}})
+    publish(folder, removed(out))
+    publish(folder, removed(out), OF | {"code_files": {**hashes(), "workflow/gone.py": "removed"}})
+    publish(folder, removed(out))
 
 
 def test_what_is_not_whole_is_not_put_back(places):

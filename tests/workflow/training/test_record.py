@@ -6,12 +6,13 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from workflow.training import record
+from workflow.training import code
+from workflow.training.code import PROJECT, hashes, now
 from workflow.training.engine import Budget, Fit
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, record_digest, sha256, write_json
+from workflow.training.files import digest, read_check, read_json, record_digest, sha256, write_hashed
 from workflow.training.machine import machine
-from workflow.training.record import code_hash, write_record
+from workflow.training.record import made_of, write_record
 from workflow.training.run import Run
 
 RUN = Run(
@@ -21,8 +22,13 @@ RUN = Run(
 
 @pytest.fixture
 def check(tmp_path):
-    write_json(tmp_path / "check.json", {"fingerprint": "f00"})
+    about = {"set": "coco", "root": "x", "classes": [], "counts": {}}
+    write_hashed(tmp_path / "check.json", about | {"fingerprint": "f00"})
     return tmp_path / "check.json"
+
+
+def of(check, backbone=None):
+    return made_of(RUN, read_check(check), backbone)
 
 
 def test_the_record_holds_the_trail(tmp_path, check):
@@ -32,8 +38,8 @@ def test_the_record_holds_the_trail(tmp_path, check):
     points = [{"iteration": 9, "loss": 1.0, "lr": 0.1}]
     done = Fit(torch.nn.Identity(), Budget(9, 5, []), points, evaluations, 3.0, 6.0, 0.25, 12)
     assert done.metrics == {"CIDEr": 50.0}
-    write_record(tmp_path / "out", RUN, done, metrics=done.metrics, protocol={"beam": 20}, check=check,
-                 backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
+    write_record(tmp_path / "out", RUN, done, of=of(check, backbone), metrics=done.metrics, protocol={"beam": 20},
+                 check=check, backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
     written = read_json(tmp_path / "out/metrics.json")
     assert written["seeds"] == {"pretrain": 0, "transfer": 3}
     assert written["history"]["evaluations"] == evaluations
@@ -43,7 +49,34 @@ def test_the_record_holds_the_trail(tmp_path, check):
     assert trail["data_wait"] == 0.25
     assert written["per_image"] == {"CIDEr": [1.0]}
     assert read_json(tmp_path / "out/config.json")["recipe"] == RUN.recipe
-    assert trail["machine"] == asdict(machine(RUN.threads))
+    assert trail["machine"] == asdict(machine(torch.get_num_threads()))
+    assert trail["changed"] == []
+    assert trail["code"] == digest(trail["code_files"])
+    assert trail["code_files"]["workflow/training/record.py"] == now(PROJECT / "workflow/training/record.py")
+
+
+def test_what_changes_while_it_runs_is_said_and_does_not_vouch(tmp_path, check, monkeypatch, capsys):
+    """The record names what was loaded."""
+    backbone = tmp_path / "backbone.safetensors"
+    backbone.write_bytes(b"weights")
+    begun, before = of(check, backbone), hashes()
+    write_hashed(check, read_json(check) | {"fingerprint": "other"})
+    backbone.write_bytes(b"others")
+    monkeypatch.setattr(code, "libraries", lambda: begun["libraries"] | {"torch": "9.9"})
+    real = code.now
+    edited = "workflow/training/rng.py"
+    monkeypatch.setattr(code, "now", lambda file: "another" if str(file).endswith(edited) else real(file))
+    write_record(tmp_path / "out", RUN, None, of=begun, metrics={}, protocol={}, check=check, backbone=backbone)
+    trail = read_json(tmp_path / "out/metrics.json")["provenance"]
+    assert trail["changed"] == [
+        f"{edited} has been edited since it was loaded",
+        f"torch: {begun['libraries']['torch']} was loaded, 9.9 is there now",
+        f"{check} is of other data than those that were loaded",
+        f"{backbone} has changed since it was loaded",
+    ]
+    assert all(f"[{RUN.name}] {line}\n" in capsys.readouterr().out for line in trail["changed"][:1])
+    assert {key: trail[key] for key in begun} == begun
+    assert trail["code_files"].items() >= before.items()
 
 
 def test_the_record_has_the_hash_of_each_file_and_its_own(tmp_path, check):
@@ -52,7 +85,7 @@ def test_the_record_has_the_hash_of_each_file_and_its_own(tmp_path, check):
     for name in ("evidence.npz", "predictions.json", "log.txt", "resamples.npz", ".evidence.npz.1.part"):
         (out / name).write_text(name)
     metrics, more = {"CIDEr": 1 / 3, "METEOR": 2.0, "whole": 7}, {"by": {1: (0.1, 2)}, "ä": 1e300}
-    write_record(out, RUN, None, metrics=metrics, protocol={"é": "\ud800"}, check=check, **more)
+    write_record(out, RUN, None, of=of(check), metrics=metrics, protocol={"é": "\ud800"}, check=check, **more)
     written = json.loads((out / "metrics.json").read_text())
     names = ("config.json", "evidence.npz", "predictions.json")
     assert written["files"] == {name: sha256(out / name) for name in names}
@@ -65,7 +98,9 @@ def test_the_record_has_the_hash_of_each_file_and_its_own(tmp_path, check):
 
 def test_a_number_that_is_none_is_not_recorded(tmp_path, check):
     with pytest.raises(UserError, match="nic_coco cutmix p0s3: CIDEr is nan"):
-        write_record(tmp_path / "out", RUN, None, metrics={"CIDEr": float("nan")}, protocol={}, check=check)
+        write_record(
+            tmp_path / "out", RUN, None, of=of(check), metrics={"CIDEr": float("nan")}, protocol={}, check=check
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -75,18 +110,6 @@ def test_the_recipe_hash_is_of_the_recipe_alone():
     )
     assert other.recipe_hash == RUN.recipe_hash
     assert Run(**{**RUN.as_dict(), "recipe": {"lr": 0.2, "batch": 2}}).recipe_hash != RUN.recipe_hash
-
-
-def test_changed_code_changes_its_hash(tmp_path, monkeypatch):
-    for room in ("captioning", "detection", "workflow/training", "workflow/data", "pretrain"):
-        (tmp_path / room).mkdir(parents=True)
-    (tmp_path / "pretrain/backbone.py").write_text("x = 1")
-    monkeypatch.setattr(record, "PROJECT", tmp_path)
-    before = code_hash("nic_coco"), code_hash("ssd_voc")
-    (tmp_path / "captioning/model.py").write_text("x = 1")
-    after = code_hash("nic_coco"), code_hash("ssd_voc")
-    assert after[0] != before[0]
-    assert after[1] == before[1]
 
 
 def test_a_run_that_is_no_json_is_said():

@@ -1,0 +1,68 @@
+"""A run that is resumed by other code, libraries or on another machine says so; what it ran with before is kept."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from workflow.training import attempts, code
+from workflow.training import machine as machines
+
+LIBRARIES = {"torch": "2.1", "numpy": "2.0"}
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    yield
+    attempts.begin({})
+
+
+def resumed(tmp_path):
+    """A first attempt that was killed after a state, and the begin of a second one."""
+    attempts.begin(LIBRARIES, tmp_path)
+    attempts.keep(tmp_path)
+    attempts.begin(LIBRARIES, tmp_path)
+
+
+def test_the_same_is_nothing_to_say(tmp_path):
+    resumed(tmp_path)
+    assert attempts.resumed_with(attempts.ran_with()) == []
+    assert attempts.as_recorded(attempts.ran_with())["code_files"] == code.hashes()
+
+
+def test_other_code_libraries_and_machines_are_named(tmp_path, monkeypatch):
+    resumed(tmp_path)
+    real, here = code.hashes, machines.machine(torch.get_num_threads())
+    monkeypatch.setattr(code, "hashes", lambda: real() | {"workflow/training/rng.py": "another"})
+    monkeypatch.setattr(attempts, "machine", lambda threads: replace(here, cpu="another CPU"))
+    attempts.begin(LIBRARIES | {"torch": "2.2"}, tmp_path)
+    found = attempts.ran_with()
+    assert attempts.resumed_with(found) == [
+        "workflow/training/rng.py was edited before the run was resumed",
+        "torch was another version before the run was resumed: 2.1",
+        f"cpu was another before the run was resumed: {here.cpu}",
+    ]
+    recorded = attempts.as_recorded(found)
+    assert recorded["code_files"]["workflow/training/rng.py"] == [real()["workflow/training/rng.py"], "another"]
+    assert recorded["libraries"]["torch"] == "2.2"
+    attempts.keep(tmp_path)
+    monkeypatch.undo()
+    attempts.begin(LIBRARIES, tmp_path)
+    assert len(attempts.resumed_with(attempts.ran_with())) == 3, "it stays known in a third attempt"
+
+
+def test_a_module_of_an_earlier_attempt_counts(tmp_path):
+    """One that was killed in its last evaluation is resumed by a process that may import less."""
+    resumed(tmp_path)
+    kept = json.loads((tmp_path / attempts.FILE).read_text())
+    kept["code"]["captioning/jvm.py"] = ["as it was"]
+    (tmp_path / attempts.FILE).write_text(json.dumps(kept))
+    attempts.begin(LIBRARIES, tmp_path)
+    assert attempts.as_recorded(attempts.ran_with())["code_files"].keys() >= {"captioning/jvm.py"}
+
+
+def test_a_broken_note_is_said(tmp_path, capsys):
+    (tmp_path / attempts.FILE).write_text("{")
+    attempts.begin(LIBRARIES, tmp_path)
+    assert "what this run has run with before is not known" in capsys.readouterr().out
