@@ -41,11 +41,11 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
         return False
     try:
         record = read_json(done / RECORD, "provenance", "files", "sha256")
-        made = record["provenance"]
-        if any(made.get(key) != value for key, value in of.items() if value is not None) or edited(made["code_files"]):
-            return False
         if (broken := damaged(done, record)) is not None:
             print(f"{broken} is not as it was published: the run is made again", flush=True)
+            return False
+        made = record["provenance"]
+        if any(made.get(key) != value for key, value in of.items() if value is not None) or edited(made["code_files"]):
             return False
         for file in [*published(done), done / RECORD]:
             with atomic(out / file.name) as temporary:
