@@ -77,9 +77,10 @@ class Fit:
 
 
 def schedule(recipe: dict[str, Any], budget: Budget) -> list[dict[str, Any]]:
-    """Linear warm-up over `warmup` iterations, then x 0.1 at each step, by iterations."""
+    """Linear warm-up, from 1 % of the rate in the first of `warmup` iterations to all of it in the last (so 1 is as 0);
+    x 0.1 at each step. By iterations."""
     drops = {"type": "MultiStepLR", "by_epoch": False, "milestones": budget.steps, "gamma": 0.1}
-    if not recipe.get("warmup"):
+    if recipe.get("warmup", 0) < 2:  # mmengine's ramp of one iteration has no step, and stays at 1 %
         return [drops]
     warmup = {"type": "LinearLR", "by_epoch": False, "start_factor": 0.01, "begin": 0, "end": recipe["warmup"]}
     return [warmup, drops]

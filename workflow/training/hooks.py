@@ -90,7 +90,7 @@ class History(Hook):
         self.losses: list[torch.Tensor] = []
         self.seconds = self.waited = 0.0
         self.batches = Batches(iter(()))
-        self.shown = 0.0
+        self.shown = self.rate = 0.0
 
     def before_train(self, runner: Any) -> None:
         """Start the clocks; say where a resumed run goes on."""
@@ -100,6 +100,10 @@ class History(Hook):
         if runner.iter:
             self.say(f"resumed at iteration {runner.iter} of {self.iterations}")
 
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Keep the rate: after the iteration it is that of the next one."""
+        self.rate = runner.optim_wrapper.get_lr()["lr"][0]
+
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep the loss; every so often a point of the curve and a line on the terminal."""
         self.losses.append(outputs["loss"].detach())
@@ -107,8 +111,8 @@ class History(Hook):
         self.seconds, self.tick = self.seconds + now - self.tick, now
         self.waited += self.batches.seconds  # here, where `seconds` grows: a state may be saved with a batch in hand
         if done % self.every == 0 or done == self.iterations:
-            loss, rate = torch.stack(self.losses).mean().item(), runner.optim_wrapper.get_lr()["lr"][0]
-            self.points.append({"iteration": done, "loss": loss, "lr": rate})
+            loss = torch.stack(self.losses).mean().item()
+            self.points.append({"iteration": done, "loss": loss, "lr": self.rate})
             self.losses.clear()
         if now - self.shown > SECONDS_BETWEEN_LINES or done == self.iterations:
             self.shown = now

@@ -119,15 +119,16 @@ class SharedBatchNorm(_BatchNorm):
         if not self.training:
             return super().forward(x)
         dims, shape = [0, *range(2, x.ndim)], [1, -1] + [1] * (x.ndim - 2)
-        values, world = x.float(), get_world_size()
-        centre = Sum.apply(values.mean(dims)) / world
+        values = x.float()
+        here = values.new_full((1,), values.numel() // values.shape[1])  # processes may have different shares
+        sums, number = Sum.apply(torch.cat([values.sum(dims), here])).tensor_split([-1])
+        centre, number = sums / number.detach(), number.detach()
         away = values - centre.view(shape)
-        variance = Sum.apply(away.square().mean(dims)) / world
+        variance = Sum.apply(away.square().sum(dims)) / number
         with torch.no_grad():
-            number = values.numel() // values.shape[1] * world
             self.num_batches_tracked += 1
             self.running_mean.lerp_(centre, self.momentum)
-            self.running_var.lerp_(variance * number / (number - 1), self.momentum)
+            self.running_var.lerp_(variance * number / (number - 1).clamp(min=1), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return torch.addcmul(self.bias.view(shape), away, scale.view(shape)).to(x.dtype)
 

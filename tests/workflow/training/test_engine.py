@@ -196,7 +196,8 @@ def test_budget_in_epochs_counts_whole_batches():
 def test_no_warmup_no_warmup_schedule():
     budget = Budget(10, 5, [4])
     assert [s["type"] for s in schedule({"warmup": 2}, budget)] == ["LinearLR", "MultiStepLR"]
-    assert [s["type"] for s in schedule({"warmup": 0}, budget)] == ["MultiStepLR"]
+    for none in ({"warmup": 0}, {"warmup": 1}, {}):
+        assert [s["type"] for s in schedule(none, budget)] == ["MultiStepLR"]
 
 
 SGD = {"lr": 0.02, "momentum": 0.9}

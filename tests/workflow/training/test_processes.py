@@ -40,7 +40,7 @@ def test_numbers_are_shared(found):
 
 
 def test_batch_norm_sees_the_whole_batch(found):
-    assert found["norms"] < 1e-4, "as one of float32 over the whole batch"
+    assert max(found["norms"]) < 1e-4, "as one of float32 over the whole batch, of 4 + 4 images and of 2 + 6"
 
 
 @pytest.mark.parametrize("of", ["images", "regions"])
