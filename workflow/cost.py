@@ -22,7 +22,7 @@ from workflow.jobs import prepare_jobs
 from workflow.makespan import Job, makespan
 from workflow.plan import Plan, PlannedRun, plan
 from workflow.training.errors import UserError, door
-from workflow.training.files import read_json, write_json
+from workflow.training.files import read_json, write_hashed
 
 ROOMS = {"pretrain": "pretrain", "nic_coco": "captioning"}  # the other tasks are detection's
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
@@ -111,7 +111,7 @@ def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     listed = section.get("classes")
     classes = len(listed) if isinstance(listed, list) else 0 if own else official["classes"]
     check["classes"] += [f"class {n}" for n in range(len(check["classes"]), classes)]
-    write_json(folder / f"{name}.json", check)
+    write_hashed(folder / f"{name}.json", check)
     return folder / f"{name}.json"
 
 
