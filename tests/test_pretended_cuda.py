@@ -116,6 +116,7 @@ def test_the_device_draws_from_a_generator_of_its_own(device):
         return [torch.rand(3, device=where), nn.functional.dropout(x), torch.randperm(9, device=where), x.normal_()]
 
     before = torch.default_generator.get_state()
+    assert not torch.equal(torch.rand(3, device="cuda"), torch.rand(3, device="cuda"))
     one, two, again = draws(1, "cuda"), draws(2, "cuda"), draws(1, "cuda")
     assert not any(torch.equal(a, b) for a, b in zip(one, two, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
@@ -181,6 +182,28 @@ def test_values_and_gradients_are_those_of_the_cpu(device):
     assert torch.equal(layer.weight.grad, there.weight.grad.cpu())
 
 
+class Doubled(torch.autograd.Function):
+    """With Python code in its backward pass, which asks where the gradient is."""
+
+    @staticmethod
+    def forward(ctx, x):
+        assert x.is_cuda
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        assert gradient.device == torch.device("cuda", 0)
+        assert not torch.ones(3).is_cuda
+        return gradient * torch.full((3,), 2.0, device=gradient.device)
+
+
+def test_python_code_of_a_backward_pass_sees_the_device(device):
+    x = on_device(3).requires_grad_()
+    Doubled.apply(x).sum().backward()
+    assert x.grad.is_cuda
+    assert x.grad.tolist() == [2, 2, 2]
+
+
 WAITS = {
     "item": (lambda x: x[0, 0].item(), ["_local_scalar_dense"]),
     "bool": (lambda x: bool((x > 0).all()), ["_local_scalar_dense"]),
@@ -199,6 +222,7 @@ WAITS = {
     "arithmetic": (lambda x: (x @ x + 1).softmax(1).topk(2), []),
     "one_hot": (lambda x: nn.functional.one_hot(torch.arange(3, device="cuda"), 4), []),
     "one_hot of all": (lambda x: nn.functional.one_hot(torch.arange(3, device="cuda")), ["_local_scalar_dense"]),
+    "deepcopy": (lambda x: copy.deepcopy(x), []),
     "on the CPU": (lambda x: torch.randn(3).nonzero().tolist(), []),
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What Python code sees of the device: where a tensor is, moves from place to place, and what a host cannot read."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -35,7 +36,6 @@ class Calls(TorchFunctionMode):
             Tensor.type_as: lambda func, me, other: self.move(me, on(other), convert=lambda: me.to(other.dtype)),
             Tensor.new_tensor: self.new_tensor,
             Tensor.__deepcopy__: self.deepcopy,
-            Tensor.backward: self.backward,
             torch.nn.functional.one_hot: self.one_hot,
             **dict.fromkeys(FROM_VALUES, self.from_values),
         }
@@ -134,18 +134,20 @@ class Calls(TorchFunctionMode):
         func(me, gradient)
 
     def deepcopy(self, func: Any, me: Tensor, memo: dict) -> Tensor:
-        """Copies a storage without an operation."""
-        return self.memory.put(func(me, memo), self.memory.place(me))
+        """By a new storage, which is on the device only when all is copied."""
+        with self.silence():
+            return self.memory.put(func(me, memo), self.memory.place(me))
 
     def one_hot(self, func: Any, me: Tensor, num_classes: int = -1) -> Tensor:
         """On a CPU it looks whether there are so many classes, on a device only if it must count them."""
-        self.device.checked_by_host = num_classes > 0
-        try:
+        with self.silence() if num_classes > 0 else contextlib.nullcontext():
             return func(me, num_classes)
-        finally:
-            self.device.checked_by_host = False
 
-    def backward(self, func: Any, me: Tensor, gradient: Tensor | None = None, *args: Any, **kwargs: Any) -> None:
-        """With this mode on, which sees the Python code of autograd functions then."""
-        with self:
-            torch.autograd.backward(me, gradient, *args, **kwargs)
+    @contextlib.contextmanager
+    def silence(self) -> Iterator[None]:
+        """Within, nothing is counted."""
+        self.device.silent = True
+        try:
+            yield
+        finally:
+            self.device.silent = False

@@ -120,7 +120,7 @@ class Device:
     """The state that both modes share.
 
     `inherited`: C++ code runs that makes its tensors where its arguments are. `wanted`: the place of new tensors that a
-    call has named, if it has. `checked_by_host`: what runs looks at values on a CPU only, where a device does not.
+    call has named, if it has. `silent`: what runs is not what a device does, so its waits are not counted.
     """
 
     memory: Memory = field(default_factory=Memory)
@@ -128,4 +128,4 @@ class Device:
     generator: DeviceGenerator = field(default_factory=DeviceGenerator)
     inherited: bool = False
     wanted: bool | None = None
-    checked_by_host: bool = False
+    silent: bool = False

@@ -93,7 +93,7 @@ class Kernels(TorchDispatchMode):
         hosts = [tensor for tensor, on in zip(given, placed, strict=True) if not on]
         if func in INDEXED:
             allowed = tensors(args[1]) + [tensor for tensor in tensors(args[2:]) if tensor.dim() == 0]
-            return placed[0] and all(any(host is tensor for tensor in allowed) for host in hosts)
+            return all(any(host is tensor for tensor in allowed) for host in hosts)
         if any(host is tensor for host in hosts for tensor in written(func, args, kwargs)):
             return False
         scalars = torch.Tag.pointwise in func.tags or func in SCALARS
@@ -119,6 +119,8 @@ class Kernels(TorchDispatchMode):
 
     def count(self, func: Any, args: tuple, kwargs: dict, given: list[torch.Tensor], placed: list[bool]) -> None:
         """Kernels and waits."""
+        if self.device.silent:
+            return
         name = func._schema.name.partition("::")[2]
         if func in COPIES and not all(placed):
             self.count_copy(func, args, kwargs, given, placed)
@@ -128,7 +130,7 @@ class Kernels(TorchDispatchMode):
                 self.device.costs.wait("an index on the CPU")
             if any(tensor.dtype in (torch.bool, torch.uint8) for tensor in index):
                 self.device.costs.wait("an index that is a mask")
-        elif func in WAITS and not self.device.checked_by_host:
+        elif func in WAITS:
             self.device.costs.wait(name)
         elif func.name() == "torchvision::nms":
             self.device.costs.wait("nms")

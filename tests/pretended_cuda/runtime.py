@@ -10,7 +10,7 @@ Python code; loading processes and their pinning thread (use `workers: 0`). An L
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -18,6 +18,7 @@ from unittest import mock
 import mmengine.device.utils
 import torch
 from torch import serialization
+from torch.autograd.function import BackwardCFunction
 
 from tests.pretended_cuda.calls import Calls
 from tests.pretended_cuda.device import DEVICE, Device
@@ -35,7 +36,8 @@ def pretended_cuda() -> Iterator[Device]:
         for owner, name, value in [*of_torch(device), (mmengine.device.utils, "DEVICE", "cuda")]:
             stack.enter_context(mock.patch.object(owner, name, value))
         stack.enter_context(files(device))
-        stack.enter_context(Calls(device))
+        calls = stack.enter_context(Calls(device))
+        stack.enter_context(mock.patch.object(BackwardCFunction, "apply", in_backward(calls)))
         stack.enter_context(Kernels(device))
         yield device
 
@@ -84,6 +86,17 @@ def flatten_parameters(self: torch.nn.RNNBase) -> None:
         flat = torch.cat([weight.reshape(-1) for weight in weights])
         for weight, part in zip(weights, flat.split([weight.numel() for weight in weights]), strict=True):
             weight.data = part.view_as(weight)
+
+
+def in_backward(calls: Calls) -> Callable[..., Any]:
+    """A backward pass is C++ and has left the mode; for the Python code of an autograd function in it, it enters."""
+    apply = BackwardCFunction.apply
+
+    def seen(self: Any, *args: Any) -> Any:
+        with calls:
+            return apply(self, *args)
+
+    return seen
 
 
 @contextlib.contextmanager

@@ -1,8 +1,17 @@
-"""Pretraining on a pretended device: each regularizer, a kill and a resume, scoring."""
+"""Pretraining on a pretended device: each regularizer, a kill and a resume, scoring, maps of activation."""
 
+import pytest
+import torch
+from mmengine.device import get_device
+from mmengine.logging import MessageHub
+
+from pretrain import cam, evaluate
+from pretrain.backbone import IMAGENET, publish
+from pretrain.model import Classifier
 from pretrain.train import train
-from tests.pretended_cuda.resumed import survives
-from workflow.training.files import read_json, sha256
+from tests.pretended_cuda.runtime import pretended_cuda
+from tests.pretended_cuda.trainings import costs_of_a_step, survives
+from workflow.training.files import read_json, sha256, write_json
 from workflow.training.run import Run
 
 RECIPE = {
@@ -17,20 +26,75 @@ REGULARIZERS = {
 }  # fmt: skip
 
 
-def run_of(**regularizers):
-    recipe = {**RECIPE, "regularizers": {name: {**REGULARIZERS[name], "probability": 1.0} for name in regularizers}}
-    return Run("pretrain", "baseline", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=1)
-
-
-def go(run, imagenet, folder):
-    """All that the run leaves but for the figures of the machine."""
-    out = folder / "out"
-    train(run, imagenet.check, folder / "state", out)
-    record = read_json(out / "metrics.json")
-    return record["metrics"], record["history"], sha256(out / "backbone.safetensors"), sha256(out / "evidence.npz")
+def run_of(*names, **changes):
+    recipe = {**RECIPE, "regularizers": {name: {**REGULARIZERS[name], "probability": 1.0} for name in names}}
+    return Run("pretrain", "baseline", {"pretrain": 0}, {**recipe, **changes}, {}, threads=1, workers=0, gpus=1)
 
 
 def test_a_run_survives_a_kill(imagenet, tmp_path):
-    """With draws of the device's own, dropblock's."""
-    run = run_of(dropblock={}, autoaugment={})
-    survives(lambda name: go(run, imagenet, tmp_path / name))
+    """With all regularizers but three of the four that mix, in the state the losses that wait for their point."""
+    names = REGULARIZERS.keys() - {"cutmix", "manifold_mixup", "mixup"}
+    run = run_of(*sorted(names))
+
+    def go(folder):
+        out = tmp_path / folder / "out"
+        train(run, imagenet.check, tmp_path / folder / "state", out)
+        record = read_json(out / "metrics.json")
+        return record["metrics"], record["history"], sha256(out / "backbone.safetensors"), sha256(out / "evidence.npz")
+
+    _, history, *_ = survives(go)
+    assert len(history["points"]) == 1
+
+
+def loss_and_gradient(names):
+    """Of one batch, on the device in use; there it is pinned first, as the loader does it."""
+    torch.manual_seed(0)
+    settings = {name: {**REGULARIZERS[name], "probability": 1.0} for name in names}
+    model = Classifier(4, regularizers=settings).to(get_device())
+    MessageHub.get_current_instance().update_info_dict({"iter": 3, "progress": 1.0})
+    batch = {"images": torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), "labels": torch.arange(4)}
+    if get_device() == "cuda":
+        batch = {key: value.pin_memory() for key, value in batch.items()}
+    loss = model(**model.data_preprocessor(batch, True), mode="loss")["loss"]
+    loss.backward()
+    return loss.item(), model.network.conv1.weight.grad.cpu()
+
+
+@pytest.mark.parametrize("name", REGULARIZERS)
+def test_each_regularizer_computes_what_it_does_on_a_cpu(name):
+    loss, gradient = loss_and_gradient([name])
+    with pretended_cuda() as device:
+        its_loss, its_gradient = loss_and_gradient([name])
+    assert sum(device.costs.kernels.values()) > 100
+    if name == "dropblock":  # whose squares a device draws in another way: test_dropblock.py
+        assert its_gradient.isfinite().all()
+    else:
+        assert its_loss == pytest.approx(loss, rel=1e-4)
+        torch.testing.assert_close(its_gradient, gradient, rtol=1e-3, atol=1e-3 * gradient.abs().max().item())
+
+
+def test_a_step_waits_for_no_batch(imagenet, tmp_path):
+    """The loader pins it; what the step waits for otherwise is the preprocessing's two constants."""
+    run = run_of(epochs=2)
+    costs = costs_of_a_step(lambda: train(run, imagenet.check, tmp_path / "state", tmp_path / "out"))
+    assert {line.rpartition(":")[0].rpartition("/")[2] for _, line in costs.waits} <= {"backbone.py"}
+
+
+def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):
+    """By pretrain.evaluate, and where one is imported."""
+    check = read_json(imagenet.check)
+    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET)
+    with pretended_cuda() as device:
+        found = evaluate.evaluate(tmp_path / "backbone.safetensors", check, solved.recipe, 1, tmp_path / "e.npz")
+    assert found["top1_error"] == 0
+    assert sum(device.costs.kernels.values()) > 100
+
+
+def test_maps_of_activation_need_no_device(solved, imagenet, tmp_path):
+    """The drawing doors run on the CPU, whatever the machine has."""
+    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET)
+    write_json(tmp_path / "config.json", {"recipe": solved.recipe})
+    with pretended_cuda() as device:
+        photo, shown = cam.rows({"baseline": tmp_path}, read_json(imagenet.check))
+    assert len(photo.photos) == len(shown.photos) == cam.PHOTOS
+    assert not device.costs.kernels
