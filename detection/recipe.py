@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+import workflow.training.loaders  # noqa: F401 (mmdet's index of configs is YAML)
 from detection import grid
 from pretrain.backbone import STRIDE, Preprocessing
 from workflow.training.code import config

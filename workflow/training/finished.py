@@ -40,12 +40,7 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
     if not done.exists():
         return False
     try:
-        record = read_json(done / RECORD, "provenance", "files", "sha256")
-        if (broken := damaged(done, record)) is not None:
-            print(f"{broken} is not as it was published: the run is made again", flush=True)
-            return False
-        made = record["provenance"]
-        if any(made.get(key) != value for key, value in of.items() if value is not None) or edited(made["code_files"]):
+        if not is_of(done, of):
             return False
         for file in [*published(done), done / RECORD]:
             with atomic(out / file.name) as temporary:
@@ -57,6 +52,29 @@ def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
     clear(state)
     print(f"{state}: this run was finished before; its files are put back, nothing is trained", flush=True)
     return True
+
+
+def there(state: Path, out: Path, of: dict[str, Any]) -> bool:
+    """Whether another process has finished the very same run in `out`, while this one waited for it."""
+    try:
+        if not is_of(out, of):
+            return False
+    except (OSError, UserError, KeyError):
+        return False
+    clear(state)
+    print(f"{out}: another process has finished this run meanwhile; nothing is trained", flush=True)
+    return True
+
+
+def is_of(folder: Path, of: dict[str, Any]) -> bool:
+    """Whether a folder has a finished run of the very same, as it was published."""
+    record = read_json(folder / RECORD, "provenance", "files", "sha256")
+    if (broken := damaged(folder, record)) is not None:
+        print(f"{broken} is not as it was published: the run is made again", flush=True)
+        return False
+    made = record["provenance"]
+    same = all(made.get(key) == value for key, value in of.items() if value is not None)
+    return same and not edited(made["code_files"])
 
 
 def damaged(folder: Path, record: dict[str, Any]) -> Path | None:

@@ -1,41 +1,22 @@
 """Read a resume state and go on with it: tensors and plain data. Nothing that a file asks for is ever run.
 
-mmengine tries that too, but then unpickles whatever the file holds, and it runs a config that stands in it. All of its
-loaders are replaced here by one that refuses, for whatever else a library may want to load.
+mmengine would run a config that stands in it, and leave out the weights that do not fit.
 """
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import Runner
 
 from workflow.training.errors import UserError
+from workflow.training.loaders import load
 from workflow.training.processes import bare
 
 # What a state holds, each with its type.
 PARTS = {"run": str, "meta": dict, "state_dict": dict, "message_hub": dict, "optimizer": dict, "param_schedulers": list}
 META = ("iter", "epoch")
 HISTORY = {"points": list, "evaluations": list, "losses": list, "seconds": float, "waited": float}
-
-
-def load(path: str | Path, map_location: Any = "cpu") -> Any:
-    """What torch.save wrote, if that is tensors and plain data; UserError for all else. Nothing is allowed beside what
-    torch itself allows: a state needs no more."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of what is refused anyway
-            return torch.load(path, map_location=map_location, weights_only=True)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # a crafted or broken pickle fails in any way that Python knows
-        said = str(error).partition("WeightsUnpickler error:")[2].strip() or str(error) or type(error).__name__
-        reason = f"not tensors and plain data, nothing of it was run: {said.splitlines()[0]}"
-        raise UserError(f"{path}: {reason}") from None
-
-
-for scheme in list(CheckpointLoader._schemes):  # files, servers and clouds
-    CheckpointLoader.register_scheme(scheme, load, force=True)
 
 
 def read(path: Path, map_location: Any = "cpu") -> dict[str, Any]:

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,13 +137,13 @@ class ResumeState(Hook):
 
 
 @contextlib.contextmanager
-def held(state: Path) -> Iterator[None]:
-    """The folder for this process alone. One that was asked to end may still be saving while it is started again
-    elsewhere; UserError if it takes too long."""
-    state.parent.mkdir(parents=True, exist_ok=True)
-    path, since = state.with_name(state.name + ".lock"), time.monotonic()
+def held(folder: Path) -> Iterator[bool]:
+    """The folder for this process alone, by a lock beside it (Snakemake empties the folder). One that was asked to end
+    may still be saving while it is started again elsewhere; UserError if it takes too long. Whether it had to wait."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path, since, waited = folder.with_name(folder.name + ".lock"), time.monotonic(), False
     while True:
-        file = path.open("w")
+        file = path.open("a+", encoding="utf-8", errors="replace")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
@@ -150,27 +151,41 @@ def held(state: Path) -> Iterator[None]:
         except FileNotFoundError:
             pass  # likewise
         except BlockingIOError:
+            waited = True
             if time.monotonic() - since > SECONDS_OF_PATIENCE:
-                raise UserError(f"{state}: another process trains this run; wait for it, or end it") from None
+                file.seek(0)
+                who = " ".join(file.read(200).split()) or "it does not say which"
+                what = f"another process trains this run ({who}); wait for it, or end it"
+                raise UserError(f"{folder}: {what}") from None
             time.sleep(0.5)
         except OSError as error:
             raise UserError(f"{path}: this file system gives no locks (flock): {error.strerror}") from None
         file.close()
     with file:
         try:
-            yield
+            file.truncate(0)
+            file.write(f"process {os.getpid()} of user {os.geteuid()} on {socket.gethostname()}\n")
+            file.flush()
+            yield waited
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held_both(state: Path, out: Path) -> Iterator[bool]:
+    """State and results: several folders of work may share their results, by a link. Whether another had these."""
+    with held(out.resolve()) as waited, held(state):
+        yield waited
 
 
 @contextlib.contextmanager
 def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
     """Around a whole run, made `of` recipe, backbone, data, libraries: a failure leaves its reason in `error.txt` for
     the report, success removes the state. What a killed run has half-written into `out` is removed. Ends the process
-    where the run was finished before."""
+    where the run was finished before, or by another process meanwhile."""
     processes.join()
-    with held(state) if is_main_process() else contextlib.nullcontext():
-        if processes.once(lambda: finished.put_back(state, out, of)):
+    with held_both(state, out) if is_main_process() else contextlib.nullcontext(False) as waited:
+        if processes.once(lambda: finished.put_back(state, out, of) or (waited and finished.there(state, out, of))):
             processes.leave()
             raise SystemExit(0)
         processes.once(lambda: prepare(state, out, of))

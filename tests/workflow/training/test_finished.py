@@ -1,13 +1,20 @@
 """What a finished run keeps until Snakemake has noted it."""
 
 import os
+import re
 import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from workflow.training import finished, state
 from workflow.training.code import hashes
+from workflow.training.errors import UserError
 from workflow.training.files import write_record_file
 
 OF = {"recipe": "r", "backbone": None, "data": "d", "libraries": {"torch": "2"}}
@@ -123,3 +130,63 @@ def test_what_cannot_be_removed_at_once_is_no_failure(places, monkeypatch):
     monkeypatch.undo()
     assert not places[0].exists()
     assert places[0].with_name("state.gone").exists()
+
+
+def test_whoever_waited_for_the_same_run_elsewhere_trains_nothing(tmp_path, capsys):
+    """Two folders of work whose `results` is one, as a link."""
+    (tmp_path / "shared").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results").symlink_to(tmp_path / "shared")
+    trained = []
+
+    def run(name):
+        folder = tmp_path / name
+        with state.resumable(folder / ".work/state", folder / "results/p0s0", OF):
+            trained.append(name)
+            time.sleep(0.5 if name == "one" else 0)
+            (folder / "results/p0s0").mkdir(exist_ok=True)
+            (folder / "results/p0s0/weights").write_text("w")
+            made = {"code_files": hashes()} | OF | {"backbone": "own"}
+            write_record_file(folder / "results/p0s0", {"provenance": made})
+
+    first = threading.Thread(target=run, args=["one"])
+    first.start()
+    while not trained:
+        time.sleep(0.01)
+    with pytest.raises(SystemExit) as ended:
+        run("two")
+    first.join()
+    assert ended.value.code == 0
+    assert trained == ["one"]
+    assert "another process has finished this run meanwhile" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "shared").iterdir()] == ["p0s0"], "no lock is left"
+    run("two")
+    assert trained == ["one", "two"], "whoever did not wait was asked to make it again"
+
+
+def test_a_lock_says_whose_it_is_survives_what_snakemake_removes_and_ends_with_its_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "SECONDS_OF_PATIENCE", 0)
+    out = tmp_path / "results/p0s0"
+    code = f"""
+import time
+from pathlib import Path
+from workflow.training import state
+with state.held_both(Path({str(tmp_path / "one/state")!r}), Path({str(out)!r})):
+    print("held", flush=True)
+    time.sleep(1e6)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        out.mkdir()
+        shutil.rmtree(out)  # as Snakemake does with a declared folder
+        who = re.escape(f"(process {other.pid} of user {os.geteuid()} on {socket.gethostname()})")
+        with (
+            pytest.raises(UserError, match=f"another process trains this run {who}"),
+            state.held_both(tmp_path / "two/state", out),
+        ):
+            pass
+        other.kill()
+    with state.held_both(tmp_path / "two/state", out) as waited:
+        assert not waited
+    assert not list((tmp_path / "results").iterdir())

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.runner import CheckpointLoader, load_checkpoint
 
 from tests.bad.brought import Call
 from tests.workflow.training.test_engine import die_after, fit, outcome, run_of, task
@@ -105,19 +104,6 @@ def test_a_config_in_a_state_is_not_run(killed, undisturbed):  # noqa: F811
     replace(killed, saved(lambda c, folder: c | {"meta": c["meta"] | {"config": code, "seed": 9}}))
     assert same(go_on(killed), undisturbed)
     assert not (killed / "ran").exists()
-
-
-def test_no_loader_of_mmengine_unpickles_or_fetches(tmp_path):
-    pickled(tmp_path / "x.pth")
-    torch.save({"x": Call(os.system, f"touch '{tmp_path / 'ran'}'")}, tmp_path / "y.pth")
-    for name in ("x.pth", "y.pth"):
-        with pytest.raises(UserError, match="nothing of it was run"):
-            load_checkpoint(torch.nn.Linear(1, 1), str(tmp_path / name))
-    for prefix in ("https://example.org/x.pth", "torchvision://resnet50", "open-mmlab://resnet50", "s3://x", "x.pth"):
-        assert CheckpointLoader._get_checkpoint_loader(prefix) is resume.load
-        with pytest.raises(UserError, match="No such file"):
-            load_checkpoint(torch.nn.Linear(1, 1), prefix)
-    assert not (tmp_path / "ran").exists()
 
 
 def test_numbers_of_numpy_in_an_evaluation_are_read_again(tmp_path, monkeypatch):
