@@ -1,12 +1,16 @@
-"""SSD's random crop (Liu et al., ECCV 2016, section 2.2), after the authors' Caffe code.
+"""SSD's random crop (Liu et al., ECCV 2016, section 2.2): the box as ssd.pytorch draws it, the code that the CutMix
+supplement names, under the condition of the authors' Caffe code.
 
-mmdet's MinIoURandomCrop asks that *every* object overlap the crop by the minimum, the authors' code that *one* does;
-and it tries its 50 crops one by one, which took 85 % of the time of the whole pipeline.
+ssd.pytorch draws both sides evenly. The Caffe code draws the root of the area, and then the ratio of the sides, which
+makes more small and more large crops (tests). The Caffe code asks that *one* object overlap the crop by the minimum,
+ssd.pytorch refuses no crop for its overlap, and mmdet's MinIoURandomCrop asks it of *every* object. mmdet tries its 50
+crops one by one, which took 85 % of the time of the whole pipeline.
 """
 
 from typing import Any
 
 import numpy as np
+from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import MinIoURandomCrop
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import autocast_box_type
@@ -69,3 +73,13 @@ def holds_centre(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Whether each crop (n, 4) has the centre of each box (m, 4) inside: (n, m)."""
     centres = (boxes[None, :, :2] + boxes[None, :, 2:]) / 2
     return ((crops[:, None, :2] < centres) & (centres < crops[:, None, 2:])).all(axis=2)
+
+
+@TRANSFORMS.register_module()
+class CountDifficult(BaseTransform):
+    """Let objects that are marked as ignored, as VOC's difficult ones are, count like all others."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """mmdet's sample with no flag set."""
+        results["gt_ignore_flags"] = np.zeros_like(results["gt_ignore_flags"])
+        return results

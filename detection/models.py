@@ -11,7 +11,8 @@ from mmdet.models.necks import SSDNeck
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.models.roi_heads.shared_heads import ResLayer
-from mmdet.registry import MODELS
+from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
+from mmdet.registry import MODELS, TASK_UTILS
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -33,6 +34,22 @@ class SSDLevels(SSDNeck):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         nn.init.constant_(self.l2_norm.weight, self.l2_norm.scale)
+
+
+@TASK_UTILS.register_module()
+class SparingAssigner(MaxIoUAssigner):
+    """mmdet's, but a prior that would be background and has half or more of its area on an ignored object counts for
+    nothing. mmdet's own switch for it (`ignore_iof_thr`) does nothing in an image without another object."""
+
+    def assign(
+        self, pred_instances: Any, gt_instances: Any, gt_instances_ignore: Any = None, **kwargs: Any
+    ) -> AssignResult:
+        """The number of each prior's object, 0 for background, -1 for nothing."""
+        found = super().assign(pred_instances, gt_instances, gt_instances_ignore, **kwargs)
+        if gt_instances_ignore is not None and len(gt_instances_ignore) and len(pred_instances.priors):
+            shares = self.iou_calculator(pred_instances.priors, gt_instances_ignore.bboxes, mode="iof").amax(dim=1)
+            found.gt_inds[(found.gt_inds == 0) & (shares >= 0.5)] = -1
+        return found
 
 
 class SharedFactor(AnchorHead):

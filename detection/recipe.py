@@ -4,7 +4,7 @@ the data of the check and the preprocessing of the backbone."""
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 import workflow.training.loaders  # noqa: F401 (mmdet's index of configs is YAML)
 from detection import grid
@@ -17,6 +17,10 @@ CONFIGS = {
     "ssd_voc": "ssd300_r50_voc.py",
     "faster_rcnn_voc": "faster_rcnn_r50_c4_voc.py",
     "faster_rcnn_coco": "faster_rcnn_r50_c4_coco.py",
+}
+BOX_LOSSES = {  # of the two stages; the limits of smooth L1 are those of the Faster R-CNN code (sigma 3 and 1)
+    "l1": ({"type": "L1Loss"}, {"type": "L1Loss"}),
+    "smooth_l1": ({"type": "SmoothL1Loss", "beta": 1 / 9}, {"type": "SmoothL1Loss", "beta": 1.0}),
 }
 PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_wrapper", "default_scope"]
 
@@ -56,11 +60,13 @@ def ssd(cfg: Config, run: Run, classes: int) -> None:
     head = cfg.model.bbox_head
     head.update(num_classes=classes, in_channels=head.in_channels[:levels])
     head.anchor_generator.update(input_size=size, **grid.priors(size))
+    cfg.model.test_cfg.score_thr = run.recipe["score_threshold"]
+    difficult(cfg, run.recipe["difficult"], [cfg.model.train_cfg.assigner])
     resize(cfg, (size, size))
 
 
 def faster_rcnn(cfg: Config, run: Run, classes: int) -> None:
-    """Faster R-CNN with the recipe's image sides, RoIs and proposals; layer4 halves the RoI's side."""
+    """Faster R-CNN with the recipe's image sides, anchors, RoIs, loss and thresholds; layer4 halves the RoI's side."""
     recipe = run.recipe
     if recipe["frozen_stages"] > 3:
         raise UserError(f"{run.task}.frozen_stages: layer4 works on the RoIs and is trained; 3 is the most")
@@ -72,7 +78,25 @@ def faster_rcnn(cfg: Config, run: Run, classes: int) -> None:
     train.rpn_proposal.max_per_img = recipe["proposals"]["train"]
     test.rpn.max_per_img = recipe["proposals"]["test"]
     train.rcnn.sampler.num = recipe["rois"]
+    test.rcnn.score_thr, test.rcnn.nms.iou_threshold = recipe["score_threshold"], recipe["nms_threshold"]
+    cfg.model.rpn_head.anchor_generator.scales = recipe["anchor_scales"]
+    for stage, loss in zip((cfg.model.rpn_head, head.bbox_head), BOX_LOSSES[recipe["box_loss"]], strict=True):
+        stage.loss_bbox = {**loss, "loss_weight": 1.0}
+    if not recipe["bias_decay"]:
+        cfg.optim_wrapper.paramwise_cfg = {"bias_decay_mult": 0.0}
+    if run.task == "faster_rcnn_voc":
+        difficult(cfg, recipe["difficult"], [train.rpn.assigner, train.rcnn.assigner])
     resize(cfg, (recipe["long_side"], recipe["short_side"]))
+
+
+def difficult(cfg: Config, role: str, assigners: list[dict[str, Any]]) -> None:
+    """What VOC's difficult objects are in training. They come marked as ignored, which in mmdet's configs means
+    background: no assigner there spares what lies on them (`ignore_iof_thr` -1)."""
+    if role == "positive":
+        cfg.train_pipeline.insert(2, ConfigDict(type="CountDifficult"))  # once image and annotations are loaded
+    if role == "ignored":
+        for assigner in assigners:
+            assigner.type = "SparingAssigner"
 
 
 def resize(cfg: Config, scale: tuple[int, int]) -> None:

@@ -25,12 +25,13 @@ RCNN = {
     **{"iterations": 3, "batch": 2, "warmup": 1, "steps": [2], "short_side": 96, "long_side": 96},
     **{"rois": 8, "proposals": {"train": 32, "test": 16}},
 }
+ON_COCO = {key: value for key, value in DEMO["tasks"]["faster_rcnn_voc"].items() if key != "difficult"}
 TINY = {
     "pretrain": {"epochs": 1, "batch": 8, "warmup": 1, "steps": []},
     "tasks": {
         "ssd_voc": {"iterations": 3, "batch": 2, "warmup": 1, "steps": [2], "size": 96},
         "faster_rcnn_voc": RCNN,
-        "faster_rcnn_coco": DEMO["tasks"]["faster_rcnn_voc"] | RCNN,  # the demo does without
+        "faster_rcnn_coco": ON_COCO | RCNN,  # the demo does without
         "nic_coco": {"epochs": 1, "resize": 64, "crop": 48, "views": 1, "threshold": 2, "beam": 3},
     },
 }

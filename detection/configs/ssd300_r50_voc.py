@@ -20,7 +20,8 @@ model = dict(
     bbox_head=dict(type="FloatSSDHead", in_channels=channels),
 )
 
-# In the order of the original; mmdet's own config distorts last, and with it the filling, and swaps channels.
+# In the order of the original, which swaps no channels (ssd.pytorch does, in half of the images). mmdet's own config
+# swaps them too, and distorts last, and with it the filling.
 distort = dict(type="PhotoMetricDistortion", swap_channels=False)
 expand = dict(type="Expand")
 crop = dict(type="SSDCrop")  # mmdet has MinIoURandomCrop: slower, and stricter than the authors

@@ -1,8 +1,7 @@
 """PASCAL VOC as both detectors read it: trained on 07+12 trainval, tested on 07 test.
 
-Difficult objects are marked as ignored by VOCDataset: in training they are no positives, and their place counts as
-background, as in mmdetection's own configs (`ignore_iof_thr=-1` in every assigner); the metric neither rewards nor
-punishes a detection of one. Root, classes, batch and seed come in by detection/recipe.py.
+Difficult objects are marked as ignored by VOCDataset. The recipe says what they are in training; the metric neither
+rewards nor punishes a detection of one. Root, classes, batch and seed come in by detection/recipe.py.
 """
 
 # Boxes are drawn on the stored pixels, as the check and all other readers take them: EXIF must not turn the picture.

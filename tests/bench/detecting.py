@@ -17,10 +17,12 @@ STOCK = {  # what mmdet has in the place of our modules
     **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead", "C4ResLayer": "ResLayer"},
 }
 COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "bn": "frozen"}
+COMMON |= {"difficult": "background", "score_threshold": 0.01}
 SSD = {**COMMON, "batch": 4, "size": 300, "frozen_stages": 1}
 PROPOSALS = {"train": 1000, "test": 300}
 FASTER = {**COMMON, "batch": 1, "short_side": 400, "long_side": 600, "frozen_stages": 1}
 FASTER |= {"rois": 64, "proposals": PROPOSALS, "roi_size": 14}
+FASTER |= {"anchor_scales": [2, 4, 8, 16, 32], "box_loss": "l1", "bias_decay": True, "nms_threshold": 0.5}
 
 Step = Callable[[], Any]
 
