@@ -75,3 +75,46 @@ def test_an_image_without_objects_comes_back_whole():
 def test_overlaps():
     iou = overlaps(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 10, 5], [20, 20, 30, 30]]))
     np.testing.assert_allclose(iou, [[0.5, 0]])
+
+
+def drawn(count: int = 4000) -> np.ndarray:
+    """Many crops (n, 4) of a large square, in shares of its side."""
+    np.random.seed(0)
+    crop, side = SSDCrop(), 10_000
+    return np.concatenate([crop.candidates(side, side) for _ in range(count // 40)]) / side
+
+
+def caffe(count: int = 40_000) -> np.ndarray:
+    """Areas as the authors' Caffe code draws them: scale, then ratio, kept within the image."""
+    draw = np.random.default_rng(0)
+    scale = draw.uniform(0.3, 1, count)
+    ratio = draw.uniform(0.5, 2, count).clip(scale**2, 1 / scale**2)
+    return (scale * np.sqrt(ratio)) * (scale / np.sqrt(ratio))
+
+
+def test_the_box_is_ssd_pytorchs_and_not_the_caffe_codes():
+    areas, levels = [], (0.1, 0.5, 0.9)
+    for sides in np.random.default_rng(1).uniform(0.3, 1, (40_000, 2)):  # ssd.pytorch: each side by itself
+        if 0.5 <= sides[1] / sides[0] <= 2:
+            areas.append(sides.prod())
+    crops = drawn()
+    ours = np.quantile((crops[:, 2:] - crops[:, :2]).prod(axis=1), levels)
+    assert ours == pytest.approx(np.quantile(areas, levels), abs=0.015)
+    assert ours == pytest.approx([0.192, 0.419, 0.737], abs=0.015)
+    assert np.quantile(caffe(), levels) == pytest.approx([0.137, 0.421, 0.863], abs=0.01)
+
+
+def test_a_crop_lies_anywhere_up_to_the_last_offset():
+    crops = drawn()
+    for axis in (0, 1):
+        room = 1 - (crops[:, axis + 2] - crops[:, axis])
+        offset = crops[:, axis][room > 0.1] / room[room > 0.1]
+        assert np.quantile(offset, [0.05, 0.5, 0.95]) == pytest.approx([0.05, 0.5, 0.95], abs=0.02)
+        assert 0 <= offset.min() < 0.005
+        assert 0.995 < offset.max() <= 1
+    np.random.seed(0)
+    small = np.concatenate([SSDCrop().candidates(10, 10) for _ in range(40)])
+    sides = small[:, 2:] - small[:, :2]
+    assert {(side, low) for side, low in zip(sides[:, 0].tolist(), small[:, 0].tolist(), strict=True) if side == 5} == {
+        (5, low) for low in range(5)
+    }, "as in ssd.pytorch, ends are cut to whole pixels, so the last column is in the whole image alone"

@@ -4,8 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
+from itertools import product
 
 import pytest
+from mmdet.registry import DATASETS
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -229,3 +231,25 @@ def test_the_command_line(root, coco, tmp_path):
     assert bad.returncode == 1
     assert bad.stderr == f"error: {root / VAL_CAPTIONS}: caption 120 of image 12 is empty\n"
     assert not (tmp_path / "bad.json").exists()
+
+
+def test_of_instances_those_are_named_that_mmdetection_leaves_out(root):
+    """All combinations of side, area and flags, each at a place of its own."""
+    import detection.coco_metric  # noqa: F401 (registers)
+
+    sides, areas, ignores, crowds = (0.5, 0.999, 1, 1.001, 7), (-1, 0, 0.001, 30), (None, 0, 1), (0, 1)
+    instances = []
+    for number, (width, height, area, ignore, crowd) in enumerate(product(sides, sides, areas, ignores, crowds)):
+        one = {"id": number, "image_id": 9, "category_id": 1, "bbox": [number % 40, number / 1000, width, height]}
+        one |= {"area": area, "iscrowd": crowd} | ({} if ignore is None else {"ignore": ignore})
+        instances.append(one)
+    content = read_json(root / TRAIN_INSTANCES) | {"annotations": instances}
+    (root / TRAIN_INSTANCES).write_text(json.dumps(content))
+    dataset = DATASETS.build({"type": "QuietCocoDataset", "ann_file": str(root / TRAIN_INSTANCES), "test_mode": True,
+                              "data_prefix": {"img": "train2014/"},
+                              "metainfo": {"classes": [one["name"] for one in content["categories"]]}})  # fmt: skip
+    kept = {one["bbox"][1] for item in dataset.load_data_list() for one in item["instances"]}
+    named = {one["bbox"][1] for one in instances if door._left_out(one)}
+    assert kept | named == {one["bbox"][1] for one in instances}
+    assert not kept & named
+    assert len(kept) == 3 * 3 * 2 * 2 * 2
