@@ -1,11 +1,14 @@
 """What is no reason to train again, and what an input that is made anew must not hide: by dry-run, of the vocabulary
 that captioning runs share."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     SMALL,
@@ -79,6 +82,27 @@ def test_a_changed_recipe_is_trained_though_an_ancient_input_is_made_again(dry_r
     assert jobs(dry_run(other, "--forcerun", "vocabulary")) == {"vocabulary": 1, **runs}
     found = jobs(dry_run(other, "--forcerun", "check_data"))
     assert {rule: found.get(rule) for rule in runs} == runs
+
+
+@pytest.mark.parametrize(("content", "again"), [(b"weights", False), (b"others", True)])
+def test_a_brought_backbone_that_came_out_otherwise_is_transferred_anew(
+    snakemake, tmp_path, monkeypatch, content, again
+):
+    """The report calls the runs of the old one stale, so the next call of Snakemake must train them."""
+    monkeypatch.chdir(tmp_path)
+    Path("w.pth").write_bytes(b"brought")
+    config = SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}
+    finish(config, tmp_path)
+    for run in plan(config).runs:
+        provenance = {"data": f"of {run.check}", "backbone": hashlib.sha256(b"weights").hexdigest()}
+        Path(run.record).write_text(json.dumps({"provenance": provenance}))
+    Path(run.weights).write_bytes(content)
+    later = Path(run.record).stat().st_mtime + 10
+    os.utime(run.weights, (later, later))
+    status, said = snakemake("-n", "--configfile", "x.yaml")
+    assert status == 0, said
+    trained = {rule: count for rule, count in jobs(said).items() if rule in ("detection", "captioning")}
+    assert trained == ({"detection": 2, "captioning": 1} if again else {})
 
 
 def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_another_recipe_or_data(dry_run):  # noqa: F811
