@@ -1,7 +1,7 @@
 """The tables that the README quotes, made and never typed: `python -m workflow.reporting.publish --config FILE`.
 
-What the report needs of each run is copied from results/ to docs/results/<experiment>/, in place of what was kept there
-before; README's table and transfer.{csv,md} beside the copies are made from these alone."""
+What the report needs of each run is copied from results/ to docs/results/, under its path, in place of what was kept of
+the experiment before. README's table and docs/results/<experiment>/transfer.{csv,md} are made from the copies alone."""
 
 import argparse
 import re
@@ -17,38 +17,51 @@ from workflow.reporting.statistics import BASELINE, Cell
 from workflow.reporting.summary import Summary, summarize
 from workflow.reporting.text import heading, long_csv, markdown
 from workflow.training.errors import UserError, door
-from workflow.training.files import atomic
+from workflow.training.files import atomic, read_json
 
 KEPT = ("metrics.json", "config.json", "evidence.npz")
 README, DOCS = Path("README.md"), Path("docs")
 HEADLINES = {"top1_error", "mAP", "AP", "CIDEr"}  # one metric a task; the others stand in transfer.md
 
 
-def place(run: PlannedRun, experiment: str, docs: Path) -> PlannedRun:
-    """A planned run with its record where it is kept: all of an experiment in one folder. Neither weights nor data are
-    kept, and what lies in results/ says nothing of the copies."""
-    results = Path("results")
-    inside = Path(run.record).relative_to(results)
-    own = inside.relative_to(experiment) if inside.parts[0] == experiment else inside
-    nowhere = docs / results / experiment / "not kept"
-    record, weights = docs / results / experiment / own, nowhere / Path(run.weights).relative_to(results)
-    return replace(run, record=str(record), weights=str(weights), check=str(nowhere / Path(run.check).name))
+def place(run: PlannedRun, docs: Path) -> PlannedRun:
+    """A planned run where its record is kept. Weights and data are not, and what lies in results/ says nothing of the
+    copies."""
+    return replace(run, **{key: str(docs / getattr(run, key)) for key in ("record", "weights", "check")})
 
 
 def keep(todo: Plan, docs: Path) -> None:
     """Copy what the report needs of the runs into `docs`, in place of all that is there of this experiment."""
     shutil.rmtree(docs / "results" / todo.experiment, ignore_errors=True)
     for run in todo.runs:
-        folder, copy = Path(run.record).parent, Path(place(run, todo.experiment, docs).record).parent
-        copy.mkdir(parents=True)
+        folder = Path(run.record).parent
+        shutil.rmtree(docs / folder, ignore_errors=True)
+        (docs / folder).mkdir(parents=True)
         for name in KEPT:
             if (folder / name).is_file():
-                shutil.copyfile(folder / name, copy / name)
+                shutil.copyfile(folder / name, docs / folder / name)
+    forget(todo, docs / "results")
+
+
+def forget(todo: Plan, results: Path) -> None:
+    """Remove kept backbones from which no kept run has started: they are of a recipe that is gone."""
+    planned = {results.parent / Path(run.weights).parent for run in todo.runs}
+    started = {
+        read_json(record, "provenance")["provenance"].get("backbone")
+        for record in results.glob("*/*/*/p*/metrics.json")
+    }
+    for record in sorted(results.glob("backbones/*/seed*/metrics.json")):
+        published = read_json(record).get("files", {}).get("backbone.safetensors")
+        if record.parent not in planned and published not in started:
+            shutil.rmtree(record.parent)
+    for folder in results.glob("backbones/*"):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def kept(todo: Plan, docs: Path) -> Summary:
     """The summary of the records in `docs`."""
-    return summarize(replace(todo, runs=[place(run, todo.experiment, docs) for run in todo.runs]))
+    return summarize(replace(todo, runs=[place(run, docs) for run in todo.runs]))
 
 
 def check_finished(todo: Plan) -> None:
@@ -112,7 +125,7 @@ def main() -> None:
     ):
         with atomic(path) as temporary:
             temporary.write_text(content, encoding="utf-8", newline="")
-    print(f"{len(todo.runs)} runs kept in {out}; their table is in {README}")
+    print(f"{len(todo.runs)} runs kept in {out.parent}; their table is in {README}")
 
 
 if __name__ == "__main__":

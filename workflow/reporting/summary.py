@@ -11,7 +11,7 @@ from workflow.reporting.paper import paper_numbers
 from workflow.reporting.records import Outcome, read
 from workflow.reporting.statistics import Cell, Cells, cells, mean_over
 
-STALE = "made with another recipe, other data or another backbone; they are in no number. Run the workflow again"
+STALE = "made with another recipe, data or backbone, and in no number; run the workflow again"
 
 
 @dataclass(frozen=True)

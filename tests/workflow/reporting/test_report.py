@@ -164,7 +164,7 @@ def test_records_of_another_config_are_stale_and_in_no_number(main, finish):
     config["backbones"]["cutmix"]["regularizers"]["cutmix"]["alpha"] = 0.2
     config["tasks"]["ssd_voc"]["lr"] = 0.6
     text = main("--config", json.dumps(config))
-    assert "\n6 of 16 runs are stale: made with another recipe, other data or another backbone; they are in no" in text
+    assert "\n6 of 16 runs are stale: made with another recipe, data or backbone, and in no number; run" in text
     assert "\n1 of 16 runs are pending\n" in text
     assert "\nssd_voc mixup p0s0: stale: recipe.lr 0.006, now 0.6\n" in text
     assert re.search(r"\nnic_coco cutmix p0s0: stale: backbone \w{10}, now none\n", text)
