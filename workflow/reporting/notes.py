@@ -15,6 +15,10 @@ DEMO = (
     "from noise. It shows that the way from data to table works. "
     "The paper's numbers beside were measured on ImageNet, VOC and COCO and are no target for it."
 )
+STALE = (
+    "{stale} of {runs} runs are stale: made with another recipe, data or backbone, and in no number; run the workflow "
+    "again"
+)
 COMPOSED = (
     "The transfer tasks are tested on scenes composed of photos, not on VOC and COCO. The paper's numbers beside were "
     "measured on ImageNet, VOC and COCO and are no target for it."
@@ -22,11 +26,15 @@ COMPOSED = (
 
 
 def notices(config: dict[str, Any], outcomes: list[Outcome]) -> list[str]:
-    """What has to stand above the table: that it is a demo on drawn data, or that its scenes are composed."""
+    """What has to stand above the table: that it is a demo on drawn data, or that its scenes are composed, and how many
+    records are not the plan's."""
+    stale = sum(outcome.status == "stale" for outcome in outcomes)
+    texts = [STALE.format(stale=stale, runs=len(outcomes))] if stale else []
     made = [section["synthetic"] for section in config["data"].values() if "synthetic" in section]
     if made and all("photos" in spec for spec in made):
-        return [COMPOSED]
-    return [DEMO.format(seeds="few seeds" if repeated(outcomes) else "one seed")] if made else []
+        return [COMPOSED, *texts]
+    demo = [DEMO.format(seeds="few seeds" if repeated(outcomes) else "one seed")] if made else []
+    return demo + texts
 
 
 def repeated(outcomes: list[Outcome]) -> bool:

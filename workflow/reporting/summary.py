@@ -11,8 +11,6 @@ from workflow.reporting.paper import paper_numbers
 from workflow.reporting.records import Outcome, read
 from workflow.reporting.statistics import Cell, Cells, cells, mean_over
 
-STALE = "made with another recipe, data or backbone, and in no number; run the workflow again"
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -48,14 +46,10 @@ class Summary:
 
     @property
     def unfinished(self) -> list[str]:
-        """What is not done: a line for each run that is stale, failed or has begun, and how many are stale or have not
-        begun."""
-        runs = len(self.outcomes)
+        """What is not done: a line for each run that is stale, failed or has begun, and how many have not."""
         lines = [f"{o.name}: {o.why}" for o in self.outcomes if not o.record and o.reason]
-        if self.stale:
-            lines.append(f"{len(self.stale)} of {runs} runs are stale: {STALE}")
         waiting = sum(not o.record and not o.reason for o in self.outcomes)
-        return lines + ([f"{waiting} of {runs} runs are pending"] if waiting else [])
+        return lines + ([f"{waiting} of {len(self.outcomes)} runs are pending"] if waiting else [])
 
 
 def summarize(plan: Any) -> Summary:

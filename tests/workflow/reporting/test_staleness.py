@@ -112,6 +112,14 @@ def test_what_starts_from_a_stale_pretraining_is_stale(experiment):
     assert cell(small).missing == "stale: the pretraining of its backbone: recipe.lr 0.7, now 0.1"
 
 
+def test_a_random_backbone_of_other_data_is_stale_with_all_that_starts_from_it(experiment):
+    small = experiment({"baseline": {}, "scratch": {"init": "random"}})
+    run = small.run("pretrain", "scratch")
+    data = json.loads(Path(run.record).read_text())["provenance"]["data"]
+    checked(run, "of now")
+    assert cell(small, "scratch").missing == f"stale: the pretraining of its backbone: data {data[:10]}, now of now"
+
+
 def test_what_is_brought_is_the_same_whatever_it_is_scored_on(experiment):
     small = experiment({"baseline": {}, "mine": {"checkpoint": "mine.pth"}})
     run = small.run("pretrain", "mine")
@@ -129,7 +137,13 @@ def test_every_output_says_what_differs(experiment, tmp_path):
     summary = summarize(small.plan)
     reason = "stale: recipe.lr 0.1, now 0.01"
     page = tmp_path / "transfer.html"
-    assert "1 of 8 runs are stale" in terminal(summary, page)
+    for above in (
+        terminal(summary, page),
+        markdown(summary),
+        latex(summary),
+        html(summary, tmp_path, {}, {}, [])["transfer.html"],
+    ):
+        assert "1 of 8 runs are stale: made with another recipe, data or backbone, and in no number" in above
     assert f"\nssd_voc cutmix p0s0: {reason}\n" in terminal(summary, page)
     rows = [row for row in csv.DictReader(long_csv(summary).splitlines()) if row["task"] == "ssd_voc"]
     assert [row["verdict"] for row in rows if row["backbone"] == "cutmix"] == [reason] * 2
