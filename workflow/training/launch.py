@@ -28,6 +28,7 @@ from workflow.training.run import Run
 from workflow.training.stopping import Stopped, asked, hear
 
 ALLOWED = "CUDA_VISIBLE_DEVICES"
+HELD = "TRAINING_DEVICES"  # for workflow.training.usable, as torch finds these or not
 MARK = "backbone-transfer"
 LIST = Path("/proc/net/unix")
 LISTENING = "00010000"
@@ -146,6 +147,7 @@ def take(allowed: Sequence[str], number: int, name: str) -> list[str]:
 
 def assign(run: Run) -> None:
     """Set `CUDA_VISIBLE_DEVICES` for a run; UserError if the node has fewer devices than it wants."""
+    os.environ.pop(HELD, None)
     if not run.gpus:
         os.environ[ALLOWED] = ""
         return
@@ -157,7 +159,12 @@ def assign(run: Run) -> None:
     if len(allowed) < run.gpus:
         limit = f", {ALLOWED} allows {len(allowed)} of them" if ALLOWED in os.environ else ""
         raise UserError(f"gpus: {run.gpus}, but this node has {len(here)}{limit}")
-    os.environ[ALLOWED] = ",".join(take(allowed, run.gpus, run.name))
+    slices = [device for device in allowed if device.startswith("MIG-")]
+    if run.gpus > 1 and slices:
+        raise UserError(
+            f"gpus: {run.gpus}, but {slices[0]} is a MIG slice: a training uses one of them at most, gpus: 1"
+        )
+    os.environ[ALLOWED] = os.environ[HELD] = ",".join(take(allowed, run.gpus, run.name))
     print(f"[{run.name}] on {os.environ[ALLOWED]}", flush=True)
 
 

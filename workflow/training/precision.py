@@ -7,15 +7,18 @@ same of matrix products, which an environment variable can switch on. What a bf1
 
 import torch
 
+from workflow.training.usable import refuse_unusable
+
 FP32 = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
 
 
 def configure_torch(threads: int) -> None:
-    """What every program that runs a network begins with.
+    """What every program that runs a network begins with. UserError for a GPU of its run that torch cannot use.
 
     Args:
         threads: of the CPU, for one operation.
     """
+    refuse_unusable()
     torch.set_num_threads(threads)
     for operations in FP32:
         operations.fp32_precision = "ieee"

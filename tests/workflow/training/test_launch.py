@@ -230,6 +230,13 @@ def test_a_job_uses_what_it_may_and_no_more(node):
     assert job.returncode == 1
 
 
+def test_several_mig_slices_are_refused(node):
+    job = node(3)(2, CUDA_VISIBLE_DEVICES="MIG-1,MIG-2")
+    said = "error: gpus: 2, but MIG-1 is a MIG slice: a training uses one of them at most, gpus: 1\n"
+    assert job.communicate()[0] == said
+    assert job.returncode == 1
+
+
 def test_more_than_the_node_has_is_refused(node):
     job = node(2)(3)
     assert job.communicate()[0] == "error: gpus: 3, but this node has 2\n"
