@@ -5,14 +5,14 @@ import json
 import pytest
 
 from detection.train import train
-from tests.pretended_cuda.trainings import survives
+from tests.pretended_cuda.trainings import costs_of_a_step, survives
 
 from .conftest import make_run
 
-NAMES = ["ssd_voc", "faster_rcnn_voc", pytest.param("faster_rcnn_coco", marks=pytest.mark.slow)]
+FASTER = ["faster_rcnn_voc", "faster_rcnn_coco"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["ssd_voc", *(pytest.param(name, marks=pytest.mark.slow) for name in FASTER)])
 def test_a_run_survives_a_kill(name, checks, published, tmp_path):
     run = make_run(name, iterations=2, steps=[], warmup=0)
 
@@ -26,3 +26,11 @@ def test_a_run_survives_a_kill(name, checks, published, tmp_path):
     _, history, files = survives(go)
     assert len(history["points"]) == 1
     assert json.loads(files[0])
+
+
+@pytest.mark.parametrize("name", FASTER)
+def test_a_step_runs_on_the_device(name, checks, published, tmp_path):
+    """Quickly, what a kill and a resume show at length."""
+    run = make_run(name, iterations=2, steps=[], warmup=0)
+    costs = costs_of_a_step(lambda: train(run, published.path, checks[name], tmp_path / "state", tmp_path / "out"), 0)
+    assert sum(costs.kernels.values()) > 500
