@@ -49,9 +49,26 @@ def runner(checks, published, tmp_path, monkeypatch):
     return run
 
 
+@pytest.fixture
+def types():
+    """Of what comes out of convolutions: (in training or not, type)."""
+    found = set()
+
+    def watch(module, _, out):
+        if isinstance(module, torch.nn.Conv2d):
+            found.add((torch.is_grad_enabled(), out.dtype))
+
+    handle = torch.nn.modules.module.register_module_forward_hook(watch)
+    yield found
+    handle.remove()
+
+
 @pytest.mark.parametrize(("name", "stride"), [("ssd_voc", "1x1"), ("faster_rcnn_voc", "3x3")])
-def test_killed_and_started_again_ends_with_the_same_bits(runner, voc, tmp_path, monkeypatch, capsys, name, stride):
+def test_killed_and_started_again_ends_with_the_same_bits(
+    runner, voc, types, tmp_path, monkeypatch, capsys, name, stride
+):
     whole, expected = runner(name, "whole", stride, precision="bf16")
+    assert types == {(True, torch.bfloat16), (False, torch.bfloat16)}, "evaluation too"
     assert whole["protocol"]["stride"] == stride
     after = hooks.History.after_train_iter
 
@@ -105,9 +122,10 @@ def check_record(record: dict, name: str, scored_again: dict) -> None:
     assert record["best"]["mAP"] >= record["metrics"]["mAP"]
 
 
-def test_coco_is_trained_and_scored_by_its_own_rules(runner, checks, coco, tmp_path, monkeypatch, capsys):
+def test_coco_is_trained_and_scored_by_its_own_rules(runner, types, checks, coco, tmp_path, monkeypatch, capsys):
     record, _ = runner("faster_rcnn_coco", "coco", "3x3", evaluate_every=2)
     assert list(record["metrics"]) == ["AP", "AP50", "AP75"]
+    assert types == {(True, torch.float32), (False, torch.float32)}
     assert record["protocol"]["split"] == "trained on train2014 (12 images), tested on val2014 (6)"
     assert record["best"]["AP"] >= record["metrics"]["AP"]
     assert len(record["history"]["evaluations"]) == 2
