@@ -83,6 +83,8 @@ def _draws(task: str, runs: list[Outcome]) -> Draws:
             if found is None:
                 bar.update(RESAMPLES)
                 continue
+            if found.sha256 != run.record["files"].get(found.path.name):
+                raise UserError(f"{found.path}: not the file that the run of {run.path.name} has written")
             first = first or found
             evidence.check_same_images(first, found)
             if found.scores and (one := seen.setdefault((run.backbone, found.scores), run)) is not run:
@@ -93,6 +95,8 @@ def _draws(task: str, runs: list[Outcome]) -> Draws:
 
 
 def _check_values(run: Outcome, found: evidence.Evidence, draws: dict[str, Resampled]) -> None:
+    if lacking := [metric for metric in run.record["metrics"] if metric not in draws]:
+        raise UserError(f"{found.path}: lacks what {', '.join(lacking)} in {run.path.name} is made of")
     for metric, value in run.record["metrics"].items():
         if metric in draws and abs(draws[metric].point - value) > ROUNDING:
             raise UserError(

@@ -39,7 +39,7 @@ class Evidence:
     path: Path
     images: np.ndarray
     arrays: dict[str, np.ndarray]
-    sha256: str
+    sha256: str = ""  # of no file
 
     @property
     def detects(self) -> bool:

@@ -100,17 +100,15 @@ def interval_remarks(table: Cells, brought: Collection[str]) -> list[str]:
 
 
 def _without(table: Cells) -> list[str]:
-    """Where a change has no interval, and why: runs without the file, and metrics that it lacks."""
-    files, metrics = [], []
+    """Where a change has no interval because a run has none of the file."""
+    found = []
     for cell in table.values():
         if cell.delta is None or cell.low is not None or cell.verdict in TOO_FEW or cell.backbone == BASELINE:
             continue
         runs = (*table[BASELINE, cell.task, cell.metric].runs, *cell.runs)
         without = [run for run in runs if not run.path.with_name("evidence.npz").is_file()]
-        files += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
-        metrics += [] if without else [(cell.task, cell.metric)]
-    texts = [f"No interval where a run has no evidence.npz beside its record: {_rows(files)}."] if files else []
-    return texts + ([f"No interval of what evidence.npz does not hold: {_rows(metrics)}."] if metrics else [])
+        found += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
+    return [f"No interval where a run has no evidence.npz beside its record: {_rows(found)}."] if found else []
 
 
 def _pretrained_once(table: Cells, task: str, backbone: str) -> bool:

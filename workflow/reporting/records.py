@@ -1,21 +1,19 @@
 """What became of each planned run: its record, or the reason why there is none (design: Contracts, Record)."""
 
 import functools
-import json
-import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from workflow.reporting import verification
 from workflow.reporting.staleness import differences, other_backbone, published
 from workflow.training.errors import UserError
 from workflow.training.files import digest
 from workflow.words import plain
 
 WHEN = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d ")  # error.txt starts with the time of the failure
-KEYS = ("task", "backbone", "seeds", "metrics", "protocol", "provenance", "history")
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,13 @@ def _outcome(run: Any, start: Outcome | None = None, hashed: Callable[[str], str
     """`start`: the pretraining of a transfer run; `hashed` gives the hash of a published backbone."""
     path, state = Path(run.record), Path(run.state)
     about = {"task": run.task, "backbone": run.backbone, "seeds": dict(run.seeds), "path": path}
-    record = _json(path)
+    record = verification.read(path)
     if record is not None:
-        config = _json(path.with_name("config.json"))
+        if not verification.check_own_hash(path, record):
+            return Outcome(**about, status="stale", reason="it has no hashes, as records of before; remove its folder")
+        config = verification.read(path.with_name("config.json"))
         _check(path, record, config, run)
+        verification.check_files(path, record)
         differs = differences(run)
         if hashed:
             differs += other_backbone(run, record, start, hashed(str(run.weights)))
@@ -97,24 +98,8 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _json(path: Path) -> dict[str, Any] | None:
-    text = _text(path)
-    if text is None:
-        return None
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: not a JSON object")
-    return content
-
-
 def _check(path: Path, record: dict[str, Any], config: dict[str, Any] | None, run: Any) -> None:
-    """A record has all its keys, finite metrics, and is of the run that belongs there, and so is its config.json."""
-    missing = [key for key in KEYS if key not in record]
-    if missing:
-        raise UserError(f"{path}: not a record, it lacks {', '.join(missing)}")
+    """A record has all its keys, each of its type, and is of the run that belongs there, and so is its config.json."""
     if config is None:
         raise UserError(f"{path.with_name('config.json')} is missing: every record has one beside it")
     for file, content in ((path, record), (path.with_name("config.json"), config)):
@@ -123,8 +108,6 @@ def _check(path: Path, record: dict[str, Any], config: dict[str, Any] | None, ru
                 raise UserError(
                     f"{file}: {key} is {plain(content.get(key))!r} where {plain(getattr(run, key))!r} belongs"
                 )
+    verification.check_types(path, record, config, run.task)
     if record["provenance"].get("recipe") != digest(config.get("recipe")):
         raise UserError(f"{path.with_name('config.json')}: its recipe is not the one that {path.name} has the hash of")
-    for name, value in record["metrics"].items():
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise UserError(f"{path}: metrics.{name} is {value!r}, not a finite number")

@@ -14,7 +14,7 @@ import pytest
 from workflow.plan import PlannedRun
 from workflow.reporting.metrics import METRICS
 from workflow.training.evidence import write as write_evidence
-from workflow.training.files import digest
+from workflow.training.files import digest, write_record_file
 
 RECIPES = {
     "pretrain": {"epochs": 4, "batch": 32, "lr": 0.1, "resize": 56, "size": 48},
@@ -61,9 +61,11 @@ class Experiment:
     def edit(self, run: PlannedRun, **changes: Any) -> None:
         """Rewrite the record of `run` with the given parts merged in."""
         record = json.loads(Path(run.record).read_text())
-        for key, part in changes.items():
-            record[key] = {**record[key], **part}
-        Path(run.record).write_text(json.dumps(record))
+        sign(run, {key: {**record[key], **part} for key, part in changes.items()})
+
+    def sign(self, run: PlannedRun, **parts: Any) -> None:
+        """Rewrite the record of `run` with whole parts replaced and the hashes of what lies beside it by now."""
+        sign(run, parts)
 
     def recipe(self, run: PlannedRun, **changes: Any) -> None:
         """Rewrite `run` as made under a changed recipe, which is not the plan's."""
@@ -75,9 +77,8 @@ class Experiment:
 
     def unscored(self, run: PlannedRun, why: str) -> None:
         """Rewrite the record of `run` as that of a backbone that was neither trained here nor scored."""
-        path = Path(run.record)
         nothing = {"metrics": {}, "best": {}, "history": {"points": [], "evaluations": []}}
-        path.write_text(json.dumps(json.loads(path.read_text()) | nothing | {"protocol": {"split": why}}))
+        sign(run, nothing | {"protocol": {"split": why}})
 
     def fail(self, run: PlannedRun, reason: str) -> None:
         """Leave `run` as a failure does: no record, its reason in the state folder."""
@@ -116,6 +117,12 @@ def planned(
     )
 
 
+def sign(run: PlannedRun, changes: dict[str, Any] | None = None) -> None:
+    """Write the record of `run` as the trainers do, with the hashes of what lies beside it by now."""
+    record = json.loads(Path(run.record).read_text())
+    write_record_file(Path(run.record).parent, record | (changes or {}))
+
+
 def write(run: PlannedRun, recipe: dict[str, Any] | None = None) -> None:
     """A record as the trainers write it, and the backbone of a pretraining; of another recipe than the plan's if that
     is given."""
@@ -148,7 +155,7 @@ def write(run: PlannedRun, recipe: dict[str, Any] | None = None) -> None:
     if run.task == "pretrain":
         Path(run.weights).write_bytes(weights)
     (folder / "config.json").write_text(json.dumps(run.run | {"recipe": recipe}))
-    Path(run.record).write_text(json.dumps(record))
+    write_record_file(folder, record)
 
 
 @pytest.fixture
@@ -196,7 +203,7 @@ def certain(experiment):
                 level = 50 + 10 * (run.backbone == "cutmix") + sum(run.seeds.values()) - (pretrain + transfer - 2) / 2
                 evidence = {"CIDEr": np.linspace(level - 5, level + 5, 40)}
                 write_evidence(Path(run.record).with_name("evidence.npz"), np.arange(40), **evidence)
-                small.edit(run, metrics={"CIDEr": level})
+                sign(run, {"metrics": {"CIDEr": level}})
         return small
 
     return make

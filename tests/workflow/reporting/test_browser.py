@@ -52,9 +52,11 @@ def told(small):
         small.edit(run, history={"evaluations": each})
         record, beside = read_json(run.record), Path(run.record).with_name("evidence.npz")
         if run.task.endswith("voc"):
-            write_json(run.record, record | {"per_class": {"cat": 20.0 + len(run.backbone), "dog": 40.0}})
+            small.sign(run, per_class={"cat": 20.0 + len(run.backbone), "dog": 40.0})
         if run.task == "nic_coco":
-            evidence.write(beside, np.arange(40), CIDEr=np.linspace(-5, 5, 40) + record["metrics"]["CIDEr"])
+            cider = record["metrics"]["CIDEr"]
+            evidence.write(beside, np.arange(40), CIDEr=np.linspace(-5, 5, 40) + cider)
+            small.sign(run, metrics={"CIDEr": cider})
     return small
 
 

@@ -35,7 +35,7 @@ def give(small, run, metric, values, images=None):
     """Evidence for a run, and the record that goes with it."""
     write(Path(run.record).with_name("evidence.npz"), np.arange(len(values)) if images is None else images,
           **{metric: values})  # fmt: skip
-    small.edit(run, metrics={metric: float(np.mean(values))})
+    small.sign(run, metrics={metric: float(np.mean(values))})
 
 
 def cell(small, backbone, task="nic_coco", metric="CIDEr"):
@@ -150,14 +150,31 @@ def test_the_side_with_fewer_seeds_decides_what_may_be_said(scored, fewer, left,
 def test_without_evidence_there_is_no_interval(scored, row, seeds, verdict):
     small = scored({"baseline": 50, "cutmix": 60}, seeds=(seeds, 1))
     Path(small.run("nic_coco", row).record).with_name("evidence.npz").unlink()
+    small.sign(small.run("nic_coco", row))
     found = cell(small, "cutmix")
     assert found.delta is not None
     assert (found.low, found.high, found.covers, found.verdict) == (None, None, "", verdict)
     assert (cell(small, "cutmix", "pretrain", "top1_error").low is not None) == (seeds == 3)
 
 
-def test_a_metric_that_the_evidence_lacks_has_no_interval(scored):
-    assert cell(scored({"baseline": 50, "cutmix": 60}), "cutmix", metric="METEOR").low is None
+def test_evidence_that_lacks_what_a_metric_is_made_of_is_refused(scored):
+    small = scored({"baseline": 50, "cutmix": 60})
+    small.edit(small.run("nic_coco", "cutmix"), metrics={"METEOR": 20.0, "BLEU-1": 50.0})
+    with pytest.raises(
+        UserError, match=r"cutmix/p0s0/evidence\.npz: lacks what METEOR, BLEU-1 in metrics\.json is made"
+    ):
+        summarize(small.plan)
+
+
+def test_evidence_that_its_record_does_not_know_is_refused(scored):
+    small = scored({"baseline": 50, "cutmix": 60})
+    beside = Path(small.run("nic_coco", "cutmix").record).with_name("evidence.npz")
+    content = beside.read_bytes()
+    beside.unlink()
+    small.sign(small.run("nic_coco", "cutmix"))
+    beside.write_bytes(content)
+    with pytest.raises(UserError, match=r"evidence\.npz: not the file that the run of metrics\.json has written"):
+        summarize(small.plan)
 
 
 def test_evidence_of_another_run_is_refused(scored):

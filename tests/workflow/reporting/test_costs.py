@@ -66,6 +66,7 @@ def test_a_long_wait_for_data_is_said_with_the_knob(experiment):
     assert said.endswith("set `workers`, if there are cores that no other run takes."), "a GPU stands still meanwhile"
     config = Path(slow.record).with_name("config.json")
     config.write_text(json.dumps(json.loads(config.read_text()) | {"workers": 2}))
+    small.sign(slow)
     summary = summarize(small.plan)
     (said,) = waiting(summary.outcomes)
     assert "Raise `workers` (2 now)" in said

@@ -10,7 +10,7 @@ from tests.workflow.reporting.plain import area, detections, eleven_points, mean
 from workflow.reporting.summary import summarize
 from workflow.training.errors import UserError
 from workflow.training.evidence import write as write_evidence
-from workflow.training.files import sha256
+from workflow.training.files import sha256, write_record_file
 
 
 def under_another_seed(one, other, iterations=1):
@@ -23,7 +23,7 @@ def under_another_seed(one, other, iterations=1):
     content["provenance"]["backbone"] = sha256(other.weights)
     for point in content["history"]["points"]:
         point["iteration"] *= iterations
-    record.write_text(json.dumps(content))
+    write_record_file(record.parent, content)
 
 
 def test_one_training_under_two_seeds_is_refused(experiment):

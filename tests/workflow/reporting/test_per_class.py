@@ -1,8 +1,5 @@
 """AP of each class: means over the runs, changes against the baseline, and colours by their size."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from workflow.reporting.page import html
@@ -15,8 +12,7 @@ def with_classes(small, **values):
     for row, each in values.items():
         runs = [run for run in small.plan.runs if (run.task, run.backbone) == ("ssd_voc", row)]
         for run, classes in zip(runs, each, strict=True):
-            record = json.loads(Path(run.record).read_text()) | {"per_class": classes}
-            Path(run.record).write_text(json.dumps(record))
+            small.sign(run, per_class=classes)
     return summarize(small.plan)
 
 
@@ -52,10 +48,8 @@ def test_each_column_says_how_many_runs_it_has(experiment):
     small = experiment(seeds=(2, 1))
     small.remove(small.run("ssd_voc", "cutmix", pretrain=1))
     for row in ("baseline", "cutmix"):
-        record = Path(small.run("ssd_voc", row, pretrain=0).record)
-        record.write_text(json.dumps(json.loads(record.read_text()) | {"per_class": {"cat": 50.0}}))
-    other = Path(small.run("ssd_voc", "baseline", pretrain=1).record)
-    other.write_text(json.dumps(json.loads(other.read_text()) | {"per_class": {"cat": 60.0}}))
+        small.sign(small.run("ssd_voc", row, pretrain=0), per_class={"cat": 50.0})
+    small.sign(small.run("ssd_voc", "baseline", pretrain=1), per_class={"cat": 60.0})
     text = html(summarize(small.plan), small.folder, {}, {}, [])["per_class.html"]
     assert ">baseline<small>n = 2</small>" in text
     assert ">cutmix<small>n = 1</small>" in text

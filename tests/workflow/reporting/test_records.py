@@ -38,7 +38,7 @@ def test_a_record_counts_more_than_an_old_error(experiment):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{\n oops", r"metrics\.json:2: not JSON"),
+        ("{\n oops", r"metrics\.json: not valid JSON: .* line 2"),
         ("[]", r"metrics\.json: not a JSON object"),
         ('{"task": "ssd_voc"}', r"metrics\.json: not a record, it lacks backbone, seeds, metrics"),
     ],
@@ -90,11 +90,4 @@ def test_a_record_without_its_config_is_refused(experiment):
     small = experiment()
     Path(small.run("ssd_voc", "cutmix").record).with_name("config.json").unlink()
     with pytest.raises(UserError, match=r"cutmix/p0s0/config\.json is missing: every record has one"):
-        read(small.plan.runs)
-
-
-def test_a_metric_that_is_no_number_is_refused(experiment):
-    small = experiment()
-    small.edit(small.run("ssd_voc", "cutmix"), metrics={"mAP": float("nan")})
-    with pytest.raises(UserError, match=r"metrics\.mAP is nan, not a finite number"):
         read(small.plan.runs)

@@ -15,7 +15,7 @@ from workflow.config import load
 from workflow.pictures import comment, jpeg, records
 from workflow.plan import plan
 from workflow.reporting import report
-from workflow.training.files import sha256
+from workflow.training.files import sha256, write_record_file
 
 DEMO = Path(report.__file__).parents[2] / "config/demo.yaml"
 
@@ -144,7 +144,7 @@ def test_two_data_sets_end_it_with_one_line_and_no_table(main, finish, capsys):
         if (run.task, run.backbone) == ("ssd_voc", "cutmix"):
             record = json.loads(Path(run.record).read_text())
             record["provenance"]["data"] = "of others"
-            Path(run.record).write_text(json.dumps(record))
+            write_record_file(Path(run.record).parent, record)
     with pytest.raises(SystemExit) as stop:
         main("--config", DEMO)
     printed = capsys.readouterr()

@@ -11,7 +11,7 @@ from workflow.reporting.latex import latex
 from workflow.reporting.page import html
 from workflow.reporting.summary import summarize
 from workflow.reporting.text import long_csv, markdown, terminal
-from workflow.training.files import sha256
+from workflow.training.files import record_digest, sha256, write_json
 
 
 def cell(small, backbone="cutmix", task="ssd_voc", metric="mAP"):
@@ -77,6 +77,7 @@ def test_a_half_remade_row_is_no_mean_of_two_backbones(experiment):
     run = small.run("pretrain", "cutmix", pretrain=1)
     before = sha256(run.weights)
     Path(run.weights).write_bytes(b"pretrained anew")
+    small.sign(run)
     for task, metric in (("ssd_voc", "mAP"), ("nic_coco", "CIDEr")):
         found = cell(small, task=task, metric=metric)
         assert [one.seeds["pretrain"] for one in found.runs] == [0, 2]
@@ -90,8 +91,8 @@ def test_where_weights_are_not_kept_the_record_of_their_run_has_their_hash(exper
     run = small.run("pretrain", "cutmix")
     before = sha256(run.weights)
     files = {"as it was": {"backbone.safetensors": before}, "of another": {"backbone.safetensors": "0" * 64}}
-    record = json.loads(Path(run.record).read_text())
-    Path(run.record).write_text(json.dumps(record | {"files": files.get(hashed, {})}))
+    record = json.loads(Path(run.record).read_text()) | {"files": files.get(hashed, {})}
+    write_json(run.record, record | {"sha256": record_digest(record)})
     Path(run.weights).unlink()
     now = {"as it was": "", "of another": "0" * 10, "not at all": "none"}[hashed]
     assert cell(small).n == n
@@ -128,6 +129,7 @@ def test_what_is_brought_is_the_same_whatever_it_is_scored_on(experiment):
     assert cell(small, "mine", "pretrain", "top1_error").missing == "stale: data of before, now of now"
     assert cell(small, "mine").n == 1
     Path(run.weights).write_bytes(b"another file")
+    small.sign(run)
     assert cell(small, "mine").missing.startswith("stale: backbone ")
 
 
