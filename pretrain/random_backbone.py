@@ -1,4 +1,9 @@
-"""The negative control: a ResNet-50 that has seen nothing.
+"""The negative control: a ResNet-50 whose weights have learnt nothing.
+
+Fine-tuning freezes batch norm, so a random network needs statistics: without any, its features grow beyond bounds.
+A block's last norm cannot start at zero, as it does in short pretrainings: no gradient would ever reach the block. It
+starts at 1/sqrt(blocks of the stage), so the branches of a stage together have the variance of its input (De and
+Smith, 2020), and losses begin where a trained backbone's do.
 
 `python -m pretrain.random_backbone --run JSON --data CHECK.json --out DIR`
 """
@@ -9,13 +14,55 @@ from typing import Any
 
 from workflow.training.errors import door
 
+IMAGES, BATCH = 512, 64  # that the statistics are taken of, evenly spread over the training set, and at once
+
+
+def calibrate(network: Any, images: Any, threads: int) -> int:
+    """Give each batch norm of a network in place the mean and variance of its inputs: averages over batches.
+
+    Args:
+        network: its blocks normalise by the batch meanwhile, so that each sees inputs as it will in use.
+        images: a data set of {"images": uint8 (3, H, W)}.
+        threads: of the CPU.
+
+    Returns:
+        How many images were used.
+    """
+    import torch
+    from torch.utils.data import DataLoader, Subset
+    from tqdm import tqdm
+
+    from pretrain.backbone import IMAGENET
+    from workflow.pictures import spread
+    from workflow.training.layout import channels_last
+    from workflow.training.precision import configure_torch
+
+    configure_torch(threads)
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # all batches alike
+    used = Subset(images, spread(len(images), min(IMAGES, len(images))))
+    channels_last(network.train())
+    with torch.no_grad():
+        for batch in tqdm(DataLoader(used, BATCH), desc="statistics of random features", unit="batch"):
+            network(IMAGENET(batch["images"]))
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
+    network.eval()
+    return len(used)
+
 
 def make(run: Any, check_file: Path, out: Path) -> None:
-    """Publish torchvision's initialisation, drawn from the pretraining seed, and a record without numbers."""
+    """Publish torchvision's initialisation, drawn from the pretraining seed, with statistics of training images, and a
+    record without numbers."""
+    import torch
     from torchvision.models import resnet50
 
     from pretrain.backbone import IMAGENET, publish
     from pretrain.card import write_card
+    from pretrain.dataset import ImageNetVal
     from pretrain.metric import leave
     from workflow.training.counted import seed_everything
     from workflow.training.files import read_check
@@ -24,8 +71,12 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     check = read_check(check_file)
     of, classes = made_of(run, check, None), check["classes"]
     seed_everything(run.seed, "init")
-    zero = run.recipe["zero_init_residual"]  # without it, frozen batch norm lets random features grow beyond bounds
-    network = resnet50(weights=None, num_classes=len(classes), zero_init_residual=zero)
+    network = resnet50(weights=None, num_classes=len(classes))
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        for block in stage:
+            torch.nn.init.constant_(block.bn3.weight, len(stage) ** -0.5)
+    images = calibrate(network, ImageNetVal(f"{check['root']}/train", run.recipe), run.threads)
+    print(f"[{run.name}] batch norm has the statistics of {images} training images", flush=True)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}

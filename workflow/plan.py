@@ -262,8 +262,8 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
         recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, **declared, **scored}
         return "brought", recipe, ["brought", content, declared | {"weights": wanted or "ema"}, scored, data]
     if "init" in backbone:
-        recipe = {"init": backbone["init"], "zero_init_residual": pretrain["zero_init_residual"]}
-        return "random", recipe, ["random", recipe, data]  # the data give the number of classes
+        recipe = {"init": backbone["init"], "size": pretrain["size"], "resize": pretrain["resize"]}
+        return "random", recipe, ["random", recipe, data]  # the data give the statistics and the number of classes
     recipe = {**pretrain, **backbone.get("pretrain", {}), "regularizers": backbone.get("regularizers", {})}
     return "pretrained", recipe, ["pretrained", recipe, data]
 

@@ -86,7 +86,7 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
 
 
 def test_a_random_backbones_card(imagenet, tmp_path):
-    make(run_of({"init": "random", "zero_init_residual": False}), imagenet.check, tmp_path)
+    make(run_of({"init": "random", "size": 48, "resize": 48}), imagenet.check, tmp_path)
     text = (tmp_path / "backbone.md").read_text()
     assert text.startswith("# mine: a ResNet-50, not trained\n")
     assert "pretraining seed 3: the negative control." in text

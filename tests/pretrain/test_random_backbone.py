@@ -1,24 +1,48 @@
-"""The negative control: torchvision's initialisation, drawn from the seed."""
+"""The negative control: torchvision's initialisation, drawn from the seed, with the statistics of training images."""
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 from torchvision.models import resnet50
 
+from pretrain import random_backbone
+from pretrain.backbone import IMAGENET
+from pretrain.dataset import ImageNetVal
 from pretrain.random_backbone import make
+from workflow.training.counted import seed_everything
 from workflow.training.run import Run
 
+SIZES = {"size": 48, "resize": 48}
 
-def weights(imagenet, out, seed=0, zero=False):
-    recipe = {"init": "random", "zero_init_residual": zero}
-    make(Run("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=1, workers=0, gpus=0), imagenet.check, out)
+
+def run_of(seed=0, threads=1):
+    recipe = {"init": "random", **SIZES}
+    return Run("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=threads, workers=0, gpus=0)
+
+
+def weights(imagenet, out, seed=0):
+    make(run_of(seed), imagenet.check, out)
     return load_file(out / "backbone.safetensors")
 
 
 def test_it_follows_from_the_seed(imagenet, tmp_path):
     one, same, other = (weights(imagenet, tmp_path / str(n), seed) for n, seed in enumerate((0, 0, 1)))
-    assert torch.equal(one["conv1.weight"], same["conv1.weight"])
+    assert all(torch.equal(one[key], same[key]) for key in one)
     assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
+
+
+def test_its_weights_are_those_of_torchvision(imagenet, tmp_path):
+    seed_everything(5, "init")
+    drawn = resnet50(num_classes=4).state_dict()
+    blocks = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
+    for key, value in weights(imagenet, tmp_path, seed=5).items():
+        if "running" in key or "num_batches" in key:
+            assert not torch.equal(value, drawn[key]), key
+        elif key.endswith("bn3.weight"):
+            assert value.unique().tolist() == pytest.approx([blocks[key.split(".")[0]] ** -0.5])
+        else:
+            assert torch.equal(value, drawn[key]), key
 
 
 def test_it_is_scored_on_no_image(imagenet, tmp_path):
@@ -27,18 +51,36 @@ def test_it_is_scored_on_no_image(imagenet, tmp_path):
         assert {name: evidence[name].shape for name in evidence} == {"images": (0,)}
 
 
-def test_its_residual_branches_begin_as_those_of_pretraining(imagenet, tmp_path):
-    assert weights(imagenet, tmp_path / "a")["layer3.2.bn3.weight"].unique().tolist() == [1]
-    assert weights(imagenet, tmp_path / "b", zero=True)["layer3.2.bn3.weight"].unique().tolist() == [0]
+def test_each_batch_norm_has_the_statistics_of_its_inputs(imagenet, tmp_path):
+    """Of one batch that is all training images: normalised by them, each feature has mean 0 and variance 1."""
+    network = resnet50(num_classes=4).eval()
+    network.load_state_dict(weights(imagenet, tmp_path))
+    images = ImageNetVal(f"{imagenet.root}/train", SIZES)
+    outputs = []
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_hook(
+                lambda module, inputs, output: outputs.append((output / module.weight.view(1, -1, 1, 1)).clone())
+            )
+    with torch.no_grad():
+        features = network(IMAGENET(torch.stack([images[n]["images"] for n in range(len(images))])))
+    assert len(outputs) == 53
+    for output in outputs:
+        assert output.mean(dim=(0, 2, 3)).abs().max() < 0.03  # roundings add up from norm to norm
+        variance = output.var(dim=(0, 2, 3), correction=0)
+        assert 0.9 < variance.min() <= variance.max() < 1.01  # a channel may hardly vary beside the norm's epsilon
+    assert features.abs().max() < 10
 
 
-def test_with_frozen_batch_norm_its_features_stay_in_bounds(imagenet, tmp_path):
-    """The detectors freeze batch norm: without statistics each residual branch would add to what comes out."""
-    found = {}
-    for zero in (False, True):
-        network = resnet50(num_classes=4).eval()
-        network.load_state_dict(weights(imagenet, tmp_path / str(zero), zero=zero))
-        network.fc = torch.nn.Identity()
-        with torch.no_grad():
-            found[zero] = network(torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))).std().item()
-    assert found[True] < 10 < found[False]
+def test_batches_count_alike_and_so_does_the_whole_set(imagenet, tmp_path, monkeypatch):
+    monkeypatch.setattr(random_backbone, "BATCH", 10)
+    images, network = ImageNetVal(f"{imagenet.root}/train", SIZES), resnet50(num_classes=4)
+    assert random_backbone.calibrate(network, images, threads=1) == 40
+    with torch.no_grad():
+        batches = IMAGENET(torch.stack([images[n]["images"] for n in range(40)])).split(10)
+        means = [network.conv1(batch).mean(dim=(0, 2, 3)) for batch in batches]
+    torch.testing.assert_close(network.bn1.running_mean, torch.stack(means).mean(0), atol=1e-4, rtol=1e-3)
+    assert network.bn1.momentum == 0.1
+    assert not network.training
+    monkeypatch.setattr(random_backbone, "IMAGES", 12)
+    assert random_backbone.calibrate(network, images, threads=1) == 12
