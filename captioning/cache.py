@@ -117,7 +117,7 @@ def verify(folder: Path, run: Run, check: dict[str, Any], backbone: Path) -> dic
     data and views, and are as they were made."""
     if not (folder / "index.json").is_file():
         raise UserError(f"{folder}/index.json is missing: run captioning.features first")
-    index = read_hashed(folder / "index.json", "files", "made_with")
+    index = read_hashed(folder / "index.json", "files", "made_with", whole=folder)
     for key, value in origin(run, check, backbone).items():
         if index.get(key) != value:
             raise UserError(f"{folder}/index.json: made with {key} {index.get(key)}, but this run has {value}")

@@ -101,7 +101,7 @@ def verify(folder: Path, check: dict[str, Any], threshold: int) -> dict[str, Any
     index = folder / "index.json"
     if not index.is_file():
         raise UserError(f"{index} is missing: run captioning.vocabulary first")
-    made = read_hashed(index, "data", "threshold", "files", "made_with")
+    made = read_hashed(index, "data", "threshold", "files", "made_with", whole=folder)
     for key, value in {"data": check["fingerprint"], "threshold": threshold}.items():
         if made[key] != value:
             raise UserError(f"{index}: made with {key} {made[key]}, but this run has {value}")

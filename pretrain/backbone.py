@@ -78,7 +78,8 @@ def checksum(about: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
 def verify(path: Path, about: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
     """UserError if a file is not as it was published. One from before there was a checksum cannot be told."""
     if CHECKSUM in about and about[CHECKSUM] != checksum(about, tensors):
-        raise UserError(f"{path}: damaged: its content is not what was published (its {CHECKSUM}); have it made again")
+        again = "remove it, and the same command makes it again"
+        raise UserError(f"{path}: damaged: its content is not what was published; {again}")
 
 
 def publish_untrained(path: Path) -> Preprocessing:

@@ -194,6 +194,14 @@ def test_killed_in_each_of_its_phases(voc, published, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_runs_of_faster_rcnn_end_with_the_same_bits(voc, published, tmp_path):
+    """In processes of their own; one of them is killed. Of the other tasks the tests of their phases show it."""
+    told = json.dumps(make_run("faster_rcnn_voc").as_dict())
+    words = ["--run", told, "--backbone", published.path, "--data", voc.check]
+    survives("detection.train", tmp_path, [["step", 2]], [2], 2, *words)
+
+
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(checks, published, tmp_path):
     run = make_run("ssd_voc", batch=4, lr=1e-5)
     for folder in (tmp_path / "alone", tmp_path):

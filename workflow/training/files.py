@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 from workflow.training.errors import UserError
 
 RECORD = "metrics.json"
-AGAIN = "remove it, and the same command makes it again"
 CHANGING = ("log.txt", "resamples.npz")  # beside a record: the log of its job, and what the report keeps
 
 
@@ -99,17 +98,19 @@ def hashed(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "sha256": record_digest(content)}
 
 
-def read_hashed(path: Path, *keys: str) -> dict[str, Any]:
-    """What `write_hashed` wrote; UserError, naming the file, if that or one of `files` is not as it was written."""
+def read_hashed(path: Path, *keys: str, whole: Path | None = None) -> dict[str, Any]:
+    """What `write_hashed` wrote; UserError, naming the file, if that or one of `files` is not as was written. `whole`
+    is what has to be removed to have it made again, if that is not this file."""
+    again = f"remove {whole or path}, and the same command makes it again"
     content = read_json(path, *keys, "sha256")
     if content["sha256"] != record_digest(content):
-        raise UserError(f"{path}: damaged: its content is not what was written; {AGAIN}")
+        raise UserError(f"{path}: damaged: its content is not what was written; {again}")
     for name, value in content.get("files", {}).items():
         file = path.with_name(name)
         if not file.is_file():
-            raise UserError(f"{file} is missing; {AGAIN}")
+            raise UserError(f"{file} is missing; {again}")
         if sha256(file) != value:
-            raise UserError(f"{file}: damaged: its content is not what was written; {AGAIN}")
+            raise UserError(f"{file}: damaged: its content is not what was written; {again}")
     return content
 
 

@@ -1,13 +1,21 @@
 """A run that is resumed by other code, libraries or on another machine says so; what it ran with before is kept."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
 import torch
 
+from tests.pretrain.test_train import run_of
+from tests.waiting import PATIENCE
 from workflow.training import attempts, code
 from workflow.training import machine as machines
+from workflow.training.files import read_json
 
 LIBRARIES = {"torch": "2.1", "numpy": "2.0"}
 
@@ -66,3 +74,25 @@ def test_a_broken_note_is_said(tmp_path, capsys):
     (tmp_path / attempts.FILE).write_text("{")
     attempts.begin(LIBRARIES, tmp_path)
     assert "what this run has run with before is not known" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_code_that_is_edited_while_a_run_trains_is_said_and_does_not_vouch(imagenet, tmp_path):
+    """As `git pull` does it, in a copy of the project."""
+    for name in ("workflow", "pretrain", "tests"):
+        shutil.copytree(code.PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    words = ["--run", json.dumps(run_of().as_dict()), "--data", imagenet.check, "--state", "state", "--out", "out"]
+    with subprocess.Popen([sys.executable, "-m", "pretrain.train", *map(str, words)], cwd=tmp_path, text=True,
+                          stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as job:  # fmt: skip
+        end = time.monotonic() + PATIENCE
+        while not (tmp_path / "state/log").exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        model = tmp_path / "pretrain/model.py"
+        model.write_text(model.read_text() + "\nMORE = 1\n")
+        said = job.communicate()[0]
+    assert job.returncode == 0, said
+    trail, line = read_json(tmp_path / "out/metrics.json")["provenance"], "pretrain/model.py has been edited since"
+    assert trail["changed"] == [f"{line} it was loaded"]
+    assert line in said
+    assert trail["code_files"]["pretrain/model.py"] == code.now(code.PROJECT / "pretrain/model.py")
+    assert not [name for name in trail["code_files"] if name.startswith("tests/") or name.endswith("/cost.py")]
