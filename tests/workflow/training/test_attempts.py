@@ -1,5 +1,6 @@
 """A run that is resumed by other code, libraries or on another machine says so; what it ran with before is kept."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,7 +14,8 @@ import torch
 
 from tests.pretrain.test_train import run_of
 from tests.waiting import PATIENCE
-from workflow.training import attempts, code
+from tests.workflow.training import test_engine as engine
+from workflow.training import attempts, code, state
 from workflow.training import machine as machines
 from workflow.training.files import read_json
 
@@ -68,6 +70,22 @@ def test_a_module_of_an_earlier_attempt_counts(tmp_path):
     (tmp_path / attempts.FILE).write_text(json.dumps(kept))
     attempts.begin(LIBRARIES, tmp_path)
     assert attempts.as_recorded(attempts.ran_with())["code_files"].keys() >= {"captioning/jvm.py"}
+
+
+def test_a_state_is_kept_with_what_it_was_made_by_and_whoever_resumes_it_knows(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    folder, of, real = tmp_path / "state", {"data": "d", "libraries": LIBRARIES}, code.hashes
+    run = engine.run_of()
+    with contextlib.suppress(engine.Killed), state.resumable(folder, tmp_path, of):
+        engine.die_after(3, run, folder, monkeypatch)
+        raise engine.Killed
+    monkeypatch.setattr(code, "hashes", lambda: real() | {"workflow/training/rng.py": "edited"})
+    with contextlib.suppress(engine.Killed), state.resumable(folder, tmp_path, of | {"libraries": {"torch": "2.2"}}):
+        assert attempts.resumed_with(attempts.ran_with()) == [
+            "workflow/training/rng.py was edited before the run was resumed",
+            "torch was another version before the run was resumed: 2.1",
+        ]
+        raise engine.Killed
 
 
 def test_a_broken_note_is_said(tmp_path, capsys):

@@ -92,13 +92,16 @@ from pathlib import Path
 from workflow.training import code
 from workflow.training.errors import door
 
+def edit(name):
+    Path(name).write_text(Path(name).read_text() + "\\nMORE = 1\\n")
+
 @door
 def main():
     import captioning.beam
+    edit("captioning/beam.py")  # before anybody asks
     first = code.hashes()
     print(*first)
-    Path("captioning/beam.py").write_text(Path("captioning/beam.py").read_text() + "\\nMORE = 1\\n")
-    Path("workflow/training/rng.py").write_text(Path("workflow/training/rng.py").read_text() + "\\nMORE = 1\\n")
+    edit("workflow/training/rng.py")
     import workflow.training.rng
     later = code.hashes()
     assert {name: later[name] for name in first} == first, "what was loaded counts"

@@ -177,9 +177,10 @@ def test_one_process_at_a_time(tmp_path, monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("key", ["data", "backbone"])
+@pytest.mark.parametrize("key", ["data", "backbone", "features", "vocabulary"])
 def test_a_state_of_other_data_or_another_backbone_is_not_gone_on_with(key, tmp_path, capsys):
-    folder, of = tmp_path / "state", {"recipe": "r", "data": "d", "backbone": "b", "code": "c"}
+    folder, of = tmp_path / "state", {"recipe": "r", "data": "d", "backbone": "b", "libraries": {"torch": "2"}}
+    of |= dict.fromkeys(("features", "vocabulary"), "made once")
 
     def attempt(of):
         with contextlib.suppress(Killed), state.resumable(folder, tmp_path, of):
@@ -188,7 +189,7 @@ def test_a_state_of_other_data_or_another_backbone_is_not_gone_on_with(key, tmp_
 
     attempt(of)
     with pytest.raises(FileExistsError):
-        attempt(of | {"code": "other"})
+        attempt(of | {"libraries": {"torch": "3"}})
     assert "from the beginning" not in capsys.readouterr().out
     attempt(of | {key: "other"})
     assert "begun with other data or another backbone; from the beginning" in capsys.readouterr().out
