@@ -1,5 +1,6 @@
 """Batched beam search: all hypotheses of all images of a batch in one step of the network. A sentence's score is its
-plain sum of log-probabilities, <end> included, not divided by the length (as in Show and Tell and the reference code).
+plain sum of log-probabilities, <end> included, not divided by the length, as in Show and Tell. (The reference code's
+search has no <end> in its sum, may say <unk>, and cuts a sentence at its <end> afterwards.)
 Slots fill as in monotonic beam search (Lemons et al., ICAPS 2022): slot i takes the best continuation of slots 1 to i,
 so a wider beam never finds a less probable sentence, which the textbook's beam does. Checked: width 1 is greedy, an
 unbounded width exhaustive search; width 20 gave the textbook beam's sentence for every image of the demo.
