@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pretrain.layouts import SETS
+from workflow.training.escaping import printable
 from workflow.words import plain
 
 KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
@@ -136,10 +137,10 @@ def table(head: tuple[str, str], rows: Any, raw: bool = False) -> str:
 
 def escaped(text: Any) -> str:
     """Text as Markdown shows it literally, in one line and in a cell of a table."""
-    return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", printable(" ".join(str(text).split())))
 
 
 def code(text: str) -> str:
     """Text in code type, or escaped where a backtick or a bar would end it."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return escaped(line) if set("`|\\") & set(line) or not line else f"`{line}`"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.training.errors import UserError, door
+from workflow.training.escaping import say
 
 SAMPLE = 1000  # validation images that other declarations are tried on
 CAUSES = (
@@ -81,9 +82,9 @@ def tell(name: str, about: dict[str, Any], classes: int) -> None:
 
     left = about["left_over"]
     some = f": {', '.join(left[:5])}{' ...' * (len(left) > 5)}" if left else ""
-    print(f"[{name}] {about['file']}: {about['layout']}, {SETS[about['weights']]}")
-    print(f"[{name}] {about['matched']} keys matched, {len(left)} left over{some}")
-    print(f"[{name}] {verdict(about['classes'], classes)}", flush=True)
+    say(f"[{name}] {about['file']}: {about['layout']}, {SETS[about['weights']]}")
+    say(f"[{name}] {about['matched']} keys matched, {len(left)} left over{some}")
+    say(f"[{name}] {verdict(about['classes'], classes)}")
 
 
 def verdict(own: int, classes: int) -> str:

@@ -16,8 +16,9 @@ import jsonschema
 import yaml
 
 from workflow import regularizers
-from workflow.reading import Loader, inline, printable, read, relative, shown
+from workflow.reading import Loader, inline, read, relative, shown
 from workflow.training.errors import UserError, door
+from workflow.training.escaping import printable
 
 SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
 # Task: the data set it is trained on.
@@ -245,7 +246,7 @@ def main() -> None:
     parser.add_argument("config", help="YAML file")
     name = parser.parse_args().config
     load(name)
-    print(f"{name}: nothing wrong with it")
+    print(f"{printable(str(name))}: nothing wrong with it")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from workflow.jobs import prepare_jobs
 from workflow.makespan import Job, makespan
 from workflow.plan import Plan, PlannedRun, plan
 from workflow.training.errors import UserError, door
+from workflow.training.escaping import say
 from workflow.training.files import read_json, write_hashed
 
 ROOMS = {"pretrain": "pretrain", "nic_coco": "captioning"}  # the other tasks are detection's
@@ -120,7 +121,7 @@ def made_of(name: str, own: dict[str, Any]) -> dict[str, Any]:
     if "photos" in own and Path(own["photos"]).is_dir():
         return {"photos": own["photos"]}
     if "photos" in own:
-        print(f"data.{name}.synthetic.photos: no folder {own['photos']}: shapes in their place", flush=True)
+        say(f"data.{name}.synthetic.photos: no folder {own['photos']}: shapes in their place")
     return {"classes": own.get("classes", 12)}
 
 

@@ -13,6 +13,7 @@ from workflow.config import load
 from workflow.enough import refuse_too_few, words
 from workflow.plan import Plan, PlannedRun, plan
 from workflow.training.errors import UserError
+from workflow.training.escaping import printable
 from workflow.training.files import read_json
 
 
@@ -66,7 +67,8 @@ def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
     todo = [run for run in runs if not Path(run.record).exists()]
     for folder, there in made(todo).items():
         if not os.access(there, os.W_OK | os.X_OK):
-            print(f"error: {there}: not writable, and {folder} is to be written", file=sys.stderr, flush=True)
+            text = printable(f"error: {there}: not writable, and {folder} is to be written")
+            print(text, file=sys.stderr, flush=True)
             raise SystemExit(1)
     learnt = {(run.check, run.run["recipe"]["threshold"]) for run in todo if run.task == "nic_coco"}
     if not all(words(check, threshold) for check, threshold in learnt if Path(check).exists()):

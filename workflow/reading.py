@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from workflow.training.errors import UserError
+from workflow.training.escaping import printable
 
 LARGEST = 100_000  # values of a config, lest a few lines of aliases stand for billions of them
 GROWN = f"its aliases (*name) stand for more than {LARGEST:,} values, or for themselves"
@@ -95,11 +96,6 @@ def size(node: yaml.Node, known: dict[yaml.Node, float] | None = None) -> float:
         parts = [part for each in below for part in (each if isinstance(each, tuple) else (each,))]
         known[node] = 1 + sum(size(part, known) for part in parts)
     return known[node]
-
-
-def printable(text: str) -> str:
-    """Text in one line, whatever characters it has."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shown(value: Any) -> str:

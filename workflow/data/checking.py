@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from workflow.data.memory import Looked
 from workflow.training.errors import UserError, door
+from workflow.training.escaping import printable, say
 from workflow.training.files import atomic, digest, sha256, short, write_hashed
 
 LISTED = 10
@@ -33,11 +34,15 @@ SLACK = 1.0
 
 
 class DataError(UserError):
-    """Faults in the data: `listed` has a line for each of them, however many there are."""
+    """Faults in the data: `listed` has a line for each of them, however many there are. The message has a line for each
+    that is shown; what they name is escaped already."""
 
     def __init__(self, message: str, listed: list[str]) -> None:
         super().__init__(message)
         self.listed = listed
+
+    def __str__(self) -> str:
+        return printable(Exception.__str__(self), keep="\n")
 
 
 class Faults:
@@ -48,7 +53,7 @@ class Faults:
 
     def add(self, kind: str, message: str) -> None:
         """Note one fault; `message` names the file and the line or key."""
-        self.kinds.setdefault(kind, []).append(message)
+        self.kinds.setdefault(kind, []).append(printable(message))
 
     def __len__(self) -> int:
         return sum(map(len, self.kinds.values()))
@@ -97,7 +102,7 @@ def warn_of_absent(path: Path, classes: list[str], tested: bool) -> None:
     """Say which classes have no object in a split: no fault, but nobody should have to find it out from the table."""
     then = "it has no AP and no part in their mean" if tested else "nothing of it can be learnt here"
     for name in classes:
-        tqdm.write(f"warning: {path}: no object of class {name}: {then}")
+        say(f"warning: {path}: no object of class {name}: {then}")
 
 
 def fingerprint(root: Path, looked: dict[AnyPath, Looked], annotations: dict[Path, str]) -> str:
@@ -210,9 +215,9 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
         except DataError as error:
             with atomic(listed) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in error.listed), "utf-8", "backslashreplace")
-            more = f"\nAll {len(error.listed)} stand in {listed}" if len(error.listed) > 1 else ""
-            raise UserError(f"{error}{more}") from None
+            more = f"\nAll {len(error.listed)} stand in {printable(str(listed))}" if len(error.listed) > 1 else ""
+            raise DataError(f"{error}{more}", error.listed) from None
         write_hashed(args.out, content)
-        print(f"{args.root}: fine; " + ", ".join(f"{key} {count}" for key, count in content["counts"].items()))
+        say(f"{args.root}: fine; " + ", ".join(f"{key} {count}" for key, count in content["counts"].items()))
 
     return main

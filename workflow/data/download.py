@@ -14,6 +14,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from workflow.training.errors import UserError
+from workflow.training.escaping import say
 from workflow.training.files import read_json, write_json
 
 CHUNK = 1 << 17
@@ -52,7 +53,7 @@ def download(url: str, path: Path, size: int | None = None, patience: Patience =
             most, failures = max(most, have), 1 if have > most else failures + 1
             if failures >= patience.tries:
                 raise UserError(f"{url}: {fault} ({failures} tries); the same command goes on from here") from None
-            tqdm.write(f"{url}: {fault}; trying again")
+            say(f"{url}: {fault}; trying again")
             time.sleep(patience.wait * 2 ** (failures - 1))
 
 

@@ -19,6 +19,7 @@ from workflow.data import unpack
 from workflow.data.checking import of_system
 from workflow.data.download import PATIENCE, Patience, download, need_room
 from workflow.training.errors import UserError, door
+from workflow.training.escaping import say
 from workflow.training.files import read_json, write_json
 
 SOURCES = Path(__file__).with_name("sources.yaml")
@@ -102,7 +103,7 @@ def fetch(
     missing = [source for source, found in there if not any(found.values())]
     strange = [line for source, found in there if any(found.values()) for line in _strange(source, found)]
     if strange:
-        print(f"{root}: not the official set, so nothing is fetched: {'; '.join(strange)}", flush=True)
+        say(f"{root}: not the official set, so nothing is fetched: {'; '.join(strange)}")
         return _record(root, sources, [source.file for source in missing])
     _need_archives(name, missing, origin)
     for source in missing:

@@ -5,12 +5,11 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared, text_fault
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Memory
 from workflow.training.errors import UserError
+from workflow.training.escaping import say
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 OFFICIAL = {"classes": 1000, "train": 1_281_167, "val": 50_000}
@@ -67,14 +66,14 @@ def _check_entries(folder: Path, faults: Faults) -> None:
         others.update(Path(name).suffix or name for name in names if not name.lower().endswith(EXTENSIONS))
     if others:
         kinds = ", ".join(f"{count} {kind!r}" for kind, count in others.most_common(5))
-        tqdm.write(f"{folder}: left out, as no images by their names: {kinds}{', ...' * (len(others) > 5)}")
+        say(f"{folder}: left out, as no images by their names: {kinds}{', ...' * (len(others) > 5)}")
 
 
 def _warn_of_lost_images(root: Path, counts: dict[str, int]) -> None:
     """The official classes and validation images, but other training images: hardly on purpose, but no fault."""
     as_official = {"classes": len(classes(root)), "val": counts["val"], "train": OFFICIAL["train"]} == OFFICIAL
     if as_official and counts["train"] != OFFICIAL["train"]:
-        tqdm.write(f"warning: {root / 'train'}: {counts['train']:,} images, not the official {OFFICIAL['train']:,}")
+        say(f"warning: {root / 'train'}: {counts['train']:,} images, not the official {OFFICIAL['train']:,}")
 
 
 def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from workflow.data.checking import AnyPath, Faults
 from workflow.data.memory import Looked, Memory, State
+from workflow.training.escaping import say
 from workflow.training.stopping import leave_to_parent
 
 NAMED = {
@@ -98,7 +99,7 @@ def look_at_all(
                     looked[by_name[name]] = found
     if odd := Counter(found.oddity for found in looked.values() if found.oddity):
         kinds = ", ".join(f"{count} {kind}" for kind, count in odd.most_common())
-        tqdm.write(f"{what}: {kinds}: odd, but no fault; they are decoded to RGB as the rest")
+        say(f"{what}: {kinds}: odd, but no fault; they are decoded to RGB as the rest")
     return looked
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
+from workflow.training.escaping import say
 
 FORMAT = 2
 COLUMNS = "path TEXT PRIMARY KEY, size, mtime, ctime, crc, width, height, oddity"
@@ -45,14 +45,14 @@ class Memory:
         except sqlite3.OperationalError as error:
             self._warn(error)
         except sqlite3.DatabaseError as error:
-            tqdm.write(f"warning: {self.file}: thrown away, every image is looked at again: {error}")
+            say(f"warning: {self.file}: thrown away, every image is looked at again: {error}")
             self.file.unlink()
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self.file, timeout=60)
 
     def _warn(self, error: Exception) -> None:
-        tqdm.write(f"warning: {self.file}: what was checked cannot be remembered: {error}")
+        say(f"warning: {self.file}: what was checked cannot be remembered: {error}")
         self.file = None
 
     def split(self, paths: Iterable[str]) -> Iterator[tuple[str, State, Looked | None]]:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -18,6 +19,7 @@ from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import Cell
 from workflow.reporting.summary import Summary, best_epoch
 from workflow.reporting.text import IMAGENET_GROUPS, IMAGENET_REASON_WIDTH, REASON_WIDTH, clipped, heading
+from workflow.training.escaping import printable
 
 SECTIONS = {  # below the transfer table: name of the template and of the anchor, and title
     "classification": "ImageNet classification",
@@ -75,6 +77,7 @@ def templates(folder: Path) -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -83,6 +86,11 @@ def templates(folder: Path) -> jinja2.Environment:
     environment.globals["number"] = lambda metric, value, sign=False: number(metric, value, sign).replace("-", "−")
     environment.globals["link"] = lambda path: link(path, folder)
     return environment
+
+
+def visible(value: Any) -> Any:
+    """Data without characters that cannot be seen; what a template or a drawing has made is whole."""
+    return printable(value, keep="\n") if type(value) is str else value
 
 
 def page(summary: Summary, environment: jinja2.Environment, sections: dict[str, str]) -> str:

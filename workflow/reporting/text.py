@@ -10,6 +10,7 @@ from workflow.reporting.intervals import ENOUGH
 from workflow.reporting.metrics import lower_is_better, number
 from workflow.reporting.statistics import ONE_PRETRAINING, TOO_FEW, Cell
 from workflow.reporting.summary import Summary, best_epoch
+from workflow.training.escaping import printable
 
 CSV_COLUMNS = ["backbone", "task", "metric", "mean", "std", "n", "delta", "delta_low", "delta_high", "verdict", "paper"]
 TERMINAL_WIDTH = 116
@@ -113,7 +114,7 @@ def _md_last(cell: Cell, width: int = REASON_WIDTH) -> str:
 
 def _md(text: str) -> str:
     """Data inside Markdown: no HTML, no table borders, no emphasis of its own, all in one line."""
-    text = " ".join(text.splitlines()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = printable(" ".join(text.splitlines())).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "|*`[]\\" else c for c in text)
 
 
@@ -127,7 +128,8 @@ def terminal(summary: Summary, page: Path) -> str:
     about = [f"{name}: {text}" for name, text in summary.origins.items() if text]
     about += [clipped(line, 2 * TERMINAL_WIDTH) for line in summary.unfinished]
     about += [textwrap.fill(warning, TERMINAL_WIDTH) for warning in waiting(summary.outcomes)]
-    return "\n".join([*lines, *([""] if about else []), *about, "", *_legend(summary), f"Page: {page}"])
+    about = [printable(text, keep="\n") for text in about]
+    return "\n".join([*lines, *([""] if about else []), *about, "", *_legend(summary), printable(f"Page: {page}")])
 
 
 def _legend(summary: Summary) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from workflow.reading import printable, shown
+from workflow.reading import shown
 from workflow.reporting.metrics import METRICS
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, record_digest, sha256
@@ -66,7 +66,7 @@ def check_own_hash(path: Path, record: dict[str, Any]) -> bool:
     _needed(path, "", record, {"files": OBJECT, "sha256": TEXT})
     for name in record["files"]:
         if name in ("", "..") or Path(name).name != name or not name.isprintable():
-            raise UserError(f"{path}: files.{printable(name)} is not the name of a file beside it")
+            raise UserError(f"{path}: files.{name} is not the name of a file beside it")
     if record["sha256"] != _digest(path, record):
         raise UserError(f"{path}: {DAMAGED}; {AGAIN}")
     return True

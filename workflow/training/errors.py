@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from workflow.training.code import watch
+from workflow.training.escaping import printable
 from workflow.training.stopping import Stopped, asked, at_once
 
 SECONDS_FOR_THE_FIRST = 5.0
@@ -15,14 +16,18 @@ FULL = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota
 
 
 class UserError(Exception):
-    """Bad input, or a machine that fails. The message is one clear sentence that names the file and the key or line."""
+    """Bad input, or a machine that fails. The message is one clear sentence that names the file and the key or line, in
+    one line whatever their names are."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 def full(error: BaseException) -> str:
     """Which disk is full, in words; empty if that is not what `error` says. Some libraries wrap the system's error."""
     while error:
         if isinstance(error, OSError) and error.errno in FULL:
-            return FULL[error.errno] + (f" (writing {error.filename})" if error.filename else "")
+            return FULL[error.errno] + (f" (writing {printable(str(error.filename))})" if error.filename else "")
         for number, words in FULL.items():
             if os.strerror(number) in str(error):
                 return words
@@ -36,7 +41,7 @@ def refused(error: Exception) -> str:
     if reason := full(error):
         return f"{reason}; free some and give the same command again"
     named = isinstance(error, OSError) and error.filename
-    return f"{error.filename}: {error.strerror}" if named else ""
+    return printable(f"{error.filename}: {error.strerror}") if named else ""
 
 
 def further() -> bool:

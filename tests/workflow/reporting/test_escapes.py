@@ -1,6 +1,7 @@
 """Whatever data are called, the pages, tables and drawings show it as text."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -22,6 +23,7 @@ HOSTILE = [
     "&lt;b&gt; &amp;",
     "]]><!-- --><![CDATA[",
     "[x](javascript:alert(1)) ![y](z) `code` *b* _i_",
+    "\x1b[2Jcleared \r\x07 \u202egnp.\u2066turned\u200b",
 ]
 
 
@@ -41,6 +43,7 @@ def test_class_names_are_text_on_the_page(experiment):
             ElementTree.fromstring(content)
         else:
             assert not clean & set(Links(content).tags), file
+            assert content.replace("\n", "").isprintable(), file
 
 
 def test_why_a_run_failed_is_text_everywhere(experiment):
@@ -53,9 +56,11 @@ def test_why_a_run_failed_is_text_everywhere(experiment):
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1, "no cell is torn"
     assert "<script" not in text.markdown(summary)
     assert "<img" not in text.markdown(summary)
+    for shown in (text.markdown(summary), text.terminal(summary, Path("\x1b[2J")), latex.latex(summary)):
+        assert shown.replace("\n", "").isprintable()
 
 
-TEXTS = st.text(st.sampled_from("ab <>|&\\`*_[]{}$#%~^\"'\n\r\u2028é\x00漢"), max_size=20)
+TEXTS = st.text(st.sampled_from("ab <>|&\\`*_[]{}$#%~^\"'\n\r\u2028é\x00漢\x1b\u202e\u200b"), max_size=20)
 
 
 @given(TEXTS)
@@ -63,6 +68,7 @@ def test_markdown_of_any_text_is_one_line_without_tags(data):
     for shown in (text._md(data), escaped(data)):
         assert len(shown.splitlines()) <= 1
         assert not re.search(r"(?<!\\)[<|]", shown)
+        assert shown.isprintable()
     inside = code(data)
     assert len(inside.splitlines()) <= 1
     assert "|" not in inside.replace("\\|", "")
