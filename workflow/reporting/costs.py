@@ -23,9 +23,15 @@ def run(outcome: Outcome) -> dict[str, Any]:
         "speed": f"{trail['images_per_second']:.1f} {unit(outcome)}" if "images_per_second" in trail else "",
         "waiting": share(trail),
         "memory": f"{trail['peak_memory_mb']:.0f}" if "peak_memory_mb" in trail else "",
-        "device": trail.get("device", ""),
+        "device": device(trail),
         "hashes": hashes,
     }
+
+
+def device(trail: dict[str, Any]) -> str:
+    """The GPU, else the CPU's model; records from before know less."""
+    machine = trail.get("machine", {})
+    return machine.get("gpu") or machine.get("cpu") or trail.get("device", "")
 
 
 def total(lines: list[dict[str, Any]]) -> dict[str, Any]:

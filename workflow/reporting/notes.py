@@ -130,12 +130,25 @@ def code_remarks(outcomes: list[Outcome]) -> list[str]:
 
 
 def machine_remarks(outcomes: list[Outcome]) -> list[str]:
-    """Where the rows of a column differ in what moves numbers though recipe, data and seeds agree."""
+    """What all rows were made on; else where those of a column differ, which moves numbers though recipe, data and
+    seeds agree."""
+    if same := one_machine(outcomes):
+        return [same]
     texts = _different(outcomes, "on different CPUs or GPUs", hardware)
     texts += _different(
         outcomes, "with different versions of torch", lambda trail: trail.get("libraries", {}).get("torch")
     )
     return [*texts, OTHER_BITS] if texts else []
+
+
+def one_machine(outcomes: list[Outcome]) -> str:
+    """The machine and torch of all runs; empty where they are not the same."""
+    trails = [outcome.record["provenance"] for outcome in outcomes if outcome.record]
+    made = {(hardware(trail), trail.get("libraries", {}).get("torch")) for trail in trails}
+    if len(made) != 1:
+        return ""
+    ((device, version),) = made
+    return f"Made on {device}" + (f" with torch {version}." if version else ".")
 
 
 OTHER_BITS = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from workflow.config import load
 from workflow.plan import Plan, PlannedRun, plan
 from workflow.reporting.metrics import METRICS, TITLES, number
+from workflow.reporting.notes import one_machine
 from workflow.reporting.records import read
 from workflow.reporting.statistics import BASELINE, Cell
 from workflow.reporting.summary import Summary, summarize
@@ -71,14 +72,16 @@ def check_finished(todo: Plan) -> None:
 
 
 def table(summary: Summary) -> str:
-    """A Markdown table: a row a backbone, the headline metric of each task, its change, interval and verdict."""
+    """A Markdown table: a row a backbone, the headline metric of each task, its change, interval and verdict; and below
+    it the machine."""
     columns = [(task, metric) for task in summary.tasks for metric in METRICS[task] if metric in HEADLINES]
     heads = [f"{TITLES[task]}<br>`{task}` {heading(metric)}" for task, metric in columns]
     lines = ["| backbone | " + " | ".join(heads) + " |", "|:--|" + ":--|" * len(columns)]
     for backbone in summary.backbones:
         cells = [_cell(summary.cells[backbone, *column]) for column in columns]
         lines.append(f"| {backbone} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    machine = one_machine(summary.outcomes)
+    return "\n".join([*lines, *(["", machine] if machine else [])])
 
 
 def _cell(cell: Cell) -> str:

@@ -27,10 +27,9 @@ def other_backbone(run: Any, record: dict[str, Any], start: Any, published: str 
 
 
 def published(weights: str, start: Any) -> str | None:
-    """The hash of a backbone as it lies at the plan's place, else as the record of its own run has it: records are
-    kept where weights are not. None if neither is there."""
+    """The hash of a backbone: as the record of its own run has it, with which what lies there was compared (records are
+    kept where weights are not); without one of the plan's, of the file itself. None if neither is there."""
     path = Path(weights)
-    if path.is_file():
-        return sha256(path)
-    record = start.record if start else None
-    return (record or {}).get("files", {}).get(path.name)
+    if start and start.record:
+        return start.record.get("files", {}).get(path.name)
+    return sha256(path) if path.is_file() else None

@@ -79,3 +79,15 @@ def test_a_long_wait_for_data_is_said_with_the_knob(experiment):
 @pytest.mark.parametrize(("seconds", "text"), [(9.6, "0:00:10"), (3725, "1:02:05")])
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("machine", "named"),
+    [({"cpu": "A (family 6)", "gpu": None}, "A (family 6)"), ({"cpu": "A", "gpu": "B"}, "B"), ({}, "x86_64 CPU")],
+)
+def test_a_run_names_what_it_was_computed_on(experiment, machine, named):
+    small = experiment()
+    planned = small.run("ssd_voc", "cutmix")
+    small.edit(planned, provenance={"machine": machine})
+    (found,) = [o for o in read(small.plan.runs) if (o.task, o.backbone) == ("ssd_voc", "cutmix")]
+    assert run(found)["device"] == named

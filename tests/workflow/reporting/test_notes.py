@@ -62,6 +62,16 @@ def test_rows_of_different_machines_are_remarked(experiment, other, said):
     assert last == OTHER_BITS
 
 
+def test_the_machine_of_all_rows_is_named_once(experiment):
+    small = experiment()
+    for run in small.plan.runs:
+        small.edit(run, provenance={"machine": MACHINE, "libraries": {"torch": "2.14.1"}})
+    said = "Made on A (family 6), AVX512, bf16 emulated with torch 2.14.1."
+    assert said in summarize(small.plan).remarks
+    small.edit(small.run("ssd_voc", "cutmix"), provenance={"libraries": {"torch": "2.15.0"}})
+    assert not [text for text in summarize(small.plan).remarks if text.startswith("Made on")]
+
+
 def test_the_seeds_of_a_row_may_be_of_different_machines_too(experiment):
     small = experiment(seeds=(1, 2))
     small.edit(small.run("ssd_voc", "cutmix", transfer=1), provenance={"machine": MACHINE})
