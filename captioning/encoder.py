@@ -15,14 +15,15 @@ from torchvision.models import resnet50
 from torchvision.transforms.v2 import functional
 
 from pretrain.backbone import STRIDE, Preprocessing, place_stride
+from workflow.data.decoding import decode
 
 CHANNELS = 2048
 
 
 def load(path: str | Path, resize: int) -> Tensor:
     """An image file as uint8 RGB (3, resize, resize)."""
-    with Image.open(path) as image:
-        return functional.pil_to_tensor(image.convert("RGB").resize((resize, resize), Image.Resampling.BILINEAR))
+    image = Image.fromarray(decode(path))
+    return functional.pil_to_tensor(image.resize((resize, resize), Image.Resampling.BILINEAR))
 
 
 def random_view(image: Tensor, crop: int, draw: np.random.Generator) -> Tensor:

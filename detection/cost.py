@@ -18,6 +18,7 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
 
     import detection.coco_metric
     import detection.crop
+    import detection.loading
     import detection.metric
     import detection.models  # noqa: F401 (registers)
     from detection.recipe import task

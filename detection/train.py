@@ -54,6 +54,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
 
     import detection.coco_metric
     import detection.crop
+    import detection.loading
     import detection.metric
     import detection.models  # noqa: F401 (registers)
     from detection.evaluate import ground_truth

@@ -1,10 +1,8 @@
 """ImageNet in its folder layout, with the augmentation of the reference code: RandomResizedCrop, flip, colour jitter,
 PCA lighting. Images stay uint8 until they are on the device."""
 
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.registry import DATASETS
@@ -13,6 +11,8 @@ from torchvision.transforms import v2
 
 from pretrain.folder import ClassFolders
 from pretrain.regularizers import build
+from workflow.data import decoding
+from workflow.data.decoding import SHRUNK, open_image, pixels, plain
 from workflow.training.counted import seed_everything
 from workflow.training.rng import rng
 
@@ -21,37 +21,9 @@ EIGENVALUES = torch.tensor([0.2175, 0.0188, 0.0045])
 EIGENVECTORS = torch.tensor([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
 
 
-# A JPEG can be decoded at these parts of its size: smaller cosine transforms, which average as they go.
-SHRUNK = {
-    1: cv2.IMREAD_COLOR_RGB,
-    2: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_GRAYSCALE_8,
-}
-
-
-def plain(image: Image.Image) -> bool:
-    """Whether OpenCV decodes this opened file to Pillow's bits: JPEG, and neither CMYK nor anything rarer."""
-    return image.format == "JPEG" and image.mode in ("RGB", "L")
-
-
-def pixels(image: Image.Image, shrink: int = 1) -> torch.Tensor:
-    """An opened file as uint8 RGB (3, H, W), a plain JPEG at 1/`shrink` of its size, rounded up.
-
-    OpenCV writes straight into the array, which Pillow copies twice. torchvision deprecated its decoders in 0.29.
-    """
-    if plain(image):
-        data = np.frombuffer(Path(image.filename).read_bytes(), np.uint8)
-        found = cv2.imdecode(data, SHRUNK[shrink] | cv2.IMREAD_IGNORE_ORIENTATION)
-        if found is not None:
-            return torch.from_numpy(found).permute(2, 0, 1)
-    return v2.functional.pil_to_tensor(image.convert("RGB"))
-
-
 def decode(path: str) -> torch.Tensor:
     """An image file as uint8 RGB (3, H, W)."""
-    with Image.open(path) as image:
-        return pixels(image)
+    return torch.from_numpy(decoding.decode(path)).permute(2, 0, 1)
 
 
 class Crop(v2.RandomResizedCrop):
@@ -66,7 +38,8 @@ class Crop(v2.RandomResizedCrop):
         least = min(box["height"], box["width"])
         shrink = max(n for n in SHRUNK if n == 1 or (plain(image) and n * max(self.size) <= least))
         box = {side: value // shrink for side, value in box.items()}
-        return v2.functional.resized_crop(pixels(image, shrink), **box, size=self.size, antialias=True)
+        photo = torch.from_numpy(pixels(image, shrink)).permute(2, 0, 1)
+        return v2.functional.resized_crop(photo, **box, size=self.size, antialias=True)
 
 
 class Lighting(torch.nn.Module):
@@ -114,7 +87,7 @@ class ImageNetTrain:
         index, epoch = key
         seed_everything(self.seed, "sample", epoch, index)
         path, label = self.folder[index]
-        with Image.open(path) as photo:
+        with open_image(path) as photo:
             image = self.transform(photo)
         for regularizer in self.regularizers:
             image = regularizer.image(image, rng(self.seed, regularizer.name, epoch, index))

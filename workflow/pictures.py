@@ -67,10 +67,11 @@ def photo(path: Path, side: int) -> "Image":
     """An image file as RGB, its pixels as they are stored, no side longer than `side` px."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        image = image.convert("RGB")
-        image.thumbnail((side, side))
-        return image
+    from workflow.data.decoding import decode
+
+    image = Image.fromarray(decode(path))
+    image.thumbnail((side, side))
+    return image
 
 
 def jpeg(image: "Image", about: str = "") -> bytes:

@@ -4,8 +4,7 @@ Difficult objects are marked as ignored by VOCDataset. The recipe says what they
 rewards nor punishes a detection of one. Root, classes, batch and seed come in by detection/recipe.py.
 """
 
-# Boxes are drawn on the stored pixels, as the check and all other readers take them: EXIF must not turn the picture.
-image = dict(type="LoadImageFromFile", color_type="color_ignore_orientation")
+image = dict(type="DecodeImage")  # as the check and all other tasks read it; mmcv's own refuses and reads other files
 load = [image, dict(type="LoadAnnotations", with_bbox=True)]
 pack = dict(type="PackDetInputs", meta_keys=("img_id", "ori_shape", "img_shape", "scale_factor"))
 voc = dict(type="VOCDataset", filter_cfg=dict(filter_empty_gt=True))

@@ -14,6 +14,7 @@ from torchvision.models import resnet50
 
 import detection.coco_metric
 import detection.crop
+import detection.loading
 import detection.metric
 import detection.models  # noqa: F401 (registers)
 import workflow.training.counted  # noqa: F401 (registers)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from workflow.data.decoding import decode
 from workflow.data.looking import look
 from workflow.data.shapes import COLOURS, SHAPES, outline, paint
 from workflow.training.errors import UserError
@@ -134,8 +135,7 @@ class Photos:
     def look(self, label: int, rng: np.random.Generator) -> Photo:
         """A drawn photo of the class."""
         files = self.files[label]
-        with Image.open(files[rng.integers(len(files))]) as image:
-            return Photo(self.names[label], np.asarray(image.convert("RGB")))
+        return Photo(self.names[label], decode(files[rng.integers(len(files))]))
 
 
 def photo_classes(root: str | Path) -> list[str]:

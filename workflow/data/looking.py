@@ -1,9 +1,8 @@
 """Look into every image of a set, on many cores: is it whole, what are its size and bytes, and is it odd?
 
 Odd is what the official sets contain and every reader must bear: CMYK and Adobe's YCCK, one format under the name of
-another, broken EXIF. It is decoded to RGB like the rest, and counted."""
+another, broken EXIF. It is decoded to RGB like the rest, and counted. Decoded by the function of all tasks."""
 
-import io
 import os
 import warnings
 import zlib
@@ -15,10 +14,11 @@ from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from workflow.data.checking import AnyPath, Faults
+from workflow.data.decoding import ImageError, open_image, pixels
 from workflow.data.memory import Looked, Memory, State
 from workflow.training.escaping import say
 from workflow.training.stopping import leave_to_parent
@@ -33,11 +33,13 @@ NAMED = {
     ".tiff": "TIFF",
 }
 LONGEST = 200  # sides; to the recipes' sizes it would be resized to hundreds of MB, or to a side of no pixel
+SMALLEST = 8  # a plain JPEG is decoded at 1/8: the same reading to the end, at a fraction of the time
 TOGETHER = 10_000  # images whose results are kept at once: what an interrupted check does not lose
 
 
 def look(path: str) -> Looked | str:
-    """Decode one image to its end (at 1/8 scale where JPEG allows); what is wrong with it, in words, if it fails."""
+    """Decode one image to its end, as training will (at 1/8 scale where JPEG allows); what is wrong with it, in words,
+    if it fails."""
     try:
         if not S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  (a pipe would be waited for)
             return "the image is no file"
@@ -46,13 +48,12 @@ def look(path: str) -> Looked | str:
             return "the image is empty (0 bytes)"
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            with Image.open(io.BytesIO(data)) as image:
+            with open_image(path, data) as image:
                 size, odd = image.size, _oddity(image, path)
-                image.draft(None, (1, 1))
-                image.convert("RGB")
-    except UnidentifiedImageError:
-        return "the image cannot be decoded: no known image format"
-    except Exception as error:  # PIL's decoders raise many types on damaged files
+                pixels(image, SMALLEST)
+    except ImageError as error:
+        return error.reason
+    except OSError as error:
         return f"the image cannot be decoded: {error}"
     if max(size) > LONGEST * min(size):
         return f"the image has {size[0]}x{size[1]} px: one side is more than {LONGEST} times the other"
@@ -73,6 +74,12 @@ def _oddity(image: Image.Image, path: str) -> str:
             dict(image.getexif())
         except Exception:  # as many types as there are ways to break it
             return "with broken EXIF"
+    if image.mode.startswith("I"):
+        return "of 16 bits, scaled to 8"
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        return "of several frames, of which the first counts"
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        return "with transparency, which is dropped"
     return ""
 
 

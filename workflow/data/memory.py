@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from workflow.training.escaping import say
 
-FORMAT = 2
+FORMAT = 3  # also another where images are read by another function
 COLUMNS = "path TEXT PRIMARY KEY, size, mtime, ctime, crc, width, height, oddity"
 State = tuple[int, int, int]  # of a file: size, mtime_ns, ctime_ns
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm import tqdm
 
+from workflow.data.decoding import decode
 from workflow.training.errors import UserError, door
 
 PRETRAINED = [
@@ -162,12 +163,9 @@ def _write(image: Listed, target: Path) -> bool:
         if not cut:
             shutil.copyfile(image.path, target)
             return True
-        with Image.open(image.path) as photo:
-            photo.convert("RGB").crop((x0, y0, x1 + 1, y1 + 1)).save(target)
+        Image.fromarray(decode(image.path)).crop((x0, y0, x1 + 1, y1 + 1)).save(target)
     except OSError as error:
         raise UserError(f"{image.path}: {error.strerror or error}") from None
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{image.path}: {error}") from None
     return True
 
 
