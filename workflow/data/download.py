@@ -1,15 +1,18 @@
 """Download one file over HTTP: goes on where it broke off, and starts again where the file on the server has changed.
 
+A server is trusted with nothing: no more comes than the file is long, and nowhere but over http and https.
+
 What has come lies in FILE.part; FILE.part.json says from where and of which version (ETag or Last-Modified) it is."""
 
 import http.client
+import re
 import shutil
 import ssl
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -18,6 +21,8 @@ from workflow.training.escaping import say
 from workflow.training.files import read_json, write_json
 
 CHUNK = 1 << 17
+SLOWEST = 1000  # bytes a second; a server that drips less is asked again, as one that hangs
+RESERVE = 1 << 30  # bytes of the disk that a file of unknown length leaves free
 BUSY = (408, 425, 429)  # of the client errors, those that pass
 
 
@@ -37,11 +42,47 @@ class PassingError(Exception):
     """What went wrong may go right the next time."""
 
 
+class Redirect(urllib.request.HTTPRedirectHandler):
+    """Followed from http to http or https, and from https to https: urllib's own goes to ftp as well."""
+
+    def redirect_request(
+        self, request: urllib.request.Request, *answer: Any
+    ) -> urllib.request.Request | None:  # answer: file, code, reason, headers, the new address
+        """The next request; UserError if it leads elsewhere."""
+        scheme = answer[-1].partition(":")[0].lower()
+        if scheme not in ("http", "https") or (request.type == "https" and scheme == "http"):
+            shown = ascii(answer[-1][:200])
+            raise UserError(f"{request.full_url}: the server sends us from {request.type} to {shown}: not followed")
+        return super().redirect_request(request, *answer)
+
+    def http_error_302(self, request: urllib.request.Request, answer: Any, code: int, *rest: Any) -> Any:
+        """What urllib does, but that an address of another kind is named before it is refused."""
+        address = rest[-1].get("Location", "")
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", address):
+            self.redirect_request(request, answer, code, *rest, address)
+        return super().http_error_302(request, answer, code, *rest)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Of http and https alone: no file, ftp or data address is opened."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        *(urllib.request.ProxyHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(), Redirect()),
+        *(urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor()),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
 def download(url: str, path: Path, size: int | None = None, patience: Patience = PATIENCE) -> None:
     """Bring `url` to `path`, which appears only when complete. `size`: the bytes that it must have, if known.
 
     Raises UserError if there is no such file, if it has another length, or if all tries in a row have failed.
     """
+    if url.partition(":")[0].lower() not in ("http", "https"):
+        raise UserError(f"{url}: only http and https addresses are downloaded")
     part, most, failures = path.with_name(f"{path.name}.part"), 0, 0
     while not path.exists():
         try:
@@ -50,7 +91,8 @@ def download(url: str, path: Path, size: int | None = None, patience: Patience =
             _note(part).unlink(missing_ok=True)
         except PassingError as fault:
             have = _length(part)
-            most, failures = max(most, have), 1 if have > most else failures + 1
+            further = have > most + SLOWEST * patience.timeout
+            most, failures = max(most, have), 1 if further else failures + 1
             if failures >= patience.tries:
                 raise UserError(f"{url}: {fault} ({failures} tries); the same command goes on from here") from None
             say(f"{url}: {fault}; trying again")
@@ -85,14 +127,17 @@ def _begun(url: str, part: Path) -> tuple[int, dict]:
 def _go_on(url: str, part: Path, size: int | None, timeout: float) -> None:
     """One try: ask for what is missing and append it; PassingError if another try may help."""
     have, note = _begun(url, part)
+    if size and have > size:  # of another file
+        _remove(part)
+        have, note = 0, {}
     if have and have == note["length"]:
         return  # complete: stopped before it got its name
     headers = {"User-Agent": "backbone-transfer", "Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": note["version"]}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as answer:
-            _receive(answer, url, part, have, note, size)
+        with _opener().open(urllib.request.Request(url, headers=headers), timeout=timeout) as answer:
+            _receive(answer, url, part, have, note, size, timeout)
     except urllib.error.HTTPError as error:
         _refused(error, url, part, have)
     except TimeoutError:
@@ -114,7 +159,7 @@ def _refused(error: urllib.error.HTTPError, url: str, part: Path, have: int) -> 
             return
         part.unlink(missing_ok=True)
         raise PassingError("the file on the server has changed")
-    answer = f"the server answers {error.code} {error.reason}"
+    answer = f"the server answers {error.code} {' '.join(str(error.reason).split())[:200]}"
     if error.code in BUSY or error.code >= 500:
         raise PassingError(answer)
     raise UserError(f"{url}: {answer}")
@@ -126,29 +171,48 @@ def _version(headers: http.client.HTTPMessage) -> str | None:
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
 
 
-def _receive(answer: http.client.HTTPResponse, url: str, part: Path, have: int, note: dict, size: int | None) -> None:
+def _remove(part: Path) -> None:
+    """What has come of a file that is not wanted."""
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
+
+
+def _receive(
+    answer: http.client.HTTPResponse, url: str, part: Path, have: int, note: dict, size: int | None, timeout: float
+) -> None:
     """Write what the server sends: behind what we have if it is the rest of the same file, else from the beginning."""
-    version, start = _version(answer.headers), 0
+    version, start, whole = _version(answer.headers), 0, None
     if answer.status == 206:
-        sent = (answer.headers.get("Content-Range") or "").removeprefix("bytes ").split("-")[0]
-        if sent != str(have) or version not in (None, note["version"]):
+        sent = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", answer.headers.get("Content-Range") or "")
+        whole = int(sent[3]) if sent and sent[3] != "*" else None
+        if not sent or int(sent[1]) != have or version not in (None, note["version"]):
             part.unlink(missing_ok=True)
             raise PassingError("the file on the server has changed")
         version, start = note["version"], have
-    length = None if answer.length is None else start + answer.length
-    if size and length and length != size:
-        raise UserError(f"{url}: the server has {length:,} bytes, the official file has {size:,}: another file")
-    total = length or size
+    length = whole if answer.length is None else start + answer.length
+    for stated in (length, whole):
+        if size and stated is not None and stated != size:
+            _remove(part)
+            coded = f" in {answer.headers['Content-Encoding']!a}" if answer.headers["Content-Encoding"] else ""
+            raise UserError(
+                f"{url}: the server has {stated:,} bytes{coded}, the official file has {size:,}: another file"
+            )
+    total = size or length
     if total:
         need_room(part.parent, total - start, part.name.removesuffix(".part"))
     write_json(_note(part), {"url": url, "version": version, "length": length})
-    got = start + _write(answer, part, start, total)
+    got = start + _write(answer, part, start, total, timeout)
+    if total and got > total:
+        _remove(part)
+        raise UserError(f"{url}: the server sends more than the {total:,} bytes of the file: another file")
     if total and got < total:
         raise PassingError(f"the connection broke off after {got:,} of {total:,} bytes")
 
 
-def _write(answer: http.client.HTTPResponse, part: Path, start: int, total: int | None) -> int:
-    """Append to `part` from byte `start` on, with a progress bar; returns the number of bytes that came."""
+def _write(answer: http.client.HTTPResponse, part: Path, start: int, total: int | None, timeout: float) -> int:
+    """Append to `part` from byte `start` on, with a progress bar; returns the number of bytes that came. No more than
+    one chunk beyond `total` is read, and where that is unknown, no more than the disk can spare."""
+    since, before = time.monotonic(), 0
     with (
         part.open("r+b" if start else "wb") as file,
         tqdm(total=total, initial=start, desc=part.name.removesuffix(".part"), unit="B", unit_scale=True) as bar,
@@ -157,4 +221,14 @@ def _write(answer: http.client.HTTPResponse, part: Path, start: int, total: int 
         while chunk := answer.read1(CHUNK):  # not `read`: what came before a stall counts
             file.write(chunk)
             bar.update(len(chunk))
+            came = file.tell() - start
+            if total and start + came > total:
+                break
+            if total is None and shutil.disk_usage(part.parent).free < RESERVE:
+                _remove(part)
+                raise UserError(f"{part}: the disk is full, and the server does not say how long the file is")
+            if (passed := time.monotonic() - since) > timeout:
+                if came - before < SLOWEST * timeout:
+                    raise PassingError(f"only {came - before:,} bytes in {passed:.1f} s")
+                since, before = time.monotonic(), came
         return file.tell() - start

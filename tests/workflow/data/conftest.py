@@ -1,5 +1,6 @@
 """A real HTTP server on this machine that can be told to misbehave, and tiny archives in the official layouts."""
 
+import contextlib
 import dataclasses
 import hashlib
 import http.server
@@ -31,6 +32,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "hang" in fault:
             time.sleep(fault["hang"])
             return
+        if "redirect" in fault:
+            self.send_response(302)
+            self.send_header("Location", fault["redirect"])
+            self.end_headers()
+            return
         data = server.files.get(self.path.lstrip("/"))
         if data is None or "status" in fault:
             self.send_error(fault.get("status", 404))
@@ -45,13 +51,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{fault.get('total', len(data))}")
+        if "coding" in fault:
+            self.send_header("Content-Encoding", fault["coding"])
         if fault.get("etag") != "none":
             self.send_header("ETag", tag)
         if fault.get("length") != "none":
             self.send_header("Content-Length", str(len(data) - start + fault.get("lie", 0)))
         self.end_headers()
         self.wfile.write(data[start : start + fault["cut"] if "cut" in fault else None])
+        for _ in range(fault.get("more", 0)):
+            with contextlib.suppress(OSError):  # whoever asked has gone
+                self.wfile.write(fault.get("chunk", bytes(1 << 20)))
+                server.sent += 1
+                time.sleep(fault.get("drip", 0))
         time.sleep(fault.get("stall", 0))
         server.files.update(fault.get("then", {}))
 
@@ -61,7 +74,7 @@ def server():
     """`files`: name -> bytes; `faults`: what goes wrong with the next answers; `asked`: (path, Range) of each request;
     `url`: its address."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.files, server.faults, server.asked = {}, [], []
+        server.files, server.faults, server.asked, server.sent = {}, [], [], 0
         server.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

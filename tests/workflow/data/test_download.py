@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from workflow.data.download import Patience, download
+from workflow.data.download import RESERVE, Patience, download
 from workflow.training.errors import UserError
 
 DATA = os.urandom(300_000)
@@ -137,3 +137,82 @@ def test_a_full_disk_is_said_before_it_is_full(get, server, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=299_999))
     with pytest.raises(UserError, match=r": x.zip needs 0.0 GB, the disk has 0.0 GB free"):
         get()
+
+
+def test_a_body_without_end_is_cut_off_and_removed(get, server, tmp_path):
+    server.faults = [{"length": "none", "more": 200}]
+    with pytest.raises(UserError, match=r"x.zip: the server sends more than the 300,000 bytes of the file: another"):
+        get(size=len(DATA))
+    assert not list(tmp_path.iterdir())
+    assert len(server.asked) == 1
+
+
+def test_the_rest_of_a_file_without_end_is_cut_off_and_removed(get, server, tmp_path):
+    server.faults = [{"cut": 100_000}, {"length": "none", "more": 200}]
+    with pytest.raises(UserError, match=r"the server sends more than the 300,000 bytes"):
+        get()
+    assert not list(tmp_path.iterdir()), "of the length that Content-Range gives"
+
+
+def test_a_length_that_is_nowhere_given_leaves_the_disk_its_reserve(get, server, tmp_path, monkeypatch):
+    server.faults = [{"length": "none", "more": 200}]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=RESERVE - 1))
+    with pytest.raises(UserError, match=r"the disk is full, and the server does not say how long the file is"):
+        get()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_range_of_another_file_is_refused_and_removed(get, server, tmp_path):
+    server.faults = [{"cut": 100_000}, {"total": 10**15}]
+    with pytest.raises(UserError, match=r"the server has 1,000,000,000,000,000 bytes, the official file has 300,000"):
+        get(size=len(DATA))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_of_a_longer_file_is_begun_anew(get, server):
+    server.files["x.zip"] = os.urandom(400_000)
+    server.faults = [{"cut": 350_000}, *[{"status": 500}] * 3]
+    with pytest.raises(UserError, match="500"):
+        get()
+    server.files["x.zip"] = DATA
+    assert get(size=len(DATA)) == DATA
+    assert server.asked[-1][1] is None
+
+
+def test_a_file_in_another_coding_is_refused_with_its_name(get, server):
+    server.faults = [{"coding": "gzip", "lie": -500}]
+    with pytest.raises(UserError, match=r"the server has 299,500 bytes in 'gzip', the official file has 300,000"):
+        get(size=len(DATA))
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data:,x", "gopher://x/", "x\x1b[2J:y"])
+def test_a_redirect_to_another_scheme_is_not_followed(address, get, server, tmp_path):
+    server.faults = [{"redirect": address}]
+    with pytest.raises(UserError, match=r"^http://127\.0\.0\.1:\d+/x.zip: the server ") as error:
+        get()
+    assert str(error.value).isprintable()
+    assert len(server.asked) <= 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_redirect_over_http_is_followed_and_one_in_a_circle_is_said_in_a_line(get, server, tmp_path):
+    server.faults = [{"redirect": f"{server.url}/x.zip"}, {"redirect": "/x.zip"}]
+    assert get(size=len(DATA)) == DATA
+    server.files["y.zip"], server.faults = b"", [{"redirect": f"{server.url}/y.zip"}] * 50
+    with pytest.raises(UserError, match=r"y.zip: the server answers 302 .*infinite loop") as error:
+        download(f"{server.url}/y.zip", tmp_path / "y.zip", patience=HASTE)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x"])
+def test_only_http_is_downloaded(address, tmp_path):
+    with pytest.raises(UserError, match=r": only http and https addresses are downloaded"):
+        download(address, tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_drips_is_given_up(server, tmp_path):
+    server.files["x.zip"] = b"x"
+    server.faults = [{"length": "none", "more": 12, "chunk": b"x", "drip": 0.06, "etag": "none"}] * 3
+    with pytest.raises(UserError, match=r"x.zip: only \d+ bytes in 0\.\d s \(3 tries\)"):
+        download(f"{server.url}/x.zip", tmp_path / "x.zip", 10_000, HASTE)
