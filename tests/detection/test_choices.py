@@ -141,3 +141,13 @@ def test_what_lies_on_an_ignored_object_is_neither_object_nor_background(others)
         for name in ("MaxIoUAssigner", "SparingAssigner")
     ]
     assert found == [[0, 0, 0, others, 0], [-1, -1, 0, others or -1, 0]]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("roi_size", [4, 5, 7])
+def test_the_head_sees_the_mean_of_all_cells_of_a_region(build, roi_size):
+    roi_head = build("faster_rcnn_voc", roi_size=roi_size).model.eval().roi_head
+    cells = roi_head.shared_head(torch.randn(2, 1024, roi_size, roi_size))
+    even = cells.mean(dim=(2, 3), keepdim=True).expand_as(cells)
+    for found, expected in zip(roi_head.bbox_head(cells), roi_head.bbox_head(even), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
