@@ -110,7 +110,7 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
                 "max_iters": budget.iterations,
                 "val_interval": budget.evaluate_every,
             },
-            "val_cfg": {"type": "ValLoop"},
+            "val_cfg": {"type": "ValLoop", "fp16": run.recipe["precision"] == "bf16"},  # else it forbids any autocast
             "resume": found is not None,
             "load_from": found and str(found),
             "default_hooks": dict.fromkeys(["runtime_info", "timer", "logger", "checkpoint", "sampler_seed"]),
