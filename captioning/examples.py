@@ -71,7 +71,7 @@ def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str
 def main() -> None:
     """The command line."""
     from workflow.pictures import folders
-    from workflow.training.files import read_check, write_json
+    from workflow.training.files import read_check, write_hashed
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of nic_coco")
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="the JSON")
     args = parser.parse_args()
     found = examples(folders(args.run), read_check(args.data))
-    write_json(args.out, found)
+    write_hashed(args.out, found)
     print(f"captions: {len(found['photos'])} photos, {len(args.run)} backbones: {args.out}")
 
 

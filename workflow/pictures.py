@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow.training.errors import UserError
-from workflow.training.files import sha256
+from workflow.training.files import record_digest, sha256
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,16 +51,20 @@ def comment(made_of: dict[str, str]) -> str:
 
 
 def made_of(figure: bytes) -> dict[str, str]:
-    """What a PNG, JPEG or JSON figure says that it was made of; {} if it says nothing."""
+    """What a PNG, JPEG or JSON figure says that it was made of; {} if it says nothing, or is a
+    JSON file that is not as it was written."""
     from PIL import Image
 
     try:
         if figure.lstrip().startswith(b"{"):
-            return json.loads(figure)[RECORDS]
-        with Image.open(io.BytesIO(figure)) as image:
-            return json.loads(image.info.get(COMMENT) or image.info["comment"])
-    except (OSError, ValueError, KeyError):  # one of another kind, or of before figures said it
+            content = json.loads(figure)
+            found = content[RECORDS] if content["sha256"] == record_digest(content) else {}
+        else:
+            with Image.open(io.BytesIO(figure)) as image:
+                found = json.loads(image.info.get(COMMENT) or image.info["comment"])
+    except Exception:  # of another kind, of before figures said it, or damaged: Pillow knows many errors for that
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def photo(path: Path, side: int) -> "Image":

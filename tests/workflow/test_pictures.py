@@ -5,11 +5,14 @@ import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.workflow.test_plan import planned
 from workflow.pictures import comment, folders, jpeg, made_of, photo, records, spread
 from workflow.training.errors import UserError
+from workflow.training.files import hashed
 
 
 def test_images_are_evenly_spread_and_no_more_than_there_are():
@@ -49,7 +52,9 @@ def test_figures_say_of_which_records_they_are_made(tmp_path):
     assert found == {f"{tmp_path}/{name}/metrics.json": hashlib.sha256(name.encode()).hexdigest() for name in runs}
     image = Image.new("RGB", (64, 48), "teal")
     assert made_of(jpeg(image, comment(found))) == found
-    assert made_of(json.dumps({"records": found}).encode()) == found
+    content = hashed({"records": found, "photos": [{"CIDEr": 12.5}]})
+    assert made_of(json.dumps(content).encode()) == found
+    assert made_of(json.dumps(content | {"photos": [{"CIDEr": 99.5}]}).encode()) == {}, "edited"
     for silent in (jpeg(image), b"", b"{", b"{}", b"\x89PNG"):
         assert made_of(silent) == {}
     (tmp_path / "b/metrics.json").unlink()
@@ -79,3 +84,11 @@ def test_figures_follow_the_tasks():
     assert not [name for name in less if name.startswith(("detections", "per_class")) or "ssd" in name]
     without = planned(("tasks", {"ssd_voc": demo.config["tasks"]["ssd_voc"]}))
     assert not [name for name in without.report if "captions" in name]
+
+
+@given(st.binary(max_size=60), st.integers(0, 900), st.integers(0, 900))
+def test_any_bytes_say_what_they_were_made_of_or_nothing(noise, start, stop):
+    found = {"results/a/metrics.json": "a" * 64}
+    for whole in (jpeg(Image.new("RGB", (8, 8)), comment(found)), json.dumps(hashed({"records": found})).encode()):
+        for content in (noise, b"{" + noise, whole[:start] + noise + whole[stop:]):
+            assert isinstance(made_of(content), dict)

@@ -30,7 +30,11 @@ def fault(todo: Any, name: str, content: bytes, summary: Summary) -> str:
         return "there is no such file yet"
     runs = {run.backbone: Path(run.record).parent for run in todo.material(name)}
     wanted = todo.gallery_of if name == "gallery" else records(runs)
-    return "" if made_of(content) == wanted else "the file that is there was made of other runs than those of now"
+    return (
+        ""
+        if made_of(content) == wanted
+        else "the file that is there was made of other runs than those of now, or is damaged"
+    )
 
 
 def sources(content: bytes, summary: Summary) -> list[tuple[Outcome, str]]:

@@ -15,7 +15,7 @@ from workflow.config import load
 from workflow.pictures import comment, jpeg, records
 from workflow.plan import plan
 from workflow.reporting import report
-from workflow.training.files import sha256, write_record_file
+from workflow.training.files import sha256, write_hashed, write_record_file
 
 DEMO = Path(report.__file__).parents[2] / "config/demo.yaml"
 
@@ -46,7 +46,7 @@ def drawn(todo, name, made_of):
     file, image = Path(todo.figures[name]), Image.new("RGB", (8, 8))
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".json":
-        file.write_text(json.dumps({"records": made_of, "photos": []}))
+        write_hashed(file, {"records": made_of, "photos": []})
     elif file.suffix == ".jpg":
         file.write_bytes(jpeg(image, comment(made_of)))
     else:
