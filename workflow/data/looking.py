@@ -20,6 +20,8 @@ from tqdm import tqdm
 from workflow.data.checking import AnyPath, Faults
 from workflow.data.decoding import ImageError, open_image, pixels
 from workflow.data.memory import Looked, Memory, State
+from workflow.training import shared_memory
+from workflow.training.errors import UserError
 from workflow.training.escaping import say
 from workflow.training.stopping import leave_to_parent
 
@@ -113,7 +115,12 @@ def look_at_all(
 def _look_at(new: list[tuple[str, State]], bar: tqdm, threads: int | None) -> Iterator[tuple[str, State, Looked | str]]:
     if not new:
         return
-    pool = ProcessPoolExecutor(threads or len(os.sched_getaffinity(0)), initializer=leave_to_parent)
+    if reason := shared_memory.missing():
+        raise UserError(f"images cannot be decoded on several cores: {reason}")
+    try:
+        pool = ProcessPoolExecutor(threads or len(os.sched_getaffinity(0)), initializer=leave_to_parent)
+    except OSError as error:
+        raise UserError(f"images cannot be decoded on several cores: {shared_memory.fault(error) or error}") from None
     try:
         names = [name for name, _ in new]
         for (name, stat), found in zip(new, pool.map(look, names, chunksize=32), strict=True):

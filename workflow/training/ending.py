@@ -13,6 +13,7 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import FUNCTIONS
 
+from workflow.training import shared_memory
 from workflow.training.errors import UserError
 from workflow.training.files import atomic
 from workflow.training.stopping import Stopped, hear, leave_to_parent
@@ -173,10 +174,16 @@ def bereft(error: BaseException) -> bool:
 def watched(name: str, workers: int) -> Iterator[None]:
     """A process that loads data and dies is a UserError, within seconds; in the end none of them is left."""
     if workers:
+        if what := shared_memory.missing():
+            raise UserError(f"{name}: {what}, and `workers: 0` does without it")
         multiprocessing.util.get_temp_dir()  # one for all, which goes with this process; theirs would be left behind
     try:
         yield
     except BaseException as error:
+        if workers and (what := shared_memory.fault(error)):
+            raise UserError(
+                f"{name}: {what}, and `workers: 0` does without it. The same command goes on where it was"
+            ) from None
         if what := died(error, workers):
             cause = "often the machine is out of memory: fewer `workers` take less"
             raise UserError(f"{name}: {what}; {cause}. The same command goes on where it was") from None
