@@ -4,6 +4,11 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 BIN := .venv/bin
 READY := .venv/requirements.lock# what the environment was made of
 
+# Snakemake keeps a cache below HOME and ends in a traceback where it cannot.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+endif
+
 .PHONY: help demo test test-all lint bench scale coverage cost lock
 
 help:

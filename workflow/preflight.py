@@ -1,6 +1,7 @@
 """Before any job: what would else be found out after hours of other rows' training. A brought file that is no
 ResNet-50, a vocabulary without a word, a folder that cannot be written into."""
 
+import functools
 import json
 import os
 import subprocess
@@ -16,13 +17,18 @@ from workflow.training.errors import UserError
 from workflow.training.escaping import printable
 from workflow.training.files import read_json
 
+MANY = 2000  # runs
+OTHERS = 15  # jobs: of data sets, vocabulary, pictures, tables
+
 
 def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
     """The plan of a Snakemake call: its config files and what --config adds. A fault ends the process with one line."""
     try:
         if not files:
             raise UserError("--config alone: name the file that it changes, e.g. --configfile config/demo.yaml")
-        todo = plan(load(*files, overrides=overrides))
+        config = load(*files, overrides=overrides)
+        warn_of_many(config)
+        todo = plan(config)
         refuse_no_folders(todo)
         refuse_unread(todo)
         refuse_too_few(todo.config, todo.checks, files)
@@ -32,11 +38,32 @@ def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
         raise SystemExit(1) from None
 
 
+def warn_of_many(config: Mapping[str, Any]) -> None:
+    """Say at once how much is planned, where that takes long."""
+    seeds, rows = config["seeds"], config["backbones"].values()
+    starts = sum(1 if "checkpoint" in row else len(seeds["pretrain"]) for row in rows)
+    runs = starts * (1 + len(config["tasks"]) * len(seeds["transfer"]))
+    if runs < MANY:
+        return
+    frozen = not config["tasks"].get("nic_coco", {"finetune": True})["finetune"]
+    jobs = runs + starts * frozen + OTHERS
+    print(
+        f"warning: {runs:,} runs ({starts:,} backbones), about {jobs:,} jobs: Snakemake needs minutes for "
+        "each ten thousand before the first one begins. Fewer seeds, or a config for each part of the rows, need less",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
+
+
 def made(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
     """The folders that jobs are yet to write into, each with what there is of it: itself, or a folder above it."""
     files = {file for run in runs for file in (run.record, run.state, run.features, run.vocabulary) if file}
-    folders = sorted({Path(file).parent for file in files if not Path(file).exists()})
-    return {folder: next(x for x in (folder, *folder.parents) if os.path.lexists(x)) for folder in folders}
+    folders = sorted({file.rpartition("/")[0] for file in files if not os.path.exists(file)})  # noqa: PTH110 (slow)
+
+    @functools.cache
+    def nearest(folder: str) -> Path:
+        return Path(folder) if os.path.lexists(folder or ".") else nearest(folder.rpartition("/")[0])
+
+    return {Path(folder): nearest(folder) for folder in folders}
 
 
 def refuse_no_folders(todo: Plan) -> None:
