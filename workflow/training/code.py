@@ -53,9 +53,15 @@ def watch() -> None:
 def remember_module(name: str) -> None:
     """A module, if it is the project's: not a library's, not the tests'."""
     parts = name.split(".")
-    if (PROJECT / parts[0] / "__init__.py").is_file():
+    if is_room(parts[0]):
         file = PROJECT.joinpath(*parts)
         remember(file / "__init__.py" if file.is_dir() else file.with_suffix(".py"))
+
+
+@functools.cache
+def is_room(name: str) -> bool:
+    """Whether a package of this name is the project's."""
+    return (PROJECT / name / "__init__.py").is_file()
 
 
 def remember(file: Path) -> None:
