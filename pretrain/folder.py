@@ -2,11 +2,10 @@
 that has 300 MB of Python objects, which every loading process copies for itself as it counts references to them."""
 
 import array
-from pathlib import Path
 
 import numpy as np
 
-from workflow.data.imagenet import images
+from workflow.data.imagenet import class_folders, images
 
 
 class ClassFolders:
@@ -14,7 +13,7 @@ class ClassFolders:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        names = sorted(entry.name for entry in Path(root).iterdir() if entry.is_dir())
+        names = class_folders(root)
         self.targets = array.array("i")
         found = []
         for label, name in enumerate(names):

@@ -12,6 +12,7 @@ from PIL import Image
 from workflow.data.decoding import decode
 from workflow.data.looking import look
 from workflow.data.shapes import COLOURS, SHAPES, outline, paint
+from workflow.data.unused import is_leftover
 from workflow.training.errors import UserError
 
 TIED = 0.6
@@ -124,7 +125,10 @@ class Photos:
 
     def __init__(self, root: str | Path, split: str) -> None:
         self.names = photo_classes(root)
-        self.files = [sorted((Path(root) / split / name).glob("*.png")) for name in self.names]
+        self.files = [
+            sorted(p for p in (Path(root) / split / name).glob("*.png") if not is_leftover(p.name))
+            for name in self.names
+        ]
         for name, files in zip(self.names, self.files, strict=True):
             if not files:
                 raise UserError(f"{Path(root) / split / name}: no PNG image of an object")
@@ -140,7 +144,9 @@ class Photos:
 
 def photo_classes(root: str | Path) -> list[str]:
     """The class names of a folder of photos of objects, sorted; UserError if it has none."""
-    names = sorted(path.name for path in (Path(root) / "train").glob("*") if path.is_dir())
+    names = sorted(
+        path.name for path in (Path(root) / "train").glob("*") if path.is_dir() and not is_leftover(path.name)
+    )
     if len(names) < 2:
         raise UserError(f"{root}: not a folder of objects: train/<class>/ and val/<class>/, two classes at least")
     return names

@@ -27,6 +27,7 @@ from workflow.data.checking import (
 )
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
+from workflow.data.unused import say_unused
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256
 
@@ -200,6 +201,8 @@ def _look_at_part(
     """Decode every image of a part and compare it with the size that the annotation files state."""
     entries = [(kind, image) for kind, content in contents.items() for image in content["images"]]
     paths = sorted({root / name / image["file_name"] for _, image in entries})
+    used = {image["file_name"] for _, image in entries}
+    say_unused(root / name, "in no annotation file", {entry.name for entry in (root / name).iterdir()} - used)
     looked = look_at_all(paths, f"checking COCO {name}", faults, memory, threads)
     for kind, image in entries:
         real = looked.get(root / name / image["file_name"])

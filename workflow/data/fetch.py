@@ -18,6 +18,7 @@ from tqdm import tqdm
 from workflow.data import unpack
 from workflow.data.checking import of_system
 from workflow.data.download import PATIENCE, Patience, download, need_room
+from workflow.data.unused import is_leftover
 from workflow.training.errors import UserError, door
 from workflow.training.escaping import say
 from workflow.training.files import read_json, write_json
@@ -58,7 +59,9 @@ def counts(folder: Path, source: Source) -> dict[str, int]:
     """What is in `folder` of all that the archive gives: pattern -> files, or lines of a .txt."""
     return {
         pattern: sum(
-            len(path.read_text().splitlines()) if path.suffix == ".txt" else 1 for path in folder.glob(pattern)
+            len(path.read_text().splitlines()) if path.suffix == ".txt" else 1
+            for path in folder.glob(pattern)
+            if not is_leftover(path.name)
         )
         for pattern in source.gives
     }

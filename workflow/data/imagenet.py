@@ -1,13 +1,12 @@
 """ImageNet as folders: ROOT/{train,val}/<class>/<image>. Labels are the places of the sorted class folders, as in
 torchvision's ImageFolder, whose extensions are also ours. Class names are the folders' names."""
 
-import os
-from collections import Counter
 from pathlib import Path
 
 from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared, text_fault
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Memory
+from workflow.data.unused import files_below, is_leftover, say_kinds, say_unused, walk
 from workflow.training.errors import UserError
 from workflow.training.escaping import say
 
@@ -15,14 +14,21 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", 
 OFFICIAL = {"classes": 1000, "train": 1_281_167, "val": 50_000}
 
 
+def class_folders(folder: str | Path) -> list[str]:
+    """The class folders of a split, sorted."""
+    return sorted(entry.name for entry in Path(folder).iterdir() if entry.is_dir() and not is_leftover(entry.name))
+
+
 def classes(root: str | Path) -> list[str]:
     """The class folders of the training split, sorted: label = place in this list."""
-    return sorted(entry.name for entry in (Path(root) / "train").iterdir() if entry.is_dir())
+    return class_folders(Path(root) / "train")
 
 
 def images(folder: str | Path) -> list[str]:
-    """The paths of one class folder's images, sorted. Text: a million Path objects take a minute."""
-    return sorted(f"{folder}/{name}" for name in os.listdir(folder) if name.lower().endswith(EXTENSIONS))  # noqa: PTH208
+    """The paths of the images of one class folder and of those below it, in torchvision's order. Text: a million Path
+    objects take a minute."""
+    found = walk(str(folder))
+    return [f"{place}/{name}" for place, files, _ in found for name in files if name.lower().endswith(EXTENSIONS)]
 
 
 def samples(root: str | Path, split: str) -> list[tuple[Path, int]]:
@@ -35,8 +41,9 @@ def _check_folders(root: Path, faults: Faults) -> None:
     """Both splits have the same class folders, none of them without an image."""
     for split in ("train", "val"):
         folder = need_folder(root / split, f"ImageNet's folder {split}")
-        if not any(entry.is_dir() for entry in folder.iterdir()):
-            flat = f"holds {len(images(folder))} images that are not sorted into them" if images(folder) else "is empty"
+        if not class_folders(folder):
+            count = len(images(folder))
+            flat = f"holds {count} images that are not sorted into them" if count else "is empty"
             raise UserError(f"{folder}: there are no class folders; it {flat}")
     names = classes(root)
     if len(names) < 2:
@@ -50,23 +57,31 @@ def _check_folders(root: Path, faults: Faults) -> None:
                 faults.add("class folders without images", f"{folder}: the class folder holds no image")
     for split in ("train", "val"):
         _check_entries(root / split, faults)
-    for extra in sorted({entry.name for entry in (root / "val").iterdir() if entry.is_dir()} - set(names)):
+    ours = ("train", "val", "LOC_synset_mapping.txt", "fetched.json", ".fetch")
+    say_unused(root, "neither train nor val", (entry.name for entry in root.iterdir() if entry.name not in ours))
+    for extra in sorted(set(class_folders(root / "val")) - set(names)):
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
 
 
 def _check_entries(folder: Path, faults: Faults) -> None:
-    """Names that can be shown, links that lead somewhere; what is no image is left out, and that is said."""
-    others: Counter[str] = Counter()
+    """Names that can be shown, links that lead somewhere; what is not used is said."""
+    outside, others, leftovers = [], [], []
     for entry in folder.iterdir():
         if fault := text_fault(entry.name):
             faults.add("bad names", f"{folder}: the name of the class folder {entry.name!r} {fault}")
         if entry.is_symlink() and not entry.exists():
             faults.add("broken links", f"{entry}: a link that leads nowhere, or in a circle")
-        names = os.listdir(entry) if entry.is_dir() else [entry.name]  # noqa: PTH208
-        others.update(Path(name).suffix or name for name in names if not name.lower().endswith(EXTENSIONS))
-    if others:
-        kinds = ", ".join(f"{count} {kind!r}" for kind, count in others.most_common(5))
-        say(f"{folder}: left out, as no images by their names: {kinds}{', ...' * (len(others) > 5)}")
+        elif is_leftover(entry.name):
+            leftovers += files_below(entry)
+        elif not entry.is_dir():
+            outside.append(entry.name)
+        else:
+            for place, files, rest in walk(str(entry)):
+                others += [name for name in files if not name.lower().endswith(EXTENSIONS)]
+                leftovers += [f"{entry.name}/{name}" for each in rest for name in files_below(Path(place) / each)]
+    say_unused(folder, "outside the class folders", outside)
+    say_kinds(folder, "no images by their names", others)
+    say_unused(folder, "left by tools or the file system", leftovers)
 
 
 def _warn_of_lost_images(root: Path, counts: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 Any set in this layout will do; the config gives its classes. Boxes are 1-based and inclusive, as in the devkit."""
 
 import hashlib
+import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from workflow.data.checking import (
 from workflow.data.ids import numbers
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
+from workflow.data.unused import say_unused
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
 
@@ -236,6 +238,10 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         faults.add("names without a number", f"{split_file(root, 'test07')}: {error}")
     faults.raise_if_any()
     memory = Memory(remember, root)
+    for year in ("2007", "2012"):
+        used = {image.name for split in SPLITS if SPLITS[split][0] == year for image in read[split]}
+        folder = root / f"VOC{year}" / "JPEGImages"
+        say_unused(folder, "in no image list", set(os.listdir(folder)) - used)  # noqa: PTH208
     looked = {split: _look_at_split(split, read[split], faults, memory, threads) for split in SPLITS}
     trained = looked["trainval07"] | looked["trainval12"]
     refuse_shared(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)

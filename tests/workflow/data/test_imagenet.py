@@ -8,6 +8,7 @@ import sys
 import pytest
 from torchvision.datasets import ImageFolder
 
+from pretrain.folder import ClassFolders
 from workflow.data import imagenet as door
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
@@ -136,3 +137,58 @@ def test_the_command_line(root, tmp_path):
     fetch = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
     assert bad.stderr == f"error: {root / 'val'}: ImageNet's folder val is missing; {fetch}\n"
     assert not out.exists()
+
+
+def nested(root):
+    """Seven of ten images of a class in folders below it, one of them behind a link, and suffixes in capitals."""
+    folder = root / "train/n00000001"
+    (folder / "more/deep").mkdir(parents=True)
+    for number, path in enumerate(sorted(folder.glob("*.JPEG"))[:7]):
+        path.rename(folder / ("more/deep" if number % 2 else "more") / f"{path.stem}.JpG")
+    (folder / "more/deep").rename(root.parent / "away")
+    (folder / "more/deep").symlink_to(root.parent / "away")
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_images_in_folders_below_a_class_s_are_used_in_torchvision_s_order(split, root):
+    nested(root)
+    expected = ImageFolder(root / split).samples
+    assert len(expected) == {"train": 40, "val": 12}[split]
+    assert [(str(path), label) for path, label in door.samples(root, split)] == expected
+    folders = ClassFolders(str(root / split))
+    assert [folders[index] for index in range(len(folders))] == expected
+    assert door.check({}, root)["counts"][split] == len(expected)
+
+
+LEFT_BEHIND = [
+    *(".DS_Store", "._n00000001", "Thumbs.db", ".ipynb_checkpoints/a.JPEG", "__MACOSX/._a.JPEG", "@eaDir/a.JPEG"),
+    *("lost+found/x", ".snapshot/a.JPEG", ".hidden/a.JPEG", "$RECYCLE.BIN/a.png", "desktop.ini"),
+]
+
+
+@pytest.mark.parametrize("place", ["train", "val", "train/n00000001", "val/n00000002"])
+def test_what_tools_leave_behind_is_no_class_and_no_image_and_is_counted(place, root, capsys):
+    before = door.check({}, root)
+    assert "not used" not in capsys.readouterr().out
+    for name in LEFT_BEHIND:
+        (root / place / name).parent.mkdir(exist_ok=True)
+        (root / place / name).write_bytes(b"x")
+    assert door.check({}, root) == before
+    split = place.partition("/")[0]
+    assert f"{root / split}: 11 not used, left by tools or the file system: " in capsys.readouterr().out
+    assert len(ClassFolders(str(root / split))) == before["counts"][split]
+
+
+def test_whatever_is_not_used_is_counted_and_named_with_the_reason(root, capsys):
+    (root / "test").mkdir()
+    (root / "train/notes.JPEG").write_bytes(b"x")
+    (root / "train/n00000001/more").mkdir()
+    (root / "train/n00000001/more/a.txt").write_bytes(b"x")
+    (root / "train/n00000002/b.heic").write_bytes(b"x")
+    (root / "train/n00000002/loop").symlink_to(root / "train/n00000002")
+    assert door.check({}, root)["counts"] == {"train": 40, "val": 12}
+    out = capsys.readouterr().out
+    assert f"{root}: 1 not used, neither train nor val: test\n" in out
+    assert f"{root / 'train'}: 1 not used, outside the class folders: notes.JPEG\n" in out
+    assert f"{root / 'train'}: 2 not used, no images by their names: 1 '.txt', 1 '.heic'\n" in out
+    assert f"{root / 'train'}: 1 not used, left by tools or the file system: n00000002/loop\n" in out
