@@ -42,8 +42,8 @@ class PrecisionOptimWrapper(OptimWrapper):
 
 
 class EvaluationPrecision(Hook):
-    """Evaluation runs in the recipe's precision too. This autocast sets the type. mmengine's own around each batch takes
-    it over if the loop's `fp16` is on, and is fp32 otherwise."""
+    """Evaluation runs in the recipe's precision too. This autocast sets the type. mmengine's own around each batch
+    takes it over if the loop's `fp16` is on, and is fp32 otherwise."""
 
     def __init__(self, precision: str) -> None:
         self.precision = precision
