@@ -41,7 +41,7 @@ class PlainYaml(YamlHandler):
 
     def load_from_fileobj(self, file: Any, **_: Any) -> Any:
         """As mmengine asks for it."""
-        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.safe_load(file)
 
 
 @register_handler(["pickle", "pkl"])
