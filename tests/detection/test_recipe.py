@@ -1,6 +1,7 @@
 """Every switch of the recipes changes the network or what goes through it; every config opens."""
 
 import copy
+import dataclasses
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from mmdet.registry import DATASETS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DATA_SAMPLERS, init_default_scope
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 from torch.nn import SyncBatchNorm
@@ -227,3 +228,18 @@ def test_a_sample_s_name_is_its_file(checks, name):
     assert len(set(files)) == len(files) > 0
     shown = [int(train[index, 0]["data_samples"].img_id) for index in range(len(train))]
     assert [int(file.stem.removeprefix("COCO_train2014_")) for file in files] == shown
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_transfer_seed_draws_the_order_and_the_pictures(checks, name):
+    init_default_scope("mmdet")
+    orders, pictures = [], []
+    for seed in (0, 1, 0):
+        run = dataclasses.replace(make_run(name), seeds={"pretrain": 0, "transfer": seed})
+        loader = task(run, read_json(checks[name]), IMAGENET, Path("unused"))["train_dataloader"]
+        dataset = DATASETS.build(loader["dataset"])
+        orders.append(DATA_SAMPLERS.build({**loader["sampler"], "dataset": dataset}).batch_of(0))
+        pictures.append(torch.stack([dataset[index, 0]["inputs"].sum(dim=(0, 1)).float()[:64] for index in range(10)]))
+    assert orders[0] == orders[2] != orders[1]
+    assert torch.equal(pictures[0], pictures[2])
+    assert not torch.equal(pictures[0], pictures[1])
