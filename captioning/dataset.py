@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from captioning import cache, encoder
 from captioning.vocabulary import PAD
 from workflow.data import coco
-from workflow.training.files import read_json
+from workflow.training.files import read_check, read_json
 from workflow.training.rng import rng
 
 
@@ -43,7 +43,7 @@ class Photos:
     """The photos of a split as uint8 images (3, crop, crop), a fresh random view each time."""
 
     def __init__(self, check: str, split: str, resize: int, crop: int) -> None:
-        self.paths = [image.path for image in coco.read(read_json(check), split)]
+        self.paths = [image.path for image in coco.read(read_check(check), split)]
         self.resize, self.crop = resize, crop
 
     def name(self, row: int) -> str:
@@ -96,7 +96,7 @@ class CaptionTest:
     """Test images: {"inputs": the one view, "image_ids": int}."""
 
     def __init__(self, check: str, images: dict[str, Any]) -> None:
-        self.image_ids = [image.image_id for image in coco.read(read_json(check), "test")]
+        self.image_ids = [image.image_id for image in coco.read(read_check(check), "test")]
         self.source = source("test", images)
 
     def __len__(self) -> int:

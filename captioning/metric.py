@@ -22,7 +22,7 @@ from captioning import jvm
 from workflow.data import coco
 from workflow.training import evidence
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.training.files import read_check, write_json
 
 Captions = dict[int, list[str]]
 PerImage = dict[str, np.ndarray]
@@ -131,7 +131,7 @@ def evaluate(predictions: Sequence[dict[str, Any]], references: Captions) -> tup
 
 def references(check: str | Path) -> Captions:
     """The tokenized captions of the test images that the data check describes."""
-    return tokenized({image.image_id: image.captions for image in coco.read(read_json(check), "test")})
+    return tokenized({image.image_id: image.captions for image in coco.read(read_check(check), "test")})
 
 
 @METRICS.register_module()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from captioning import cache
 from captioning.vocabulary import END, SPECIAL, START, Vocabulary
-from workflow.training.files import write_json
+from workflow.training.files import write_hashed, write_json
 
 WORDS, PLACES, CAPTIONS = 10_000, 11, 5
 PAPER = yaml.safe_load((Path(__file__).parents[2] / "config/paper.yaml").read_text(encoding="utf-8"))
@@ -66,7 +66,8 @@ def coco(root: Path, train: int, test: int) -> Path:
             (root / name / image["file_name"]).symlink_to(next(files).resolve())
         captions = [{"image_id": image["id"], "caption": "a word"} for image in images for _ in range(CAPTIONS)]
         write_json(root / f"annotations/captions_{name}.json", {"images": images, "annotations": captions})
-    write_json(root / "check.json", {"root": str(root), "split": "2014", "fingerprint": "made"})
+    about = {"set": "coco", "root": str(root), "split": "2014", "fingerprint": "made", "classes": [], "counts": {}}
+    write_hashed(root / "check.json", about)
     return root / "check.json"
 
 
