@@ -54,9 +54,9 @@ DOORS = {
     ],
     "workflow.enough": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--data", ODD)],
     "captioning.evaluate": [
-        door("no such predictions", f"{ODD}: cannot be read as JSON: …{NONE}…", *SCORED),
-        door("predictions of bytes", f"{ODD}: cannot be read as JSON: 'utf-8' codec …", *SCORED, file=BYTES),
-        door("predictions nested 100,000 deep", f"{ODD}: cannot be read as JSON: …", *SCORED, file="[" * 100_000),
+        door("no such predictions", f"{ODD}: {NONE}", *SCORED),
+        door("predictions of bytes", f"{ODD}: not valid JSON: 'utf-8' codec …", *SCORED, file=BYTES),
+        door("predictions nested 100,000 deep", f"{ODD}: not valid JSON: …", *SCORED, file="[" * 100_000),
         door("a mapping", f"{ODD}: is not a list of COCO caption results", *SCORED, file="{}"),
         door("an image that is a list", f"{ODD}: entry 0 lacks an image_id or a caption", *SCORED,
              file='[{"image_id": [1], "caption": "a"}]'),

@@ -180,7 +180,7 @@ def test_an_empty_caption_scores_nothing():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[", "cannot be read as JSON"),
+        ("[", "not valid JSON"),
         ('{"a": 1}', "is not a list"),
         ('[{"image_id": 1, "caption": "a"}, {"image_id": 2}]', "entry 1 lacks an image_id or a caption"),
         ('[{"image_id": 1, "caption": 3}]', "entry 0 lacks"),
