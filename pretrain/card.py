@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pretrain.layouts import SETS
+from pretrain.layouts import set_words
 from workflow.training.escaping import printable
 from workflow.words import plain
 
@@ -62,7 +62,7 @@ def about(run: Any, brought: dict[str, Any] | None) -> Iterator[str]:
     recipe = run.recipe
     if brought:
         yield (
-            f"Brought from {code(brought['file'])}: {brought['layout']}, {SETS[brought['weights']]}, "
+            f"Brought from {code(brought['file'])}: {brought['layout']}, {set_words(brought['weights'])}, "
             f"{brought['matched']} keys matched, {len(brought['left_over'])} left over; SHA-256 `{brought['sha256']}`."
         )
     elif "init" in recipe:

@@ -78,11 +78,11 @@ def agree(path: Path, about: dict[str, Any], recipe: dict[str, Any]) -> None:
 
 def tell(name: str, about: dict[str, Any], classes: int) -> None:
     """What was found, on the terminal."""
-    from pretrain.layouts import SETS
+    from pretrain.layouts import set_words
 
     left = about["left_over"]
     some = f": {', '.join(left[:5])}{' ...' * (len(left) > 5)}" if left else ""
-    say(f"[{name}] {about['file']}: {about['layout']}, {SETS[about['weights']]}")
+    say(f"[{name}] {about['file']}: {about['layout']}, {set_words(about['weights'])}")
     say(f"[{name}] {about['matched']} keys matched, {len(left)} left over{some}")
     say(f"[{name}] {verdict(about['classes'], classes)}")
 

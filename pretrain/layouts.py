@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pretrain.weight_sets import WeightSet, weight_sets
 from workflow.training.errors import UserError
 
 
@@ -45,8 +46,8 @@ ANTI_ALIASED = ("resnetaa", "resnetblur")  # timm's, whose filters leave no trac
 
 @dataclass(frozen=True)
 class Found:
-    """What a file is: its layout, the set that was taken (`ema`, `raw`, or `only` if it has one and the config does not
-    say), weights, and the keys that are left over."""
+    """What a file is: its layout, the set that was taken (`ema`, `raw`, `only` if it has one and the config does not
+    say, or the place that the config names), weights, and the keys that are left over."""
 
     layout: str
     which: str
@@ -57,7 +58,8 @@ class Found:
 def found(path: Path, content: Any, wanted: str | None, published: bool = False) -> Found:
     """The weights of an opened file.
 
-    `wanted` is `ema`, `raw`, or None for the average where there is one. UserError names what the file lacks.
+    `wanted` is `ema`, `raw`, a set's place in the file, or None for the average where there is one. UserError names
+    what the file lacks, and the sets among which the config must choose.
     """
     if not isinstance(content, dict) or not content:
         raise UserError(f"checkpoint {path}: not a state dict: it holds {type(content).__name__} and no names")
@@ -71,10 +73,43 @@ def found(path: Path, content: Any, wanted: str | None, published: bool = False)
         sets = {which: plain(content[key]) for which, key in keys.items() if isinstance(content.get(key), dict)}
     if any(unwrapped(str(key)).startswith(OLD_EMA) for key in sets.get("raw", ())):
         sets = {"ema": sets["raw"]}
+    full = weight_sets(content)
+    if wanted not in (None, "ema", "raw") or len(full) > max(len(sets), 1):
+        return of_several(path, name, full, wanted)
     taken = wanted or ("ema" if "ema" in sets else "raw")
     if taken not in sets:
         raise UserError(f"checkpoint {path}: weights: {taken} is declared, but the {name} has only {'/'.join(sets)}")
     return Found(name, taken if wanted or len(sets) > 1 else "only", *renamed(path, sets[taken]))
+
+
+def of_several(path: Path, name: str, full: list[WeightSet], wanted: str | None) -> Found:
+    """The set that is meant of several that no known layout tells apart.
+
+    The one that is marked as an average is `ema`, the one that is not is `raw`, if there is one of each.
+    """
+    names = [each.name for each in full]
+    pairs = {each.name: each for each in full}
+    averages, others = ([each for each in full if each.averaged == kind] for kind in (True, False))
+    if len(averages) == len(others) == 1:
+        pairs |= {"ema": averages[0], "raw": others[0]}
+    taken = wanted or ("ema" if "ema" in pairs else None)
+    if taken not in pairs:
+        asked = f"weights: {wanted} is declared, but it" if wanted else "it"
+        raise UserError(
+            f"checkpoint {path}: {asked} has {len(full)} full sets of a ResNet-50's weights ({', '.join(names)}), and "
+            f"nothing says which one is meant: name it, as in `weights: {names[0] if names else 'raw'}`"
+        )
+    if not pairs[taken].weights:
+        raise UserError(
+            f"checkpoint {path}: {pairs[taken].name} is a list of tensors without names and batch norm's statistics, "
+            f"and cannot be taken: choose another set, as in `weights: {(others or full)[0].name}`"
+        )
+    return Found(f"{name} with {', '.join(names)}", taken, *renamed(path, pairs[taken].weights))
+
+
+def set_words(which: str) -> str:
+    """A taken set in words."""
+    return SETS.get(which, f"its weights under {which}")
 
 
 def is_mapping(content: Mapping[str, Any], layout: Layout, mark: str) -> bool:

@@ -143,3 +143,71 @@ def test_methods_that_a_pickle_has_laid_over_are_not_called(raw, tmp_path):
         vars(trap)[name] = argparse.Namespace()
     file = found(tmp_path, {"state_dict": trap}, None)
     assert equal(checked(tmp_path, file.weights), raw)
+
+
+def with_callback(raw, average):
+    return {"state_dict": raw, "callbacks": {"EMACallback": {"weights": average}}, "pytorch-lightning_version": "2"}
+
+
+def averaged_model(raw, average):
+    model = torch.optim.swa_utils.AveragedModel(network(0))
+    model.module.load_state_dict(average)
+    return {"net": raw, "second": model.state_dict()}
+
+
+PAIRS = {
+    "ema_model": lambda raw, average: {"model": raw, "ema_model": average, "it": 9},
+    "the average first": lambda raw, average: {"ModelEMA": average, "net": raw},
+    "swa": lambda raw, average: {"state_dict": module(raw), "swa_state_dict": module(average)},
+    "nested": lambda raw, average: {"state": {"weights": raw, "ema": {"decay": 0.9, "module": average}}},
+    "one mapping": lambda raw, average: {"state_dict": {**module(raw, "model."), **module(average, "ema_model.")}},
+    "beside the bare names": lambda raw, average: {"state_dict": {**raw, **module(average, "ema.")}},
+    "mmpretrain's names": lambda raw, average: {"model": mm(raw), "avg": mm(average)},
+    "a counter": averaged_model,
+    "a callback": with_callback,
+    "a list": lambda raw, average: {"models": [raw], "average_model": average},
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_an_average_is_found_wherever_it_lies_and_meant(kind, raw, average, tmp_path):
+    torch.save(PAIRS[kind](raw, average), tmp_path / "a.pth")
+    for wanted, expected in ((None, average), ("ema", average), ("raw", raw)):
+        file, weights = read(tmp_path, wanted)
+        assert equal(weights, expected), wanted
+        assert file.which == (wanted or "ema")
+        assert " with " in file.layout, "both sets are named"
+
+
+SEVERAL = {
+    "student and teacher": lambda one, two: {"student": one, "teacher": two},
+    "best and last": lambda one, two: {"state_dict": one, "best_state_dict": two},
+    "query and key": lambda one, two: {"state_dict": {**module(one, "encoder_q."), **module(two, "encoder_k.")}},
+    "two averages": lambda one, two: {"ema_1": one, "ema_2": two},
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_where_nothing_says_which_set_is_meant_the_user_chooses(kind, raw, average, tmp_path):
+    torch.save(SEVERAL[kind](raw, average), tmp_path / "a.pth")
+    for wanted in (None, "ema", "raw", "elsewhere"):
+        with pytest.raises(UserError, match=r"a\.pth: .*has 2 full sets of a ResNet-50's weights") as error:
+            read(tmp_path, wanted)
+    names = str(error.value).partition("(")[2].partition(")")[0].split(", ")
+    assert all(equal(read(tmp_path, name)[1], weights) for name, weights in zip(names, (raw, average), strict=True))
+    assert read(tmp_path, names[0])[0].which == names[0]
+
+
+def test_an_average_without_names_is_found_and_cannot_be_taken(raw, average, tmp_path):
+    shadow = list(network(1).parameters())
+    torch.save({"model": raw, "ema": {"decay": 0.9, "shadow_params": shadow}}, tmp_path / "a.pth")
+    with pytest.raises(UserError, match=r"ema/shadow_params is a list of tensors without names .* `weights: model`"):
+        read(tmp_path)
+    assert equal(read(tmp_path, "raw")[1], raw)
+
+
+def test_an_optimizer_s_tensors_and_the_same_set_twice_are_no_further_set(raw, tmp_path):
+    momentum = {key: value.clone() for key, value in raw.items()}
+    content = {"model": raw, "best": raw, "optimizer": {"exp_avg": momentum}, "state": {"exp_avg_sq": momentum}}
+    torch.save(content, tmp_path / "a.pth")
+    assert equal(read(tmp_path)[1], raw)
