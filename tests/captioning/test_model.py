@@ -67,6 +67,22 @@ def test_it_learns_and_says_its_captions(build):
     assert said == [{"image_id": 5 + i, "caption": decode(row[1:])} for i, row in enumerate(TOKENS.tolist())]
 
 
+def test_it_starts_as_the_reference_code_does(build):
+    """Words and output layer uniform from -0.1 to 0.1, and the running statistics take a hundredth of each batch."""
+    model = build(embedding=64, hidden=128)
+    for weight in (model.embed.weight, model.output.weight):
+        assert 0.095 < weight.abs().max() <= 0.1
+        assert weight.std().item() == pytest.approx(0.2 / 12**0.5, rel=0.06)
+    assert model.image[0].weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert not model.output.bias.any()
+    assert not model.image[0].bias.any()
+    features = 3 + 2 * torch.randn(32, 2048)
+    inputs = model.image[0](features).detach()
+    model.train()(features)
+    torch.testing.assert_close(model.image[1].running_mean, 0.01 * inputs.mean(0))
+    torch.testing.assert_close(model.image[1].running_var, 0.99 + 0.01 * inputs.var(0))
+
+
 def test_dropout_is_a_switch(build):
     features = torch.randn(3, 2048)
     losses = [build(dropout=rate).train()(features, TOKENS, mode="loss")["loss"].item() for rate in (0.0, 0.5)]

@@ -156,6 +156,22 @@ def test_added_seeds_leave_the_other_runs_alone():
     assert before < {(run.record, run.state, run.json) for run in more.runs}
 
 
+@pytest.mark.parametrize(("key", "value"), [("resize", 97), ("crop", 80), ("views", 97), ("precision", "fp32")])
+def test_features_of_other_views_or_precision_are_other_features(key, value):
+    other = planned((f"tasks/nic_coco/{key}", value))
+    assert differing(planned(), other, "features") == {("nic_coco", b) for b in ROWS}
+    assert {run.run["recipe"][key] for run in other.features} == {value}
+
+
+@pytest.mark.parametrize(("key", "value"), [("resize", 64), ("size", 32), ("batch", 7), ("precision", "fp32")])
+def test_a_brought_file_that_is_scored_otherwise_has_another_key(tmp_path, key, value):
+    (tmp_path / "x.pth").write_bytes(b"")
+    brought = ("backbones", {"baseline": {"checkpoint": str(tmp_path / "x.pth")}})
+    other = planned(brought, (f"pretrain/{key}", value)).runs[0]
+    assert planned(brought).runs[0].weights != other.weights
+    assert other.run["recipe"][key] == value
+
+
 def test_features_depend_on_the_views_alone():
     assert differing(planned(), planned(("tasks/nic_coco/hidden", 7)), "features") == set()
     assert differing(planned(), planned(("tasks/nic_coco/views", 97)), "features") == {("nic_coco", b) for b in ROWS}

@@ -1,5 +1,6 @@
 """Changes against the baseline: intervals from the evidence beside the records, and what may be said of them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -181,6 +182,17 @@ def test_evidence_of_another_run_is_refused(scored):
     small = scored({"baseline": 50, "cutmix": 60})
     small.edit(small.run("nic_coco", "cutmix"), metrics={"CIDEr": 12.0})
     with pytest.raises(UserError, match=r"evidence\.npz: CIDEr is \d+\.\d+ by it and 12\.0000 in metrics\.json"):
+        summarize(small.plan)
+
+
+def test_roundings_of_a_scorer_are_no_other_run_but_two_hundredths_of_a_point_are(scored):
+    small = scored({"baseline": 50, "cutmix": 60})
+    run = small.run("nic_coco", "cutmix")
+    exact = json.loads(Path(run.record).read_text())["metrics"]["CIDEr"]
+    small.edit(run, metrics={"CIDEr": exact + 0.005})
+    assert cell(small, "cutmix").mean == exact + 0.005
+    small.edit(run, metrics={"CIDEr": exact + 0.02})
+    with pytest.raises(UserError, match=r"evidence\.npz: CIDEr is .* they are not of one run"):
         summarize(small.plan)
 
 
