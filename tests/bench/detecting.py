@@ -78,6 +78,7 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
 
     import detection.coco_metric
     import detection.crop
+    import detection.loading
     import detection.models  # noqa: F401 (registers)
     from detection.recipe import task
     from pretrain.backbone import IMAGENET

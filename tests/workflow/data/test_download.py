@@ -145,6 +145,7 @@ def test_a_body_without_end_is_cut_off_and_removed(get, server, tmp_path):
         get(size=len(DATA))
     assert not list(tmp_path.iterdir())
     assert len(server.asked) == 1
+    assert server.sent < 100, "of 200 MB, but for what the buffers between us hold"
 
 
 def test_the_rest_of_a_file_without_end_is_cut_off_and_removed(get, server, tmp_path):
@@ -185,13 +186,13 @@ def test_a_file_in_another_coding_is_refused_with_its_name(get, server):
         get(size=len(DATA))
 
 
-@pytest.mark.parametrize("address", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data:,x", "gopher://x/", "x\x1b[2J:y"])
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data:,x", "gopher://x/", "x:\x1b[2J"])
 def test_a_redirect_to_another_scheme_is_not_followed(address, get, server, tmp_path):
     server.faults = [{"redirect": address}]
-    with pytest.raises(UserError, match=r"^http://127\.0\.0\.1:\d+/x.zip: the server ") as error:
+    with pytest.raises(UserError, match=r"the server sends us from http to '.*': not followed$") as error:
         get()
     assert str(error.value).isprintable()
-    assert len(server.asked) <= 2
+    assert len(server.asked) == 1
     assert not list(tmp_path.iterdir())
 
 
