@@ -23,7 +23,8 @@ BAD = [
     ({"init": "random", "weights": "raw"}, "backbones.a.weights: belongs to a checkpoint"),
     ({"checkpoint": "x", "stride": "2x2"}, "backbones.a.stride: must be 3x3 or 1x1, not '2x2'"),
     ({"checkpoint": "x", "weights": True}, "backbones.a.weights: must be text, not true"),
-    ({"checkpoint": "x", "weights": "a b"}, "backbones.a.weights: must be ema, raw or the place of a set in the file, not 'a b'"),
+    ({"checkpoint": "x", "weights": "a b"},
+     "backbones.a.weights: must be ema, raw or the place of a set in the file, not 'a b'"),
 ]  # fmt: skip
 
 

@@ -25,12 +25,13 @@ def is_leftover(name: str) -> bool:
 def walk(folder: str, ancestors: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[str, list[str], list[str]]]:
     """(folder, its files, its leftovers) of a folder and those below it, through links, in the order of torchvision's
     ImageFolder. A link that leads back to a folder above it is a leftover."""
-    stat = os.stat(folder)  # noqa: PTH116  (text: a million Path objects take a minute)
-    seen = (*ancestors, (stat.st_dev, stat.st_ino))
+    above = [] if ancestors else [os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))]  # noqa: PTH120
+    stats = [os.stat(place or ".") for place in (*above, folder)]  # noqa: PTH116  (text: a million Paths take a minute)
+    seen = (*ancestors, *((stat.st_dev, stat.st_ino) for stat in stats))
     files, folders, rest = [], [], []
     with os.scandir(folder) as entries:
         for entry in entries:
-            kind = files if not entry.is_dir() else folders
+            kind = folders if _is_folder(entry) else files
             (rest if is_leftover(entry.name) else kind).append(entry.name)
     for name in list(folders):
         found = os.stat(f"{folder}/{name}")  # noqa: PTH116
@@ -40,6 +41,14 @@ def walk(folder: str, ancestors: tuple[tuple[int, int], ...] = ()) -> Iterator[t
     yield folder, sorted(files), rest
     below = [part for name in folders for part in walk(f"{folder}/{name}", seen)]
     yield from sorted(below, key=lambda part: part[0])
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    """Also through a link; one that leads in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def say_unused(folder: Path, reason: str, names: Iterable[str]) -> None:
