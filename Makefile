@@ -1,15 +1,15 @@
-# Everything from a bare machine: Linux, Python 3.11, make and a package index. Each target sets up what it needs.
-PYTHON ?= $(shell for p in python3.11 python3 python; do \
-  $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null && echo $$p && break; done)
+# Everything from a bare machine: Linux or macOS, Python 3.11 to 3.13, make and a package index. Each target sets up what it needs.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null && echo $$p && break; done)
 BIN := .venv/bin
-READY := .venv/requirements.lock# what the environment was made of
+READY := .venv/made-of# the place and the lock that the environment was made for
 
 # Snakemake keeps a cache below HOME and ends in a traceback where it cannot.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: help demo test test-all lint bench scale coverage cost lock
+.PHONY: FORCE help environment demo test test-all lint bench scale coverage cost lock
 
 help:
 	@echo 'make demo      the whole workflow on generated data: the table on the terminal, the page beside it'
@@ -20,7 +20,7 @@ help:
 	@echo 'make scale     throughput and memory at 1, 10 and 100 times the demo: the figure of the README (minutes)'
 	@echo 'make coverage  how often the intervals hold the truth: the other table of the README (minutes)'
 	@echo 'make cost      hours that a config takes on this machine, per run and in all: make cost CONFIG=config/paper.yaml'
-	@echo 'make lock      requirements.lock anew from the ranges in pyproject.toml'
+	@echo 'make lock      requirements.lock and environment.yml anew from the ranges in pyproject.toml'
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all
@@ -51,17 +51,29 @@ CONFIG ?= config/paper.yaml
 cost: $(READY)
 	$(BIN)/python -m workflow.cost --config $(CONFIG)
 
-# The lock is complete, and two of its packages ask for others that must stay away (pyproject.toml): hence --no-deps.
-$(READY): requirements.lock
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 found; name one: make PYTHON=/path/to/python3.11"; exit 1; }
-	@cmp -s $< $@ || { $(PYTHON) -m venv .venv && \
-	  $(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $<; }
-	@cp $< $@
+# An environment holds absolute paths: it is made again after a move of the checkout, a new lock, or the loss of its Python.
+$(READY): FORCE
+	@{ pwd; cat requirements.lock; } | cmp -s - $@ && $(BIN)/python -c '' 2> /dev/null || $(MAKE) --no-print-directory environment
 
-lock:
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 found; name one: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv .work/lock
-	.work/lock/bin/python -m pip install --disable-pip-version-check --quiet uv
-	.work/lock/bin/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 \
-	  --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --quiet -o requirements.lock
-	rm -r .work/lock
+# Three packages come as sources: they are built with the lock's own setuptools, so no build tool is resolved. The lock is
+# complete, and two of its packages ask for others that must stay away (pyproject.toml): hence --no-deps.
+BUILD_TOOLS := setuptools packaging
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-deps --require-hashes --no-build-isolation
+environment:
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null || { \
+	  echo "error: Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),python3) is not one: install one (Debian, Ubuntu: python3;" \
+	  "elsewhere: conda, uv or pyenv) and name it: make PYTHON=/path/to/python3.13"; exit 1; }
+	@rm -rf .venv
+	@"$(PYTHON)" -m venv .venv > /dev/null 2>&1 || { rm -rf .venv; \
+	  echo "error: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install the package python3-venv"; exit 1; }
+	@for tool in $(BUILD_TOOLS); do sed -n "/^$$tool==/,/[^\\]$$/p" requirements.lock; done > .venv/build-tools.txt
+	@$(PIP) --quiet --retries 1 -r .venv/build-tools.txt > .venv/pip.log 2>&1 || { \
+	  echo "error: no package could be installed: $$(tail -n 1 .venv/pip.log) (network? all of it: .venv/pip.log)"; exit 1; }
+	@$(PIP) -r requirements.lock || { echo "error: the packages could not be installed; the lines above say why"; exit 1; }
+	@{ pwd; cat requirements.lock; } > $(READY)
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --quiet -o requirements.lock
+	{ sed '/- pip:/q' environment.yml; sed -n 's/^\([a-z].*[^ ]\) *\\$$/      - "\1"/p' requirements.lock; } > environment.new
+	mv environment.new environment.yml

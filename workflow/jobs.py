@@ -12,6 +12,7 @@ SHELL = "set -euo pipefail; trap : INT TERM; keep() { trap '' INT TERM; exec tee
 def prepare_jobs(house: str | Path) -> None:
     """Let every job run this Python on the code in `house`, from any --directory and on any node, and speak at once."""
     os.environ["PYTHONUNBUFFERED"] = "1"
+    os.environ["PIP_NO_DEPS"] = "1"  # --sdm conda: environment.yml is complete, as requirements.lock is
     for key, first in {"PATH": Path(sys.executable).parent, "PYTHONPATH": house}.items():
         os.environ[key] = os.pathsep.join(filter(None, [str(first), os.environ.get(key)]))
     from snakemake.shell import shell
