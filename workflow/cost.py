@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config import NEEDS, load
-from workflow.jobs import prepare_jobs
+from workflow.jobs import prepare_jobs, usable_cores
 from workflow.makespan import Job, makespan
 from workflow.plan import Plan, PlannedRun, plan
 from workflow.training.errors import UserError, door
@@ -217,7 +216,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     each = "a job on each" + f" (not on {todo.config['gpus']})" * (todo.config["gpus"] > 1)
     what = f"GPUs, {each}, {own}" if "CPU" not in device else f"jobs at once, {own}"
     together = "; ".join(f"{n}: {makespan(every, n) / 3600:,.1f} h" for n in places)
-    here = len(os.sched_getaffinity(0))
+    here = usable_cores()
     lines = [f"{todo.experiment}, measured on {device}, with {here} cores at hand"]
     if todo.cores > here:
         lines.append(f"warning: a job is to have {todo.cores} cores (threads + workers): with them it is faster")

@@ -9,6 +9,11 @@ from pathlib import Path
 SHELL = "set -euo pipefail; trap : INT TERM; keep() { trap '' INT TERM; exec tee -a \"$1\"; }; "
 
 
+def usable_cores() -> int:
+    """How many cores this process may use: on Linux a batch system allows some of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def prepare_jobs(house: str | Path) -> None:
     """Let every job run this Python on the code in `house`, from any --directory and on any node, and speak at once."""
     os.environ["PYTHONUNBUFFERED"] = "1"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests import bench
 from tests.bench.row import Measured, Row
+from workflow.jobs import usable_cores
 from workflow.training.files import atomic
 
 HOUSE = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def rows() -> dict[str, Row]:
 def machine() -> str:
     """What the numbers depend on: rows of one table have it in common."""
     names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
-    return f"{names[0] if names else 'CPU'}, {len(os.sched_getaffinity(0))} cores, torch {version('torch')}"
+    return f"{names[0] if names else 'CPU'}, {usable_cores()} cores, torch {version('torch')}"
 
 
 def measured(name: str) -> Measured:

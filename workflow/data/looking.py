@@ -20,6 +20,7 @@ from tqdm import tqdm
 from workflow.data.checking import AnyPath, Faults
 from workflow.data.decoding import ImageError, open_image, pixels
 from workflow.data.memory import Looked, Memory, State
+from workflow.jobs import usable_cores
 from workflow.training import shared_memory
 from workflow.training.errors import UserError
 from workflow.training.escaping import say
@@ -118,7 +119,7 @@ def _look_at(new: list[tuple[str, State]], bar: tqdm, threads: int | None) -> It
     if reason := shared_memory.missing():
         raise UserError(f"images cannot be decoded on several cores: {reason}")
     try:
-        pool = ProcessPoolExecutor(threads or len(os.sched_getaffinity(0)), initializer=leave_to_parent)
+        pool = ProcessPoolExecutor(threads or usable_cores(), initializer=leave_to_parent)
     except OSError as error:
         raise UserError(f"images cannot be decoded on several cores: {shared_memory.fault(error) or error}") from None
     try:

@@ -3,6 +3,7 @@
 import math
 import platform
 import resource
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def peak_memory_mb() -> float:
     """The most memory that this process (the job's first) held, in MiB, and on a GPU what its tensors held there."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def made_of(run: Run, check: dict[str, Any], backbone: Path | None, **more: str) -> dict[str, Any]:
