@@ -231,8 +231,9 @@ def test_a_process_ends_though_something_still_holds_its_loaders(tmp_path):
     """Those that load the data do not hear the SIGTERM with which multiprocessing asks them to end."""
     say = "from tests.workflow.training.test_ending import kept_run; kept_run()"
     (temporary := tmp_path / "temporary").mkdir()
+    env = os.environ | {"TMPDIR": str(temporary), "PATH": str(tmp_path)}  # no compiler
     done = subprocess.run(
-        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, env=os.environ | {"TMPDIR": str(temporary)},
+        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, env=env,
         capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     assert done.stderr == ""
