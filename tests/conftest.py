@@ -24,6 +24,12 @@ settings.register_profile("house", derandomize=True, deadline=None, database=Non
 settings.load_profile("house")
 
 
+@pytest.fixture(autouse=True)
+def _empty_working_folder(tmp_path_factory, monkeypatch):
+    """No test sees what lies in the checkout (results, states, data, Snakemake's own), or leaves anything there."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("working"))
+
+
 def _make(folder: Path, module, section: dict) -> SimpleNamespace:
     """root: the data; check: the path of CHECK.json; section: the set's section of a config."""
     name = module.__name__.split(".")[-1]

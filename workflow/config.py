@@ -5,6 +5,7 @@ Every fault ends in one line that names the file and the key (or the line). No t
 """
 
 import argparse
+import contextlib
 import copy
 import functools
 import math
@@ -44,7 +45,21 @@ def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> di
     for source in sources:
         config = overlay(config, read(source))
     name = ", ".join("--config" if inline(source) else relative(source) for source in sources)
-    return check(overlay(config, overrides or {}), name)
+    return check(overlay(config, typed(overlay(config, overrides or {}), overrides or {})), name)
+
+
+def typed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`overrides` of a whole `config` with the types that the schema asks for: of a nested value of --config, Snakemake
+    hands over every number as text (its issue 2099)."""
+    overrides = copy.deepcopy(dict(overrides))
+    for error in validator().iter_errors(config):
+        if error.validator == "type" and isinstance(error.instance, str):
+            *above, last = error.absolute_path
+            with contextlib.suppress(KeyError, TypeError, IndexError, yaml.YAMLError):  # not from --config, or no YAML
+                place = functools.reduce(lambda value, key: value[key], above, overrides)
+                if isinstance(place[last], str):
+                    place[last] = yaml.load(place[last], Loader)
+    return overrides
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,8 +48,8 @@ class ResumableRunner(Runner):
     """mmengine's Runner, which goes on with resume states of ours alone."""
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
-        """Nothing: it lists the environment at each start, for which it calls the C compiler and nvcc. They may be absent,
-        and the record has what matters."""
+        """Nothing: it lists the environment at each start, for which it calls the C compiler and nvcc. They may be
+        absent, and the record has what matters."""
 
     def load_checkpoint(self, filename: str, map_location: Any = "cpu", **_: Any) -> dict[str, Any]:
         """Each weight of the network, and no other: mmengine would leave out what does not fit."""
