@@ -1,5 +1,7 @@
 """Tiny drawn data sets that all tests share: made and checked once a session, never to be changed (copy first)."""
 
+import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -64,6 +66,18 @@ def coco(tmp_path_factory):
 def snakemake(tmp_path):
     """Call the real Snakemake on the project's Snakefile, in tmp_path; returns (exit status, all that it printed)."""
     return caller(tmp_path)
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    """Processes that are started from here on are watched; gives the file of what they have unpickled."""
+    folder = tmp_path / "watching"
+    folder.mkdir()
+    shutil.copy(PROJECT / "tests/unpickling.py", folder / "sitecustomize.py")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{PROJECT}")
+    monkeypatch.setenv("UNPICKLED", str(folder / "unpickled"))
+    (folder / "unpickled").touch()
+    return folder / "unpickled"
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 regularizer and every layout of a brought file, and on real photos in the official layouts (REALMINI names them)."""
 
 import csv
+import hashlib
 import json
 import math
 import os
+import pickle
 import shutil
 import sys
 import zipfile
@@ -13,7 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.bad.brought import Call
 from tests.snakemake_call import caller, link
+from tests.unpickling import free
 from tests.workflow.reporting import chromium
 from workflow.config import load, overlay
 from workflow.plan import Plan, plan
@@ -125,12 +129,25 @@ def moved(tmp_path):
     shutil.rmtree(house / ".venv")  # tens of thousands of names
 
 
-def test_every_regularizer_and_scratch_in_a_folder_with_blank_and_umlaut(moved, monkeypatch, capsys):
+def put_traps(todo: Plan, folder: Path) -> None:
+    """A pickle that runs a command, in the place of each run's resume state and named as these are."""
+    for run in (run for run in todo.runs if (run.origin, run.task) != ("random", "pretrain")):  # which has no state
+        state = folder / run.state
+        state.mkdir(parents=True)
+        trap = pickle.dumps(Call(os.system, f"touch '{folder / 'ran'}'"))
+        (state / f"000001-{hashlib.sha256(trap).hexdigest()}.pth").write_bytes(trap)
+
+
+def test_every_regularizer_and_scratch(moved, watched, monkeypatch, capsys):
+    """In a folder with a blank and an umlaut, and with traps that no process steps into."""
     tmp_path, snakemake = moved
     monkeypatch.chdir(tmp_path)
     everything = overlay(load(CONFIGS / "demo.yaml", CONFIGS / "demo-all.yaml"), TINY) | {"data": DRAWN}
     assert len(everything["backbones"]) == 11
+    put_traps(plan(everything | {"experiment": "tiny"}), tmp_path)
     run_dag(everything | {"experiment": "tiny"}, snakemake, tmp_path)
+    assert not (tmp_path / "ran").exists()
+    assert free(watched.read_text()) == []
     report = tmp_path / "results/tiny/report"
     page = (report / "transfer.html").read_text()
     assert (report / "gallery.png").stat().st_size > 50_000

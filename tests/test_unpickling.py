@@ -1,9 +1,8 @@
-"""No call anywhere, ours or a library's, unpickles a file freely: whole runs are watched from within each process."""
+"""No call anywhere, ours or a library's, unpickles a file freely: runs are watched from within each process. A whole
+workflow is, in tests/test_dag.py."""
 
-import json
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,28 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from tests.bad.brought import Call
-from tests.conftest import PROJECT
-from tests.test_dag import DEMO, DRAWN, TINY
 from tests.unpickling import free
-from workflow.config import overlay
-from workflow.plan import plan
-from workflow.training.files import sha256
-
-
-@pytest.fixture
-def watched(tmp_path, monkeypatch):
-    """Processes that are started from here on are watched; gives the file of what they have unpickled."""
-    folder = tmp_path / "watching"
-    folder.mkdir()
-    shutil.copy(PROJECT / "tests/unpickling.py", folder / "sitecustomize.py")
-    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{PROJECT}")
-    monkeypatch.setenv("UNPICKLED", str(folder / "unpickled"))
-    (folder / "unpickled").touch()
-    return folder / "unpickled"
-
 
 CALLS = {
     "pickle": "import pickle; pickle.load(open('x.pkl', 'rb'))",
@@ -75,30 +55,3 @@ fit(run, task(run), 20, folder)
     assert "resumed at iteration 7 of 12" in done.stdout
     assert free(watched.read_text()) == []
     assert "multiprocessing" in watched.read_text(), "what its own processes hand over is seen"
-
-
-@pytest.mark.slow
-def test_a_whole_dag_unpickles_nothing_freely(watched, snakemake, tmp_path, monkeypatch):
-    """With a pickle in the place of every state, named as states are."""
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    from tests.test_security import weights
-
-    torch.save({"state_dict": weights()}, "mine.pth")
-    config = overlay(DEMO, TINY) | {"experiment": "watched", "data": DRAWN}
-    config["tasks"] = {name: config["tasks"][name] for name in ("ssd_voc", "faster_rcnn_voc", "nic_coco")}
-    config["backbones"] = {"baseline": {}, "mine": {"checkpoint": "mine.pth"}}
-    Path("tiny.yaml").write_text(yaml.safe_dump(config))
-    todo = plan(config)
-    for run in todo.runs:
-        state = Path(run.state)
-        state.mkdir(parents=True)
-        part = state / "x"
-        part.write_bytes(pickle.dumps(Call(os.system, f"touch '{tmp_path / 'ran'}'")))
-        part.rename(state / f"000001-{sha256(part)}.pth")
-    status, said = snakemake("--cores", "2", "--configfile", "tiny.yaml", timeout=1500)
-    assert status == 0, said
-    assert said.count("nothing of it was run") == len([run for run in todo.runs if run.task != "pretrain"]) + 1
-    assert not Path("ran").exists()
-    assert free(watched.read_text()) == []
-    assert json.loads(Path(todo.runs[0].record).read_text())["metrics"]
