@@ -57,7 +57,7 @@ def _check_folders(root: Path, faults: Faults) -> None:
                 faults.add("class folders without images", f"{folder}: the class folder holds no image")
     for split in ("train", "val"):
         _check_entries(root / split, faults)
-    ours = ("train", "val", "LOC_synset_mapping.txt", "fetched.json", ".fetch")
+    ours = ("train", "val", "LOC_synset_mapping.txt", "fetched.json", ".fetch", ".snakemake_timestamp")
     say_unused(root, "neither train nor val", (entry.name for entry in root.iterdir() if entry.name not in ours))
     for extra in sorted(set(class_folders(root / "val")) - set(names)):
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
