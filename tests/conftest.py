@@ -30,6 +30,7 @@ settings.load_profile("house")
 def _empty_working_folder(tmp_path_factory, monkeypatch):
     """No test sees what lies in the checkout (results, states, data, Snakemake's own), or leaves anything there."""
     monkeypatch.chdir(tmp_path_factory.mktemp("working"))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))  # for processes that a test starts
 
 
 def _make(folder: Path, module, section: dict) -> SimpleNamespace:
