@@ -10,7 +10,7 @@ from captioning.metric import references
 from workflow.data import coco as door
 from workflow.data import karpathy
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.training.files import read_json, write_hashed
 
 DRAWN = {"synthetic": {}, "split": "karpathy"}
 ROOTED = {"root": "x", "split": "karpathy"}
@@ -57,7 +57,7 @@ def test_read_gives_train_and_restval_to_train_on(root, edit):
 
 
 def test_captioning_trains_and_scores_on_it(root, tmp_path):
-    write_json(tmp_path / "check.json", door.check(DRAWN, root))
+    write_hashed(tmp_path / "check.json", door.check(DRAWN, root))
     check = read_json(tmp_path / "check.json")
     assert vocabulary.make(check, 1, tmp_path / "words")[1] > 5
     assert references(tmp_path / "check.json").keys() == {image.image_id for image in door.read(check, "test")}
