@@ -5,6 +5,7 @@ Six images, evenly spread over the test images: nobody chose them.
 """
 
 import argparse
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from workflow.training.errors import UserError, door
 
 IMAGES, SIDE = 6, 380  # how many, and px of the longer side at most
-LEAST = 0.3  # a detection with a lower score is not drawn
+LEAST = 0.3  # a detection with a lower score is not drawn, if none of the run finds anything
 HIT = 0.5  # intersection over union with an object of its class, from which a detection is right
 
 Box = tuple[float, float, float, float]
@@ -91,24 +92,32 @@ def corners(bbox: list[float]) -> Box:
     return x, y, x + width, y + height
 
 
-def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> list[list[Thing]]:
-    """What a run detects on each scene with a score of LEAST or more, best first; UserError if its file is none."""
-    from detection.results import stream
+def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple[float, list[list[Thing]]]:
+    """The score at which a run's F1 is highest, and what it detects on each scene with that score or more, best first;
+    UserError if a file of it is broken."""
+    import numpy as np
 
-    file = folder / "predictions.json"
+    from detection.operating_point import best_f1_score
+    from detection.results import stream
+    from workflow.reporting import evidence
+
+    file, numbers, scores = folder / "predictions.json", {scene.image_id: [] for scene in found}, array("d")
     try:
-        entries = [one for one in stream(file) if one["score"] >= LEAST]
-        things = [
-            [
-                Thing(names[one["category_id"]], corners(one["bbox"]), False, one["score"])
-                for one in sorted(entries, key=lambda one: -one["score"])
-                if one["image_id"] == scene.image_id
-            ]
-            for scene in found
-        ]
+        for one in stream(file):
+            scores.append(one["score"])
+            if one["image_id"] in numbers:
+                thing = Thing(names[one["category_id"]], corners(one["bbox"]), False, one["score"])
+                numbers[one["image_id"]].append(thing)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file}: not COCO detection results: {type(error).__name__}: {error}") from None
-    return [judged(each, scene.truth) for each, scene in zip(things, found, strict=True)]
+    per_image = evidence.read(folder / "evidence.npz")
+    if per_image is None:
+        raise UserError(f"{folder / 'evidence.npz'}: missing")
+    best = best_f1_score(np.frombuffer(scores), per_image)
+    least = LEAST if best is None else best
+    drawn = [sorted(things, key=lambda one: -one.score) for things in numbers.values()]
+    drawn = [[one for one in things if np.float32(one.score) >= np.float32(least)] for things in drawn]
+    return least, [judged(things, scene.truth) for things, scene in zip(drawn, found, strict=True)]
 
 
 def judged(found: list[Thing], truth: list[Thing]) -> list[Thing]:
@@ -139,7 +148,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     from workflow.training.files import atomic
 
     found, names = scenes(check)
-    columns = {name: detections(folder, found, names) for name, folder in runs.items()}
+    shown = {name: detections(folder, found, names) for name, folder in runs.items()}
+    columns = {f"{name} (score ≥ {least:.2f})": things for name, (least, things) in shown.items()}
     picture = draw(found, columns, SIDE, records(runs))
     with atomic(out) as temporary:
         temporary.write_bytes(picture)

@@ -14,6 +14,7 @@ from detection.figure import CELL, DPI, GAP, HEAD, draw
 from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
 from workflow.data import voc as voc_set
 from workflow.pictures import made_of
+from workflow.training import evidence
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256, write_json
 
@@ -69,8 +70,12 @@ def test_a_detection_is_right_if_it_finds_an_object_of_its_class_that_none_befor
 def run(tmp_path):
     """Call it with COCO results to get a run's folder."""
 
-    def made(results):
+    def made(results, hits=()):
         write_json(tmp_path / "run/predictions.json", results)
+        hit = np.ones((len(hits), 1), bool)
+        arrays = {"image": np.zeros(len(hits), int), "label": np.ones(len(hits), int), "score": np.float32(hits)}
+        truths = np.array([[0, 4], [0, 0]])
+        evidence.write(tmp_path / "run/evidence.npz", [1, 2], **arrays, hit=hit, left=~hit, truths=truths)
         write_json(tmp_path / "run/metrics.json", {})
         return tmp_path / "run"
 
@@ -81,11 +86,13 @@ def detection(image, score, box=(0, 0, 10, 10)):
     return {"image_id": image, "category_id": 2, "bbox": list(box), "score": score}
 
 
-def test_detections_are_of_their_image_and_above_the_least_score(run, tmp_path):
+@pytest.mark.parametrize(("hits", "least"), [((), LEAST), ((0.8,), 0.8), ((0.8, 0.1), 0.1)])
+def test_detections_are_of_their_image_and_from_the_score_of_the_best_f1_on(run, tmp_path, hits, least):
     found = [Scene(tmp_path, "a", 1, [Thing("dog", (2, 3, 6, 8), True)]), Scene(tmp_path, "b", 2, [])]
-    results = [detection(2, 0.9), detection(1, LEAST - 0.01), detection(1, LEAST, (2, 3, 4, 5)), detection(3, 0.9)]
-    first, second = detections(run(results), found, {1: "cat", 2: "dog"})
-    assert first == [Thing("dog", (2, 3, 6, 8), True, LEAST)]
+    results = [detection(2, 0.9), detection(1, least - 0.01), detection(1, least, (2, 3, 4, 5)), detection(3, 0.9)]
+    score, (first, second) = detections(run(results, hits), found, {1: "cat", 2: "dog"})
+    assert score == pytest.approx(least)
+    assert first == [Thing("dog", (2, 3, 6, 8), True, least)]
     assert [(one.sure, one.label) for one in second] == [(False, "dog 0.90")]
 
 
@@ -96,6 +103,9 @@ def test_what_is_no_detection_result_is_named(run, tmp_path):
             detections(run(results), [scene], {2: "dog"})
     with pytest.raises(UserError, match="FileNotFoundError"):
         detections(tmp_path, [scene], {})
+    (folder := run([])).joinpath("evidence.npz").unlink()
+    with pytest.raises(UserError, match=r"evidence\.npz: missing"):
+        detections(folder, [scene], {})
 
 
 def pixels(data):

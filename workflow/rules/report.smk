@@ -70,7 +70,7 @@ rule draw_activations:
 
 rule draw_detections:
     input:
-        files=lambda w: plan.files(w.task, "predictions.json", "metrics.json"),
+        files=lambda w: plan.files(w.task, "predictions.json", "evidence.npz", "metrics.json"),
         check=lambda w: settled(ancient, f"{plan.folder}/detections_{w.task}.jpg")(plan.shown(w.task)[0].check),
     output:
         jpg=report(
