@@ -1,4 +1,5 @@
-"""Learning curves: one SVG a task, the training loss above, the evaluations below, a thin line for each run.
+"""Learning curves: one SVG a task, the training loss above, the evaluations below (if there is more than the last one),
+a thin line for each run.
 
 Ink is `currentColor`, so that the same drawing is read on a light and on a dark page; a line's title is its run.
 """
@@ -57,20 +58,21 @@ def curves(summary: Summary, task: str) -> str:
     rows = -(-len(summary.backbones) // across)
     ink = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
     style = {"svg.fonttype": "none", "svg.hashsalt": task, "font.size": 9.5, "axes.linewidth": 0.6, **ink}
+    several = any(len(evaluations(run)[0]) > 1 for run in runs)  # one value is no curve, and stands in the table
     with mpl.rc_context(style):
-        height = HEIGHT + rows * LEGEND
+        height = (HEIGHT if several else HEIGHT / 2) + rows * LEGEND
         figure = Figure(figsize=(WIDTH, height))
-        above, below = figure.subplots(2, 1, sharex=True)
+        panels = figure.subplots(2 if several else 1, 1, sharex=True, squeeze=False)[:, 0]
         figure.subplots_adjust(0.115, 0.45 / height, 0.985, 1 - (rows * LEGEND + 0.2) / height, hspace=0.12)
-        draw(above, runs, summary.backbones, losses, "training loss", empty)
-        draw(below, runs, summary.backbones, evaluations, heading(measure(task)), empty, marker="o")
-        below.set_xlabel("iteration")
+        draw(panels[0], runs, summary.backbones, losses, "training loss", empty)
+        if several:
+            draw(panels[1], runs, summary.backbones, evaluations, heading(measure(task)), empty, marker="o")
+        panels[-1].set_xlabel("iteration")
         legend(figure, summary.backbones, across)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return finished(
-        buffer.getvalue(), f"Learning curves of {task}: training loss and {measure(task)} of {len(runs)} runs"
-    )
+    what = f"training loss and {measure(task)}" if several else "training loss"
+    return finished(buffer.getvalue(), f"Learning curves of {task}: {what} of {len(runs)} runs")
 
 
 def look(backbones: list[str], name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ STRONGEST = 0.45  # opacity of the largest change's colour: the number on it mus
 @dataclass(frozen=True)
 class ClassCell:
     """Mean AP over the runs in percent (None: no run or no such object), its change, and how strong the colour is, from
-    -STRONGEST (the largest loss of the table) to STRONGEST."""
+    -STRONGEST (the largest loss of a trained backbone) to STRONGEST."""
 
     ap: float | None
     change: float | None
@@ -39,26 +39,38 @@ def class_tables(summary: Summary) -> list[ClassTable]:
         if runs:
             counts = {name: sum(run.backbone == name for run in runs) for name in summary.backbones}
             done = {name: count for name, count in counts.items() if count}
-            found.append(ClassTable(task, METRICS[task][0], done, rows(runs, list(done))))
+            found.append(ClassTable(task, METRICS[task][0], done, rows(runs, list(done), controls(summary))))
     return found
 
 
-def rows(runs: list[Outcome], backbones: list[str]) -> dict[str, dict[str, ClassCell]]:
-    """Class to backbone to cell, classes in the order of the data."""
+def controls(summary: Summary) -> set[str]:
+    """The backbones that nothing was trained for: the changes of all others pale beside theirs."""
+    first = [o for o in summary.outcomes if o.task == "pretrain" and o.config]
+    return {o.backbone for o in first if "init" in o.config["recipe"]}
+
+
+def rows(runs: list[Outcome], backbones: list[str], controls: set[str]) -> dict[str, dict[str, ClassCell]]:
+    """Class to backbone to cell, classes in the order of the data. `controls` do not set the scale of the colours."""
     classes = list(dict.fromkeys(name for run in runs for name in run.record["per_class"]))
     means = {name: {backbone: mean(runs, backbone, name) for backbone in backbones} for name in classes}
     changes = {
         name: {backbone: change(ap, row.get(BASELINE), backbone) for backbone, ap in row.items()}
         for name, row in means.items()
     }
-    largest = max((abs(c) for row in changes.values() for c in row.values() if c is not None), default=0) or 1
+    scaling = [c for row in changes.values() for name, c in row.items() if c is not None and name not in controls]
+    largest = max(map(abs, scaling), default=0) or 1
     return {
         name: {
-            backbone: ClassCell(ap, found := changes[name][backbone], STRONGEST * (found or 0) / largest)
+            backbone: ClassCell(ap, found := changes[name][backbone], STRONGEST * clipped((found or 0) / largest))
             for backbone, ap in row.items()
         }
         for name, row in means.items()
     }
+
+
+def clipped(share: float) -> float:
+    """Within -1 and 1."""
+    return max(-1.0, min(1.0, share))
 
 
 def mean(runs: list[Outcome], backbone: str, name: str) -> float | None:

@@ -39,6 +39,16 @@ def test_without_evaluations_the_loss_is_drawn_alone(experiment):
     assert sorted(titles(curves(summarize(experiment().plan), "ssd_voc"))) == ["baseline p0s0", "cutmix p0s0"]
 
 
+def test_where_all_are_evaluated_once_there_is_no_second_panel(experiment):
+    small, several = experiment(), evaluated(experiment())
+    for outcome in (outcomes := summarize(small.plan)).outcomes:
+        outcome.record["history"]["evaluations"] = [{"iteration": 200, "mAP": 30.0}]
+    one, two = (ElementTree.fromstring(curves(of, "ssd_voc")) for of in (outcomes, summarize(several.plan)))
+    assert sorted(titles(ElementTree.tostring(one))) == ["baseline p0s0", "cutmix p0s0"]
+    assert one.get("aria-label") == "Learning curves of ssd_voc: training loss of 2 runs"
+    assert float(one.get("height").removesuffix("pt")) < 0.7 * float(two.get("height").removesuffix("pt"))
+
+
 def test_long_histories_are_thinned_by_means(experiment):
     outcome = summarize(experiment().plan).outcomes[0]
     points = [{"iteration": n, "loss": float(n), "lr": 0.1} for n in range(1, 10 * POINTS + 1)]
