@@ -1,6 +1,7 @@
 """Figures that rules of their own draw for the page: shown only where they are made of the records of now (law 8)."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from workflow.pictures import made_of, records
@@ -14,7 +15,7 @@ def figures(todo: Any, summary: Summary) -> tuple[dict[str, bytes], dict[str, st
     for name, path in todo.figures.items():
         content = Path(path).read_bytes() if Path(path).is_file() else b""
         if why := fault(todo, name, content, summary):
-            missing[name] = f"not drawn: {why}. `snakemake --configfile CONFIG --cores all --force -- {path}` draws it."
+            missing[name] = f"not drawn: {why}. To draw it, add `--force -- {quote(path)}` to your snakemake command."
         else:
             shown[name] = content
     return shown, missing

@@ -127,8 +127,7 @@ def paper(cell: Cell) -> str:
     """The paper's number, and its change."""
     if not cell.paper:
         return ""
-    own = cell.paper_delta is not None and cell.backbone != BASELINE
-    gap = f" (${number(cell.metric, cell.paper_delta, sign=True)}$)" if own else ""
+    gap = f" (${number(cell.metric, cell.paper_delta, sign=True)}$)" if cell.paper_delta is not None else ""
     return number(cell.metric, cell.paper.value) + gap
 
 

@@ -3,11 +3,13 @@
 import base64
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
+from jinja2.utils import markupsafe
 
 from workflow.reporting.costs import run, total, waiting
 from workflow.reporting.curves import curves
@@ -34,6 +36,7 @@ SECTIONS = {  # below the transfer table: name of the template and of the anchor
     "runs": "Runs: time, memory, speed",
 }
 FIGURES = ("per_class", "captions")  # sections that are a file of their own too
+QUOTED = re.compile(r"(?<!`)(``?)(?=[^\s`])([^`]+)(?:(?<=\S)\1(?!`)|(?<=…)$)")
 WORDS = Path(__file__).parents[1] / "report"  # how to read a figure: the captions of `snakemake --report`
 
 
@@ -84,6 +87,7 @@ def templates(folder: Path) -> jinja2.Environment:
     called = (heading, clipped, best_epoch, singles, backbone_hash, anchor, total, waiting, words, choices)
     environment.globals |= {function.__name__: function for function in called}
     environment.globals["number"] = lambda metric, value, sign=False: number(metric, value, sign).replace("-", "−")
+    environment.filters["code"] = code
     environment.globals["link"] = lambda path: link(path, folder)
     return environment
 
@@ -91,6 +95,11 @@ def templates(folder: Path) -> jinja2.Environment:
 def visible(value: Any) -> Any:
     """Data without characters that cannot be seen; what a template or a drawing has made is whole."""
     return printable(value, keep="\n") if type(value) is str else value
+
+
+def code(text: str) -> markupsafe.Markup:
+    """A text of the project as HTML, what stands in backticks as <code>; where it is clipped within, up to there."""
+    return markupsafe.Markup(QUOTED.sub(r"<code>\2</code>", str(markupsafe.escape(visible(text)))))
 
 
 def page(summary: Summary, environment: jinja2.Environment, sections: dict[str, str]) -> str:

@@ -30,6 +30,12 @@ class ClassTable:
     runs: dict[str, int]
     rows: dict[str, dict[str, ClassCell]]
 
+    @property
+    def px(self) -> float:
+        """About how wide it is on the page."""
+        letters = [max(map(len, self.rows)), *(max(8, len(backbone)) for backbone in self.runs)]
+        return sum(17 + 7.5 * count for count in letters)
+
 
 def class_tables(summary: Summary) -> list[ClassTable]:
     """One for each task whose records have AP by class."""
@@ -39,26 +45,22 @@ def class_tables(summary: Summary) -> list[ClassTable]:
         if runs:
             counts = {name: sum(run.backbone == name for run in runs) for name in summary.backbones}
             done = {name: count for name, count in counts.items() if count}
-            found.append(ClassTable(task, METRICS[task][0], done, rows(runs, list(done), controls(summary))))
+            found.append(ClassTable(task, METRICS[task][0], done, rows(runs, list(done), summary.controls)))
     return found
 
 
-def controls(summary: Summary) -> set[str]:
-    """The backbones that nothing was trained for: the changes of all others pale beside theirs."""
-    first = [o for o in summary.outcomes if o.task == "pretrain" and o.config]
-    return {o.backbone for o in first if "init" in o.config["recipe"]}
-
-
-def rows(runs: list[Outcome], backbones: list[str], controls: set[str]) -> dict[str, dict[str, ClassCell]]:
-    """Class to backbone to cell, classes in the order of the data. `controls` do not set the scale of the colours."""
+def rows(runs: list[Outcome], backbones: list[str], controls: list[str]) -> dict[str, dict[str, ClassCell]]:
+    """Class to backbone to cell, classes in the order of the data. `controls` do not set the scale of the colours,
+    as the changes of all others would pale beside theirs; where there are no others, they do."""
     classes = list(dict.fromkeys(name for run in runs for name in run.record["per_class"]))
     means = {name: {backbone: mean(runs, backbone, name) for backbone in backbones} for name in classes}
     changes = {
         name: {backbone: change(ap, row.get(BASELINE), backbone) for backbone, ap in row.items()}
         for name, row in means.items()
     }
-    scaling = [c for row in changes.values() for name, c in row.items() if c is not None and name not in controls]
-    largest = max(map(abs, scaling), default=0) or 1
+    known = [(name, abs(c)) for row in changes.values() for name, c in row.items() if c is not None]
+    trained = [size for name, size in known if name not in controls]
+    largest = max(trained or [size for _, size in known], default=0) or 1
     return {
         name: {
             backbone: ClassCell(ap, found := changes[name][backbone], STRONGEST * clipped((found or 0) / largest))

@@ -131,7 +131,7 @@ def _cell(
         verdict="",
         missing=_missing(own, set(found)),
         paper=known,
-        paper_delta=known.value - known_base.value if known and known_base else None,
+        paper_delta=known.value - known_base.value if known and known_base and backbone != BASELINE else None,
     )
 
 

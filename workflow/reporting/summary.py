@@ -15,7 +15,8 @@ from workflow.reporting.statistics import Cell, Cells, cells, mean_over
 @dataclass(frozen=True)
 class Summary:
     """The content of every output. `origins`: what a row is beyond its name; `protocols`: task to (key, text);
-    `brought`: the rows whose backbone is a file, of which there is no other pretraining."""
+    `brought`: the rows whose backbone is a file, of which there is no other pretraining; `controls`: those whose
+    backbone is random, the negative controls."""
 
     experiment: str
     backbones: list[str]
@@ -28,6 +29,7 @@ class Summary:
     remarks: list[str]
     protocols: dict[str, list[tuple[str, str]]]
     brought: list[str]
+    controls: list[str]
 
     @property
     def columns(self) -> list[tuple[str, str]]:
@@ -73,6 +75,7 @@ def summarize(plan: Any) -> Summary:
         notices=notes.notices(plan.config, outcomes),
         remarks=notes.remarks(outcomes, table, brought),
         brought=brought,
+        controls=[name for name, spec in specs.items() if "init" in spec],
         protocols={task: notes.protocol(outcomes, task) for task in tasks},
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from workflow.reporting.costs import waiting
 from workflow.reporting.intervals import ENOUGH
 from workflow.reporting.metrics import lower_is_better, number
-from workflow.reporting.statistics import ONE_PRETRAINING, TOO_FEW, Cell
+from workflow.reporting.statistics import BASELINE, ONE_PRETRAINING, TOO_FEW, Cell
 from workflow.reporting.summary import Summary, best_epoch
 from workflow.training.escaping import printable
 
@@ -44,7 +44,8 @@ def measured(cell: Cell) -> str:
     if cell.mean is None:
         return "–"
     spread = f" ± {number(cell.metric, cell.std)}" if cell.std is not None else ""
-    change = f" ({number(cell.metric, cell.delta, sign=True)})" if cell.delta is not None else ""
+    compared = cell.delta is not None and cell.backbone != BASELINE
+    change = f" ({number(cell.metric, cell.delta, sign=True)})" if compared else ""
     return number(cell.metric, cell.mean) + spread + change
 
 

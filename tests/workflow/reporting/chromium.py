@@ -14,6 +14,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SCREENSHOTS = Path(__file__).parents[3] / ".work/screenshots"
+SHEET = 977  # px across of the narrower of A4 and US letter in landscape: 11 in at 96 px, less two margins of 10 mm
 DESKTOP, PHONE = (1400, 1000), (390, 844)  # px
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
 
@@ -144,11 +145,25 @@ def check(page: Path, profile: Path, name: str, sections: set[str], lines: dict[
             assert "record" in look["trail"]
             assert look["dangling"] == 0
             assert look["width"] <= size[0], f"{kind}: the page itself scrolls sideways"
+            untold = [label for label, scrolls, told in look["boxes"] if scrolls != told]
+            assert kind != "phone" or not untold, f"what scrolls, or does not, says otherwise: {untold}"
+        assert_prints(tab)
         assert seen["desktop"]["paper"] != seen["dark"]["paper"]
         assert seen["desktop"]["ink"] != seen["dark"]["ink"]
         outside = [url for url in tab.asked if not url.startswith("data:") and url != page.resolve().as_uri()]
         assert not outside, "the page asks for something"
         assert not tab.said
+
+
+def assert_prints(tab: Browser) -> None:
+    """The page that is open, on the sheet of its print styles: no cell and no picture is wider than the sheet."""
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    tab.call("Emulation.setDeviceMetricsOverride", width=SHEET, height=700, deviceScaleFactor=1, mobile=False)
+    script = """[...document.querySelectorAll("th, td, img, svg, .sideways")]
+      .map((part) => [part.getBoundingClientRect().right, part.matches(".sideways") && part.offsetHeight > 0])"""
+    parts = tab.call("Runtime.evaluate", expression=script, returnByValue=True)["result"]["value"]
+    assert max(right for right, _ in parts) <= SHEET + 1, "printed, a table or a picture loses its right side"
+    assert not any(told for _, told in parts), "paper does not scroll"
 
 
 def assert_lines(drawn: dict[str, list[str]], wanted: dict[str, list[str]]) -> None:

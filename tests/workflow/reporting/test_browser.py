@@ -52,7 +52,7 @@ def told(small):
         small.edit(run, history={"evaluations": each})
         record, beside = read_json(run.record), Path(run.record).with_name("evidence.npz")
         if run.task.endswith("voc"):
-            small.sign(run, per_class={"cat": 20.0 + len(run.backbone), "dog": 40.0})
+            small.sign(run, per_class={"pottedplant": 20.0 + len(run.backbone), "dog": 40.0})
         if run.task == "nic_coco":
             cider = record["metrics"]["CIDEr"]
             evidence.write(beside, np.arange(40), CIDEr=np.linspace(-5, 5, 40) + cider)
@@ -107,6 +107,11 @@ def refused(experiment, tmp_path, monkeypatch):
         ('<img src="http://example.com/x.png" alt="">', "an image is not drawn"),
         ('<p style="width: 200rem; max-width: none">x</p>', "desktop: the page itself scrolls sideways"),
         ('<p style="width: 30rem; max-width: none">x</p>', "phone: the page itself scrolls sideways"),
+        ('<p class="sideways">x</p><div class="box"></div>', "what scrolls, or does not, says otherwise"),
+        ('<div class="box"><p style="width: 99rem; max-width: none">x</p></div>', "what scrolls, or does not"),
+        ('<style media="print">th { white-space: nowrap; min-width: 9rem }</style>', "printed, a table or a picture"),
+        ('<style media="print">.panels svg { width: 99rem }</style>', "printed, a table or a picture"),
+        ('<style media="print">.sideways { display: block !important }</style>', "paper does not scroll"),
         ("<svg></svg>", "a drawing is empty"),
         ("<table></table>", "a table has no rows"),
     ],

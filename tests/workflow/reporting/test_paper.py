@@ -31,3 +31,5 @@ def test_cells_carry_the_paper_s_number_and_its_change(experiment):
     assert cell.paper.value == 77.6
     assert round(cell.paper_delta, 6) == 0.9
     assert table["cutmix", "ssd_voc", "mAP_area"].paper is None
+    base = table["baseline", "ssd_voc", "mAP"]
+    assert (base.paper.value, base.paper_delta) == (76.7, None)

@@ -60,6 +60,27 @@ def test_equal_numbers_have_no_colour(experiment):
     assert table.rows["cat"]["cutmix"].tint == 0
 
 
+ROWS = {"baseline": {}, "cutmix": {"regularizers": {"cutmix": {"alpha": 1.0}}}, "scratch": {"init": "random"}}
+
+
+def test_a_negative_control_does_not_set_the_scale_of_the_colours(experiment):
+    base, scratch = [{"cat": 50.0, "dog": 40.0, "cow": 30.0}], [{"cat": 2.0, "dog": 39.0, "cow": 80.0}]
+    for cutmix, tints in (({"cat": 52.0, "dog": 36.0}, (0.5, -1)), ({"cat": 50.0, "dog": 40.0}, (0, 0))):
+        summary = with_classes(experiment(ROWS), baseline=base, cutmix=[cutmix], scratch=scratch)
+        (table,) = class_tables(summary)
+        cat, dog = table.rows["cat"], table.rows["dog"]
+        assert (cat["cutmix"].tint, dog["cutmix"].tint) == pytest.approx([STRONGEST * tint for tint in tints])
+        assert (cat["scratch"].tint, table.rows["cow"]["scratch"].tint) == (-STRONGEST, STRONGEST)
+        assert (cat["scratch"].change, table.rows["cow"]["scratch"].change) == (-48, 50)
+
+
+def test_a_negative_control_alone_has_a_scale(experiment):
+    rows = {"baseline": {}, "scratch": {"init": "random"}}
+    base, scratch = [{"cat": 50.0, "dog": 40.0}], [{"cat": 10.0, "dog": 30.0}]
+    (table,) = class_tables(with_classes(experiment(rows), baseline=base, scratch=scratch))
+    assert [table.rows[name]["scratch"].tint for name in ("cat", "dog")] == pytest.approx([-STRONGEST, -STRONGEST / 4])
+
+
 def test_it_stands_on_the_page_and_in_a_file_of_its_own(experiment):
     small = experiment()
     summary = with_classes(small, baseline=[{"<cat>": 50.0}], cutmix=[{"<cat>": 41.26}])

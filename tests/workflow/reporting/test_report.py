@@ -92,7 +92,7 @@ def test_the_demo_s_records_fill_its_table(main, finish):
 def test_the_page_has_the_gallery_if_that_is_drawn(main, finish):
     todo = finished(finish)
     section = shown(main, "gallery")
-    assert "not drawn: there is no such file yet. `snakemake --configfile CONFIG --cores all --force --" in section
+    assert "not drawn: there is no such file yet. To draw it, add <code>--force -- results/demo/" in section
     drawn(todo, "gallery", todo.gallery_of)
     assert "data:image/png" in shown(main, "gallery")
     drawn(todo, "gallery", todo.gallery_of | {"cutmix": "of another recipe"})
@@ -117,8 +117,8 @@ def test_a_figure_is_shown_with_its_records_and_only_where_they_are_those_of_now
     record.unlink()
     section = shown(main, name)
     assert f"not drawn: no record of cutmix {'p0' if name == 'activations' else 'p0s0'} (pending)" in section
-    assert f"--force -- {todo.figures[name]}` draws it" in section
-    assert "<code>" not in section
+    assert f"To draw it, add <code>--force -- {todo.figures[name]}</code> to your snakemake command." in section
+    assert section.count("<code>") == 1
 
 
 def test_no_section_goes_without_a_word(main):

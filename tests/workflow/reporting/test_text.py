@@ -48,6 +48,15 @@ def test_the_csv_says_what_is_missing(experiment):
     assert (full["n"], float(full["delta"]), full["delta_low"], full["delta_high"]) == ("2", 0, "", "")
 
 
+def test_the_baseline_has_no_change_against_itself_in_any_output(certain):
+    small = certain(3)
+    summary = summarize(small.plan)
+    pages = html(summary, small.folder, {}, {}, [])["transfer.html"]
+    for shown in (markdown(summary), terminal(summary, PAGE), latex(summary), table(summary), pages):
+        assert "10.0" in shown
+        assert not re.search(r"[+−]0\.0+\b", shown)
+
+
 def test_the_csv_has_interval_and_verdict(certain):
     (found,) = [row for row in rows(certain(3)) if (row["backbone"], row["metric"]) == ("cutmix", "CIDEr")]
     assert float(found["delta_low"]) < float(found["delta"]) == 10 < float(found["delta_high"])
