@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from detection.results import Found
 
 
-def ground_truth(check: dict[str, Any]) -> tuple[list[str], list[dict]]:
-    """Names of VOC07's test images and mmdet's annotation of each, difficult objects among the ignored."""
+def ground_truth(check: dict[str, Any]) -> tuple[list[int], list[dict]]:
+    """Ids of VOC07's test images and mmdet's annotation of each, difficult objects among the ignored."""
     import numpy as np
-    from mmdet.datasets import VOCDataset
 
-    metainfo = {"classes": tuple(check["classes"])}
-    where = {"ann_file": "VOC2007/ImageSets/Main/test.txt", "data_prefix": {"sub_data_root": "VOC2007/"}}
-    test = VOCDataset(data_root=check["root"], metainfo=metainfo, test_mode=True, **where)
+    from detection.voc_reader import ListedVOCDataset
+
+    test = ListedVOCDataset(
+        data_root=check["root"], metainfo={"classes": tuple(check["classes"])}, split="test07", test_mode=True
+    )
     truth = []
     for item in test:
         boxes = np.array([one["bbox"] for one in item["instances"]], dtype=np.float32).reshape(-1, 4)
@@ -51,10 +52,9 @@ def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = N
 def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on VOC07 test."""
     from detection.metric import match, score
-    from workflow.data.ids import numbers
 
-    names, truth = ground_truth(check)
-    images, classes = numbers(names), check["classes"]
+    images, truth = ground_truth(check)
+    classes = check["classes"]
     found = read(predictions, set(images), set(range(1, len(classes) + 1)))
     matches = match(found, images, truth, len(classes))
     return images, matches, score(matches, classes)

@@ -17,7 +17,6 @@ from mmdet.registry import METRICS
 
 from detection.matching import judge, objects
 from detection.results import Found, detections, joined, write
-from workflow.data.ids import numbers
 from workflow.training import evidence
 
 Matches = dict[str, np.ndarray]  # the arrays of evidence.npz but for `images` (design: Contracts)
@@ -102,7 +101,7 @@ class VOC07Metric(VOCMetric):
                 f"{key}{kind}": one[key].cpu().numpy() for kind, one in kinds.items() for key in ("bboxes", "labels")
             }
             boxes, *rest = (sample["pred_instances"][key].cpu().numpy() for key in ("bboxes", "scores", "labels"))
-            image = numbers([sample["img_id"]])[0]
+            image = sample["img_id"]
             self.results.append((image, truth, detections(image, whole_pixels(boxes), *rest)))
 
     def compute_metrics(self, results: list[tuple[int, dict, Found]]) -> dict[str, Any]:

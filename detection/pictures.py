@@ -54,15 +54,18 @@ def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From VOC2007 test. The devkit counts pixels from 1."""
     from workflow.data import voc
     from workflow.data.ids import numbers
+    from workflow.data.voc_lists import members
     from workflow.pictures import spread
 
     root, found = check["root"], []
-    names = voc.names(root, "test07")
-    for name in (names[place] for place in spread(len(names), IMAGES)):
-        file = voc.annotation_path(root, "test07", name)
-        objects = voc.parse(file.read_bytes(), file).objects
-        truth = [Thing(what, (x0 - 1, y0 - 1, x1, y1), not difficult) for what, (x0, y0, x1, y1), difficult in objects]
-        found.append(Scene(voc.image_path(root, "test07", name), name, numbers([name])[0], truth))
+    images = members(root, "test07")
+    names, ids = list(images), numbers(list(images))
+    for place in spread(len(names), IMAGES):
+        name = names[place]
+        objects = voc.read(voc.annotation_path(root, "test07", name), images[name]).objects
+        boxes = [(what, voc.whole_pixels(box), difficult) for what, box, difficult in objects]
+        truth = [Thing(what, (x0 - 1, y0 - 1, x1, y1), not difficult) for what, (x0, y0, x1, y1), difficult in boxes]
+        found.append(Scene(images[name], name, ids[place], truth))
     return found, dict(enumerate(check["classes"], start=1))
 
 

@@ -56,11 +56,10 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     import detection.crop
     import detection.loading
     import detection.metric
-    import detection.models  # noqa: F401 (registers)
-    from detection.evaluate import ground_truth
+    import detection.models
+    import detection.voc_reader  # noqa: F401 (registers)
     from detection.recipe import task
     from pretrain.backbone import load_into, metadata, read
-    from workflow.data.ids import numbers
     from workflow.training.engine import fit
     from workflow.training.files import atomic, read_check
     from workflow.training.record import made_of, write_record
@@ -68,8 +67,6 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
 
     check, prepare, stride = read_check(check_file), read(backbone)[1], metadata(backbone)["stride"]
     names = METRICS[check["set"]]
-    if check["set"] == "voc":
-        numbers(ground_truth(check)[0])  # bad image names stop the run here, not at its end
     of = made_of(run, check, backbone)
     with resumable(state, out, of):
         start = lambda model: load_into(backbone, *parts(model), expected=of["backbone"])  # noqa: E731

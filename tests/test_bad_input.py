@@ -21,6 +21,7 @@ from tests.conftest import PROJECT
 from workflow.config import load
 from workflow.data import coco as coco_set
 from workflow.data import voc as voc_set
+from workflow.data.voc_lists import members
 from workflow.enough import needs
 from workflow.training.files import read_json, sha256, write_hashed
 
@@ -109,10 +110,11 @@ def read_for_training(door, check):
         assert all(tuple(train[index, 0]["images"].shape) == (3, 32, 32) for index in range(len(train)))
         assert all(tuple(val[index]["images"].shape) == (3, 32, 32) for index in range(len(val)))
     elif door == "workflow.data.voc":
-        names, truth = ground_truth(content)
-        assert len(names) == content["counts"]["test07"]
-        objects = [voc_set.parse(voc_set.annotation_path(content["root"], "test07", name).read_bytes(), check).objects
-                   for name in names]  # fmt: skip
+        ids, truth = ground_truth(content)
+        assert len(set(ids)) == len(ids) == content["counts"]["test07"]
+        images = members(content["root"], "test07").items()
+        objects = [voc_set.read(voc_set.annotation_path(content["root"], "test07", name), image).objects
+                   for name, image in images]  # fmt: skip
         assert [len(one["labels"]) + len(one["labels_ignore"]) for one in truth] == list(map(len, objects))
     else:
         images = [image for part in ("train", "test") for image in coco_set.read(content, part)]

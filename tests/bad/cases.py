@@ -40,12 +40,12 @@ def append(path: str, text: str) -> Damage:
     return lambda root: (root / path).write_text((root / path).read_text() + text)
 
 
-def edit(path: str, pattern: str, replacement: str) -> Damage:
-    """Replace the first match in a file."""
+def edit(path: str, pattern: str, replacement: str, times: int = 1) -> Damage:
+    """Replace the first match in a file, or so many."""
 
     def damage(root: Path) -> None:
-        text, count = re.subn(pattern, replacement, (root / path).read_text(), count=1, flags=re.DOTALL)
-        assert count == 1
+        text, count = re.subn(pattern, replacement, (root / path).read_text(), count=times, flags=re.DOTALL)
+        assert count == times
         (root / path).write_text(text)
 
     return damage

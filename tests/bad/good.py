@@ -1,17 +1,20 @@
 """Odd inputs that are fine: what looks as bad as the others and is read all the same."""
 
+import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
+from PIL import Image
 
-from tests.bad.cases import Case, Damage, edit_json, read_only, several, write
+from tests.bad.cases import Case, Damage, edit, edit_json, read_only, several, write
 from tests.bad.coco import CAPTIONS, OBJECTS, TEST_CAPTIONS, TEST_OBJECTS, caption, first
 from tests.bad.configs import DEMO, FILE, value
 from tests.bad.images import image
-from tests.bad.sets import JPEG, TEST, TEST_XML, TRAIN, VAL, renamed
+from tests.bad.sets import JPEG, TEST, TEST_XML, TRAIN, TRAINVAL, VAL, XML, as_file, box, renamed
 
 ODD = "größe 漢; touch x $(id) 'q' {b} -z"
 PHOTO = "COCO_train2014_000000000009.jpg"
@@ -80,10 +83,33 @@ def no_star(root: Path) -> None:
 
 def grey(path: Path) -> None:
     """The same image without colours."""
-    from PIL import Image
-
     with Image.open(path) as photo:
         photo.convert("L").save(path)
+
+
+def all_renamed(new: Callable[[str], str]) -> Damage:
+    """Other names for all images of VOC."""
+
+    def damage(root: Path) -> None:
+        for listed in [*root.glob("VOC*/ImageSets/Main/trainval.txt"), root / TEST]:
+            names = listed.read_text().split()
+            for name in names:
+                for kind in ("Annotations/{}.xml", "JPEGImages/{}.jpg"):
+                    old, other = (listed.parents[2] / kind.format(each) for each in (name, new(name)))
+                    other.parent.mkdir(exist_ok=True)
+                    old.rename(other)
+            listed.write_text("".join(f"{new(name)}\n" for name in names))
+
+    return damage
+
+
+in_folder = all_renamed(lambda name: f"deeper/{name}")
+
+
+def beyond(root: Path) -> None:
+    """To the last pixel and the one behind it."""
+    width, height = Image.open(root / JPEG).size
+    box(2, 2, width + 1, height + 1)(root)
 
 
 CONFIGS = [
@@ -116,6 +142,42 @@ IMAGENETS = [
 VOCS = [
     Case("an image with blanks in its name", VOC, renamed("a b 1")),
     Case("an image with letters of any script", VOC, renamed("größe_漢_1")),
+    Case("names of Roboflow, a hash behind `.rf.` (ids are places in the list)", VOC, all_renamed(
+        lambda name: f"IMG_{name}_jpg.rf.{hashlib.md5(name.encode()).hexdigest()}")),
+    Case("names without a digit, or with the same digits (ids are places in the list)", VOC,
+         renamed("one", "a_1", "b_1")),
+    Case("a name with a folder", VOC, in_folder),
+    Case(".JPG, .jpeg, .PNG, .bmp, .webp and .tif in one folder", VOC, several(*(
+        as_file(f"VOC2007/JPEGImages/00000{number}.jpg", suffix)
+        for number, suffix in enumerate((".JPG", ".jpeg", ".PNG", ".bmp", ".webp", ".tif"), start=1)))),
+    Case("a .png beside the .jpg of its name (the .jpg is read)", VOC, as_file(JPEG, ".png", keep=True)),
+    Case("blank lines and blanks around names in a list", VOC,
+         edit(TEST, "000002\n", "\n 000002\t \n\n  \n")),
+    Case("a byte-order mark before a list", VOC,
+         lambda root: (root / TEST).write_bytes(b"\xef\xbb\xbf" + (root / TEST).read_bytes())),
+    Case("a list by class, with 1, 0 or -1 behind each name (all are listed)", VOC,
+         several(edit(TEST, "000002", "000002 -1"), edit(TEST, "000004", "000004  1"),
+                 edit(TEST, "000006", "000006  0"), edit(TRAINVAL, "000001", "000001 1"))),
+    Case("a list of file names with suffix", VOC, edit(TEST, r"(\d{6})\n", r"\1.jpg\n", 6)),
+    Case("XML without difficult, truncated and pose (not difficult)", VOC,
+         edit(XML, r"<(difficult|truncated|pose)>.*?</\1>", "", 3)),
+    Case("an empty `difficult`, or True and False", VOC, several(
+        edit(XML, r"<difficult>\d</difficult>", "<difficult/>"), edit(TEST_XML, r"<difficult>\d", "<difficult>False"))),
+    Case("XML without a size, or of 0 × 0 px (the image's is read)", VOC, several(
+        edit(XML, "<size>.*?</size>", ""), edit(TEST_XML, r"(<width>|<height>)\d+", r"\g<1>0", 2))),
+    Case("a size with fractions of 0, without depth", VOC, several(
+        edit(XML, r"<width>(\d+)", r"<width>\1.0"), edit(XML, r"<depth>\d+</depth>", ""))),
+    Case("a grey image's depth of 1 (not read)", VOC, edit(XML, r"<depth>\d+", "<depth>1")),
+    Case("edges with fractions of a pixel (cut off)", VOC, box("5.70", "6.2", "20.5", "30.1")),
+    Case("a box that begins at pixel 0 (read as all others, from 1)", VOC, box(0, 0, 20, 30)),
+    Case("a box to one pixel beyond the image", VOC, beyond),
+    Case("any folder, file name and path in XML (not read)", VOC, several(
+        edit(XML, "<folder>.*?</folder>", "<folder>my pictures</folder><path>C:\\\\x\\\\y.png</path>"),
+        edit(XML, r"<filename>.*?</filename>", "<filename>../other.png</filename>"))),
+    Case("further elements: occluded, polygon, attributes", VOC, edit(
+        XML, "</object>", "<occluded>0</occluded><polygon><x1>3</x1></polygon><attributes/></object>")),
+    Case("blanks and line ends around a class name", VOC, edit(XML, r"<name>(\w+)</name>", r"<name> \1\n</name>")),
+    Case("an image without an object", VOC, edit(XML, "<object>.*</object>", "")),
     Case("Windows line ends in a list", VOC,
          lambda root: (root / TEST).write_bytes((root / TEST).read_bytes().replace(b"\n", b"\r\n"))),
     Case("XML in Latin-1", VOC, coded("iso-8859-1")),

@@ -52,12 +52,12 @@ def scored(images: int) -> float:
         metric = VOC07Metric(folder)
         metric.dataset_meta = {"classes": [str(label) for label in range(scoring.CLASSES)]}
         for image in range(images):
-            one = sample(draw, str(image))
+            one = sample(draw, image)
             spent += seconds(lambda one=one: metric.process(None, [one]))
         return spent + seconds(lambda: metric.compute_metrics(metric.results))
 
 
-def sample(draw: Any, name: str) -> dict[str, Any]:
+def sample(draw: Any, number: int) -> dict[str, Any]:
     """What the network hands over for an image."""
     import numpy as np
     import torch
@@ -67,7 +67,7 @@ def sample(draw: Any, name: str) -> dict[str, Any]:
     annotation = scoring.truth(draw)
     boxes, labels = scoring.found(draw, annotation)
     arrays = {"bboxes": boxes, "labels": labels, "scores": draw.random(len(labels), dtype=np.float32)}
-    made = {"img_id": name, "pred_instances": {key: torch.from_numpy(x) for key, x in arrays.items()}}
+    made = {"img_id": number, "pred_instances": {key: torch.from_numpy(x) for key, x in arrays.items()}}
     for key, kind in (("gt_instances", ""), ("ignored_instances", "_ignore")):
         made[key] = {name: torch.from_numpy(annotation[name + kind]) for name in ("bboxes", "labels")}
     return made

@@ -13,6 +13,7 @@ from detection import pictures as door
 from detection.figure import CELL, DPI, GAP, HEAD, draw
 from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
 from workflow.data import voc as voc_set
+from workflow.data.voc_lists import members
 from workflow.pictures import made_of
 from workflow.training import evidence
 from workflow.training.errors import UserError
@@ -24,7 +25,7 @@ ONE = (0.0, 0.0, 10.0, 10.0)
 def test_voc_images_are_spread_and_boxes_are_counted_from_zero(voc, monkeypatch):
     monkeypatch.setattr(door, "IMAGES", 3)
     found, names = scenes(read_json(voc.check))
-    listed = voc_set.names(voc.root, "test07")
+    listed = list(members(voc.root, "test07"))
     assert [scene.name for scene in found] == [listed[0], listed[2], listed[4]]
     assert [scene.image_id for scene in found] == [int(name) for name in (listed[0], listed[2], listed[4])]
     assert names == dict(enumerate(read_json(voc.check)["classes"], start=1))
@@ -150,7 +151,7 @@ def test_a_long_name_stays_in_its_column(tmp_path, name):
 
 
 def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys):
-    image = int(voc_set.names(voc.root, "test07")[0])
+    image = int(next(iter(members(voc.root, "test07"))))
     folder, out = run([detection(image, 0.9)]), tmp_path / "report/d.jpg"
     named = [f"{name}={folder}" for name in ("baseline", "cutmix")]
     monkeypatch.setattr(sys, "argv", ["x", "--run", *named, "--data", str(voc.check), "--out", str(out)])

@@ -1,7 +1,12 @@
 """What a check has let pass, mmdetection's readers read whole: no object is left out, none has a box without area."""
 
 import copy
+import hashlib
+import itertools
+import json
 import math
+import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +15,20 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from mmdet.datasets import CocoDataset, VOCDataset
 
+from detection.evaluate import evaluate, ground_truth
+from detection.pictures import scenes
+from detection.voc_reader import ListedVOCDataset
+from tests.bad.cases import edit
+from tests.bad.good import all_renamed
+from tests.bad.sets import as_file
 from tests.workflow.data.test_annotations_fuzzed import GOOD, JSON, KNOWN, OBJECTS, faults_of, paths, with_images, xml
-from workflow.data import coco, voc
+from workflow.data import coco
+from workflow.data import voc as voc_set
 from workflow.data.checking import Faults
+from workflow.data.decoding import decode
+from workflow.data.voc_lists import SPLITS
 from workflow.training.errors import UserError
+from workflow.training.files import read_json
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +44,16 @@ def test_of_a_voc_annotation(root, objects):
     path, faults = root / "a.xml", Faults()
     path.write_text(xml(objects), encoding="utf-8")
     try:
-        annotation = voc.parse(path.read_bytes(), path)
+        annotation = voc_set.read(path, path)
     except UserError:
         return
-    voc._check_annotation(path, annotation, KNOWN, faults)
+    voc_set._check_annotation(path, annotation, KNOWN, faults)
     if faults:
         return
-    reader = VOCDataset(data_root=str(root), metainfo={"classes": tuple(KNOWN)}, lazy_init=True)
-    info = reader.parse_data_info({"img_id": "a", "file_name": "a.jpg", "xml_path": str(path)})
+    (root / "VOC2007").mkdir(exist_ok=True)
+    (root / "VOC2007/Annotations").exists() or (root / "VOC2007/Annotations").symlink_to("..")
+    reader = ListedVOCDataset("test07", data_root=str(root), metainfo={"classes": tuple(KNOWN)}, lazy_init=True)
+    info = reader._entry("a", root / "a.jpg", 1)
     assert (info["width"], info["height"]) == annotation.size
     assert [KNOWN[one["bbox_label"]] for one in info["instances"]] == [name for name, _, _ in annotation.objects]
     assert [bool(one["ignore_flag"]) for one in info["instances"]] == [
@@ -44,6 +61,60 @@ def test_of_a_voc_annotation(root, objects):
     ]
     for one in info["instances"]:
         assert area_on_image(one["bbox"], *annotation.size) > 0
+
+
+def test_the_devkit_s_files_are_read_as_by_mmdetection(voc):
+    """Pixel by pixel and object by object, in the same order."""
+    check = read_json(voc.check)
+    common = {"data_root": check["root"], "metainfo": {"classes": tuple(check["classes"])}, "test_mode": True}
+    for split, (year, name) in SPLITS.items():
+        ours = ListedVOCDataset(split, **common)
+        theirs = VOCDataset(ann_file=f"VOC{year}/ImageSets/Main/{name}.txt",
+                            data_prefix={"sub_data_root": f"VOC{year}/"}, **common)  # fmt: skip
+        for one, other in zip(ours, theirs, strict=True):
+            assert one["img_id"] == int(re.sub(r"\D", "", other.pop("img_id")))
+            assert {key: one[key] for key in other} == other
+
+
+def test_other_names_and_suffixes_change_no_pixel_and_no_box(voc, tmp_path):
+    """Nor the score: the truth as detections, by the ids of the reader."""
+    root, suffixes = shutil.copytree(voc.root, tmp_path / "voc"), itertools.cycle((".PNG", ".bmp", ".webp", ".tiff"))
+    for number, path in enumerate(sorted(root.glob("VOC*/JPEGImages/*.jpg"))):
+        as_file(f"{path.relative_to(root)}", next(suffixes))(root)
+        if number % 3 == 0:
+            edit(f"{path.parent.parent.name}/Annotations/{path.stem}.xml", "<size>.*?</size>", "")(root)
+    every = [json.loads(voc.check.read_text()), voc_set.check(voc.section, root)]
+    assert every[1]["counts"] == every[0]["counts"]
+    for split in SPLITS:
+        plain, other = (
+            ListedVOCDataset(
+                split, data_root=check["root"], metainfo={"classes": tuple(check["classes"])}, lazy_init=True
+            )
+            for check in every
+        )
+        for one, two in zip(plain.load_data_list(), other.load_data_list(), strict=True):
+            assert {key: one[key] for key in ("height", "width", "instances", "img_id")} == {
+                key: two[key] for key in ("height", "width", "instances", "img_id")
+            }
+            assert one["img_path"] != two["img_path"]
+            assert np.array_equal(decode(one["img_path"]), decode(two["img_path"]))
+
+
+def test_any_names_are_scored(voc, tmp_path):
+    """A hash in every name, as Roboflow writes: the truth written down as detections is all that is found."""
+    root = shutil.copytree(voc.root, tmp_path / "voc")
+    all_renamed(lambda name: f"IMG_{name}_jpg.rf.{hashlib.md5(name.encode()).hexdigest()}")(root)
+    check = voc_set.check(voc.section, root)
+    ids, annotations = ground_truth(check)
+    assert ids == list(range(1, 7))
+    results = [
+        {"image_id": image, "category_id": int(label) + 1, "bbox": [x, y, right - x + 1, bottom - y + 1], "score": 0.5}
+        for image, one in zip(ids, annotations, strict=True)
+        for label, (x, y, right, bottom) in zip(one["labels"], one["bboxes"].tolist(), strict=True)
+    ]
+    (tmp_path / "predictions.json").write_text(json.dumps(results))
+    assert evaluate(tmp_path / "predictions.json", check)["mAP"] == pytest.approx(100)
+    assert {scene.image_id for scene in scenes(check)[0]} <= set(ids)
 
 
 def area_on_image(box: list[float], width: int, height: int) -> float:

@@ -3,20 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from workflow.training.errors import UserError
-
 MOST = 18  # digits, which an integer of 64 bits can hold
 
 
 def numbers(names: Sequence[str]) -> list[int]:
-    """COCO's integer ids of VOC's images: their digits, `2008_000008` is 2008000008. UserError if two share one."""
-    taken: dict[int, str] = {}
-    for name in names:
-        digits = re.sub(r"\D", "", name)
-        if not digits:
-            raise UserError(f"VOC image '{name}': its name has no digits, so its detections can have no image_id")
-        if len(digits) > MOST:
-            raise UserError(f"VOC image '{name}': its name has {len(digits)} digits; an image_id has {MOST} at most")
-        if taken.setdefault(int(digits), name) != name:
-            raise UserError(f"VOC images '{taken[int(digits)]}' and '{name}' have the same digits, so one image_id")
-    return [int(re.sub(r"\D", "", name)) for name in names]
+    """COCO's integer ids of all images of a list, whatever their names: the digits of each name (`2008_000008` is
+    2008000008) where these tell all of them apart, else their places in the list, from 1."""
+    digits = [re.sub(r"\D", "", name) for name in names]
+    if all(0 < len(each) <= MOST for each in digits) and len(set(map(int, digits))) == len(names):
+        return [int(each) for each in digits]
+    return list(range(1, len(names) + 1))

@@ -19,10 +19,11 @@ from workflow.data.checking import (
     refuse_shared,
     warn_of_absent,
 )
-from workflow.data.ids import numbers
+from workflow.data.decoding import open_image
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
 from workflow.data.unused import say_unused
+from workflow.data.voc_lists import SPLITS, annotation_path, image_folder, listed, split_file
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
 
@@ -30,14 +31,15 @@ CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
-SPLITS = {"trainval07": ("2007", "trainval"), "trainval12": ("2012", "trainval"), "test07": ("2007", "test")}
+EDGES = ("xmin", "ymin", "xmax", "ymax")
 OFFICIAL_TEST = 4952
 
 
 class Annotation(NamedTuple):
-    """One XML: the image's (width, height) in px, and its objects as (class, (xmin, ymin, xmax, ymax), difficult)."""
+    """One XML: the image's (width, height) in px if it gives them, and its objects as (class, (xmin, ymin, xmax,
+    ymax), difficult)."""
 
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     objects: list[tuple[str, tuple[float, float, float, float], bool]]
 
 
@@ -53,42 +55,32 @@ def classes(section: dict) -> list[str]:
     """The class names in label order: of the synthetic set, VOC's twenty (`voc`) or the list given."""
     if "synthetic" in section:
         return class_names(section["synthetic"])
-    listed = section.get("classes")
-    if listed == "voc":
+    given = section.get("classes")
+    if given == "voc":
         return list(CLASSES)
-    if not isinstance(listed, list) or len(set(listed)) < len(listed) or not listed:
-        raise UserError(f"data.voc.classes: must list each class once, not {listed!r:.200}")
-    return list(listed)
-
-
-def split_file(root: str | Path, split: str) -> Path:
-    """The image list of a split of SPLITS."""
-    year, name = SPLITS[split]
-    return Path(root) / f"VOC{year}" / "ImageSets" / "Main" / f"{name}.txt"
-
-
-def image_path(root: str | Path, split: str, name: str) -> Path:
-    """The JPEG of an image of a split."""
-    return Path(root) / f"VOC{SPLITS[split][0]}" / "JPEGImages" / f"{name}.jpg"
-
-
-def annotation_path(root: str | Path, split: str, name: str) -> Path:
-    """The XML of an image of a split."""
-    return Path(root) / f"VOC{SPLITS[split][0]}" / "Annotations" / f"{name}.xml"
-
-
-def names(root: str | Path, split: str) -> list[str]:
-    """The image names of a split, in the file's order."""
-    return split_file(root, split).read_text(encoding="utf-8").splitlines()
+    if not isinstance(given, list) or len(set(given)) < len(given) or not given:
+        raise UserError(f"data.voc.classes: must list each class once, not {given!r:.200}")
+    return list(given)
 
 
 def _number(element: ET.Element | None, tag: str, where: str, whole: bool = False) -> float:
-    """The number in a child element; real sets also write whole numbers as `45.70`, so only sizes must be whole."""
+    """The number in a child element; tools write edges as `45.70` and whole numbers as `640.0`."""
     text = element.findtext(tag) if element is not None else None
     try:
-        return int(text) if whole else float(text)
+        value = float(text)
+        if whole and not value.is_integer():
+            raise ValueError
     except (TypeError, ValueError):
         raise UserError(f"{where} has no valid <{tag}>" + (f": {text!r:.60}" if text else "")) from None
+    return int(value) if whole else value
+
+
+def _is_difficult(element: ET.Element, where: str) -> bool:
+    """No element, an empty one and `False` are 0."""
+    text = (element.findtext("difficult") or "").strip().lower()
+    if text in ("", "true", "false"):
+        return text == "true"
+    return bool(_number(element, "difficult", where, whole=True))
 
 
 def parse(text: bytes, path: Path) -> Annotation:
@@ -103,26 +95,45 @@ def parse(text: bytes, path: Path) -> Annotation:
     named = sum(element.tag.rpartition("}")[2].lower() in ("object", "objects") for element in tree.iter())
     if named != len(tree.findall("object")):
         raise UserError(f"{path}: an <object> stands where no reader finds it: not directly in the root, or misspelt")
-    size = tree.find("size")
-    if size is None:
-        raise UserError(f"{path}: the XML does not give the image's <size>")
-    width, height = (_number(size, tag, f"{path}: <size>", whole=True) for tag in ("width", "height"))
-    objects = []
-    for number, element in enumerate(tree.findall("object"), start=1):
-        where = f"{path}: object {number}"
-        name = element.findtext("name") or ""
-        if not name.strip():
-            raise UserError(f"{where} has no <name>")
-        if name != name.strip():
-            raise UserError(f"{where}: the <name> has blanks around it: {name!r:.60}")
-        _refuse_repeated(element, ("name", "bndbox", "difficult"), where)
-        _refuse_repeated(element.find("bndbox"), ("xmin", "ymin", "xmax", "ymax"), where)
-        box = tuple(
-            _number(element.find("bndbox"), tag, f"{where} ({name:.60})") for tag in ("xmin", "ymin", "xmax", "ymax")
-        )
-        difficult = element.find("difficult") is not None and _number(element, "difficult", f"{where} ({name})", True)
-        objects.append((name, box, bool(difficult)))
-    return Annotation((width, height), objects)
+    size, sides = tree.find("size"), None
+    if size is None and tree.tag != "annotation":
+        raise UserError(f"{path}: not an annotation of VOC: its root is <{tree.tag:.60}>, and it has no <size>")
+    if size is not None:
+        width, height = (_number(size, tag, f"{path}: <size>", whole=True) for tag in ("width", "height"))
+        sides = (width, height) if width or height else None  # 0 x 0 is written by tools that did not open the image
+    return Annotation(sides, [_object(element, path, n) for n, element in enumerate(tree.findall("object"), start=1)])
+
+
+def _object(element: ET.Element, path: Path, number: int) -> tuple[str, tuple[float, ...], bool]:
+    """(class, box, difficult); blanks around the class are layout."""
+    where, name = f"{path}: object {number}", (element.findtext("name") or "").strip()
+    if not name:
+        raise UserError(f"{where} has no <name>")
+    _refuse_repeated(element, ("name", "bndbox", "difficult"), where)
+    box = element.find("bndbox")
+    if box is None:
+        raise UserError(f"{where} ({name:.60}) has no <bndbox>")
+    _refuse_repeated(box, EDGES, where)
+    edges = tuple(_number(box, tag, f"{where} ({name:.60})") for tag in EDGES)
+    return name, edges, _is_difficult(element, f"{where} ({name:.60})")
+
+
+def sized(annotation: Annotation, image: Path) -> Annotation:
+    """With the size of the image itself where the XML gives none; ImageError if that cannot be opened."""
+    if annotation.size:
+        return annotation
+    with open_image(image) as opened:
+        return annotation._replace(size=opened.size)
+
+
+def read(path: Path, image: Path) -> Annotation:
+    """The annotation of an image, as the check and the training see it."""
+    return sized(parse(path.read_bytes(), path), image)
+
+
+def whole_pixels(box: tuple[float, ...]) -> tuple[int, ...]:
+    """A box as the detectors read it, without fractions of a pixel."""
+    return tuple(map(int, box))
 
 
 def _refuse_repeated(element: ET.Element | None, tags: tuple[str, ...], where: str) -> None:
@@ -138,25 +149,27 @@ def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]
     if not path.is_file():
         raise UserError(f"{path}: the image list is missing")
     try:
-        listed = names(root, split)
+        lines = listed(root, split)
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text: byte {error.start}: {error.reason}") from None
-    if not listed:
+    if not lines:
         raise UserError(f"{path}: the split is empty")
     found: dict[str, Path] = {}
-    for number, name in enumerate(listed, start=1):
-        image = image_path(root, split, name)
-        columns = len(name.split()) != 1 and not image.is_file()  # a name may hold blanks
-        if columns or name != name.strip() or not name.isprintable() or not inside(name):
+    for number, name, images in lines:
+        if (not images and len(name.split()) != 1) or not name.isprintable() or not inside(name):
             faults.add("bad lines", f"{path}:{number}: a line must be one image name, not {name!r:.80}")
         elif name in found:
             faults.add("images listed twice", f"{path}:{number}: {name} is listed twice")
-        elif not image.is_file():
-            faults.add("absent images", f"{path}:{number}: the image {image} is missing")
+        elif not images:
+            image = image_folder(root, split) / f"{name}.jpg"
+            faults.add("absent images", f"{path}:{number}: the image {image} (or of another suffix) is missing")
+        elif len(images) > 1:
+            names = ", ".join(image.name for image in images)
+            faults.add("several images of a name", f"{path}:{number}: {name} may be any of {names}")
         elif not annotation_path(root, split, name).is_file():
             faults.add("absent annotations", f"{path}:{number}: {annotation_path(root, split, name)} is missing")
         else:
-            found[name] = image
+            found[name] = images[0]
     return found
 
 
@@ -166,7 +179,7 @@ def _check_annotation(path: Path, annotation: Annotation, known: list[str], faul
         where = f"{path}: object {number} ({name:.60})"
         if name not in known:
             faults.add("unknown classes", f"{where}: the class is not in the class list {', '.join(known)}")
-        if fault := box_fault(box, 1, *annotation.size) or box_fault(tuple(map(int, box)), 1, *annotation.size):
+        if fault := box_fault(box, 1, *annotation.size) or box_fault(whole_pixels(box), 1, *annotation.size):
             faults.add("bad boxes", f"{where}: {fault}")  # detectors read whole pixels
 
 
@@ -177,7 +190,7 @@ def _check_annotations(root: Path, split: str, known: list[str], faults: Faults)
         path = annotation_path(root, split, name)
         text = path.read_bytes()
         try:
-            annotation = parse(text, path)
+            annotation = sized(parse(text, path), image)
         except UserError as error:
             faults.add("bad annotations", str(error))
             continue
@@ -227,20 +240,16 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     for year in ("2007", "2012"):
         need_folder(root / f"VOC{year}", f"the folder VOC{year}")
     read = {split: _check_annotations(root, split, known, faults) for split in SPLITS}
-    training = set(names(root, "trainval07"))
-    for number, name in enumerate(names(root, "test07"), start=1):
+    training = {each.name for each in listed(root, "trainval07")}
+    for number, name, _ in listed(root, "test07"):
         if name in training:
             where = f"{split_file(root, 'test07')}:{number}"
             faults.add("images in both training and test", f"{where}: {name} is also in trainval.txt, for training")
-    try:
-        numbers(dict.fromkeys(names(root, "test07")))
-    except UserError as error:
-        faults.add("names without a number", f"{split_file(root, 'test07')}: {error}")
     faults.raise_if_any()
     memory = Memory(remember, root)
     for year in ("2007", "2012"):
-        used = {image.name for split in SPLITS if SPLITS[split][0] == year for image in read[split]}
         folder = root / f"VOC{year}" / "JPEGImages"
+        used = {image.relative_to(folder).parts[0] for s in SPLITS if SPLITS[s][0] == year for image in read[s]}
         say_unused(folder, "in no image list", set(os.listdir(folder)) - used)  # noqa: PTH208
     looked = {split: _look_at_split(split, read[split], faults, memory, threads) for split in SPLITS}
     trained = looked["trainval07"] | looked["trainval12"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow.data import voc as voc_set
+from workflow.data import voc_lists
 from workflow.data.fetch import Source, official
 
 
@@ -117,7 +117,7 @@ def voc_archives(voc):
     """The three tars of the drawn VOC set, as the official ones hold it."""
     archives = {}
     for split, name in (("trainval07", "VOCtrainval_06-Nov-2007"), ("test07", "VOCtest_06-Nov-2007")):
-        members = voc_set.names(voc.root, split)
+        members = list(voc_lists.members(voc.root, split))
         listed = ("trainval", "train", "val") if split == "trainval07" else ("test",)
         whole = below(voc.root / "VOC2007", "VOCdevkit/VOC2007/")
         keep = {Path(f"{m}.{kind}").name for m in members for kind in ("jpg", "xml")} | {f"{n}.txt" for n in listed}

@@ -43,6 +43,10 @@ def append(path: str, text: str):
     return damage
 
 
+def move(path: str, name: str):
+    return lambda root: (root / path).rename((root / path).with_name(name))
+
+
 def resize(root):
     with Image.open(root / JPEG) as image:
         image.resize((50, 40)).save(root / JPEG)
@@ -65,10 +69,21 @@ BROKEN = {
     "no VOC2012": (lambda root: shutil.rmtree(root / "VOC2012"), r"VOC2012: the folder VOC2012 is missing"),
     "no split file": (lambda root: (root / TEST).unlink(), r"test.txt: the image list is missing"),
     "empty split": (lambda root: (root / TEST).write_text(""), r"test.txt: the split is empty"),
-    "absent image": (append(TRAINVAL, "000099\n"), r"trainval.txt:9: the image .*JPEGImages/000099.jpg is missing"),
+    "absent image": (
+        append(TRAINVAL, "000099\n"),
+        r"trainval.txt:9: the image .*JPEGImages/000099.jpg \(or of another suffix\) is missing",
+    ),
     "absent annotation": (lambda root: (root / XML).unlink(), r"trainval.txt:1: .*000001.xml is missing"),
-    "blank line": (append(TRAINVAL, "\n"), r"trainval.txt:9: a line must be one image name, not ''"),
-    "two columns": (edit(TRAINVAL, "000003", "000003  1"), r"trainval.txt:2: a line must be one image name, not"),
+    "two names in a line": (edit(TRAINVAL, "000003\n", "000003 "), r"trainval.txt:2: a line must be one image name"),
+    "an image of two suffixes": (
+        lambda root: [
+            move(JPEG, "a.png")(root),
+            move("VOC2007/JPEGImages/000003.jpg", "a.BMP")(root),
+            move(XML, "a.xml")(root),
+            edit(TRAINVAL, "000001\n000003", "a")(root),
+        ],
+        r"trainval.txt:1: a may be any of a.BMP, a.png$",
+    ),
     "listed twice": (append(TRAINVAL, "000001\n"), r"trainval.txt:9: 000001 is listed twice"),
     "train in test": (append(TEST, "000003\n"), r"test.txt:7: 000003 is also in trainval.txt, for training"),
     "train in test, renamed": (
@@ -76,7 +91,10 @@ BROKEN = {
         r"000002.jpg: the same image is used for training, as .*000001.jpg",
     ),
     "broken XML": (edit(XML, "</annotation>", ""), r"000001.xml:\d+: the XML cannot be parsed: no element found"),
-    "no size": (edit(XML, r"<size>.*</size>", ""), r"000001.xml: the XML does not give the image's <size>"),
+    "no annotation": (
+        lambda root: (root / XML).write_text("<html/>"),
+        r"000001.xml: not an annotation of VOC: its root is <html>",
+    ),
     "no width": (edit(XML, r"<width>\d+</width>", ""), r"000001.xml: <size> has no valid <width>"),
     "width of letters": (edit(XML, r"<width>\d+", "<width>wide"), r"<size> has no valid <width>: 'wide'"),
     "wrong size": (resize, r"000001.xml: <size> says \d+x\d+ px, the image has 50x40 px"),
@@ -85,7 +103,7 @@ BROKEN = {
         edit(XML, r"<name>\w+", "<name>zebra"),
         r"object 1 \(zebra\): the class is not in the class list circle, square, triangle, star",
     ),
-    "no box": (edit(XML, r"<bndbox>.*?</bndbox>", ""), r"object 1 \(\w+\) has no valid <xmin>"),
+    "no box": (edit(XML, r"<bndbox>.*?</bndbox>", ""), r"object 1 \(\w+\) has no <bndbox>"),
     "box without area": (box("5", "5", "5", "9"), r"object 1 \(\w+\): the box \(5, 5, 5, 9\) has no area"),
     "box outside": (box("5", "5", "500", "9"), r"object 1 \(\w+\): the box .* is outside the image of \d+x\d+ px"),
     "difficult of letters": (edit(XML, r"<difficult>\d", "<difficult>no"), r"has no valid <difficult>: 'no'"),
@@ -164,8 +182,8 @@ def test_the_command_line(root, voc, tmp_path):
     good = subprocess.run([*command, "--out", str(tmp_path / "good.json")], capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
     assert read_json(tmp_path / "good.json")["fingerprint"] == read_json(voc.check)["fingerprint"]
-    BROKEN["no size"][0](root)
+    BROKEN["no annotation"][0](root)
     bad = subprocess.run([*command, "--out", str(tmp_path / "bad.json")], capture_output=True, text=True)
     assert bad.returncode == 1
-    assert bad.stderr == f"error: {root / XML}: the XML does not give the image's <size>\n"
+    assert bad.stderr == f"error: {root / XML}: not an annotation of VOC: its root is <html>, and it has no <size>\n"
     assert not (tmp_path / "bad.json").exists()
