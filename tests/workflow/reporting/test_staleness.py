@@ -106,6 +106,17 @@ def test_without_its_backbone_s_own_run_nothing_says_that_a_record_is_of_it(expe
     assert cell(small).missing.endswith(", now none")
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_record_that_names_no_backbone_is_of_none(experiment, there):
+    """Nor is it the one that is not there either."""
+    small = experiment()
+    small.edit(small.run("ssd_voc", "cutmix"), provenance={"backbone": None})
+    if not there:
+        small.remove(small.run("pretrain", "cutmix"))
+    assert cell(small).n == 0
+    assert cell(small).missing.startswith("stale: backbone None, now ")
+
+
 def test_what_starts_from_a_stale_pretraining_is_stale(experiment):
     small = experiment()
     small.recipe(small.run("pretrain", "cutmix"), lr=0.7)

@@ -5,9 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
 
-from workflow.training import counted
+from tests.workflow.training.test_engine import die_after, run_of, task
+from workflow.training import counted, state
 from workflow.training.counted import CountedDataset, CountedSampler
+from workflow.training.engine import fit
 from workflow.training.errors import UserError
 from workflow.training.rng import rng
 
@@ -70,3 +73,24 @@ def test_a_sample_draws_what_follows_from_seed_epoch_and_index():
     assert noise[(2, 0)] == first
     assert len({noise[key][1] for key in [(2, 0), (2, 1), (3, 0)]}) == 3
     assert CountedDataset(Noise(), seed=2)[(2, 0)] != first
+
+
+class Told(Hook):
+    """What the network is told in each iteration: its number, and the share of the training that is done."""
+
+    def __init__(self):
+        self.all = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.all.append(tuple(runner.message_hub.get_info(key) for key in ("iter", "progress")))
+
+
+@pytest.mark.parametrize("killed", [None, 1, 7])
+def test_the_network_is_told_the_share_of_the_training_that_is_done(killed, tmp_path, monkeypatch):
+    """0 in the first iteration, whatever was killed and resumed."""
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    run, told = run_of(iterations=12), Told()
+    if killed:
+        die_after(killed, run, tmp_path, monkeypatch)
+    fit(run, task(run), 20, tmp_path, more=[told])
+    assert told.all == [(i, i / 12) for i in range(killed or 0, 12)]

@@ -121,6 +121,21 @@ def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkey
         fit(run, task(run), 20, folder)
 
 
+def test_no_step_follows_a_loss_that_is_not_finite(tmp_path, monkeypatch):
+    """On a CPU, where a look at it takes no time."""
+    run, modes, forward = run_of(evaluate_every=0), [], Line.forward
+
+    def counting(self, x, y, mode="tensor"):
+        modes.append(mode)
+        return forward(self, x, y, mode)
+
+    monkeypatch.setattr(Line, "forward", counting)
+    broken = CountedSampler(range(20), 4, run.seed).batch_of(2)[0]
+    with pytest.raises(UserError, match="not finite at iteration 3 "):
+        fit(run, task(run, broken=broken), 20, tmp_path)
+    assert modes == ["loss"] * 3
+
+
 def test_half_a_reason_is_none(tmp_path, monkeypatch):
     """A full disk, or a kill, while it is written: the next attempt would have nothing to say."""
     run = run_of(evaluate_every=0)
