@@ -8,7 +8,7 @@ import yaml
 
 from tests.workflow.test_rules import DEMO, jobs
 from workflow.config import overlay
-from workflow.enough import needs
+from workflow.enough import faults, needs
 from workflow.plan import plan
 
 
@@ -53,3 +53,21 @@ def test_a_recipe_is_asked_for_once():
     assert needs(DEMO, "coco") == [
         {"of": "training captions", "batch": 20, "epochs": 6, "threshold": 4,
          "at": {key: f"tasks.nic_coco.{key}" for key in ("batch", "epochs", "threshold")}}]  # fmt: skip
+
+
+@pytest.mark.parametrize("images", [16, 23, 24, 160])
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_each_value_is_refused_from_its_bound_on(images, epochs):
+    """The whole set may be one batch; the warm-up must end before the training does."""
+
+    def refused(batch, warmup):
+        recipe = {"batch": batch, "epochs": epochs, "warmup": warmup}
+        config = DEMO | {"pretrain": DEMO["pretrain"] | recipe, "backbones": {"baseline": {}}}
+        check = {"counts": {"train": images}, "root": "photos"}
+        return [line.partition(":")[0] for line in faults(check, needs(config, "imagenet"))]
+
+    assert refused(images, 0) == []
+    assert refused(images + 1, 0) == ["pretrain.batch"]
+    end = epochs * (images // 8)
+    assert refused(8, end - 1) == []
+    assert refused(8, end) == refused(8, end + 1) == ["pretrain.warmup"]

@@ -33,6 +33,7 @@ def test_a_point_is_the_mean_of_all_losses_since_the_one_before(tmp_path, iterat
 def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, monkeypatch):
     run = run_of(iterations=205, evaluate_every=0)
     whole = fit(run, task(run), 20, tmp_path / "whole")
-    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
-    die_after(7, run, tmp_path / "killed", monkeypatch)  # two iterations are a point
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+        die_after(7, run, tmp_path / "killed", patched)  # two iterations are a point
     assert fit(run, task(run), 20, tmp_path / "killed").points == whole.points
