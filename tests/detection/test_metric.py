@@ -68,6 +68,22 @@ def test_no_detection_at_all_scores_0():
     assert score([], [1, 2], [truth([A], [0]), truth([B], [1])], CLASSES)["mAP"] == 0
 
 
+@pytest.mark.parametrize(("width", "right"), [(4.99, 0), (5, 1), (10, 1), (20, 1), (20.01, 0)])
+def test_a_box_of_ten_pixels_is_ten_wide(width, right):
+    """The truth names its last pixel, COCO's boxes end behind it: half of either overlaps, and no more is needed."""
+    one = arrays([{"image_id": 1, "category_id": 1, "bbox": [3, 4, width, 10], "score": 0.9}])
+    assert metric.match(one, [1], [truth([[3, 4, 12, 13]], [0])], 1)["hit"].tolist() == [[bool(right)]]
+
+
+@pytest.mark.parametrize("images", [[1, 2], [2, 1]])
+def test_equal_scores_count_in_the_order_of_the_images(images):
+    """Not in that in which their detections were found."""
+    annotations = [truth([A], [0]), truth([], [])]
+    parts = [found(images[0], [A], [0], [0.9]), found(images[1], [FAR], [0], [0.9])]
+    for several in (parts, parts[::-1]):
+        assert score([*several[0], *several[1]], images, annotations, CLASSES)["mAP"] == pytest.approx(100)
+
+
 def test_coco_form():
     (one,) = found(7, [[10.123, 20, 30.5, 60]], [1], [0.1234567])
     assert one == {"image_id": 7, "category_id": 2, "bbox": [10.12, 20.0, 21.38, 41.0], "score": 0.123457}

@@ -108,6 +108,39 @@ def test_a_photo_decoded_at_a_part_of_its_size_gives_nearly_the_same_crop(side, 
     assert shrinks == [n] * 4
 
 
+def test_only_so_much_is_decoded_less_that_no_side_of_the_box_is_enlarged(write, monkeypatch):
+    """Boxes of all ratios: the narrower side decides, and the decoding is as coarse as it lets."""
+    path, shrinks, expected, longer = write(photo(600, 550)), [], [], []
+    monkeypatch.setattr("pretrain.dataset.pixels", lambda image, n: shrinks.append(n) or pixels(image, n))
+    for seed in range(60):
+        with Image.open(path) as opened:
+            torch.manual_seed(seed)
+            Crop(96, scale=(0.05, 1.0))(opened)
+            torch.manual_seed(seed)
+            box = Crop(96, scale=(0.05, 1.0)).make_params([opened])
+        for sides, found in ((min, expected), (max, longer)):
+            side = sides(box["height"], box["width"])
+            found.append(max([n for n in (1, 2, 4, 8) if n * 96 <= side], default=1))
+    assert shrinks == expected
+    assert expected != longer
+
+
+def test_an_image_regularizer_draws_by_seed_epoch_and_sample(imagenet):
+    """Of one photo, always cut alike by the transform."""
+    cutout = {"cutout": {"size": 6, "probability": 1.0}}
+    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "lighting": 0, "regularizers": cutout}
+
+    def hole(index, epoch, seed=0):
+        train = ImageNetTrain(f"{imagenet.root}/train", recipe, seed)
+        train.transform = lambda photo: torch.full((3, 32, 32), 255, dtype=torch.uint8)
+        return tuple((train[index, epoch]["images"][0] != 255).nonzero().flatten().tolist())
+
+    assert hole(3, 0) == hole(3, 0)
+    for several in ([(3, epoch) for epoch in range(6)], [(index, 0) for index in range(6)],
+                    [(3, 0, seed) for seed in range(6)]):  # fmt: skip
+        assert len({hole(*keys) for keys in several}) >= 5
+
+
 def test_it_does_not_alias(write):
     """Stripes too fine for the crop are grey by both ways."""
     stripes = np.zeros((600, 600, 3), np.uint8)

@@ -6,12 +6,14 @@ from mmengine.logging import MessageHub
 from torchvision.models import resnet50
 
 from pretrain.model import Classifier, changed
+from pretrain.regularizers.base import Regularizer
 
 INSIDE = {
     "dropblock": {"block": 3, "keep": 0.5, "probability": 1.0},
     "feature_cutmix": {"alpha": 1.0, "layers": ["layer2"], "probability": 1.0},
     "stochastic_depth": {"drop": 0.9, "probability": 1.0},
 }
+STACKED = {"mixup": {"alpha": 1.0}, "label_smoothing": {"smoothing": 0.1}}
 IMAGES = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 LABELS = torch.tensor([0, 1, 2, 0])
 
@@ -92,3 +94,24 @@ def test_no_regularizer_moves_the_draws_of_another(other):
     assert len(plain.unique(dim=0)) > 1
     for probability in (0.5, 1.0):
         assert torch.equal(mixed(**{other: INSIDE[other] | {"probability": probability}}), plain)
+
+
+def test_whether_one_acts_says_nothing_of_another(monkeypatch):
+    """Each has draws of its own: of two that act in half of the batches, both do in a quarter."""
+    model, acted, acts = (
+        classifier(**{name: {**each, "probability": 0.5} for name, each in STACKED.items()}),
+        {},
+        Regularizer.acts,
+    )
+    model.network = torch.nn.Sequential(torch.nn.AvgPool2d(64), torch.nn.Flatten(), torch.nn.Linear(3, 3))
+
+    def noted(self, draws):
+        acted.setdefault(self.name, []).append(acts(self, draws))
+        return acted[self.name][-1]
+
+    monkeypatch.setattr(Regularizer, "acts", noted)
+    for iteration in range(400):
+        loss(model, iteration)
+    one, other = (torch.tensor(acted[name]) for name in STACKED)
+    for share, expected in ((one, 0.5), (other, 0.5), (one & other, 0.25)):
+        assert share.float().mean().item() == pytest.approx(expected, abs=0.1)  # four standard deviations

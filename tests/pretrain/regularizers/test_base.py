@@ -5,8 +5,8 @@ import inspect
 import pytest
 import torch
 
-from pretrain.regularizers import REGULARIZERS, build
-from pretrain.regularizers.base import Permuted, Regularizer, register, seeded
+from pretrain.regularizers import REGULARIZERS, base, build
+from pretrain.regularizers.base import Permuted, Regularizer, of_share, register, seeded
 from workflow.regularizers import declared
 from workflow.training.rng import rng
 
@@ -128,3 +128,16 @@ def test_permuted_is_indexing_and_its_gradient():
     (found * weights).sum().backward()
     (plain[order] * weights).sum().backward()
     assert torch.equal(ours.grad, plain.grad)
+
+
+def test_each_process_draws_other_things_for_its_samples(monkeypatch):
+    """And none of them what is drawn for the whole batch; one process has the batch's draws."""
+
+    def draws(rank, world):
+        monkeypatch.setattr(base, "get_dist_info", lambda: (rank, world))
+        return tuple(of_share(rng(0)).random(4))
+
+    batch = tuple(rng(0).random(4))
+    assert len({batch, *(draws(rank, 4) for rank in range(4))}) == 5
+    assert draws(2, 4) == draws(2, 4)
+    assert draws(0, 1) == batch
