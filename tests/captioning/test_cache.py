@@ -56,6 +56,17 @@ def test_views_differ_and_their_number_is_a_switch(made, run, tmp_path):
     np.testing.assert_allclose(train[:, :2], cache.read(made.features, "train"), rtol=2e-2, atol=1e-3)
 
 
+def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(made, run, monkeypatch):
+    """Of photos whose pixels are their places: crops of several images lie elsewhere, in whatever order they come."""
+    places = torch.stack([*torch.meshgrid(torch.arange(40), torch.arange(40), indexing="ij"), torch.zeros(40, 40)])
+    monkeypatch.setattr(cache, "load", lambda path, resize: places.to(torch.uint8))
+    samples = coco_set.read(read_json(made.check), "train")
+    views = cache.Views(samples, "train", run.recipe)
+    found, other = list(map(views.__getitem__, range(12))), cache.Views(samples[::-1], "train", run.recipe)
+    assert len({tuple(view.amin((1, 2)).tolist()) for several in found for view in several}) > 12
+    assert all(torch.equal(one, other[11 - row]) for row, one in enumerate(found))
+
+
 def test_views_do_not_depend_on_the_transfer_seed(made, run, tmp_path):
     other = replace(run, seeds={"pretrain": 0, "transfer": 5})
     assert np.array_equal(make(other, made, tmp_path)[0], cache.read(made.features, "train"))

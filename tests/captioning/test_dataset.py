@@ -1,0 +1,46 @@
+"""Training samples of NIC: whole captions, each with one view of its image, drawn by seed, epoch and sample."""
+
+import numpy as np
+import pytest
+
+from captioning import cache
+from captioning.dataset import CaptionTrain
+from captioning.jvm import tokenize
+from captioning.vocabulary import END, START, Vocabulary
+from workflow.data import coco as coco_set
+from workflow.training.files import read_json
+
+
+@pytest.fixture
+def train(made):
+    """By a seed."""
+    return lambda seed: CaptionTrain(str(made.vocabulary / "captions.npz"), {"folder": str(made.features)}, seed)
+
+
+def test_each_caption_is_there_once_with_a_view_of_its_image(train, made):
+    data, words = train(0), Vocabulary.load(made.vocabulary / "vocabulary.json")
+    images = coco_set.read(read_json(made.check), "train")
+    captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
+    assert len(data) == len(captions)
+    features, said = cache.read(made.features, "train"), tokenize([caption for _, caption in captions])
+    for index, ((row, _), caption) in enumerate(zip(captions, said, strict=True)):
+        sample = data[index, 0]
+        assert sample["tokens"].tolist() == [START, *words.encode(caption), END]
+        assert any(np.array_equal(sample["inputs"], view) for view in features[row])
+
+
+def test_the_view_is_drawn_anew_by_seed_epoch_and_sample(train, made):
+    """Both views of an image come up, each in half of the draws; the same key draws the same."""
+    features, trains = cache.read(made.features, "train"), [train(seed) for seed in range(20)]
+
+    def first(index, epoch, seed):
+        view = trains[seed][index, epoch]["inputs"]
+        return np.array_equal(view, features[trains[seed].rows[index], 0])
+
+    by_epoch = np.array([[first(index, epoch, 0) for epoch in range(20)] for index in range(40)])
+    assert by_epoch.any(1).all()
+    assert not by_epoch.all(1).any()
+    assert by_epoch.mean() == pytest.approx(0.5, abs=0.07)  # four standard deviations
+    assert 0 < by_epoch[:, 0].mean() < 1
+    assert 0 < np.mean([first(0, 0, seed) for seed in range(20)]) < 1
+    assert by_epoch[7, 3] == first(7, 3, 0)
