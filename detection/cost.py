@@ -20,7 +20,8 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     import detection.crop
     import detection.loading
     import detection.metric
-    import detection.models  # noqa: F401 (registers)
+    import detection.models
+    import detection.voc_reader  # noqa: F401 (registers)
     from detection.recipe import task
     from detection.train import parts, samples
     from pretrain.backbone import load_into, publish_untrained

@@ -120,7 +120,8 @@ def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, 
     import detection.crop
     import detection.loading
     import detection.metric
-    import detection.models  # noqa: F401 (registers)
+    import detection.models
+    import detection.voc_reader  # noqa: F401 (registers)
     from detection.recipe import task
     from detection.train import parts, samples
 

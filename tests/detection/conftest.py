@@ -16,7 +16,8 @@ import detection.coco_metric
 import detection.crop
 import detection.loading
 import detection.metric
-import detection.models  # noqa: F401 (registers)
+import detection.models
+import detection.voc_reader  # noqa: F401 (registers)
 import workflow.training.counted  # noqa: F401 (registers)
 from detection.recipe import task
 from detection.train import parts
