@@ -163,6 +163,14 @@ PLACES = [
 ]
 
 
+@pytest.mark.parametrize("value", [0.0, 77.6, 100.1, 1000.0])
+def test_cider_is_ten_times_a_hundred_percent_at_most(small, value):
+    run = small.run("nic_coco", "cutmix")
+    small.sign(run, metrics={"CIDEr": value})
+    [found] = [one for one in read(small.plan.runs) if one.name == "nic_coco cutmix p0s0"]
+    assert found.record["metrics"] == {"CIDEr": value}
+
+
 def test_a_value_of_another_type_is_one_line_with_its_key(small):
     """Whoever wrote it: its hash fits."""
     run = small.run("nic_coco", "baseline")

@@ -53,6 +53,20 @@ def test_processes_share_every_global_batch(monkeypatch):
         assert batch == set(parts[0][2 * i : 2 * i + 2]) | set(parts[1][2 * i : 2 * i + 2])
 
 
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_what_is_said_of_an_iteration_is_what_its_processes_visit(world, monkeypatch):
+    """Iteration by iteration, over the ends of epochs: the message of a loss that is not finite names these."""
+    parts = []
+    for rank in range(world):
+        monkeypatch.setattr(counted, "get_dist_info", lambda rank=rank: (rank, world))
+        sampler = CountedSampler(range(19), batch=4, seed=3)
+        parts.append([index for index, _ in taken(sampler, 12 * 4 // world)])
+    share = 4 // world
+    for i in range(12):
+        visited = [index for part in parts for index in part[i * share : (i + 1) * share]]
+        assert sorted(visited) == sorted(sampler.batch_of(i))
+
+
 def test_fewer_samples_than_a_batch_is_said():
     with pytest.raises(UserError, match="3 samples, fewer than one batch of 4"):
         CountedSampler(range(3), batch=4)
