@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmdet.datasets import CocoDataset
+from mmdet.datasets import CocoDataset, api_wrappers
 from mmdet.registry import DATASETS, METRICS
 from mmengine.evaluator import BaseMetric
 from pycocotools.coco import COCO
@@ -20,8 +20,8 @@ from pycocotools.cocoeval import COCOeval
 
 from detection.metric import Matches, keep
 from detection.results import Found, detections, entries, joined
-from workflow.data.coco import NAMES, annotation_file
-from workflow.training.files import read_json
+from workflow.data.coco import NAMES
+from workflow.data.coco_files import annotation_file, load
 
 
 def quiet() -> contextlib.AbstractContextManager:
@@ -32,7 +32,7 @@ def quiet() -> contextlib.AbstractContextManager:
 def ground_truth(root: str | Path) -> COCO:
     """The objects of the test images, numbered anew: COCOeval takes a match with object 0 for none."""
     truth = COCO()
-    truth.dataset = read_json(annotation_file(root, NAMES["test"], "instances"))
+    truth.dataset = load(annotation_file(root, NAMES["test"], "instances"), Path(root) / NAMES["test"], "instances")
     for number, one in enumerate(truth.dataset["annotations"], start=1):
         one["id"] = number
     with quiet():
@@ -116,7 +116,14 @@ def match(images: list[dict | None]) -> tuple[list[np.ndarray], np.ndarray]:
 
 @DATASETS.register_module()
 class QuietCocoDataset(CocoDataset):
-    """mmdet's CocoDataset without pycocotools' words on the terminal."""
+    """mmdet's CocoDataset, with the file as the check reads it, and without pycocotools' words on the terminal."""
+
+    def COCOAPI(self, path: str) -> api_wrappers.COCO:  # noqa: N802  (mmdet's name: what it opens a file by)
+        """The file's images and objects."""
+        found = api_wrappers.COCO()
+        found.dataset = load(Path(path), Path(self.data_prefix["img"]), "instances")
+        found.createIndex()
+        return found
 
     def load_data_list(self) -> list[dict]:
         """The images and their objects."""
@@ -138,7 +145,7 @@ class COCOMetric(BaseMetric):
         return ground_truth(self.root)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """One batch. Label n is the n-th category of the file, as CocoDataset has it."""
+        """One batch. Label n is the n-th category by id, as CocoDataset has it."""
         categories = [category["id"] for category in self.truth.dataset["categories"]]
         for sample in data_samples:
             arrays = {key: value.cpu().numpy() for key, value in sample["pred_instances"].items()}
@@ -155,4 +162,4 @@ class COCOMetric(BaseMetric):
     @property
     def classes(self) -> list[str]:
         """The names of the categories, by id."""
-        return [category["name"] for category in sorted(self.truth.dataset["categories"], key=lambda one: one["id"])]
+        return [category["name"] for category in self.truth.dataset["categories"]]

@@ -72,11 +72,11 @@ def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 def coco_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From val2014 of a set in COCO's layout, by image id."""
     from workflow.data import coco
+    from workflow.data.coco_files import annotation_file, load
     from workflow.pictures import spread
-    from workflow.training.files import read_json
 
     root, name = Path(check["root"]), coco.NAMES["test"]
-    content = read_json(coco.annotation_file(root, name, "instances"))
+    content = load(annotation_file(root, name, "instances"), root / name, "instances")
     categories = {category["id"]: category["name"] for category in content["categories"]}
     images, found = sorted(content["images"], key=lambda image: image["id"]), []
     for image in (images[place] for place in spread(len(images), IMAGES)):

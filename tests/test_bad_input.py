@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,10 @@ import pytest
 
 from captioning import encoder
 from captioning.jvm import tokenize
+from detection import coco_metric
+from detection.coco_metric import QuietCocoDataset
 from detection.evaluate import ground_truth
+from detection.pictures import scenes
 from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.folder import ClassFolders
 from tests.bad import brought
@@ -21,6 +25,8 @@ from tests.conftest import PROJECT
 from workflow.config import load
 from workflow.data import coco as coco_set
 from workflow.data import voc as voc_set
+from workflow.data.coco_files import annotation_file
+from workflow.data.decoding import decode
 from workflow.data.voc_lists import members
 from workflow.enough import needs
 from workflow.training.files import read_json, sha256, write_hashed
@@ -117,10 +123,38 @@ def read_for_training(door, check):
                    for name, image in images]  # fmt: skip
         assert [len(one["labels"]) + len(one["labels_ignore"]) for one in truth] == list(map(len, objects))
     else:
+        as_objects(content)
+        if "captions" not in content["kinds"]:
+            return
         images = [image for part in ("train", "test") for image in coco_set.read(content, part)]
         assert all(tuple(encoder.load(image.path, 32).shape) == (3, 32, 32) for image in images)
         said = [text for image in images for text in image.captions]
         assert len(tokenize(said)) == len(said)
+
+
+def as_objects(check):
+    """As a detector is trained and scored: no object is lost, each box and class is that of the file."""
+    for name in coco_set.NAMES.values() if "instances" in check["kinds"] else ():
+        path, folder = annotation_file(check["root"], name, "instances"), Path(check["root"]) / name
+        content = json.loads(path.read_text("utf-8-sig"))
+        data = QuietCocoDataset(ann_file=str(path), data_prefix={"img": str(folder)}, test_mode=True,
+                                metainfo={"classes": tuple(check["classes"])})  # fmt: skip
+        names = {one["id"]: one["name"] for one in content["categories"]}
+        said = Counter(
+            (int(one["image_id"]), names[one["category_id"]], *one["bbox"][:2]) for one in content["annotations"]
+        )
+        read = Counter((item["img_id"], check["classes"][one["bbox_label"]], *one["bbox"][:2])
+                       for item in data for one in item["instances"])  # fmt: skip
+        assert read == said
+        assert not any(one["ignore_flag"] for item in data for one in item["instances"])
+        for item in data:
+            assert decode(item["img_path"]).shape == (item["height"], item["width"], 3)
+    if "instances" in check["kinds"]:
+        truth = coco_metric.ground_truth(check["root"]).dataset["annotations"]
+        scored = Counter((one["image_id"], names[one["category_id"]], *one["bbox"][:2]) for one in truth)
+        assert scored == read
+        assert all(one["area"] > 0 == one["iscrowd"] for one in truth)
+        assert len(scenes(check)[0]) == 6
 
 
 def test_there_are_enough():

@@ -17,6 +17,7 @@ from workflow.training.errors import UserError, door
 from workflow.training.files import read_check, read_json
 
 PHOTOS, OBJECTS, CAPTIONS = "training images", "training images with an object", "training captions"
+KINDS = {OBJECTS: "instances", CAPTIONS: "captions"}  # COCO's annotation files that they stand in
 LEARNT = {  # task: its data set, and what a batch of it is made of
     "ssd_voc": ("voc", OBJECTS),
     "faster_rcnn_voc": ("voc", OBJECTS),
@@ -60,6 +61,12 @@ def counted(check: dict[str, Any]) -> dict[str, int]:
 def faults(check: dict[str, Any], needed: list[dict[str, Any]]) -> Iterator[str]:
     """A line for each value of the config that the data are too few for; `check`: CHECK.json's content."""
     numbers = counted(check)
+    for each in needed:
+        kind = KINDS.get(each["of"])
+        if "kinds" in check and kind not in check["kinds"]:
+            task = each["at"]["batch"].rpartition(".")[0]
+            yield f"{task}: {check['root']} has no {kind}: annotations/{kind}_train2014.json is missing"
+            return
     for each in (each for each in needed if each["of"] in numbers):
         number, batch, at = numbers[each["of"]], each["batch"], each["at"]
         if number < batch:

@@ -43,6 +43,11 @@ def nameless(root: Path) -> None:
         edit_json(f"data/coco/{path}", lambda content: content.update(categories=[], annotations=[]))(root)
 
 
+def without(kind: str) -> Damage:
+    """COCO without the annotation files of one kind."""
+    return lambda root: [path.unlink() for path in (root / "data/coco/annotations").glob(f"{kind}_*.json")]
+
+
 def wordless(content: dict) -> None:
     """Nothing but full stops."""
     for caption in content["annotations"]:
@@ -99,6 +104,12 @@ FEW = {
              asks("tasks/nic_coco/threshold", 999)),
         Case("test captions of full stops alone", "data/coco: no test caption has a word, so none can be scored",
              several(asks("tasks/nic_coco/beam", 3), edit_json(f"data/coco/{TEST_CAPTIONS}", wordless))),
+        Case("objects without captions, for a captioner",
+             "tasks.nic_coco: data/coco has no captions: annotations/captions_train2014.json is missing",
+             several(asks("tasks/nic_coco/beam", 3), without("captions"))),
+        Case("captions without objects, for a detector",
+             "tasks.faster_rcnn_coco: data/coco has no instances: annotations/instances_train2014.json is missing",
+             several(asks("tasks", RCNN), without("instances"))),
         Case("captions without classes, for a detector",
              "tasks.faster_rcnn_coco.batch: 4 is more than the 0 training images with an object in data/coco",
              several(asks("tasks", RCNN), nameless)),

@@ -73,6 +73,20 @@ def named(name: str) -> Damage:
     return several(*change, move)
 
 
+def of_each(path: str, kind: str, change: Callable[[dict], object]) -> Damage:
+    """Each entry of a list changed."""
+    return edit_json(path, lambda content: [change(one) for one in content[kind]])
+
+
+def counted(root: Path) -> None:
+    """Images of either split from 0, as exported split by split."""
+    for path in (CAPTIONS, OBJECTS, TEST_CAPTIONS, TEST_OBJECTS):
+        content = json.loads((root / path).read_text())
+        new = {image["id"]: number for number, image in enumerate(content["images"])}
+        of_each(path, "images", lambda one, new=new: one.update(id=new[one["id"]]))(root)
+        of_each(path, "annotations", lambda one, new=new: one.update(image_id=new[one["image_id"]]))(root)
+
+
 def no_star(root: Path) -> None:
     """Every star of the test split is difficult."""
     for name in (root / TEST).read_text().split():
@@ -191,6 +205,53 @@ VOCS = [
 COCOS = [
     Case("an image with a hard name", COCO, named(f"{ODD}.jpg")),
     Case("an image in a folder of its own", COCO, named("deeper/a.jpg")),
+    Case("ids of images that count from 0 in either split", COCO, counted),
+    Case("instances without `iscrowd`, or null (0: no crowd), or true and false", COCO, several(
+        of_each(OBJECTS, "annotations", lambda one: one.pop("iscrowd")),
+        of_each(TEST_OBJECTS, "annotations", lambda one: one.update(iscrowd=None)),
+        first(OBJECTS, "annotations", iscrowd=False))),
+    Case("instances without `area`, or null (the box's)", COCO, several(
+        of_each(OBJECTS, "annotations", lambda one: one.pop("area")),
+        of_each(TEST_OBJECTS, "annotations", lambda one: one.update(area=None)))),
+    Case("instances without `segmentation`, or with RLE (not read)", COCO, several(
+        of_each(OBJECTS, "annotations", lambda one: one.pop("segmentation", None)),
+        of_each(TEST_OBJECTS, "annotations", lambda one: one.update(
+            segmentation={"counts": "abc", "size": [64, 64]})))),
+    Case("images without width and height, or null (the file's are read)", COCO, several(
+        *(of_each(path, "images", lambda one: (one.pop("width"), one.pop("height"))) for path in (CAPTIONS, OBJECTS)),
+        of_each(TEST_OBJECTS, "images", lambda one: one.update(width=None, height=None)))),
+    Case("whole numbers with a fraction of 0", COCO, several(
+        of_each(OBJECTS, "images", lambda one: one.update(id=float(one["id"]), width=float(one["width"]))),
+        of_each(TEST_OBJECTS, "annotations", lambda one: one.update(image_id=float(one["image_id"]))))),
+    Case("a box of numbers with fractions", COCO, first(OBJECTS, "annotations", bbox=[1.25, 2.5, 20.125, 9.75])),
+    Case("a box to one pixel beyond the image", COCO, first(OBJECTS, "annotations", bbox=[0, 0, 49, 65])),
+    Case("categories from 0, with gaps, in any order (sorted by id)", COCO, several(
+        *(several(of_each(path, "categories", lambda one: one.update(id=7 * one["id"] - 7)),
+                  of_each(path, "annotations", lambda one: one.update(category_id=7 * one["category_id"] - 7)))
+          for path in (OBJECTS, TEST_OBJECTS)),
+        edit_json(OBJECTS, lambda content: content["categories"].reverse()))),
+    Case("a category without an object (a warning names it)", COCO, several(*(
+        edit_json(path, lambda content: content["categories"].append({"id": 0, "name": "all", "supercategory": "none"}))
+        for path in (OBJECTS, TEST_OBJECTS)))),
+    Case("further keys, as a score, and no `info` and `licenses`", COCO, several(
+        *(edit_json(path, lambda content: [content.pop(key, None) for key in ("info", "licenses")])
+          for path in (CAPTIONS, OBJECTS, TEST_CAPTIONS, TEST_OBJECTS)),
+        of_each(TEST_OBJECTS, "annotations", lambda one: one.update(score=0.5, attributes={})))),
+    Case("an image without an object", COCO, edit_json(OBJECTS, lambda content: content.update(
+        annotations=[one for one in content["annotations"] if one["image_id"] != content["images"][0]["id"]]))),
+    Case("a file name with folders of another machine (left out)", COCO, several(
+        of_each(OBJECTS, "images", lambda one: one.update(file_name=f"/home/x/images/{one['file_name']}")),
+        of_each(CAPTIONS, "images", lambda one: one.update(file_name=f"C:\\x\\{one['file_name']}")),
+        of_each(TEST_OBJECTS, "images", lambda one: one.update(file_name=f"../../upload/{one['file_name']}")))),
+    Case("a file name with the escapes of a URL", COCO, several(
+        named("a b ü.jpg"), first(OBJECTS, "images", file_name="a%20b%20%C3%BC.jpg"))),
+    Case("JSON with a byte-order mark", COCO, several(*(
+        lambda root, path=path: (root / path).write_bytes(b"\xef\xbb\xbf" + (root / path).read_bytes())
+        for path in (CAPTIONS, TEST_OBJECTS)))),
+    Case("objects without captions (for detectors alone)", "data/coco: fine; train_images 12, test_images 6",
+         lambda root: [path.unlink() for path in (root / "annotations").glob("captions_*.json")]),
+    Case("captions without objects (for captioners alone)", COCO,
+         lambda root: [path.unlink() for path in (root / "annotations").glob("instances_*.json")]),
     Case("a caption in any script, with emoji", COCO, caption("ein Kreis 漢字 🙂 e\u0301 \u202eabc")),
     Case("a caption with line ends of all kinds", COCO, caption("a\nb\r\nc\u2028d\x85e\x0bf")),
     Case("a caption of 10,000 words", COCO, caption("red " * 10_000)),

@@ -7,8 +7,9 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -22,7 +23,6 @@ LISTED = 10
 FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
 Kind = tuple[str, Callable[[Any], bool]]  # what an annotation file must have at a key, in words and as a test
 WHOLE: Kind = ("a whole number", lambda value: type(value) is int and abs(value) < 1 << 53)
-SIDE: Kind = ("a whole number above 0", lambda value: type(value) is int and 0 < value < 1 << 31)
 NUMBER: Kind = ("a number", lambda value: type(value) in (int, float) and abs(value) < 1 << 53)
 TEXT: Kind = ("text", lambda value: isinstance(value, str))
 LIST: Kind = ("a list", lambda value: isinstance(value, list))
@@ -31,6 +31,7 @@ FILE: Kind = ("the name of a file in its folder", lambda value: text_fault(value
 AnyPath = TypeVar("AnyPath", str, Path)
 # Boxes of real sets may lie up to one pixel outside: 0-based next to 1-based, and rounding.
 SLACK = 1.0
+NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class DataError(UserError):
@@ -119,13 +120,13 @@ def need_folder(path: Path, what: str) -> Path:
     return path
 
 
-def load_lists(path: Path, keys: dict[str, dict[str, Kind]]) -> dict:
-    """An annotation file whose lists hold objects with the given keys; UserError naming what is not there, or is of
-    another kind."""
+def load_lists(path: Path, keys: dict[str, dict[str, Kind]], optional: Mapping[str, Sequence[str]] = NONE) -> dict:
+    """An annotation file whose lists hold objects with the given keys, of which the `optional` ones of a list may be
+    absent or null; UserError naming what is not there, or is of another kind."""
     if not path.is_file():
         raise UserError(f"{path}: the annotation file is missing; {FETCH}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits, a key that stands twice
         raise UserError(f"{path}: not valid JSON: {error}") from None
     except RecursionError:
@@ -135,6 +136,8 @@ def load_lists(path: Path, keys: dict[str, dict[str, Kind]]) -> dict:
             raise UserError(f"{path}: the list '{name}' is missing")
         for number, entry in enumerate(content[name]):
             for key, (what, fits) in needed.items():
+                if key in optional.get(name, ()) and isinstance(entry, dict) and entry.get(key) is None:
+                    continue
                 if not isinstance(entry, dict) or key not in entry:
                     raise UserError(f"{path}: {name}[{number}] has no '{key}'")
                 if not fits(entry[key]):

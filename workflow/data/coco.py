@@ -9,47 +9,25 @@ from typing import NamedTuple
 
 from workflow.data import karpathy
 from workflow.data.checking import (
-    ANY,
-    FILE,
-    NUMBER,
-    SIDE,
-    TEXT,
-    WHOLE,
     Faults,
     box_fault,
     command_line,
     fingerprint,
-    load_lists,
     need_folder,
     refuse_shared,
     text_fault,
     warn_of_absent,
 )
+from workflow.data.coco_files import LISTS, annotation_file, is_box, load
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
 from workflow.data.unused import say_unused
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, sha256
+from workflow.training.files import sha256
 
 # The one place that says what a split is made of: config value -> its parts.
 SPLITS = {"2014": ("train", "test"), "karpathy": tuple(karpathy.PARTS)}
 NAMES = {"train": "train2014", "test": "val2014"}  # part of split "2014" -> official name
-IMAGE = {"id": WHOLE, "file_name": FILE, "width": SIDE, "height": SIDE}
-LISTS = {  # of the two kinds of annotation files: what of their entries is read
-    "captions": {"images": IMAGE, "annotations": {"id": WHOLE, "image_id": WHOLE, "caption": ANY}},
-    "instances": {
-        "images": IMAGE,
-        "annotations": {
-            "id": WHOLE,
-            "image_id": WHOLE,
-            "category_id": WHOLE,
-            "bbox": ANY,
-            "area": NUMBER,
-            "iscrowd": WHOLE,
-        },
-        "categories": {"id": WHOLE, "name": TEXT},
-    },
-}
 OFFICIAL_IMAGES = {"train2014": 82_783, "val2014": 40_504}
 
 
@@ -59,11 +37,6 @@ class Captioned(NamedTuple):
     path: Path
     image_id: int
     captions: list[str]
-
-
-def annotation_file(root: str | Path, name: str, kind: str) -> Path:
-    """The annotation file of an official part: kind is `captions` or `instances`."""
-    return Path(root) / "annotations" / f"{kind}_{name}.json"
 
 
 def read(check: dict, part: str) -> list[Captioned]:
@@ -77,7 +50,8 @@ def read(check: dict, part: str) -> list[Captioned]:
             for image in karpathy.images(root, part)
         }
         return [found[image_id] for image_id in sorted(found)]
-    folder, content = root / NAMES[part], read_json(annotation_file(root, NAMES[part], "captions"))
+    folder = root / NAMES[part]
+    content = load(annotation_file(root, NAMES[part], "captions"), folder, "captions")
     found = {image["id"]: Captioned(folder / image["file_name"], image["id"], []) for image in content["images"]}
     for annotation in content["annotations"]:
         found[annotation["image_id"]].captions.append(annotation["caption"])
@@ -151,7 +125,7 @@ def _check_instances(path: Path, content: dict, official: bool, faults: Faults) 
 def _box_fault(instance: dict, size: tuple[int, int], official: bool) -> str | None:
     """What is wrong with the box of an instance on an image of `size`; None if nothing is."""
     box = instance["bbox"]
-    if not (isinstance(box, list) and len(box) == 4 and all(NUMBER[1](value) for value in box)):
+    if not is_box(box):
         return f"bbox must be [x, y, width, height], not {box!r:.60}"
     x, y, width, height = box
     # The official files hold a few boxes of zero height: known, and skipped by every reader.
@@ -169,29 +143,35 @@ def _left_out(instance: dict) -> str | None:
     return f"its area is {instance['area']:g}" if instance["area"] <= 0 else None
 
 
+def _kinds(root: Path) -> list[str]:
+    """Of captions and instances those that the set has in either part: a detector needs no captions, a captioner no
+    objects. Both if it has none: the first one is named as missing."""
+    found = [kind for kind in LISTS if any(annotation_file(root, name, kind).exists() for name in NAMES.values())]
+    return found or list(LISTS)
+
+
 def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]:
-    """Check the two annotation files of an official part; returns their contents by kind."""
+    """Check the annotation files of an official part; returns their contents by kind."""
     folder, contents = need_folder(root / name, f"the folder {name}"), {}
-    for kind, needed in LISTS.items():
+    for kind in _kinds(root):
         path = annotation_file(root, name, kind)
-        contents[kind] = load_lists(path, needed)
+        contents[kind] = load(path, folder, kind)
         _check_images(path, folder, contents[kind]["images"], faults)
-    _check_captions(annotation_file(root, name, "captions"), contents["captions"], faults)
-    official = len(contents["instances"]["images"]) == OFFICIAL_IMAGES.get(name)
-    _check_instances(annotation_file(root, name, "instances"), contents["instances"], official, faults)
+    if "captions" in contents:
+        _check_captions(annotation_file(root, name, "captions"), contents["captions"], faults)
+    if "instances" in contents:
+        official = len(contents["instances"]["images"]) == OFFICIAL_IMAGES.get(name)
+        _check_instances(annotation_file(root, name, "instances"), contents["instances"], official, faults)
     return contents
 
 
-def _check_parts(root: Path, contents: dict[str, dict], faults: Faults) -> None:
-    """train2014 and val2014 have the same categories and no image, by id, in common."""
-    (train, trained), (test, tested) = contents.items()
-    for image_id in sorted(
-        {i["id"] for i in trained["captions"]["images"]} & {i["id"] for i in tested["captions"]["images"]}
-    ):
-        path = annotation_file(root, test, "captions")
-        faults.add("images in both training and test", f"{path}: image {image_id} is also in {train}")
-    if trained["instances"]["categories"] != tested["instances"]["categories"]:
-        files = [annotation_file(root, name, "instances") for name in (test, train)]
+def _check_classes(root: Path, contents: dict[str, dict], faults: Faults) -> None:
+    """train2014 and val2014 have the same categories. Their ids of images are each part's: both may count from 1."""
+    train, test = (
+        [(one["id"], one["name"]) for one in content["instances"]["categories"]] for content in contents.values()
+    )
+    if train != test:
+        files = [annotation_file(root, name, "instances") for name in reversed(contents)]
         faults.add("differing classes", "{}: its 'categories' are not those of {}".format(*files))
 
 
@@ -201,7 +181,7 @@ def _look_at_part(
     """Decode every image of a part and compare it with the size that the annotation files state."""
     entries = [(kind, image) for kind, content in contents.items() for image in content["images"]]
     paths = sorted({root / name / image["file_name"] for _, image in entries})
-    used = {image["file_name"] for _, image in entries}
+    used = {Path(image["file_name"]).parts[0] for _, image in entries}
     say_unused(root / name, "in no annotation file", {entry.name for entry in (root / name).iterdir()} - used)
     looked = look_at_all(paths, f"checking COCO {name}", faults, memory, threads)
     for kind, image in entries:
@@ -216,13 +196,22 @@ def _look_at_part(
 def _check_all_annotations(section: dict, root: Path, faults: Faults) -> dict[str, dict]:
     """Check all annotation files of the split; returns official name -> kind -> content."""
     contents = {name: _check_annotations(root, name, faults) for name in NAMES.values()}
-    _check_parts(root, contents, faults)
+    if all("instances" in content for content in contents.values()):
+        _check_classes(root, contents, faults)
     if section["split"] == "karpathy":
-        lists = [(name, image) for name in contents for image in contents[name]["captions"]["images"]]
+        lists = [(name, image) for name in contents for image in next(iter(contents[name].values()))["images"]]
         known = {(name, image["file_name"]): image["id"] for name, image in lists}
         karpathy.check(root, known, "root" in section, faults)
     faults.raise_if_any()
     return contents
+
+
+def _images(root: Path, split: str, part: str, contents: dict[str, dict]) -> list[Captioned]:
+    """The images of a part; of a set without captions, those that its objects are listed for."""
+    if split == "karpathy" or "captions" in contents[NAMES[part]]:
+        return read({"root": root, "split": split}, part)
+    images = sorted(contents[NAMES[part]]["instances"]["images"], key=lambda image: image["id"])
+    return [Captioned(root / NAMES[part] / image["file_name"], image["id"], []) for image in images]
 
 
 def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
@@ -239,31 +228,36 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     looked = {}
     for name in contents:
         looked |= _look_at_part(root, name, contents[name], faults, memory, threads)
-    parts = {part: read({"root": root, "split": split}, part) for part in SPLITS[split]}
+    kinds = list(contents["train2014"])
+    parts = {part: _images(root, split, part, contents) for part in SPLITS[split]}
     train, test = (
         {image.path: looked[image.path] for image in parts[part] if image.path in looked} for part in ("train", "test")
     )
     official = len(parts["test"]) == OFFICIAL_IMAGES["val2014"] if split == "2014" else "root" in section
     refuse_shared(train, test, official, faults)
     faults.raise_if_any()
-    files = [annotation_file(root, name, kind) for name in contents for kind in ("captions", "instances")]
+    files = [annotation_file(root, name, kind) for name in contents for kind in kinds]
     files += [karpathy.split_file(root)] if split == "karpathy" else []
-    categories = sorted(contents["train2014"]["instances"]["categories"], key=lambda category: category["id"])
-    for name, content in contents.items():
-        seen = {instance["category_id"] for instance in content["instances"]["annotations"]}
+    objects = {name: content["instances"] for name, content in contents.items() if "instances" in kinds}
+    categories = objects["train2014"]["categories"] if objects else []
+    for name, content in objects.items():
+        seen = {instance["category_id"] for instance in content["annotations"]}
         absent = [category["name"] for category in categories if category["id"] not in seen]
         warn_of_absent(annotation_file(root, name, "instances"), absent, tested=name == NAMES["test"])
+    counted = ("images", "captions") if split == "karpathy" or "captions" in kinds else ("images",)
     return {
         "set": "coco",
         "root": str(root),
         "split": split,
         "fingerprint": fingerprint(root, looked, {path: sha256(path) for path in files}),
         "classes": [category["name"] for category in categories],
-        "with_object": len({each["image_id"] for each in contents["train2014"]["instances"]["annotations"]}),
+        "kinds": sorted({*kinds, *(["captions"] if split == "karpathy" else [])}),
+        "with_object": len({each["image_id"] for each in objects["train2014"]["annotations"]}) if objects else 0,
         "counts": {
             f"{part}_{what}": count
             for part, images in parts.items()
             for what, count in (("images", len(images)), ("captions", sum(len(image.captions) for image in images)))
+            if what in counted
         },
     }
 

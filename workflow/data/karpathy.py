@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from workflow.data.checking import FILE, LIST, TEXT, WHOLE, Faults, load_lists, text_fault
-from workflow.training.files import read_json
 
 PARTS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 OFFICIAL = {"train": 113_287, "val": 5_000, "test": 5_000}
@@ -22,7 +21,8 @@ def split_file(root: str | Path) -> Path:
 
 def images(root: str | Path, part: str) -> list[dict[str, Any]]:
     """The entries of part `train`, `val` or `test`, in the file's order."""
-    return [image for image in read_json(split_file(root))["images"] if image["split"] in PARTS[part]]
+    entries = load_lists(split_file(root), {"images": NEEDED})["images"]
+    return [image for image in entries if image["split"] in PARTS[part]]
 
 
 def check(root: Path, known: dict[tuple[str, str], int], counted: bool, faults: Faults) -> None:

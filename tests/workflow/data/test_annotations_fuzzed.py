@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.workflow.test_config_fuzzed import paths
 from workflow.data import coco, karpathy, voc
 from workflow.data.checking import SLACK, Faults, box_fault, text_fault
+from workflow.data.coco_files import annotation_file, load
 from workflow.training.errors import UserError
 
 EDGES = st.integers(-3, 60) | st.floats(-3, 60, width=32) | st.sampled_from([math.nan, math.inf, -math.inf, 1e300])
@@ -176,9 +177,11 @@ def test_damaged_lists_are_refused_or_lose_nothing(root, path, new, remove):
     found = coco.read({"root": root, "split": "2014"}, "train")
     assert sum(len(image.captions) for image in found) == len(content["captions"]["annotations"])
     assert all(text_fault(text) is None for image in found for text in image.captions)
-    for one in content["instances"]["annotations"]:
-        assert {one["image_id"]} <= {image["id"] for image in content["instances"]["images"]}
-        assert {one["category_id"]} <= {category["id"] for category in content["instances"]["categories"]}
+    instances = load(annotation_file(root, "train2014", "instances"), root / "train2014", "instances")
+    assert len(instances["annotations"]) == len(content["instances"]["annotations"])
+    for one in instances["annotations"]:
+        assert {one["image_id"]} <= {image["id"] for image in instances["images"]}
+        assert {one["category_id"]} <= {category["id"] for category in instances["categories"]}
         assert coco._left_out(one) is None
 
 

@@ -1,0 +1,87 @@
+"""COCO's annotation files as the check, the training and the scoring read them: `load` fills in what many tools leave
+out, so that nobody who reads them needs to know of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from workflow.data.checking import ANY, NUMBER, TEXT, Kind, inside, load_lists, text_fault
+from workflow.data.decoding import open_image
+from workflow.training.errors import UserError
+
+
+def _whole(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < 1 << 53 and value == int(value)
+
+
+ID: Kind = ("a whole number", _whole)  # also 7.0, as tables are written
+FLAG: Kind = ("a whole number", lambda value: isinstance(value, bool) or _whole(value))
+SIDE: Kind = ("a whole number above 0", lambda value: _whole(value) and 0 < value < 1 << 31)
+FILE: Kind = ("the name of a file in its folder", lambda value: text_fault(value) is None)
+IMAGE = {"id": ID, "file_name": FILE, "width": SIDE, "height": SIDE}
+INSTANCE = {"id": ID, "image_id": ID, "category_id": ID, "bbox": ANY, "area": NUMBER, "iscrowd": FLAG}
+LISTS = {  # of the two kinds of annotation files: what of their entries is read
+    "captions": {"images": IMAGE, "annotations": {"id": ID, "image_id": ID, "caption": ANY}},
+    "instances": {"images": IMAGE, "annotations": INSTANCE, "categories": {"id": ID, "name": TEXT}},
+}
+OPTIONAL = {"images": ("width", "height"), "annotations": ("area", "iscrowd")}  # may be absent, or null
+INTEGERS = ("id", "image_id", "category_id", "iscrowd", "width", "height")
+
+
+def annotation_file(root: str | Path, name: str, kind: str) -> Path:
+    """The annotation file of an official part: kind is `captions` or `instances`."""
+    return Path(root) / "annotations" / f"{kind}_{name}.json"
+
+
+def load(path: Path, folder: Path, kind: str) -> dict[str, Any]:
+    """An annotation file of the images in `folder`; UserError naming what is missing or of another kind.
+
+    A width and height left out are the image's, `iscrowd` is 0, `area` the box's; `categories` are sorted by id, as
+    label n is the n-th; `file_name` is the file that it leads to."""
+    content = load_lists(path, LISTS[kind], OPTIONAL)
+    for name in LISTS[kind]:
+        for entry in content[name]:
+            entry.update({key: int(entry[key]) for key in INTEGERS if entry.get(key) is not None})
+    try:
+        files = set(os.listdir(folder))  # noqa: PTH208  (80,000 images are not asked for one by one)
+    except (FileNotFoundError, NotADirectoryError):
+        files = set()
+    for number, image in enumerate(content["images"]):
+        image["file_name"] = name = leads_to(folder, files, image["file_name"])
+        if not inside(name):
+            raise UserError(f"{path}: images[{number}]: 'file_name' must be {FILE[0]}, not {name!r:.60}")
+        if image.get("width") is None or image.get("height") is None:
+            with open_image(folder / name) as opened:
+                image["width"], image["height"] = opened.size
+    if kind == "instances":
+        content["categories"].sort(key=lambda category: category["id"])
+        for one in content["annotations"]:
+            one["iscrowd"] = one.get("iscrowd") or 0
+            if one.get("area") is None:
+                one["area"] = one["bbox"][2] * one["bbox"][3] if is_box(one["bbox"]) else 0
+    return content
+
+
+def is_box(box: object) -> bool:
+    """Four numbers?"""
+    return isinstance(box, list) and len(box) == 4 and all(NUMBER[1](value) for value in box)
+
+
+def leads_to(folder: Path, files: set[str], given: str) -> str:
+    """The name, within its folder, of the file that `file_name` means: as it stands; or without escapes of a URL; or
+    without the folders in front of it, which are those of another machine. As it stands if there is none."""
+    if given in files:
+        return given
+    for name in _tails(given):
+        if inside(name) and (name in files or ("/" in name and (folder / name).is_file())):
+            return name
+    return given
+
+
+def _tails(given: str) -> Iterator[str]:
+    """a/b/c.jpg, b/c.jpg, c.jpg; then of the name with `%20` and `\\` read."""
+    for text in dict.fromkeys((given, unquote(given), unquote(given).replace("\\", "/"))):
+        parts = PurePosixPath(text).parts
+        yield from ("/".join(parts[start:]) for start in range(len(parts)))
