@@ -27,6 +27,10 @@ DATA = [
 ]
 
 
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch's own pickles begin with its magic number
+ENDS = 2**16  # bytes of a file's two ends in which a pickle of arrays and its author are recognized
+
+
 class Inert:
     """Stands where a pickle wants one of `DATA`: no code of the named thing runs, and nothing is kept."""
 
@@ -68,6 +72,7 @@ def torch_contents(path: Path) -> Any:
     import torch
 
     refuse_compressed(path)
+    refuse_arrays(path)
     allowed = [(Inert, name) for name in DATA]
     try:
         with torch.serialization.safe_globals(allowed):
@@ -82,6 +87,21 @@ def refuse_compressed(path: Path) -> None:
         with zipfile.ZipFile(path) as file:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.infolist()):
                 raise UserError(f"checkpoint {path}: a compressed zip, and no file of torch.save")
+
+
+def refuse_arrays(path: Path) -> None:
+    """UserError for a bare pickle of numpy's arrays, as detectron2 keeps its models; its bytes tell, and it stays shut."""
+    with path.open("rb") as file:
+        start = file.read(ENDS)
+        file.seek(max(path.stat().st_size - ENDS, 0))
+        end = file.read(ENDS)
+    if start.startswith(b"\x80") and not start.startswith(LEGACY) and b"numpy" in start and b"_reconstruct" in start:
+        kind = "a pickle of detectron2" if b"__author__" in start + end else "a pickle of numpy's arrays"
+        raise UserError(
+            f"checkpoint {path}: {kind}, and no file of torch.save; nothing of it was run. Convert it where you "
+            "trust it: load it into its network (detectron2: DetectionCheckpointer(model).load(...)), and save the weights with "
+            "torch.save(model.state_dict(), ...)"
+        )
 
 
 def reason(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """Bring a finished ResNet-50: its weights are read (no code of the file runs), compared with torchvision's network,
 scored on ImageNet val where they carry a classifier of its classes, and published with a card and a record.
 
-Reads state dicts of torchvision and timm (torch files and safetensors), training checkpoints of timm, torchvision, the
-CutMix reference code and mmpretrain, with an EMA or without, and backbones that this workflow has published.
+Reads torch files and safetensors of torchvision, timm, mmpretrain and others: the set of keys that fills the network is
+searched for wherever it lies (training checkpoints, self-supervised encoders, detectors), with an EMA or without.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def tell(name: str, about: dict[str, Any], classes: int) -> None:
     from pretrain.layouts import set_words
 
     left = about["left_over"]
-    some = f": {', '.join(left[:5])}{' ...' * (len(left) > 5)}" if left else ""
+    some = f": {', '.join(left[:8])}{' ...' * (len(left) > 8)}" if left else ""
     say(f"[{name}] {about['file']}: {about['layout']}, {set_words(about['weights'])}")
     say(f"[{name}] {about['matched']} keys matched, {len(left)} left over{some}")
     say(f"[{name}] {verdict(about['classes'], classes)}")

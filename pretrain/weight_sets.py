@@ -1,104 +1,200 @@
-"""The full sets of a ResNet-50's weights in a brought file: found by the network's keys wherever they lie (nested
-mappings, prefixes within one mapping, lists without names), and which of them is an average of the others."""
+"""The full sets of a ResNet-50's weights in a brought file: the keys that fill the network under one prefix, wherever
+they lie (nested mappings, lists without names); which set is an average of another, and which tensors are left over."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-FIRST = "conv1.weight"
+from pretrain.key_names import BODY, CLASSIFIERS, NAMINGS, SPLIT, Naming, network, parameters
+
 OPTIMIZER = re.compile(r"optim|exp_avg|momentum_buffer", re.IGNORECASE)  # its tensors are those of the network in shape
 AVERAGED = re.compile(r"(?<![a-z])(ema|swa|avg|averag|polyak|shadow)|(?<![a-z])(?!schema)[a-z]*ema(?![a-z])")
 COUNTERS = ("n_averaged", "steps", "num_updates")  # beside an average in torch, mmengine, timm's relatives
+SWAPPED = (
+    {"meta", "state_dict", "ema_state_dict"},
+    ("state_dict", "ema_state_dict"),
+)  # by mmengine's EMAHook on saving
 DEEPEST = 8
+
+Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class WeightSet:
-    """A set's `name` (its place in the file: keys and prefix), whether it is marked as an average, and its weights
-    under the network's names or mmpretrain's; none of a list, which has no names."""
+    """A set's `name` (its place in the file: keys and prefix), whether it is marked as an average, whether it is `full`
+    (all parameters, and nothing of another network), its weights under torchvision's names (none of a list, which has
+    no names), and the places of their tensors in the file."""
 
     name: str
     averaged: bool
-    weights: dict[Any, Any] = field(repr=False)
+    full: bool
+    weights: dict[str, Any] = field(repr=False)
+    places: set[str] = field(repr=False)
+
+    def has_statistics(self) -> bool:
+        """Can it be used? An average may be without batch norm's statistics, and a list is."""
+        return network().keys() <= self.weights.keys()
 
 
-@cache
-def _network() -> dict[str, tuple[int, ...]]:
-    """Parameters of a ResNet-50 without its classifier: name -> shape, in its order."""
-    import torch
-    from torchvision.models import resnet50
-
-    with torch.device("meta"):
-        body = resnet50(weights=None).named_parameters()
-    return {name: tuple(value.shape) for name, value in body if not name.startswith("fc.")}
-
-
-def weight_sets(content: dict[Any, Any]) -> list[WeightSet]:
-    """All full sets in an opened file; one that is there twice (the same tensors) is one."""
-    found, seen = [], set()
-    for one, tensors in _search(content, ()):
-        mark = tuple(tensor.data_ptr() for tensor in (tensors[0], tensors[-1]))
-        if mark not in seen:
-            seen.add(mark)
-            found.append(one)
-    return found
+def weight_sets(content: Any) -> list[WeightSet]:
+    """All full sets in an opened file, of equal ones the first; else the one that comes nearest, if there is any."""
+    found: list[WeightSet] = []
+    nearest: list[WeightSet] = []
+    swapped = isinstance(content, dict) and set(dict.keys(content)) >= SWAPPED[0]
+    for path, entries, named in containers(content):
+        if OPTIMIZER.search("/".join(path)):
+            continue
+        for one in of_mapping(entries, path, swapped) if named else of_list(entries, path):
+            if not one.full:
+                nearest.append(one)
+            elif not any(same(one, other) for other in found):
+                found.append(one)
+    return found or sorted(nearest, key=lambda one: -len(network().keys() & one.weights.keys()))[:1]
 
 
-def _search(content: Any, path: tuple[str, ...]) -> Iterator[tuple[WeightSet, list[Any]]]:
-    """(set, its tensors) for each set at `path` or below it."""
-    if len(path) > DEEPEST or (path and OPTIMIZER.search(path[-1])):
-        return
-    if isinstance(content, dict):
-        entries = dict(dict.items(content))  # a pickle may have laid other things over its methods
-        yield from _of_mapping({str(key): value for key, value in entries.items()}, path)
-    elif isinstance(content, list | tuple):
-        if _is_list_of_parameters(content):
-            yield WeightSet(_name(path, ""), _is_average(path, ""), {}), list(content)
-            return
-        entries = dict(enumerate(content[:100]))
-    else:
-        return
-    for key, value in entries.items():
-        yield from _search(value, (*path, str(key)))
+def containers(content: Any) -> Iterator[tuple[Path, dict[str, Any], bool]]:
+    """(path, entries, whether they have names) of each mapping and list, each once, from the outermost inwards."""
+    todo: list[tuple[Path, Any]] = [((), content)]
+    seen = set()
+    while todo:
+        path, container = todo.pop()
+        if not isinstance(container, dict | list | tuple) or id(container) in seen or len(path) > DEEPEST:
+            continue
+        seen.add(id(container))
+        named = isinstance(container, dict)  # a pickle may have laid other things over its methods
+        pairs = dict.items(container) if isinstance(container, dict) else enumerate(container)
+        entries = {str(key): value for key, value in pairs}
+        yield path, entries, named
+        todo += [((*path, key), value) for key, value in reversed(entries.items())]
 
 
-def _of_mapping(mapping: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[WeightSet, list[Any]]]:
-    """Those whose keys are this mapping's, each behind a prefix of its own."""
+def tensors_of(entries: dict[str, Any]) -> dict[str, Any]:
+    """The tensors among the entries of a container."""
     import torch
 
-    tensors = {key for key, value in mapping.items() if isinstance(value, torch.Tensor)}
-    stems = [key.removesuffix(FIRST) for key in tensors if key == FIRST or key.endswith(f".{FIRST}")]
-    prefixes = sorted((stem for stem in stems if all(stem + name in tensors for name in _network())), key=len)
-    for prefix in prefixes:
-        base = prefix.removesuffix("backbone.")  # mmpretrain's classifier lies beside it, not in it
-        others = tuple(other for other in prefixes if other != prefix and len(other) >= len(prefix))
-        mine = {
-            key[len(base) :]: mapping[key] for key in mapping if key.startswith(base) and not key.startswith(others)
-        }
-        mark = base.removesuffix("module.")
-        counted = base.endswith("module.") and any(mark + counter in mapping for counter in COUNTERS)
-        one = WeightSet(_name(path, prefix), counted or _is_average(path, prefix), mine)
-        yield one, [mapping[prefix + name] for name in _network()]
+    return {key: value for key, value in entries.items() if isinstance(value, torch.Tensor)}
 
 
-def _is_list_of_parameters(content: list[Any] | tuple[Any, ...]) -> bool:
+def of_mapping(entries: dict[str, Any], path: Path, swapped: bool) -> Iterator[WeightSet]:
+    """The sets whose keys are this mapping's, full or not, each behind a prefix and in the naming that fits."""
+    tensors = tensors_of(entries)
+    prefixes: dict[str, list[Naming]] = {}
+    for naming in NAMINGS:
+        for key in tensors:
+            if key == naming.anchor or key.endswith(f".{naming.anchor}"):
+                prefixes.setdefault(key.removesuffix(naming.anchor), []).append(naming)
+    for prefix in sorted(prefixes, key=len):
+        if OPTIMIZER.search(prefix):
+            continue
+        keys = max((renamed(tensors, prefix, naming) for naming in prefixes[prefix]), key=fitting)
+        weights = {name: tensors[key] for name, key in keys.items()}
+        full = fits(weights, parameters())
+        keys |= classifier(tensors, prefix)
+        averaged = is_average(path, prefix, entries) != (swapped and path in {(each,) for each in SWAPPED[1]})
+        places = {place(path, key) for key in keys.values()}
+        yield WeightSet(named(path, prefix), averaged, full, {name: tensors[key] for name, key in keys.items()}, places)
+
+
+def renamed(tensors: dict[str, Any], prefix: str, naming: Naming) -> dict[str, str]:
+    """torchvision's name -> key, of the network's parts (and another's stem) under a prefix."""
+    inside, outside, stage = SPLIT
+    head = prefix.removesuffix(inside) + outside
+    keys = {}
+    for key in tensors:
+        rest = (
+            key[len(prefix) :] if key.startswith(prefix) else stage + key[len(head) :] if key.startswith(head) else ""
+        )
+        name = naming.translate(rest)
+        if BODY.match(name) or name.startswith("stem."):
+            keys[name] = key
+    return keys
+
+
+def fitting(keys: dict[str, str]) -> int:
+    """How much of the network is there."""
+    return len(network().keys() & keys.keys())
+
+
+def fits(weights: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Is all of `shapes` there, and nothing of the network's parts that it has not?"""
+    expected = network().keys()
+    return all(name in weights and tuple(weights[name].shape) == shape for name, shape in shapes.items()) and all(
+        name in expected or name.endswith("num_batches_tracked") for name in weights
+    )
+
+
+def classifier(tensors: dict[str, Any], prefix: str) -> dict[str, str]:
+    """torchvision's name -> key of a linear classifier of the network's features; empty where there is none."""
+    features = network()["layer4.2.bn3.weight"][0]
+    for inside, name in CLASSIFIERS:
+        if not prefix.endswith(inside):
+            continue
+        keys = {f"fc.{part}": f"{prefix.removesuffix(inside)}{name}{part}" for part in ("weight", "bias")}
+        weight, bias = (tensors.get(key) for key in keys.values())
+        if weight is not None and bias is not None and weight.shape == (len(weight), features):
+            return keys if bias.shape == weight.shape[:1] else {}
+    return {}
+
+
+def of_list(entries: dict[str, Any], path: Path) -> Iterator[WeightSet]:
     """Tensors in the order and the shapes of the network's parameters, as some averages keep them."""
+    shapes = list(parameters().values())
+    tensors = tensors_of(dict(list(entries.items())[: len(shapes)]))
+    if [tuple(one.shape) for one in tensors.values()] == shapes:
+        yield WeightSet(named(path, ""), is_average(path, "", {}), True, {}, {place(path, key) for key in tensors})
+
+
+def same(one: WeightSet, other: WeightSet) -> bool:
+    """Have both the same numbers, as a network that is there twice?"""
     import torch
 
-    shapes = list(_network().values())
-    first = content[: len(shapes)]
-    return all(isinstance(one, torch.Tensor) for one in first) and [tuple(one.shape) for one in first] == shapes
+    for name in network():
+        a, b = one.weights.get(name), other.weights.get(name)
+        if a is None or b is None or (a.dtype, a.shape, a.layout, a.device) != (b.dtype, b.shape, b.layout, b.device):
+            return False
+        if a.data_ptr() != b.data_ptr() and not (a.layout == torch.strided and torch.equal(a, b)):
+            return False
+    return True
 
 
-def _is_average(path: tuple[str, ...], prefix: str) -> bool:
-    """By the words of its place."""
+def is_average(path: Path, prefix: str, entries: dict[str, Any]) -> bool:
+    """By the words of its place, by a counter beside it, or by the set under mmcv 1's names beside it, the raw one."""
+    base = prefix.removesuffix("backbone.")
+    mark = base.removesuffix("module.")
+    if base.endswith("module.") and any(mark + counter in entries for counter in COUNTERS):
+        return True
+    inner = re.sub(r"^(module\.)*", "", prefix)
+    outer = prefix[: len(prefix) - len(inner)]
+    if f"{outer}ema_{inner.replace('.', '_')}conv1_weight" in entries:
+        return True
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", "/".join((*path, prefix)))
     return bool(AVERAGED.search(words.lower()))
 
 
-def _name(path: tuple[str, ...], prefix: str) -> str:
+def named(path: Path, prefix: str) -> str:
     """How the config names a set: `model`, `state_dict/ema_model`."""
     parts = [*path, *([prefix.rstrip(".")] if prefix else [])]
     return re.sub(r"[^\w./-]", "?", "/".join(parts), flags=re.ASCII) or "/"
+
+
+def place(path: Path, key: str) -> str:
+    """A tensor's place in the file."""
+    return "/".join((*path, key))
+
+
+def left_over(content: Any, places: set[str]) -> list[str]:
+    """Whatever other tensors the file has, each by the shortest part of its place that leads to none of the set's."""
+    used = {part for one in places for part in parts(one)}
+    rest: dict[str, None] = {}
+    for path, entries, _ in containers(content):
+        for key in tensors_of(entries):
+            steps = parts(place(path, key))
+            if steps[-1] not in places:
+                rest[next((step for step in steps if step not in used), steps[-1])] = None
+    return list(rest)
+
+
+def parts(whole: str) -> list[str]:
+    """`a/b.c` as `a`, `a/b`, `a/b.c`."""
+    return [whole[: end.start()] for end in re.finditer(r"(?<=.)[./]|$", whole, re.DOTALL)]

@@ -64,6 +64,20 @@ def resnet50(torch: Any) -> dict[str, Any]:
     return resnet50().state_dict()
 
 
+def two_encoders(torch: Any) -> dict[str, Any]:
+    """Of one network, with other numbers."""
+    one = resnet50(torch)
+    return {f"encoder_{name}.{key}": value + n for n, name in enumerate("qk") for key, value in one.items()}
+
+
+def detectron2(root: Path) -> None:
+    """Arrays of numpy in a bare pickle, and what would run code if it were opened."""
+    import numpy as np
+
+    model = {"model": {"stem.conv1.weight": np.zeros((64, 3, 7, 7), "float32")}, "__author__": "somebody"}
+    write(FILE, pickle.dumps({**model, "x": Call(os.system, "touch ran")}, protocol=2))(root)
+
+
 def lying(root: Path) -> None:
     """A header that promises more than the file has."""
     header = b'{"w":{"dtype":"F32","shape":[9],"data_offsets":[0,36]}}'
@@ -85,8 +99,13 @@ BROUGHT = [
     Case("a list", f"{AT}: not a state dict: it holds list and no names", saved(lambda torch: [1, 2])),
     Case("a mapping without tensors", f"{AT}: not a state dict: under epoch there is no tensor",
          saved(lambda torch: {"epoch": 3})),
-    Case("keys with and without a wrapper's prefix", f"{AT}: it has w twice, with and without a wrapper's prefix",
-         saved(lambda torch: {"module.w": torch.ones(1), "w": torch.ones(1)})),
+    Case("a detectron2 model (.pkl)", f"{AT}: a pickle of detectron2, and no file of torch.save; … Convert it …",
+         detectron2),
+    Case("a query and a key encoder", f"{AT}: it has 2 full sets of a ResNet-50's weights (encoder_q, encoder_k), and "
+         "nothing says which one is meant: name it, as in `weights: encoder_q`", saved(two_encoders)),
+    Case("a ResNet-18 in a training checkpoint",
+         f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
+         saved(lambda torch: {"loss": torch.ones(()), "net": resnet18(torch)})),
     Case("a ResNet-18", f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
          saved(resnet18)),
     Case("a state on a read-only disk", ".work/x…: Read-only file system", several(write(FILE), read_only(".work"))),

@@ -47,7 +47,11 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     assert record["metrics"] == {"top1_error": 0.0, "top5_error": 0.0}
     assert record["protocol"] == {"epoch": "brought", "split": "12 validation images, resize 48, crop 48"}
     assert record["checkpoint"] == {
-        **{"file": "mine.pth", "sha256": sha256(out.parent / "mine.pth"), "layout": "CutMix reference code"},
+        **{
+            "file": "mine.pth",
+            "sha256": sha256(out.parent / "mine.pth"),
+            "layout": "state dict under state_dict/module",
+        },
         **{"weights": "only", "matched": 320, "left_over": [], "classes": 4, "stride": "3x3"},
     }
     assert record["provenance"]["backbone"] == sha256(out / "backbone.safetensors")
@@ -61,7 +65,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
         assert evidence["images"].shape == evidence["top1_error"].shape == (12,)
         assert evidence["top1_error"].mean() == 0
     told = capsys.readouterr().out
-    assert "mine.pth: CutMix reference code, the weights that it has\n" in told
+    assert "mine.pth: state dict under state_dict/module, the weights that it has\n" in told
     assert "320 keys matched, 0 left over\n" in told
     assert "its fc has the data's 4 classes: scored on ImageNet val before it is published\n" in told
     assert "top1_error 0.00 %, top5_error 0.00 %" in told
@@ -167,7 +171,9 @@ def test_which_weights_is_a_switch(brought, solved, tmp_path):
     assert torch.equal(load_file(ema / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"] + 1)
     assert torch.equal(load_file(plain / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"])
     assert read_json(ema / "metrics.json")["checkpoint"]["weights"] == "ema"
-    with pytest.raises(UserError, match="weights: ema is declared, but the state dict has only raw"):
+    with pytest.raises(
+        UserError, match=r"weights: ema is declared, but its only full set .*, /, is not marked as an average"
+    ):
         brought(raw, weights="ema")
 
 

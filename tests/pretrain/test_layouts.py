@@ -10,6 +10,8 @@ from torchvision.models import resnet50
 from pretrain.architecture import checked
 from pretrain.checkpoint import contents
 from pretrain.layouts import found
+from tests.conftest import PROJECT
+from tests.pretrain.layout_table import TABLE, markdown
 from tests.pretrain.layouts import (
     compiled,
     cutmix,
@@ -47,17 +49,17 @@ def average():
 
 
 SINGLE = {
-    torchvision_file: "state dict",
-    torchvision_legacy: "state dict",
-    timm_file: "state dict",
-    timm_safetensors: "state dict",
-    timm_training: "timm training checkpoint",
-    cutmix: "CutMix reference code",
-    mmpretrain: "mmpretrain checkpoint",
-    mmpretrain_published: "mmpretrain checkpoint",
-    torchvision_training: "torchvision training checkpoint",
-    compiled: "training checkpoint",
-    published: "backbone published by this workflow",
+    torchvision_file: ("state dict", []),
+    torchvision_legacy: ("state dict", []),
+    timm_file: ("state dict", []),
+    timm_safetensors: ("state dict", []),
+    timm_training: ("state dict under state_dict", ["optimizer"]),
+    cutmix: ("state dict under state_dict/module", ["best_err5", "optimizer"]),
+    mmpretrain: ("state dict under state_dict/backbone", ["optimizer", "state_dict/data_preprocessor"]),
+    mmpretrain_published: ("state dict under state_dict/backbone", []),
+    torchvision_training: ("state dict under model", ["optimizer"]),
+    compiled: ("state dict under state_dict/module._orig_mod", []),
+    published: ("backbone published by this workflow", []),
 }
 
 
@@ -77,11 +79,39 @@ def test_each_layout_is_the_plain_state_dict(make, raw, tmp_path):
     make(raw, tmp_path / "a.pth")
     file, weights = read(tmp_path)
     assert equal(weights, raw)
-    assert (file.layout, file.which, len(file.weights)) == (SINGLE[make], "only", len(raw))
-    assert file.left_over == (["data_preprocessor.mean"] if make is mmpretrain else [])
+    assert (file.layout, file.which, len(file.weights)) == (SINGLE[make][0], "only", len(raw))
+    assert sorted(file.left_over) == SINGLE[make][1]
     assert equal(read(tmp_path, "raw")[1], raw)
-    with pytest.raises(UserError, match=f"weights: ema is declared, but the {SINGLE[make]} has only raw"):
+    with pytest.raises(UserError, match=r"weights: ema is declared, but its only full set .* is not marked as an aver"):
         read(tmp_path, "ema")
+
+
+def same(weights, expected):
+    """The numbers of `expected`; counters are filled in, and the classifier may be what the file keeps of it."""
+    assert all(torch.equal(value, expected[key]) for key, value in weights.items() if not key.endswith("tracked"))
+    return weights.keys() >= {key for key in expected if not key.startswith("fc.")}
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.title)
+def test_each_row_of_the_table_is_read(row, raw, average, tmp_path):
+    torch.save(row.content(raw, average), tmp_path / "a.pth")
+    if row.second:
+        with pytest.raises(UserError, match=r"has 2 full sets of a ResNet-50's weights") as caught:
+            read(tmp_path)
+        assert f"({row.place}, {row.second})" in str(caught.value)
+        assert f"`weights: {row.place}`" in str(caught.value)
+        assert same(read(tmp_path, row.second)[1], average)
+    file, weights = read(tmp_path, row.place if row.second else None)
+    assert same(weights, raw)
+    where = "state dict" if row.place == "/" else f"state dict under {row.place}"
+    assert file.layout == where + (f", beside {row.second}" if row.second else "")
+    assert sorted(file.left_over) == sorted(row.rest)
+
+
+def test_the_manual_has_the_table():
+    assert markdown() in (PROJECT / "config/README.md").read_text(encoding="utf-8"), (
+        "python -m tests.pretrain.layout_table"
+    )
 
 
 @pytest.mark.parametrize("make", [timm_ema, torchvision_ema, mmpretrain_ema], ids=lambda make: make.__name__)
@@ -91,22 +121,20 @@ def test_the_average_is_meant_unless_the_config_says_raw(make, raw, average, tmp
         file, weights = read(tmp_path, wanted)
         assert equal(weights, expected), wanted
         assert file.which == (wanted or "ema")
-        assert set(file.left_over) <= {"n_averaged", "steps"}
+        assert file.left_over, "the other set is named"
 
 
 def test_a_file_of_the_average_alone(average, tmp_path):
     torch.save({"model_ema": module(average)}, tmp_path / "a.pth")
     assert equal(read(tmp_path)[1], average)
-    with pytest.raises(
-        UserError, match="weights: raw is declared, but the torchvision training checkpoint has only ema"
-    ):
+    with pytest.raises(UserError, match=r"weights: raw is declared, but its only full set .*, model_ema/module, is an"):
         read(tmp_path, "raw")
 
 
 def test_ema_state_dict_is_swapped_by_mmengine_alone(raw, average, tmp_path):
     torch.save({"state_dict": raw, "ema_state_dict": average, "epoch": 1}, tmp_path / "a.pth")
     file, weights = read(tmp_path)
-    assert (file.layout, file.which) == ("training checkpoint", "ema")
+    assert (file.layout, file.which) == ("state dict under ema_state_dict, beside state_dict", "ema")
     assert equal(weights, average)
     assert equal(read(tmp_path, "raw")[1], raw)
 
@@ -116,7 +144,9 @@ def test_mmcv_1_keeps_the_average_under_the_plain_names(raw, average, tmp_path):
     torch.save({"meta": {}, "state_dict": {**mm(average), **old}}, tmp_path / "a.pth")
     assert equal(read(tmp_path)[1], average)
     assert equal(read(tmp_path, "ema")[1], average)
-    with pytest.raises(UserError, match="weights: raw is declared, but the mmpretrain checkpoint has only ema"):
+    with pytest.raises(
+        UserError, match=r"weights: raw is declared, but its only full set .*, state_dict/backbone, is an ave"
+    ):
         read(tmp_path, "raw")
 
 
@@ -127,7 +157,6 @@ def test_mmcv_1_keeps_the_average_under_the_plain_names(raw, average, tmp_path):
         ({}, "not a state dict: it holds dict"),
         ({"epoch": 3}, "not a state dict: under epoch there is no tensor"),
         ({"state_dict": {}, "best_err1": 1}, "there is no tensor"),
-        ({"module.w": torch.ones(1), "w": torch.ones(1)}, "it has w twice"),
         ({"arch": "resnetblur50", "state_dict": {"w": torch.ones(1)}}, "a resnetblur50, whose downsampling is anti-al"),
     ],
 )
@@ -176,7 +205,7 @@ def test_an_average_is_found_wherever_it_lies_and_meant(kind, raw, average, tmp_
         file, weights = read(tmp_path, wanted)
         assert equal(weights, expected), wanted
         assert file.which == (wanted or "ema")
-        assert " with " in file.layout, "both sets are named"
+        assert ", beside " in file.layout, "both sets are named"
 
 
 SEVERAL = {

@@ -1,4 +1,5 @@
-"""Laws of the key-mapping: every key of a brought file is a weight or named as left over; else the file is refused."""
+"""Laws of the search: a set is found wherever it lies, every other tensor is named as left over; else the file is
+refused in one line."""
 
 from pathlib import Path
 
@@ -9,18 +10,22 @@ from hypothesis import strategies as st
 
 from pretrain.architecture import checked
 from pretrain.checkpoint import contents
-from pretrain.layouts import LAYOUTS, found, unwrapped
+from pretrain.key_names import network
+from pretrain.layouts import found
 from workflow.training.errors import UserError
 
-PARTS = st.sampled_from(
-    ["conv1.weight", "layer1.0.bn1.bias", "fc.weight", "fc.bias", "head.fc.weight", "n_averaged", "x"]
+SMALL = {name: torch.zeros(()).expand(shape) for name, shape in network().items()}  # shapes without memory
+PARTS = st.text("abc_", min_size=1, max_size=3)
+PREFIXES = st.lists(PARTS | st.sampled_from(["module", "_orig_mod", "backbone"]), max_size=3).map(
+    lambda parts: "".join(f"{part}." for part in parts)
 )
-PREFIXES = st.sampled_from(
-    ["", "", "module.", "_orig_mod.", "module.module.", "backbone.", "module.backbone.", "ema_backbone_"]
-)
-KEYS = st.builds(lambda prefix, part: prefix + part, PREFIXES, PARTS) | st.integers(0, 3) | st.text(max_size=4)
+PATHS = st.lists(PARTS | st.sampled_from(["state_dict", "model", "meta", "net"]), max_size=3)
 TENSORS = st.sampled_from([torch.ones(1), torch.zeros(2, 2), torch.tensor(3)])
-WEIGHTS = st.dictionaries(KEYS, TENSORS | st.sampled_from([None, 3, "text", [1]]), max_size=8)
+COMPANY = st.dictionaries(
+    st.builds("{}{}".format, PREFIXES, st.sampled_from(["queue", "fc.0.weight", "fc.bias", "conv1.weight", "head.x"])),
+    TENSORS | st.sampled_from([None, 3, "text", [1]]),
+    max_size=5,
+)
 
 
 def taken(content: object, wanted: str | None = None):
@@ -33,27 +38,30 @@ def taken(content: object, wanted: str | None = None):
     return None
 
 
-@given(WEIGHTS)
-@example({"backbone.fc.weight": torch.ones(1), "head.fc.weight": torch.zeros(2, 2)})
-@example({"module.x": torch.ones(1), "x": torch.zeros(2, 2)})
-@example({1: torch.ones(1), "1": torch.zeros(2, 2)})
-def test_no_key_is_lost(weights):
-    file = taken(weights)
-    if file:
-        assert len(file.weights) + len(file.left_over) == len(weights)
-        assert {unwrapped(str(key)) for key in weights} >= set(file.left_over)
-        assert all(isinstance(value, torch.Tensor) for value in file.weights.values())
-        kept = {id(value) for value in weights.values()}
-        assert all(id(value) in kept for value in file.weights.values()), "none is made up"
+@given(PREFIXES, PATHS, COMPANY, COMPANY)
+@example("", [], {"conv1.weight": torch.ones(1)}, {})
+@example("module.", ["state_dict"], {"module.fc.0.weight": torch.ones(1), "module": torch.ones(1)}, {})
+def test_a_set_is_found_under_any_path_and_prefix_and_no_tensor_is_lost(prefix, path, beside, above):
+    mapping = {**beside, **{prefix + key: value for key, value in SMALL.items()}}
+    content = mapping
+    for key in reversed(path):
+        content = {**above, key: content}
+    file = taken(content)
+    assert file, "one set is no choice"
+    assert {name for name in file.weights if not name.endswith("tracked")} == set(SMALL)
+    assert all(file.weights[name] is mapping[prefix + name] for name in SMALL)
+    of_set = {"/".join((*path, prefix + name)) for name in SMALL}
+    for place in tensors(content):
+        covered = [rest for rest in file.left_over if place == rest or place.startswith((f"{rest}.", f"{rest}/"))]
+        assert len(covered) >= (place not in of_set), place
 
 
-@given(WEIGHTS, st.sampled_from(LAYOUTS), st.sampled_from([None, "raw", "ema"]), st.sampled_from(["", "module."]))
-def test_a_layout_around_the_weights_changes_nothing(weights, layout, wanted, prefix):
-    around = {**dict.fromkeys(layout.marks, 1), layout.raw: {f"{prefix}{key}": value for key, value in weights.items()}}
-    plain, file = taken({str(key): value for key, value in weights.items()}), taken(around, "raw")
-    if plain and file and len(plain.weights) == len(weights) and plain.which == file.which == "raw":
-        assert file.weights.keys() == plain.weights.keys()
-    taken(around, wanted)
+def tensors(content: object, path: str = "") -> list[str]:
+    """Places of all tensors."""
+    if isinstance(content, torch.Tensor):
+        return [path]
+    entries = content if isinstance(content, dict) else {}
+    return [place for key, value in entries.items() for place in tensors(value, f"{path}/{key}" if path else key)]
 
 
 JUNK = st.recursive(
