@@ -90,7 +90,7 @@ def refuse_compressed(path: Path) -> None:
 
 
 def refuse_arrays(path: Path) -> None:
-    """UserError for a bare pickle of numpy's arrays, as detectron2 keeps its models; its bytes tell, and it stays shut."""
+    """UserError for a bare pickle of numpy's arrays, as of detectron2: its bytes tell, and it is never opened."""
     with path.open("rb") as file:
         start = file.read(ENDS)
         file.seek(max(path.stat().st_size - ENDS, 0))
@@ -98,9 +98,9 @@ def refuse_arrays(path: Path) -> None:
     if start.startswith(b"\x80") and not start.startswith(LEGACY) and b"numpy" in start and b"_reconstruct" in start:
         kind = "a pickle of detectron2" if b"__author__" in start + end else "a pickle of numpy's arrays"
         raise UserError(
-            f"checkpoint {path}: {kind}, and no file of torch.save; nothing of it was run. Convert it where you "
-            "trust it: load it into its network (detectron2: DetectionCheckpointer(model).load(...)), and save the weights with "
-            "torch.save(model.state_dict(), ...)"
+            f"checkpoint {path}: {kind}, and no file of torch.save; nothing of it was run. "
+            "Convert it where you trust it: load it into its network (detectron2: "
+            "DetectionCheckpointer(model).load(...)), and save the weights with torch.save(model.state_dict(), ...)"
         )
 
 
