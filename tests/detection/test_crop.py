@@ -89,6 +89,13 @@ def test_overlaps():
     np.testing.assert_allclose(iou, [[0.5, 0]])
 
 
+def test_an_object_is_held_by_its_centre():
+    """Not by its corner, and not by a part of it; an edge holds none."""
+    boxes = np.array([[8, 8, 14, 10], [4, 4, 14, 14], [-4, 2, 10, 4], [-9, 2, 5, 4], [0, 0, 20, 10], [0, 0, 1, 1]])
+    held = holds_centre(np.array([[0, 0, 10, 10], [9, 8, 20, 20]]), boxes)
+    assert held.tolist() == [[False, True, True, False, False, True], [True, False, False, False, False, False]]
+
+
 def drawn(count: int = 4000) -> np.ndarray:
     """Many crops (n, 4) of a large square, in shares of its side."""
     np.random.seed(0)

@@ -44,6 +44,7 @@ def test_a_file_that_claims_millions_of_classes_costs_no_memory(weights, tmp_pat
     ("value", "message"),
     [
         (torch.full((64,), float("nan")), r"bn1\.weight holds values that are not finite"),
+        (torch.ones(64).index_fill(0, torch.tensor([63]), -torch.inf), r"bn1\.weight holds values that are not finite"),
         (
             torch.ones(64, dtype=torch.int8),
             r"bn1\.weight is of type int8, strided on cpu; weights must be dense floating",

@@ -12,7 +12,17 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet50
 
-from pretrain.backbone import IMAGENET, Preprocessing, load_into, metadata, place_stride, preprocessing, publish, read
+from pretrain.backbone import (
+    IMAGENET,
+    Preprocessing,
+    checksum,
+    load_into,
+    metadata,
+    place_stride,
+    preprocessing,
+    publish,
+    read,
+)
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
 
@@ -201,3 +211,14 @@ def test_an_older_file_without_the_key_means_3x3(network, tmp_path):
     place_stride(fresh, "1x1")
     load_into(tmp_path / "b", fresh)
     assert strides(fresh) == strides(network)
+
+
+def test_the_checksum_is_of_names_types_shapes_bytes_and_words():
+    """Each of these is another content; the order of the tensors, and how they lie in memory, is none."""
+    ones, more = torch.ones(2, 3), torch.arange(6.0).view(2, 3)
+    plain, words = {"a": ones, "b": more}, {"origin": "random"}
+    others = [{"a": ones}, {"a": ones, "c": more}, {"a": more, "b": ones}, {"a": ones, "b": more.view(3, 2)},
+              {"a": ones, "b": more.view(torch.int32)}, {"a": ones, "b": more + torch.eye(2, 3)}]  # fmt: skip
+    found = [checksum(words, each) for each in (plain, *others)] + [checksum({"origin": "brought"}, plain)]
+    assert len(set(found)) == len(found)
+    assert checksum(words | {"sha256": "x"}, {"b": more.T.contiguous().T, "a": ones}) == found[0]
