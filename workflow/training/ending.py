@@ -16,6 +16,7 @@ from mmengine.registry import FUNCTIONS
 from workflow.training import shared_memory
 from workflow.training.errors import UserError
 from workflow.training.files import atomic
+from workflow.training.hooks import learning_rate
 from workflow.training.stopping import Stopped, hear, leave_to_parent
 
 CHECKED_TOGETHER = 10  # losses on a GPU, which would have to be waited for
@@ -109,7 +110,7 @@ class Finite(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """mmengine's hook point, before the rate moves on."""
         loss = outputs["loss"].detach()
-        self.losses.append((runner.iter, runner.optim_wrapper.get_lr()["lr"][0], loss))
+        self.losses.append((runner.iter, learning_rate(runner.optim_wrapper), loss))
         if len(self.losses) >= self.together:
             self.check(runner)
 

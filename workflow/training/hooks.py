@@ -26,6 +26,13 @@ def autocast(precision: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
+def learning_rate(optimizer: OptimWrapper) -> float:
+    """The schedule's, in use for the iteration until the schedulers step. mmengine's `base_lr` is it where parts of a
+    network have rates of their own: the first group may be a slow one."""
+    rates = optimizer.get_lr()
+    return rates.get("base_lr", rates["lr"])[0]
+
+
 @OPTIM_WRAPPERS.register_module()
 class PrecisionOptimWrapper(OptimWrapper):
     """An OptimWrapper whose forward pass runs in `precision` (mmengine's AmpOptimWrapper refuses a CPU)."""
@@ -103,7 +110,7 @@ class History(Hook):
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Keep the rate: after the iteration it is that of the next one."""
-        self.rate = runner.optim_wrapper.get_lr()["lr"][0]
+        self.rate = learning_rate(runner.optim_wrapper)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep the loss; every so often a point of the curve and a line on the terminal."""

@@ -101,7 +101,7 @@ class Killed(BaseException):
     pass
 
 
-def die_after(iterations, run, folder, monkeypatch):
+def die_after(iterations, run, folder, monkeypatch, work=task):
     after = hooks.History.after_train_iter
 
     def die(self, runner, *args, **kwargs):
@@ -112,7 +112,7 @@ def die_after(iterations, run, folder, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(hooks.History, "after_train_iter", die)
         with pytest.raises(Killed):
-            fit(run, task(run), 20, folder)
+            fit(run, work(run), 20, folder)
 
 
 @pytest.mark.parametrize("moment", [1, 5, 6, 9, 12])
