@@ -181,26 +181,42 @@ def watched(name: str, workers: int) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if workers and (what := shared_memory.fault(error)):
-            raise UserError(
-                f"{name}: {what}, and `workers: 0` does without it. The same command goes on where it was"
-            ) from None
-        if what := died(error, workers):
-            cause = "often the machine is out of memory: fewer `workers` take less"
-            raise UserError(f"{name}: {what}; {cause}. The same command goes on where it was") from None
-        if bereft(error):
-            what = "another of its processes has ended"
-            raise UserError(f"{name}: {what}; the same command goes on where it was") from None
+        with deaf():
+            explain(error, name, workers)
         raise
     finally:
         end_workers()
 
 
+def explain(error: BaseException, name: str, workers: int) -> None:
+    """UserError, if what ended a training is known."""
+    if workers and (what := shared_memory.fault(error)):
+        raise UserError(
+            f"{name}: {what}, and `workers: 0` does without it. The same command goes on where it was"
+        ) from None
+    if what := died(error, workers):
+        cause = "often the machine is out of memory: fewer `workers` take less"
+        raise UserError(f"{name}: {what}; {cause}. The same command goes on where it was") from None
+    if bereft(error):
+        what = "another of its processes has ended"
+        raise UserError(f"{name}: {what}; the same command goes on where it was") from None
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
+    """Without torch's handler of SIGCHLD, which raises wherever Python is: the broken pipe of a process that died is
+    often noticed first, and the handler's error would then replace what is being said of it."""
+    was = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, was)
+
+
 def end_workers() -> None:
     """They do not hear the SIGTERM with which multiprocessing asks its processes at the end of a program, and it would
     wait for them for ever wherever something still holds their loader."""
-    was = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would report those that die here
-    for child in multiprocessing.active_children():
-        child.kill()
-        child.join()
-    signal.signal(signal.SIGCHLD, was)
+    with deaf():
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
