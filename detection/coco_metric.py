@@ -123,6 +123,7 @@ class QuietCocoDataset(CocoDataset):
         found = api_wrappers.COCO()
         found.dataset = load(Path(path), Path(self.data_prefix["img"]), "instances")
         found.createIndex()
+        found.img_ann_map, found.cat_img_map = found.imgToAnns, found.catToImgs  # mmdet's names, by which it filters
         return found
 
     def load_data_list(self) -> list[dict]:

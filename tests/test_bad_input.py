@@ -137,8 +137,11 @@ def as_objects(check):
     for name in coco_set.NAMES.values() if "instances" in check["kinds"] else ():
         path, folder = annotation_file(check["root"], name, "instances"), Path(check["root"]) / name
         content = json.loads(path.read_text("utf-8-sig"))
-        data = QuietCocoDataset(ann_file=str(path), data_prefix={"img": str(folder)}, test_mode=True,
-                                metainfo={"classes": tuple(check["classes"])})  # fmt: skip
+        common = {"ann_file": str(path), "data_prefix": {"img": str(folder)}}
+        common |= {"metainfo": {"classes": tuple(check["classes"])}}
+        data = QuietCocoDataset(**common, test_mode=True)
+        trained = QuietCocoDataset(**common, filter_cfg={"filter_empty_gt": True})
+        assert {item["img_id"] for item in trained} == {item["img_id"] for item in data if item["instances"]}
         names = {one["id"]: one["name"] for one in content["categories"]}
         said = Counter(
             (int(one["image_id"]), names[one["category_id"]], *one["bbox"][:2]) for one in content["annotations"]

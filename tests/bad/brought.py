@@ -109,7 +109,7 @@ BROUGHT = [
     Case("a ResNet-18", f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
          saved(resnet18)),
     Case("a state on a read-only disk", ".work/x…: Read-only file system", several(write(FILE), read_only(".work"))),
-    Case("a backbone on a read-only disk", "results/backbones: Read-only file system",
+    Case("a backbone on a read-only disk", "…results/backbones: Read-only file system",
          several(saved(resnet50), read_only("results"))),
 ]  # fmt: skip
 
