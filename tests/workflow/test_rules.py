@@ -208,9 +208,9 @@ def test_data_that_changed_under_the_same_name_are_trained_on_anew(dry_run):
     assert jobs(dry_run(SMALL)) == {"detection": 4, "draw_detections": 2, "report": 1, "all": 1}
 
 
-def test_evidence_made_anew_makes_the_report_alone(dry_run):
+def test_evidence_made_anew_makes_the_report_and_what_is_drawn_by_it(dry_run):
     Path("results/demo/ssd_voc/cutmix/p0s0/evidence.npz").write_bytes(b"new")
-    assert jobs(dry_run(SMALL)) == {"report": 1, "all": 1}
+    assert jobs(dry_run(SMALL)) == {"draw_detections": 1, "report": 1, "all": 1}
 
 
 def test_another_config_of_the_paper_makes_the_report_alone(dry_run):

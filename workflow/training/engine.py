@@ -134,8 +134,9 @@ def train(runner: Runner, run: Run, saved: ResumeState, ending: Ending) -> None:
             what = f"{run.name} has kept its state of {where}, where the same command goes on"
             raise Stopped(ending.asked, what) from None
         finally:
-            for handler in runner.logger.handlers:  # on NFS, a folder with an open file cannot be removed
+            for handler in list(runner.logger.handlers):  # on NFS, a folder with an open file cannot be removed
                 handler.close()
+                runner.logger.removeHandler(handler)  # mmengine writes into the last logger's files whatever comes next
 
 
 def fit(

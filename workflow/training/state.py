@@ -195,7 +195,8 @@ def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
                 raise UserError(diverged(state).read_text(encoding="utf-8").splitlines()[0])
             yield
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+            said = error.args[0] if isinstance(error, UserError) else error  # whose own text escapes what is no blank
+            reason = " ".join(f"{type(error).__name__}: {said}".split())[:500]
             # The disk may be full; and of several processes, the first that fails has the reason.
             with contextlib.suppress(OSError), (state / "error.txt").open("x", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n")
