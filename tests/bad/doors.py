@@ -9,6 +9,7 @@ from workflow.training.files import hashed
 
 WORDS = "words.json"  # holds the words of a command line
 BYTES = b"\xff\xfe\x00\x01" * 100
+GONE = "gone/annotations/captions_train2014.json: the annotation file is missing; …"
 NONE = "No such file or directory"
 RUN = json.dumps({"task": "pretrain", "backbone": "a", "seeds": {"pretrain": 0}, "recipe": {}, "data": {},
                   "threads": 1, "workers": 0, "gpus": 0})  # fmt: skip
@@ -40,7 +41,7 @@ DOORS = {
         door("a check nested 100,000 deep", f"{ODD}: not valid JSON: …", *DATA, file="[" * 100_000),
         door("a check that is a list", f"{ODD}: it has no 'set'", *DATA, file="[1]"),
         door("a config for a check", f"{ODD}: it has no 'set'", *DATA, file=json.dumps(DEMO)),
-        door("the check of a folder that is gone", f"gone/annotations/captions_train2014.json: {NONE}", *DATA,
+        door("the check of a folder that is gone", GONE, *DATA,
              file=COCO),
         door("a check that was edited", f"{ODD}: damaged: its content is not what was written; …", *DATA,
              file=COCO.replace("gone", "here")),
@@ -49,7 +50,7 @@ DOORS = {
     "captioning.vocabulary": [
         door("no such check", f"{ODD}: {NONE}", *WORDS_OUT),
         door("a check of something else", f"{ODD}: it has no 'set'", *WORDS_OUT, file="{}"),
-        door("the check of a folder that is gone", f"gone/annotations/captions_train2014.json: {NONE}", *WORDS_OUT,
+        door("the check of a folder that is gone", GONE, *WORDS_OUT,
              file=COCO),
     ],
     "workflow.enough": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--data", ODD)],

@@ -19,7 +19,7 @@ from pretrain.regularizers.cutout import FILL
 from workflow.config import load
 from workflow.plan import plan
 from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.training.files import read_json, write_hashed
 from workflow.training.rng import rng
 
 DEMO = load(Path(__file__).parents[2] / "config/demo.yaml")
@@ -241,8 +241,8 @@ def test_the_command_line_draws_a_png(main, imagenet, tmp_path):
 
 def test_what_cannot_be_drawn_is_said_in_one_line(main, imagenet, tmp_path, capsys):
     config, gone = config_of(imagenet), {**read_json(imagenet.check), "root": str(tmp_path / "gone")}
-    write_json(tmp_path / "gone.json", gone)
-    write_json(tmp_path / "voc.json", {**gone, "set": "voc"})
+    write_hashed(tmp_path / "gone.json", gone)
+    write_hashed(tmp_path / "voc.json", {**gone, "set": "voc"})
     # a plan always has a baseline, which may be brought
     torch.save({}, tmp_path / "w.pth")
     brought = config | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}}}
