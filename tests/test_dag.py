@@ -121,6 +121,7 @@ def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
 def moved(tmp_path):
     """A checkout with its environment in a folder with a blank and an umlaut, and Snakemake there."""
     house = tmp_path / "Bäck bone"
+    house.mkdir()
     for name in ("Snakefile", "workflow", "pretrain", "detection", "captioning", "environment.yml"):
         source = CONFIGS.parent / name
         shutil.copytree(source, house / name) if source.is_dir() else shutil.copy(source, house / name)
