@@ -122,7 +122,7 @@ def moved(tmp_path):
     """A checkout with its environment in a folder with a blank and an umlaut, and Snakemake there."""
     house = tmp_path / "Bäck bone"
     house.mkdir()
-    for name in ("Snakefile", "workflow", "pretrain", "detection", "captioning", "environment.yml"):
+    for name in ("Snakefile", "environment.yml", "config", "workflow", "pretrain", "detection", "captioning"):
         source = CONFIGS.parent / name
         shutil.copytree(source, house / name) if source.is_dir() else shutil.copy(source, house / name)
     shutil.copytree(sys.prefix, house / ".venv", symlinks=True, copy_function=link)
