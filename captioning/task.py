@@ -1,0 +1,58 @@
+"""The captioning task: NIC on MS-COCO (CutMix, Section 4.3; Vinyals et al., CVPR 2015)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workflow.contracts import Figure, Metric, Resampling, SharedArtifact, Task
+from workflow.training.files import short
+
+FEATURE_KEYS = ("resize", "crop", "views", "precision")
+JVM_MB = 2500  # METEOR's: up to 2 GB of heap (-Xmx2G), and what the JVM itself needs
+
+
+def features_folder(recipe: Mapping[str, Any], data: str, weights: str) -> str:
+    """The features of a frozen encoder; "" where the encoder is fine-tuned."""
+    if recipe["finetune"]:
+        return ""
+    views = short([{key: recipe[key] for key in FEATURE_KEYS}, data])
+    return str(Path(weights).parent / views).replace("results/backbones/", "results/features/", 1)
+
+
+def vocabulary_folder(recipe: Mapping[str, Any], data: str, weights: str) -> str:
+    """The words of the training captions, and the captions as indices."""
+    return f"results/vocabularies/{data}/{recipe['threshold']}"
+
+
+TASKS = (
+    Task(
+        name="nic_coco",
+        title="NIC, captioning",
+        folder="captioning",
+        module="captioning.train",
+        dataset="coco",
+        metrics=(
+            Metric("BLEU-1"),
+            Metric("BLEU-2", table="csv"),  # the paper's transfer table has 1 and 4 only
+            Metric("BLEU-3", table="csv"),
+            Metric("BLEU-4"),
+            Metric("METEOR"),
+            Metric("ROUGE_L"),
+            Metric("CIDEr", headline=True, maximum=1000.0),
+        ),
+        train_parts=("train_captions",),
+        test_part="test_images",
+        sample="training captions",
+        two_samples=lambda recipe: True,  # batch norm after the projection of the features
+        figures=(Figure("captions", "Captions of the same photos", "captioning.examples", ".json", page=True),),
+        shared=(
+            SharedArtifact("features", features_folder, FEATURE_KEYS, per_backbone=True),
+            SharedArtifact("vocabulary", vocabulary_folder, ("threshold",)),
+        ),
+        resampling=(
+            Resampling({"bleu": ("N", 10)}, "workflow.reporting.bootstrap:bleu"),
+            Resampling({"meteor": ("N", 23)}, "workflow.reporting.bootstrap:meteor"),
+        ),
+        extra_memory_mb=JVM_MB,
+    ),
+)

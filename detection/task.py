@@ -1,0 +1,54 @@
+"""The detection tasks: SSD300 and Faster R-CNN (C4) on VOC07+12, and the latter on COCO (CutMix, Section 4.3)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflow.contracts import Faults, Figure, Metric, Resampling, Task
+
+VOC_METRICS = (Metric("mAP", headline=True), Metric("mAP_area"))
+COCO_METRICS = (Metric("AP", headline=True), Metric("AP50"), Metric("AP75"))
+RESAMPLING = Resampling(
+    arrays={"image": ("D",), "label": ("D",), "score": ("D",), "hit": ("D", "T"), "left": ("D", "T"),
+            "truths": ("N", "C")},
+    scorer="workflow.reporting.average_precision:Detections",
+)  # fmt: skip
+VOC = {"dataset": "voc", "train_parts": ("trainval07", "trainval12"), "test_part": "test07", "metrics": VOC_METRICS}
+COMMON = {
+    "folder": "detection",
+    "module": "detection.train",
+    "sample": "training images with an object",
+    "per_class": True,
+    "resampling": (RESAMPLING,),
+}
+
+
+def detections(memory_mb: int = 2000) -> tuple[Figure, ...]:
+    """The detections of all backbones on the same test images."""
+    title = "Detections on the same images"
+    return (Figure("detections", title, "detection.pictures", ".jpg", memory_mb=memory_mb),)
+
+
+def whole_val2014(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:
+    """Karpathy's split is one of captions."""
+    name = recipe.get("data", "coco")
+    if config["data"].get(name, {}).get("split") == "karpathy":
+        yield f'data.{name}.split: karpathy divides captions; {path} needs "2014"'
+
+
+TASKS = (
+    Task(name="ssd_voc", title="SSD, detection", figures=detections(), **VOC, **COMMON),
+    Task(name="faster_rcnn_voc", title="Faster R-CNN, detection", figures=detections(), **VOC, **COMMON),
+    Task(
+        name="faster_rcnn_coco",
+        title="Faster R-CNN on COCO, detection",
+        dataset="coco",
+        train_parts=("train_images",),
+        test_part="test_images",
+        metrics=COCO_METRICS,
+        check=whole_val2014,
+        figures=detections(memory_mb=6000),  # truth and detections of val2014
+        memory_factor=3,  # large annotations
+        report_memory_mb=3000,
+        **COMMON,
+    ),
+)

@@ -1,0 +1,32 @@
+"""The task that makes every backbone: ImageNet classification with or without a regularizer (CutMix, Section 4.1)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflow.contracts import Metric, Task
+
+TINY = 32  # px: at this size the last feature map of a ResNet is 1 x 1
+
+
+def two_samples(recipe: Mapping[str, Any]) -> bool:
+    """Whether batch norm sees one value a channel if it gets one sample."""
+    return recipe["size"] <= TINY
+
+
+TASKS = (
+    Task(
+        name="pretrain",
+        title="classification",
+        folder="pretrain",
+        module="pretrain.train",
+        dataset="imagenet",
+        metrics=(
+            Metric("top1_error", better="lower", digits=2, headline=True),
+            Metric("top5_error", better="lower", digits=2, table="terminal"),
+        ),
+        train_parts=("train",),
+        test_part="val",
+        sample="training images",
+        two_samples=two_samples,
+    ),
+)

@@ -1,0 +1,85 @@
+"""The registry finds every declaration, and a declaration says what the rest of the project needs of it."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+from workflow import registry
+from workflow.contracts import Metric, Task
+from workflow.data import synthetic
+
+
+def test_what_is_declared_is_found():
+    assert set(registry.tasks()) == {"pretrain", "ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco", "nic_coco"}
+    assert registry.transfer_tasks().keys() == registry.tasks().keys() - {"pretrain"}
+    assert set(registry.datasets()) == {"imagenet", "voc", "coco"}
+
+
+def test_planning_needs_no_torch():
+    code = "import json, sys; from workflow import registry; registry.tasks(); registry.datasets(); "
+    code += "print(json.dumps([name for name in ('torch', 'numpy', 'mmengine') if name in sys.modules]))"
+    assert json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout) == []
+
+
+@pytest.mark.parametrize("task", registry.tasks().values(), ids=lambda task: task.name)
+def test_a_task_names_what_there_is(task):
+    assert task.room.is_dir()
+    modules = [task.module, *(figure.module for figure in task.figures)]
+    modules += [named.partition(":")[0] for one in task.resampling for named in (one.scorer, one.check) if named]
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+    data = registry.datasets()[task.dataset]
+    assert task.sample in data.samples
+    for counts in data.counts.values():
+        assert {*task.train_parts, task.test_part} <= counts.keys()
+
+
+@pytest.mark.parametrize("data", registry.datasets().values(), ids=lambda data: data.name)
+@pytest.mark.parametrize("split", ["2014", "karpathy"])
+def test_a_synthetic_set_has_the_counts_that_are_declared(data, split, tmp_path):
+    """What `make cost` expects of a set that is not made yet, and of one that is made to time a task on."""
+    section = {"split": split} if data.name == "coco" else {}
+    spec = {"classes": 3, "size": 48, "seed": 0, **data.small(section, batch=3)}
+    synthetic.make(data.name, spec, tmp_path / "data")
+    section |= {"synthetic": spec}
+    check = importlib.import_module(data.module).check(section, tmp_path / "data")
+    assert data.made_counts(section).items() <= check["counts"].items()
+    for path in data.samples.values():
+        value = check
+        for key in path:
+            value = value[key]
+        assert value > 0
+
+
+def test_a_name_is_declared_once(monkeypatch):
+    monkeypatch.setattr("detection.task.TASKS", (registry.tasks()["nic_coco"],))
+    with pytest.raises(ValueError, match="nic_coco is declared twice"):
+        registry.tasks.__wrapped__()
+
+
+@pytest.mark.parametrize("headlines", [0, 2])
+def test_a_task_has_one_headline(headlines):
+    metrics = tuple(Metric(f"m{n}", headline=n < headlines) for n in range(3))
+    with pytest.raises(ValueError, match="exactly one metric must be the headline"):
+        Task("t", "T", "pretrain", "pretrain.train", "imagenet", metrics)
+
+
+def test_instances_name_their_type_and_their_data():
+    config = {
+        "pretrain": {},
+        "tasks": {"ssd_voc": {}, "slow_ssd": {"task": "ssd_voc", "data": "mine"}},
+        "data": {"imagenet": {}, "voc": {}, "mine": {"layout": "voc"}},
+    }
+    assert [registry.task_of(config, name).name for name in ("pretrain", "ssd_voc", "slow_ssd")] == [
+        "pretrain",
+        "ssd_voc",
+        "ssd_voc",
+    ]
+    assert [registry.data_name(config, name) for name in ("pretrain", "ssd_voc", "slow_ssd")] == [
+        "imagenet",
+        "voc",
+        "mine",
+    ]
+    assert [registry.layout_of(config, name).name for name in config["data"]] == ["imagenet", "voc", "voc"]

@@ -1,0 +1,192 @@
+"""What a task, a metric, a figure and a data set declare of themselves: the contracts that keep the house open.
+
+A declaration is the only place where a name stands; planning, schema, rules, cost and report read it through
+workflow/registry.py. No torch: planning must be quick.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Recipe = Mapping[str, Any]  # the section of a task in the config, without `data`
+Faults = Iterator[str]  # a line for each fault of a config, its key first
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of the table.
+
+    Args:
+        name: as in the record and in the table.
+        better: the direction in which a change is an improvement.
+        unit: shown next to values that are not percentages.
+        digits: decimals in tables.
+        maximum: the largest possible value; a record with a larger one is damaged.
+        headline: the metric of its task that stands for it where only one fits: learning curves, best evaluation,
+            README.
+        table: the smallest table that has the column: "wide" (all tables), "terminal" (the terminal, the
+            classification table and transfer.csv), "csv" (transfer.csv only).
+    """
+
+    name: str
+    better: Literal["higher", "lower"] = "higher"
+    unit: str = "%"
+    digits: int = 1
+    maximum: float = 100.0
+    headline: bool = False
+    table: Literal["wide", "terminal", "csv"] = "wide"
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How a resample of the test images is scored from arrays of `per_image.npz` that are not means over the images.
+
+    Args:
+        arrays: name of each array to its axes: N (images), D (detections), T (IoU thresholds), C (classes), or a
+            number.
+        scorer: "module:function"; function(arrays) gives a function of weights (N, B) that returns metric to (B,).
+        check: "module:function"; function(path, arrays) raises UserError if the arrays are not what they should be.
+    """
+
+    arrays: Mapping[str, tuple[str | int, ...]]
+    scorer: str
+    check: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of one task's results that a job draws and the page embeds, one for each instance of the task.
+
+    Args:
+        name: of its section, template (`<name>.html.j2`) and caption (`<name>.rst`), both in the task's room.
+        title: of its section.
+        module: `python -m MODULE --run BACKBONE=FOLDER … --data CHECK.json --out FILE` draws it.
+        suffix: of the file `<name>_<task><suffix>`.
+        reads: files next to the records that it is drawn from.
+        memory_mb: of its job.
+        page: whether its section is also a file of its own, `<name>_<task>.html`.
+    """
+
+    name: str
+    title: str
+    module: str
+    suffix: str
+    reads: tuple[str, ...] = ("predictions.json", "evidence.npz", "metrics.json")
+    memory_mb: int = 2000
+    page: bool = False
+
+
+@dataclass(frozen=True)
+class SharedArtifact:
+    """A folder that several runs of a task read, made once by a rule of the task's room (`rules.smk`).
+
+    Args:
+        name: of the rule and of the flag by which a run gets the folder.
+        folder: function(recipe, data key, path of the weights) that gives the folder, "" where the run needs none.
+        keys: the keys of the recipe that it depends on.
+        per_backbone: whether it depends on the backbone; otherwise on the data only.
+    """
+
+    name: str
+    folder: Callable[[Recipe, str, str], str]
+    keys: tuple[str, ...]
+    per_backbone: bool = False
+
+
+def _no_faults(path: str, recipe: Recipe, config: Mapping[str, Any]) -> Faults:
+    yield from ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A kind of column: what is measured of each backbone, on which data, and by which module.
+
+    Args:
+        name: the type that a config names. An instance of the same name needs no `task:` key.
+        title: heading of its columns.
+        folder: its room, a top-level package with `task.py` and `schema.yaml`.
+        module: `python -m MODULE` runs it.
+        dataset: the layout of the data that it needs, and the name of the set where the instance names none.
+        metrics: its columns; one is the headline.
+        kind: "train" has a schedule, transfer seeds and a resume state; "evaluate" scores a published network.
+        train_parts: names in the counts of the data check that make up a training set.
+        test_part: name in these counts of the test images.
+        sample: what a batch is made of, a sample kind of the data set.
+        check: function(key, recipe, config) that gives a line for each fault that no schema can find.
+        two_samples: function(recipe): whether batch norm fails on one sample a process.
+        per_class: whether records have `per_class`, the average precision of each class.
+        figures: pictures on the page.
+        shared: folders that runs share.
+        resampling: for metrics that are not means over the images.
+        memory_factor: times `memory` of the config that a process needs.
+        extra_memory_mb: what a job needs in addition.
+        report_memory_mb: what the report needs to resample its runs.
+    """
+
+    name: str
+    title: str
+    folder: str
+    module: str
+    dataset: str
+    metrics: tuple[Metric, ...]
+    kind: Literal["train", "evaluate"] = "train"
+    train_parts: tuple[str, ...] = ()
+    test_part: str = ""
+    sample: str = ""
+    check: Callable[[str, Recipe, Mapping[str, Any]], Faults] = _no_faults
+    two_samples: Callable[[Recipe], bool] = lambda recipe: False
+    per_class: bool = False
+    figures: tuple[Figure, ...] = ()
+    shared: tuple[SharedArtifact, ...] = ()
+    resampling: tuple[Resampling, ...] = ()
+    memory_factor: int = 1
+    extra_memory_mb: int = 0
+    report_memory_mb: int = 1000
+
+    def __post_init__(self) -> None:
+        if [metric.headline for metric in self.metrics].count(True) != 1:
+            raise ValueError(f"{self.name}: exactly one metric must be the headline")
+
+    @property
+    def headline(self) -> Metric:
+        """The metric that stands for the task where only one fits."""
+        return next(metric for metric in self.metrics if metric.headline)
+
+    @property
+    def room(self) -> Path:
+        """The folder of its room."""
+        return Path(__file__).parents[1] / self.folder
+
+    def metric(self, name: str) -> Metric | None:
+        """The metric of this name; None if it has none."""
+        return next((metric for metric in self.metrics if metric.name == name), None)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A layout of data on disk: how it is checked, made in small, and how large the published set is.
+
+    Args:
+        name: the layout that a config names. A set of the same name needs no `layout:` key.
+        title: for people.
+        module: `python -m MODULE` checks it; its `check(section, root)` returns the content of CHECK.json.
+        samples: kind of training sample (Task.sample) to the keys under which CHECK.json counts it.
+        classes: of the published set.
+        pixels: side of a square of the area of a usual published photo.
+        counts: of the published set, by `split` of the section ("" where it has none).
+        small: function(section, batch) that gives the `synthetic` counts of a set to time a task on.
+        made_counts: function(section) that gives the counts that a synthetic set will have.
+        check_section: function(key, section) that gives a line for each fault that no schema can find.
+    """
+
+    name: str
+    title: str
+    module: str
+    samples: Mapping[str, tuple[str, ...]]
+    classes: int
+    pixels: int
+    counts: Mapping[str, Mapping[str, int]]
+    small: Callable[[Mapping[str, Any], int], dict[str, int]]
+    made_counts: Callable[[Mapping[str, Any]], dict[str, int]]
+    check_section: Callable[[str, Mapping[str, Any]], Faults] = lambda path, section: iter(())

@@ -1,0 +1,1 @@
+"""One data set, one file: its declaration (workflow/contracts.py)."""

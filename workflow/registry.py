@@ -1,0 +1,69 @@
+"""Finds the declarations: each top-level folder with a `task.py` is a room of tasks, each file of workflow/data/sets a
+data set. Nothing is registered by hand, and no name stands outside its declaration."""
+
+import functools
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workflow.contracts import DataSet, Task
+
+PROJECT = Path(__file__).parents[1]
+PRETRAIN = "pretrain"  # the task that makes what all others start from
+
+
+@functools.cache
+def tasks() -> dict[str, Task]:
+    """All tasks by name.
+
+    Raises:
+        ValueError: if two rooms declare one name.
+    """
+    rooms = sorted(file.parent.name for file in PROJECT.glob("*/task.py"))
+    return _by_name([task for room in rooms for task in importlib.import_module(f"{room}.task").TASKS])
+
+
+@functools.cache
+def datasets() -> dict[str, DataSet]:
+    """All data sets by name of their layout.
+
+    Raises:
+        ValueError: if two files declare one name.
+    """
+    files = sorted(file.stem for file in (PROJECT / "workflow/data/sets").glob("[a-z]*.py"))
+    return _by_name([importlib.import_module(f"workflow.data.sets.{file}").DATASET for file in files])
+
+
+def transfer_tasks() -> dict[str, Task]:
+    """The tasks that a config may list under `tasks`: all but pretraining."""
+    return {name: task for name, task in tasks().items() if name != PRETRAIN}
+
+
+def type_name(instance: str, section: Mapping[str, Any]) -> str:
+    """The name of the type of a task instance: its key `task`, or the instance's own name."""
+    return section.get("task", instance)
+
+
+def task_of(config: Mapping[str, Any], instance: str) -> Task:
+    """The declaration of a task instance of a checked config (`pretrain` or a key of `tasks`)."""
+    return tasks()[PRETRAIN if instance == PRETRAIN else type_name(instance, config["tasks"][instance])]
+
+
+def data_name(config: Mapping[str, Any], instance: str) -> str:
+    """The name of the data set of a task instance: its key `data`, or the task's own."""
+    section = config["pretrain"] if instance == PRETRAIN else config["tasks"][instance]
+    return section.get("data", task_of(config, instance).dataset)
+
+
+def layout_of(config: Mapping[str, Any], name: str) -> DataSet:
+    """The declaration of a data set of a checked config."""
+    return datasets()[config["data"][name].get("layout", name)]
+
+
+def _by_name(found: list[Any]) -> dict[str, Any]:
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is declared twice")
+    return dict(zip(names, found, strict=True))
