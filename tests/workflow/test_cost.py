@@ -6,9 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 import workflow.cost as cost_of_all
 from detection.cost import cost
+from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config import load, overlay
 from workflow.cost import counts, drawn, jobs, kinds, made_of, report, sizes, spent, table
 from workflow.makespan import Job, makespan
@@ -133,6 +135,26 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     found = read_json(tmp_path / "out/cost.json")
     assert found["step"] > 0
     assert found["image"] > 0
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(0.05, 102), (1.0, 12), (4.0, 5), (30.0, 3)])
+def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, monkeypatch, tmp_path):
+    """By a clock on which a step, and a batch of four test images, take so long."""
+    clock, calls, forward = [0.0], [], Line.forward
+
+    def passed(self, x, y, mode="tensor"):
+        clock[0] += 100.0 if len(calls) < 2 else seconds
+        calls.append((mode, self.training, torch.is_grad_enabled()))
+        return forward(self, x, y, mode)
+
+    monkeypatch.setattr(Line, "forward", passed)
+    monkeypatch.setattr(timing, "now", lambda: clock[0])
+    run = timing.shortened(run_of(iterations=7, steps=[2]))
+    assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch": 4, "warmup": 0, "steps": [], "lr": 0.0,
+                                               "evaluate_every": 0, "precision": "fp32"}  # fmt: skip
+    found = timing.measure(run, task(run), 20, tmp_path)
+    assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads"}
+    assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * 5
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Law 3: randomness is counted, not carried."""
 
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -67,9 +68,13 @@ def test_what_is_said_of_an_iteration_is_what_its_processes_visit(world, monkeyp
         assert sorted(visited) == sorted(sampler.batch_of(i))
 
 
-def test_fewer_samples_than_a_batch_is_said():
+def test_fewer_samples_than_a_batch_is_said(monkeypatch):
+    assert sorted(taken(CountedSampler(range(4), batch=4), 4)) == [(n, 0) for n in range(4)]
     with pytest.raises(UserError, match="3 samples, fewer than one batch of 4"):
         CountedSampler(range(3), batch=4)
+    monkeypatch.setattr(counted, "get_dist_info", lambda: (0, 3))
+    with pytest.raises(UserError, match="3 processes cannot share a batch of 4"):
+        CountedSampler(range(12), batch=4)
 
 
 class Noise:
@@ -77,7 +82,7 @@ class Noise:
         return 5
 
     def __getitem__(self, index):
-        return index, np.random.rand(), torch.rand(1).item()
+        return index, np.random.rand(), torch.rand(1).item(), random.random()
 
 
 def test_a_sample_draws_what_follows_from_seed_epoch_and_index():
@@ -85,7 +90,8 @@ def test_a_sample_draws_what_follows_from_seed_epoch_and_index():
     first = noise[(2, 0)]
     np.random.rand(7)
     assert noise[(2, 0)] == first
-    assert len({noise[key][1] for key in [(2, 0), (2, 1), (3, 0)]}) == 3
+    for draw in (1, 2, 3):
+        assert len({noise[key][draw] for key in [(2, 0), (2, 1), (3, 0)]}) == 3
     assert CountedDataset(Noise(), seed=2)[(2, 0)] != first
 
 

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 from mmengine.config import Config
@@ -175,10 +176,13 @@ def test_each_switch_of_the_engine_changes_the_result(change, undisturbed, tmp_p
     assert not all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
 
 
-def test_another_seed_is_another_run(undisturbed, tmp_path):
-    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 2}, RECIPE, {}, threads=1, workers=0, gpus=0)
+def test_another_seed_is_another_run_and_threads_are_the_run_s(undisturbed, tmp_path):
+    cv2.setNumThreads(4)
+    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 2}, RECIPE, {}, threads=2, workers=0, gpus=0)
     tensors = outcome(fit(run, task(run), 20, tmp_path))[0]
     assert not all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == (2, 1)
+    torch.set_num_threads(1)
 
 
 def test_evaluations_come_at_their_interval_and_the_last_one_counts(undisturbed):
@@ -190,12 +194,14 @@ def test_evaluations_come_at_their_interval_and_the_last_one_counts(undisturbed)
 def test_budget_in_epochs_counts_whole_batches():
     budget = Budget.of({"epochs": 3, "batch": 4, "evaluate_every": 1, "steps": [2]}, samples=11)
     assert budget == Budget(iterations=6, evaluate_every=2, steps=[4])
+    assert Budget.of({"epochs": 3, "batch": 4, "evaluate_every": 0}, samples=3) == Budget(3, 3, [])
     assert Budget.of({"iterations": 7, "batch": 4, "evaluate_every": 0}, 11) == Budget(7, 7, [])
 
 
 def test_no_warmup_no_warmup_schedule():
     budget = Budget(10, 5, [4])
     assert [s["type"] for s in schedule({"warmup": 2}, budget)] == ["LinearLR", "MultiStepLR"]
+    assert not any(s["by_epoch"] for s in schedule({"warmup": 2}, budget))
     for none in ({"warmup": 0}, {"warmup": 1}, {}):
         assert [s["type"] for s in schedule(none, budget)] == ["MultiStepLR"]
 

@@ -1,13 +1,16 @@
-"""The curve that a run keeps: each point is the mean of all losses since the point before, and no loss is left out."""
+"""The curve that a run keeps: each point is the mean of all losses since the point before, and no loss is left out.
+What it shows meanwhile: how far it is, and how long it will take."""
 
 import statistics
+from types import SimpleNamespace
 
 import pytest
 from mmengine.hooks import Hook
 
-from tests.workflow.training.test_engine import die_after, run_of, task
-from workflow.training import state
+from tests.workflow.training.test_engine import Line, Points, die_after, run_of, task
+from workflow.training import hooks, state
 from workflow.training.engine import fit
+from workflow.training.hooks import History
 
 
 class Losses(Hook):
@@ -37,3 +40,73 @@ def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, mo
         patched.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
         die_after(7, run, tmp_path / "killed", patched)  # two iterations are a point
     assert fit(run, task(run), 20, tmp_path / "killed").points == whole.points
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of the hooks that runs only while work is done: 1 s a sample, 10 s a step, 1000 s a test batch."""
+    clock = SimpleNamespace(now=5000.0)
+    load, forward = Points.__getitem__, Line.forward
+
+    def loaded(self, index):
+        clock.now += 1
+        return load(self, index)
+
+    def passed(self, x, y, mode="tensor"):
+        clock.now += 10 if mode == "loss" else 1000
+        return forward(self, x, y, mode)
+
+    monkeypatch.setattr(Points, "__getitem__", loaded)
+    monkeypatch.setattr(Line, "forward", passed)
+    monkeypatch.setattr(hooks, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+@pytest.mark.parametrize("killed", [None, 7])
+def test_seconds_are_those_of_steps_and_of_waiting_for_their_data_alone(killed, clock, tmp_path, monkeypatch):
+    """Evaluations are left out, and what was done again after a kill."""
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    run = run_of()
+    if killed:
+        die_after(killed, run, tmp_path, monkeypatch)
+    done = fit(run, task(run), 20, tmp_path)
+    assert (done.seconds, done.data_wait) == (12 * 14, 4 / 14)
+    assert done.images_per_second == 12 * 4 / (12 * 14)
+    assert done.images == 20
+
+
+def test_a_line_comes_at_the_first_step_after_ten_seconds_and_at_the_end(clock, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    run = run_of(evaluate_every=0)
+    die_after(3, run, tmp_path, monkeypatch)
+    capsys.readouterr()
+    monkeypatch.setattr(hooks, "SECONDS_BETWEEN_LINES", 27.0)
+    fit(run, task(run), 20, tmp_path)
+    lines = [line.removeprefix("[ssd_voc cutmix p0s1] ") for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "resumed at iteration 3 of 12"
+    far = ["4/12   33 %", "6/12   50 %", "8/12   66 %", "10/12   83 %", "12/12  100 %"]
+    left = ["0:01:52", "0:01:24", "0:00:56", "0:00:28", "0:00:00"]
+    assert [line.partition("  loss")[0] for line in lines[1:-1]] == far
+    assert [line.partition("ETA ")[2] for line in lines[1:-1]] == left
+    assert lines[-1].startswith("evaluated at 12/12: error ")
+
+
+def test_the_time_left_is_that_of_the_steps_left_at_the_speed_since_the_start(capsys):
+    history = History("x", 1000, 4)
+    history.first, history.began = 100, 50.0
+    history.line(200, 50.0 + 500.0)
+    history.points.append({"iteration": 200, "loss": 1.23456, "lr": 0.1})
+    history.line(200, 50.0 + 500.0)
+    history.line(999, 50.0 + 899.0)
+    ends = ["ETA 1:06:40", "loss 1.235  ETA 1:06:40", "loss 1.235  ETA 0:00:01"]
+    starts = ["200/1000   20 %", "200/1000   20 %", "999/1000   99 %"]
+    assert capsys.readouterr().out.splitlines() == [f"[x] {a}  {b}" for a, b in zip(starts, ends, strict=True)]
+
+
+def test_a_network_gets_its_weights_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    run, given = run_of(), []
+    die_after(3, run, tmp_path, monkeypatch)
+    fit(run, task(run), 20, tmp_path, start=given.append)
+    assert given == [], "a resumed one has its own"
+    assert [type(fit(run, task(run), 20, tmp_path / "new", given.append).model)] == [type(one) for one in given]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
-from workflow.training.layout import Pointwise, Threefold, channels_last
+from workflow.training.layout import Pointwise, Threefold, channels_last, few
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -80,3 +80,18 @@ def test_a_resnet_keeps_its_keys_and_its_answer():
     assert fast.conv1.weight.is_contiguous(memory_format=torch.channels_last)
     images = torch.randn(2, 3, 64, 64)
     torch.testing.assert_close(fast(images), plain(images), rtol=1e-4, atol=1e-4)
+
+
+def test_products_are_for_wide_or_strided_kernels_without_gaps():
+    def kind(*sizes, **how):
+        return type(channels_last(nn.Conv2d(*sizes, 3, **{"padding": 1, **how})))
+
+    assert kind(512, 4) is kind(4, 4, stride=2) is Threefold
+    assert kind(511, 4) is kind(512, 4, dilation=2) is kind(512, 4, padding=0) is kind(512, 4, groups=2) is nn.Conv2d
+
+
+def test_cells_are_counted_in_the_output():
+    assert few(torch.empty(2, 3, 4, 8), 1, 64)
+    assert not few(torch.empty(2, 3, 4, 8), 1, 63)
+    assert few(torch.empty(2, 3, 5, 7), 2, 2 * 3 * 4)
+    assert not few(torch.empty(2, 3, 5, 7), 2, 2 * 3 * 4 - 1)

@@ -36,7 +36,7 @@ def test_the_record_holds_the_trail(tmp_path, check):
     backbone.write_bytes(b"weights")
     evaluations = [{"iteration": 5, "CIDEr": 40.0}, {"iteration": 9, "CIDEr": 50.0}]
     points = [{"iteration": 9, "loss": 1.0, "lr": 0.1}]
-    done = Fit(torch.nn.Identity(), Budget(9, 5, []), points, evaluations, 3.0, 6.0, 0.25, 12)
+    done = Fit(torch.nn.Identity(), Budget(9, 5, []), points, evaluations, 3.14159, 6.28318, 0.271828, 12)
     assert done.metrics == {"CIDEr": 50.0}
     write_record(tmp_path / "out", RUN, done, of=of(check, backbone), metrics=done.metrics, protocol={"beam": 20},
                  check=check, backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
@@ -46,7 +46,10 @@ def test_the_record_holds_the_trail(tmp_path, check):
     trail = written["provenance"]
     assert (trail["recipe"], trail["data"], trail["backbone"]) == (RUN.recipe_hash, "f00", sha256(backbone))
     assert {"code", "libraries", "device", "threads", "seconds", "peak_memory_mb", "images_per_second"} <= trail.keys()
-    assert trail["data_wait"] == 0.25
+    assert (trail["seconds"], trail["images_per_second"], trail["data_wait"]) == (3.1, 6.28, 0.2718)
+    assert (trail["threads"], trail["processes"], trail["gpus"]) == (1, 1, torch.cuda.device_count() and 1)
+    assert 50 < trail["peak_memory_mb"] < 100_000, "of a process with torch"
+    assert trail["peak_memory_mb"] == round(trail["peak_memory_mb"], 1)
     assert written["per_image"] == {"CIDEr": [1.0]}
     assert read_json(tmp_path / "out/config.json")["recipe"] == RUN.recipe
     assert trail["machine"] == asdict(machine(torch.get_num_threads()))
@@ -74,7 +77,7 @@ def test_what_changes_while_it_runs_is_said_and_does_not_vouch(tmp_path, check, 
         f"{check} is of other data than those that were loaded",
         f"{backbone} has changed since it was loaded",
     ]
-    assert all(f"[{RUN.name}] {line}\n" in capsys.readouterr().out for line in trail["changed"][:1])
+    assert capsys.readouterr().out.splitlines() == [f"[{RUN.name}] {line}" for line in trail["changed"]]
     assert {key: trail[key] for key in begun} == begun
     assert trail["code_files"].items() >= before.items()
 
@@ -121,3 +124,5 @@ def test_a_run_that_is_no_json_is_said():
 
 def test_a_run_has_a_name_for_the_terminal():
     assert RUN.name == "nic_coco cutmix p0s3"
+    assert Run(**{**RUN.as_dict(), "seeds": {"pretrain": 7}}).seed == 7
+    assert RUN.seed == 3

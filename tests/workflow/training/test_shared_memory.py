@@ -83,3 +83,12 @@ def test_a_data_check_does_not_blame_the_data(inside, imagenet, tmp_path):
 )
 def test_what_torch_says_of_it_is_known(error, is_it):
     assert bool(shared_memory.fault(error)) == is_it
+
+
+@pytest.mark.parametrize(("module", "is_it"), [("synchronize", True), ("connection", False)])
+def test_a_semaphore_of_multiprocessing_lies_there_too(module, is_it):
+    """What fails is known by where it fails: the error names no file."""
+    code = compile("raise OSError(28, 'No space left on device')", f"/lib/multiprocessing/{module}.py", "exec")
+    with pytest.raises(OSError, match="No space") as error:
+        exec(code)
+    assert bool(shared_memory.fault(error.value)) == is_it

@@ -3,12 +3,16 @@
 import contextlib
 import errno
 import os
+import re
+import socket
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from tests.workflow.training.test_engine import Killed, die_after, fit, outcome, run_of, task
 from workflow.training import state
@@ -111,6 +115,27 @@ def test_a_kill_around_the_rename_leaves_whole_states(moment, tmp_path, undistur
     assert not (tmp_path / "state.part").exists()
 
 
+@pytest.mark.parametrize(("patience", "saved"), [(3.0, [3, 6, 9, 12]), (3.5, [4, 8, 12])])
+def test_a_state_is_written_so_many_seconds_after_the_one_before_and_at_the_end(patience, saved, tmp_path, monkeypatch):
+    """By a clock that ticks once an iteration."""
+    clock, iterations, save = [0.0], [], state.ResumeState.save
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", patience)
+    monkeypatch.setattr(state, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def watched(self, runner):
+        save(self, runner)
+        iterations.append(runner.iter)
+
+    class Tick(Hook):
+        def after_train_iter(self, *args, **kwargs):
+            clock[0] += 1
+
+    monkeypatch.setattr(state.ResumeState, "save", watched)
+    run = run_of()
+    fit(run, task(run), 20, tmp_path, more=[Tick()])
+    assert iterations == saved
+
+
 def test_a_save_that_fails_leaves_its_room_and_the_states(killed, monkeypatch):
     before = state.states(killed)
 
@@ -132,7 +157,7 @@ def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
     (out / "metrics.json").touch()
     with pytest.raises(UserError), state.resumable(folder, out, {}):
         raise UserError("the disk\nis full")
-    assert "UserError: the disk is full" in (folder / "error.txt").read_text()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UserError: the disk is full\n", (folder / "error.txt").read_text())
     assert [path.name for path in out.iterdir()] == ["metrics.json"]
     with state.resumable(folder, out, {}):
         assert not (folder / "error.txt").exists()
@@ -167,9 +192,12 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
 
 def test_one_process_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(state, "SECONDS_OF_PATIENCE", 0)
+    me = f"process {os.getpid()} of user {os.geteuid()} on {socket.gethostname()}"
     with (
         state.held(tmp_path / "s"),
-        pytest.raises(UserError, match="another process trains this run"),
+        pytest.raises(
+            UserError, match=re.escape(f"/s: another process trains this run ({me}); wait for it, or end it")
+        ),
         state.held(tmp_path / "s"),
     ):
         pass
