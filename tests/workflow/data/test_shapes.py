@@ -57,3 +57,33 @@ def test_backgrounds_are_dark_or_bright_and_muted():
 
 def test_there_is_a_colour_for_every_shape():
     assert len(COLOURS) == len(SHAPES) == 12
+
+
+DRAWN = {
+    "circle": [16733.17, 1050.13, 189.01, 5122.0, 1003.07, 458.52],
+    "square": [358.96, 1028.82, 184.27, 4093.0, 1009.8, 482.26],
+    "triangle": [105.47, 896.43, 172.23, 3031.0, 904.66, 387.1],
+    "star": [402.18, 970.24, 159.21, 2380.0, 982.41, 351.69],
+    "cross": [-866.92, 942.31, 191.05, 3782.0, 934.45, 399.73],
+    "ring": [9533.82, 920.62, 151.2, 3779.0, 936.85, 453.22],
+    "crescent": [1787.49, 951.23, 167.66, 2738.0, 942.4, 366.33],
+    "arrow": [689.93, 1008.92, 166.32, 3041.0, 1005.36, 367.73],
+    "heart": [-15005.47, 926.76, 165.65, 4187.0, 932.8, 426.72],
+    "hourglass": [695.93, 1015.5, 164.71, 2465.0, 1008.9, 353.22],
+    "bolt": [149.85, 926.77, 164.08, 2047.0, 922.89, 331.48],
+    "leaf": [-20388.76, 934.64, 166.81, 3949.0, 935.72, 421.66],
+}
+
+
+@pytest.mark.parametrize("shape", DRAWN)
+def test_shapes_are_those_of_the_published_tables(shape):
+    """By sums. Where they change, the results in docs/ are of other data: they must be made anew."""
+    found = []
+    for number in range(8):
+        draw = rng("test", shape, number)
+        points = outline(shape, 30.0, draw)
+        canvas = background(40, 40, number % 2 == 0, draw)
+        found.append([(points.T @ np.arange(len(points))).sum(), canvas.mean(), canvas.std()])
+        covered = paint(canvas, points + 20, list(COLOURS)[number], draw)
+        found[-1] += [covered.sum(), canvas.mean(), canvas.std()]
+    assert np.array(found).sum(axis=0).tolist() == pytest.approx(DRAWN[shape], abs=0.05)
