@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torchvision.models import resnet50
 
 from captioning import cache
-from captioning.encoder import Encoder, load
+from captioning.encoder import Encoder, centre_view, load, random_view
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish, read
 from workflow.data import coco as coco_set
 from workflow.training import code
@@ -191,3 +191,14 @@ def test_the_door(made, run, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["features", *words])
     features.main()
     assert np.array_equal(cache.read(tmp_path, "train"), cache.read(made.features, "train"))
+
+
+def test_a_random_view_lies_anywhere_and_is_mirrored_half_the_time():
+    """Each of the 3 x 3 places of a crop of 6 in 8 pixels comes up, mirrored or not; the centre is the middle one."""
+    image = torch.arange(64).view(1, 8, 8).expand(3, 8, 8)
+    views = [random_view(image, 6, np.random.default_rng(seed)) for seed in range(600)]
+    corners = [(int(view.min()), bool(view[0, 0, 0] > view[0, 0, 1])) for view in views]
+    assert {*corners} == {(8 * top + left, mirrored) for top in range(3) for left in range(3) for mirrored in (0, 1)}
+    assert np.mean([mirrored for _, mirrored in corners]) == pytest.approx(0.5, abs=0.09)
+    assert all(view.shape == (3, 6, 6) for view in views)
+    assert torch.equal(centre_view(image, 6), image[:, 1:7, 1:7])

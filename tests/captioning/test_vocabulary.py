@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from captioning import vocabulary as door
+from captioning.preflight import often
 from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, captions, verify
 from workflow.training.code import PROJECT, libraries, now
 from workflow.training.errors import UserError
@@ -112,3 +113,16 @@ def test_what_is_damaged_is_refused_in_one_line(harm, name, made, tmp_path):
         file.unlink()
     with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
         verify(folder, read_json(made.check), 2)
+
+
+@pytest.mark.parametrize(
+    ("captions", "times", "found"),
+    [
+        (["A cat", "a dog, a"], 3, True),
+        (["A cat", "a dog, a"], 4, False),
+        (["cat.", "a cat"], 2, True),  # by the tokenizer alone
+        (["..."], 1, False),
+    ],
+)
+def test_a_word_is_said_often_enough_from_its_bound_on(captions, times, found):
+    assert often(captions, times) is found

@@ -61,8 +61,8 @@ def test_a_detection_is_right_if_it_finds_an_object_of_its_class_that_none_befor
         Thing("cat", (0, 0, 10, 9), False, 0.9),
         Thing("cat", ONE, False, 0.8),  # found already
         Thing("cat", (20, 0, 30, 10), False, 0.7),  # is a dog
-        Thing("dog", (26, 0, 36, 10), False, 0.6),  # too far away
-        Thing("dog", (21, 0, 31, 10), False, 0.5),
+        Thing("dog", (20, 0, 30, 4.9), False, 0.6),  # too small
+        Thing("dog", (20, 0, 30, 5), False, 0.5),  # just half of it
     ]
     assert [one.sure for one in judged(found, truth)] == [True, False, False, False, True]
 

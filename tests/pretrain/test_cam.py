@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
 from PIL import Image
 from torchvision.models import resnet50
 
@@ -110,6 +111,19 @@ def test_red_is_where_the_map_is_high_and_scale_does_not_matter():
     assert blue[-1, -1] > red[-1, -1]
     assert torch.equal(overlaid(photos, maps), overlaid(photos, 10 * maps - 3))
     assert overlaid(photos, torch.zeros(1, 2, 2)).shape == (1, 3, 240, 240), "a flat map is no fault"
+
+
+@pytest.mark.parametrize(("side", "shown"), [(112, 224), (223, 446), (224, 224), (225, 225)])
+def test_a_pixel_is_half_the_grey_of_the_photo_and_half_the_colour_of_its_map(side, shown):
+    """Its range goes from one end of the colours to the other; where it is flat, it is at the lower one."""
+    photos = torch.tensor([210, 90, 30], dtype=torch.uint8).view(1, 3, 1, 1).expand(2, 3, side, side)
+    maps = torch.stack([torch.tensor([[-2.0, 0.0], [0.0, 6.0]]), torch.full((2, 2), 3.0)])
+    found = overlaid(photos, maps)
+    assert found.shape == (2, 3, shown, shown)
+    low, high = (55 + 127.5 * np.array(colormaps["turbo"](end)[:3]) for end in (0.0, 1.0))
+    assert found[0, :, 0, 0].tolist() == pytest.approx(low, abs=1)
+    assert found[0, :, -1, -1].tolist() == pytest.approx(high, abs=1)
+    assert found[1, :, shown // 2, 0].tolist() == pytest.approx(low, abs=1)
 
 
 @pytest.fixture

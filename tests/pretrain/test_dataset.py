@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from pretrain.dataset import Crop, ImageNetTrain, decode
+from pretrain.dataset import Crop, ImageNetTrain, ImageNetVal, decode
 from workflow.data.decoding import pixels
 from workflow.training.errors import UserError
 
@@ -165,3 +165,16 @@ def test_a_sample_s_name_is_the_file_that_it_is_read_from(imagenet):
     names = [train.name(index) for index in range(len(train))]
     assert names == [train[index, 0]["images"] for index in range(len(train))]
     assert len(set(names)) == 40
+
+
+def test_a_validation_image_is_the_centre_of_the_photo_at_its_shorter_side(tmp_path):
+    """Of a photo of 60 x 40: to 48 x 32, of which 20 pixels are cut in the middle."""
+    for name, label in (("a/x.JPEG", 0), ("b/x.JPEG", 1)):
+        (tmp_path / name).parent.mkdir()
+        photo(60, 40, label).save(tmp_path / name, "JPEG")
+    val = ImageNetVal(str(tmp_path), {"resize": 32, "size": 20})
+    for label, name in enumerate("ab"):
+        whole = v2.functional.resize(decode(str(tmp_path / name / "x.JPEG")), [32, 48], antialias=True)
+        assert torch.equal(val[label]["images"], whole[:, 6:26, 14:34])
+        assert val[label]["labels"] == label
+    assert len(val) == 2

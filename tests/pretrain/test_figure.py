@@ -4,10 +4,11 @@ import io
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pretrain import figure
-from pretrain.figure import CELL, DPI, GAP, MARGIN, Row, caption, draw
+from pretrain.figure import CELL, DPI, GAP, MARGIN, Row, caption, draw, draw_row
 from workflow.pictures import made_of
 
 OF = {"runs/baseline/metrics.json": "a1"}
@@ -22,6 +23,9 @@ NAMES = ["cat", "dog", "cow", "owl", "elk"]
         ([0.1, 0.2, 0.3, 0.4, 0.0], ["owl 0.40 · cow 0.30 · dog 0.20", "1 others 0.10"]),
         ([0.92, 0.02, 0.02, 0.02, 0.02], ["cat 0.92 · 4 others 0.08"]),
         ([0.2, 0.2, 0.2, 0.2, 0.2], ["5 classes 1.00"]),
+        ([0.5, 0.3, 0.1, 0.1, 0.0], ["cat 0.50 · dog 0.30", "2 others 0.20"]),
+        ([0.5, 0.2, 0.2, 0.1, 0.0], ["cat 0.50 · dog 0.20 · cow 0.20", "1 others 0.10"]),
+        ([0.0, 0.0, 0.5, 0.3, 0.2], ["cow 0.50 · owl 0.30 · elk 0.20"]),
     ],
 )
 def test_a_caption_names_up_to_three_and_sums_the_rest(weights, lines):
@@ -96,3 +100,34 @@ def test_many_words_beside_a_row_do_not_run_into_the_next():
     assert after.shape[0] > before
     beside = (after[:, : round((MARGIN - GAP) * DPI)] < 128).all(2).any(1).nonzero().max()
     assert beside < after.shape[0] - 2 * GAP * DPI
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_nothing_of_a_row_covers_another_part_of_it(kept):
+    """From the top: name and words; photos; below each its squares and its caption."""
+    row = rows_of(2)[kept]
+    row.words = ["a regularizer, with all of its parameters in many words of which some are long"]
+    figure, top, lines = Figure(figsize=(MARGIN + 3 * (CELL + GAP), 3.5), dpi=DPI), 3.2, [["cat 0.50", "dog 0.50"]] * 3
+    draw_row(figure, row, lines, top)
+    figure.canvas.draw()
+    name, words, *captions = [text.get_window_extent() for text in figure.texts]
+    assert [text.get_text() for text in figure.texts[2:]] == ["cat 0.50\ndog 0.50"] * 3
+    photos, squares = (
+        [axes.get_window_extent() for axes in figure.axes],
+        [s.get_window_extent() for s in figure.artists],
+    )
+    assert (len(photos), len(squares)) == (3, 6 * kept)
+    assert top * DPI - name.y1 < 5
+    assert 0 <= name.y0 - words.y1 < 20
+    assert max(name.x1, words.x1) < photos[0].x0
+    for n, (photo, below) in enumerate(zip(photos, captions, strict=True)):
+        assert (photo.x0, photo.y1) == pytest.approx(((MARGIN + n * (CELL + GAP)) * DPI, top * DPI), abs=0.01)
+        assert (photo.width, photo.height) == pytest.approx((CELL * DPI, CELL * DPI), abs=0.01)
+        assert below.x0 == pytest.approx(photo.x0, abs=3)
+        between = squares[2 * n : 2 * n + 2] if kept else []
+        for m, square in enumerate(between):
+            assert (square.x0 - photo.x0, square.width) == pytest.approx((m * 95, 7.5), abs=0.01)
+            assert square.height == pytest.approx(7.5, abs=0.01)
+            assert 0 < photo.y0 - square.y1 < 10
+        edge = min([photo.y0, *(square.y0 for square in between)])
+        assert 0 < edge - below.y1 < 12

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from pretrain.metric import errors, ranks
+from pretrain.folder import ClassFolders
+from pretrain.metric import TopError, errors, leave, ranks
 
 
 def place(scores: list[float], label: int) -> int:
@@ -31,3 +33,26 @@ def test_a_network_that_says_the_same_of_all_classes_is_right_on_one():
 def test_errors_are_the_share_beyond_the_first_and_the_fifth_place():
     found = errors([0, 0, 0, 1, 4, 5, 6, 7])
     assert found == {"top1_error": pytest.approx(62.5), "top5_error": pytest.approx(37.5)}
+
+
+def test_what_is_left_names_each_image_relative_to_the_root_with_its_errors(imagenet, tmp_path):
+    root, places = f"{imagenet.root}/val", [0, 1, 4, 5, 3, 0, 0, 0, 2, 0, 0, 9]
+    leave(tmp_path / "e.npz", root, places)
+    with np.load(tmp_path / "e.npz") as found:
+        assert found["images"].tolist() == [path.decode() for path in ClassFolders(root).paths]
+        assert [f"{root}/{name}" for name in found["images"]] == [path for path, _ in ClassFolders(root)]
+        assert found["top1_error"].tolist() == [100.0 * (place > 0) for place in places]
+        assert found["top5_error"].tolist() == [100.0 * (place > 4) for place in places]
+    with pytest.raises(ValueError, match="shorter"):
+        leave(tmp_path / "e.npz", root, places[:-1])
+
+
+def test_the_metric_of_a_training_is_the_mean_over_all_batches_and_leaves_them(imagenet, tmp_path):
+    metric, labels = TopError(f"{imagenet.root}/val", str(tmp_path)), torch.tensor([0, 1, 2])
+    for wrong in range(4):
+        logits = torch.eye(8)[labels].clone()
+        logits[:wrong, 7] = 2
+        metric.process(None, [{"logits": logits, "labels": labels}])
+    assert metric.evaluate(12) == {"top1_error": 50.0, "top5_error": 0.0}
+    with np.load(tmp_path / "evidence.npz") as found:
+        assert found["top1_error"].reshape(4, 3).tolist() == [[100.0 * (n < m) for n in range(3)] for m in range(4)]
