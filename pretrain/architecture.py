@@ -109,4 +109,4 @@ def signs(shapes: dict[str, tuple[int, ...]]) -> Iterator[str]:
     if any(re.search(r"conv\d\.bias$", key) for key in shapes):
         yield "convolutions with a bias"
     if not any(key.endswith("running_mean") for key in shapes):
-        yield "no statistics of BatchNorm, as with GroupNorm"
+        yield "no statistics of BatchNorm, as with GroupNorm or of parameters only"

@@ -54,7 +54,7 @@ def unfit(folder: Path, classes: int) -> str:
     if metadata(file).get("origin") == "random":
         return "its weights are random"
     found = len(read(file)[0].get("fc.bias", []))
-    return "" if found == classes else f"its fc has {found} classes" if found else "it has no fc"
+    return "" if found == classes else f"its fc has {found} outputs" if found else "it has no fc"
 
 
 def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:

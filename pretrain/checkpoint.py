@@ -5,10 +5,10 @@ takes whatever it is given and keeps nothing of it. Whatever else a pickle asks 
 """
 
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
+from pretrain import file_kinds
 from workflow.training.errors import UserError
 
 ARRAYS = ("multiarray.scalar", "multiarray._reconstruct")
@@ -47,11 +47,16 @@ def contents(path: Path) -> tuple[Any, dict[str, str]]:
     Mappings and tensors are what they were; of a training checkpoint's other things only `Inert` is left. UserError if
     the file is absent, is neither kind, or asks for code.
     """
+    if path.is_dir():
+        raise UserError(f"checkpoint {path}: a folder: name the file of weights in it")
     if not path.is_file():
         raise UserError(f"checkpoint {path} does not exist")
+    if fault := file_kinds.fault(path):
+        raise UserError(f"checkpoint {path}: {fault}")
     with path.open("rb") as file:
         header = file.read(9)
-    if path.suffix == ".safetensors" or header[8:] == b"{":  # eight bytes of length, then JSON
+    of_torch = header.startswith((file_kinds.ZIP, file_kinds.PICKLE))  # whatever its name says
+    if header[8:] == b"{" or (path.suffix == ".safetensors" and not of_torch):  # eight bytes of length, then JSON
         return safetensors_contents(path)
     return torch_contents(path), {}
 
@@ -64,29 +69,22 @@ def safetensors_contents(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
-        raise UserError(f"checkpoint {path}: cannot be read as safetensors: {error}") from None
+        wrong = re.search("header length|incomplete", str(error))
+        short = f"; it is shorter or longer than its header says: {file_kinds.AGAIN}" if wrong else ""
+        raise UserError(f"checkpoint {path}: cannot be read as safetensors: {error}{short}") from None
 
 
 def torch_contents(path: Path) -> Any:
     """What torch.save wrote, zip or older, read by its restricted unpickler."""
     import torch
 
-    refuse_compressed(path)
     refuse_arrays(path)
     allowed = [(Inert, name) for name in DATA]
     try:
-        with torch.serialization.safe_globals(allowed):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(allowed), path.open("rb") as file:  # of a path it would heed the ending
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a crafted or broken pickle fails in any way that Python knows
-        raise UserError(f"checkpoint {path}: {reason(error)}") from None
-
-
-def refuse_compressed(path: Path) -> None:
-    """UserError for a zip with compressed entries: torch.save writes none, and a small one may unpack to anything."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.infolist()):
-                raise UserError(f"checkpoint {path}: a compressed zip, and no file of torch.save")
+        raise UserError(f"checkpoint {path}: {reason(path, error)}") from None
 
 
 def refuse_arrays(path: Path) -> None:
@@ -104,7 +102,7 @@ def refuse_arrays(path: Path) -> None:
         )
 
 
-def reason(error: Exception) -> str:
+def reason(path: Path, error: Exception) -> str:
     """Why torch did not read a file, in one line."""
     text = str(error)
     asked = re.search(r"GLOBAL (\S+)", text)
@@ -112,6 +110,15 @@ def reason(error: Exception) -> str:
         return (
             f"its pickle asks for {asked[1]}, which is neither a tensor nor plain data; nothing of it was run. "
             "Save the weights alone: torch.save(model.state_dict(), ...)"
+        )
+    if file_kinds.broken_off(path, error):
+        return f"the file broke off, after {path.stat().st_size:,} bytes; {file_kinds.AGAIN}"
+    with path.open("rb") as file:
+        bare = file.read(1) == file_kinds.PICKLE and not file_kinds.is_older(path)
+    if bare:
+        return (
+            "a bare pickle, and no file of torch.save; nothing of it was run. "
+            "Save the weights where you trust it: torch.save(model.state_dict(), ...)"
         )
     inner = re.search(r"WeightsUnpickler error:\s*(.*)", text)
     said = (inner[1] if inner else text.partition("\n")[0]).strip() or type(error).__name__

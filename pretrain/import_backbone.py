@@ -16,7 +16,7 @@ from workflow.training.escaping import say
 SAMPLE = 1000  # validation images that other declarations are tried on
 CAUSES = (
     "channel order, mean or std (preprocessing), the place of the stride (stride: 1x1 in Caffe's networks), "
-    "another order of the classes, or other classes of the same number"
+    "another order of the classes, other classes of the same number, or an fc that is a projection, not a classifier"
 )
 
 
@@ -90,9 +90,9 @@ def tell(name: str, about: dict[str, Any], classes: int) -> None:
 def verdict(own: int, classes: int) -> str:
     """Whether a file with a classifier of `own` classes can be scored on data of `classes`."""
     if not own:
-        return "not scored: the file has no fc"
+        return "not scored: the file has no classifier (the fc of a self-supervised encoder is a projection)"
     if own != classes:
-        return f"not scored: its fc, which is kept, has {own} classes, and the data have {classes}"
+        return f"not scored: its fc, which is kept, has {own} outputs, and the data have {classes} classes"
     return f"its fc has the data's {classes} classes: scored on ImageNet val before it is published"
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 ANCHOR = "layer1.0.conv1.weight"  # every ResNet has it, whatever its depth, width and stem
 BODY = re.compile(r"(conv1|bn1|layer[1-4])\.")
+STATISTICS = ("running_mean", "running_var")
 STAGES = {f"{number + 3}.": f"layer{number}." for number in range(1, 5)}
 
 
@@ -58,6 +59,10 @@ CLASSIFIERS = (
     ("backbone.", "head.fc."),
     ("resnet.", "classifier.1."),
 )  # beside a prefix: mmpretrain's, HF's
+SELF_SUPERVISED = re.compile(  # names in a file whose encoder was trained without labels, and whose fc projects
+    r"(^|[./])(encoder_[qk]|(online|target|momentum)_(encoder|net|network|backbone)|queue(_ptr)?|lemniscate|contrast|"
+    r"memory_(bank|\d)|prototypes|projector|projection(_head|_mlp)?|proj_head|predictor|prediction_mlp)([./]|$)"
+)
 SPLIT = ("backbone.", "roi_heads.res5.", "res5.")  # of detectron2's C4 detectors the last stage is in the head
 
 
@@ -76,4 +81,4 @@ def network() -> dict[str, tuple[int, ...]]:
 @cache
 def parameters() -> dict[str, tuple[int, ...]]:
     """Of these the trained ones, in the network's order."""
-    return {key: shape for key, shape in network().items() if not key.endswith(("running_mean", "running_var"))}
+    return {key: shape for key, shape in network().items() if not key.endswith(STATISTICS)}

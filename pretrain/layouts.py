@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pretrain.key_names import STATISTICS
 from pretrain.weight_sets import WeightSet, containers, left_over, tensors_of, weight_sets
 from workflow.training.errors import UserError
 
 PUBLISHED = "backbone published by this workflow"
 SETS = {"ema": "its averaged weights (EMA)", "raw": "its weights without averaging", "only": "the weights that it has"}
+COMPLETE = "save model.state_dict(), which holds them, instead of the parameters only"
 ANTI_ALIASED = ("resnetaa", "resnetblur")  # timm's, whose filters leave no trace in the weights
 
 
@@ -54,13 +56,26 @@ def choose(path: Path, sets: list[WeightSet], wanted: str | None) -> tuple[Weigh
     if which not in pairs:
         raise UserError(f"checkpoint {path}: {undecided(sets, wanted)}")
     taken = pairs[which]
-    if not taken.has_statistics() and (taken.weights.keys() == set() or len(sets) > 1):
+    if not taken.has_statistics():
         usable = [one.name for one in (*others, *averages) if one.has_statistics()]
-        advice = f": choose another set, as in `weights: {usable[0]}`" if usable else ""
-        lacking = "batch norm's statistics" if taken.weights else "names and batch norm's statistics"
-        what = "a list of tensors" if not taken.weights else "a set"
-        raise UserError(f"checkpoint {path}: {taken.name} is {what} without {lacking}, and cannot be taken{advice}")
+        raise UserError(f"checkpoint {path}: {unusable(taken, usable)}")
     return taken, which if wanted or len(sets) > 1 else "only"
+
+
+def unusable(taken: WeightSet, others: list[str]) -> str:
+    """Why a set of all parameters of a ResNet-50 cannot be taken, and what to do."""
+    advice = f": choose another set, as in `weights: {others[0]}`" if others else f": {COMPLETE}"
+    if not taken.weights:
+        return (
+            f"{taken.name} is a list of tensors without names and batch norm's statistics, and cannot be taken{advice}"
+        )
+    where = "it" if taken.name == "/" else taken.name
+    some = any(key.endswith(STATISTICS) for key in taken.weights)
+    return (
+        f"{where} has all parameters of a ResNet-50, but {'not all' if some else 'no'} "
+        f"running statistics of batch norm (running_mean, running_var), and cannot be taken{advice}"
+        + ("" if some else ". A network with GroupNorm has none either, and is not this ResNet-50")
+    )
 
 
 def undecided(sets: list[WeightSet], wanted: str | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pretrain.key_names import BODY, CLASSIFIERS, NAMINGS, SPLIT, Naming, network, parameters
+from pretrain.key_names import BODY, CLASSIFIERS, NAMINGS, SELF_SUPERVISED, SPLIT, Naming, network, parameters
 
 OPTIMIZER = re.compile(r"optim|exp_avg|momentum_buffer", re.IGNORECASE)  # its tensors are those of the network in shape
 AVERAGED = re.compile(r"(?<![a-z])(ema|swa|avg|averag|polyak|shadow)|(?<![a-z])(?!schema)[a-z]*ema(?![a-z])")
@@ -42,10 +42,12 @@ def weight_sets(content: Any) -> list[WeightSet]:
     found: list[WeightSet] = []
     nearest: list[WeightSet] = []
     swapped = isinstance(content, dict) and set(dict.keys(content)) >= SWAPPED[0]
-    for path, entries, named in containers(content):
-        if OPTIMIZER.search("/".join(path)):
-            continue
-        for one in of_mapping(entries, path, swapped) if named else of_list(entries, path):
+    opened = [each for each in containers(content) if not OPTIMIZER.search("/".join(each[0]))]
+    projects = any(
+        SELF_SUPERVISED.search(place(path, key)) for path, entries, _ in opened for key in tensors_of(entries)
+    )
+    for path, entries, named in opened:
+        for one in of_mapping(entries, path, swapped, projects) if named else of_list(entries, path):
             if not one.full:
                 nearest.append(one)
             elif not any(same(one, other) for other in found):
@@ -76,8 +78,9 @@ def tensors_of(entries: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if isinstance(value, torch.Tensor)}
 
 
-def of_mapping(entries: dict[str, Any], path: Path, swapped: bool) -> Iterator[WeightSet]:
-    """The sets whose keys are this mapping's, full or not, each behind a prefix and in the naming that fits."""
+def of_mapping(entries: dict[str, Any], path: Path, swapped: bool, projects: bool) -> Iterator[WeightSet]:
+    """The sets whose keys are this mapping's, full or not, each behind a prefix and in the naming that fits; without
+    an `fc` that `projects`, as of self-supervised encoders: what it puts out is no class."""
     tensors = tensors_of(entries)
     prefixes: dict[str, list[Naming]] = {}
     for naming in NAMINGS:
@@ -90,7 +93,7 @@ def of_mapping(entries: dict[str, Any], path: Path, swapped: bool) -> Iterator[W
         keys = max((renamed(tensors, prefix, naming) for naming in prefixes[prefix]), key=fitting)
         weights = {name: tensors[key] for name, key in keys.items()}
         full = fits(weights, parameters())
-        keys |= classifier(tensors, prefix)
+        keys |= {} if projects else classifier(tensors, prefix)
         averaged = is_average(path, prefix, entries) != (swapped and path in {(each,) for each in SWAPPED[1]})
         places = {place(path, key) for key in keys.values()}
         yield WeightSet(named(path, prefix), averaged, full, {name: tensors[key] for name, key in keys.items()}, places)

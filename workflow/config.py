@@ -214,7 +214,9 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
     if origin == "checkpoint" and set("{}") & set(backbone["checkpoint"]):
         yield f"{path}.checkpoint: Snakemake takes braces for wildcards: {backbone['checkpoint']}"
     elif origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
-        yield f"{path}.checkpoint: no such file: {backbone['checkpoint']}"
+        folder = Path(backbone["checkpoint"]).is_dir()
+        what = "a folder (name the file of weights in it)" if folder else "no such file"
+        yield f"{path}.checkpoint: {what}: {backbone['checkpoint']}"
     mixing = [
         name
         for name, each in regularizers.declared().items()

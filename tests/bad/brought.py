@@ -9,9 +9,7 @@ from typing import Any
 
 from tests.bad.cases import Case, Damage, read_only, several, write
 from tests.bad.images import image
-
-FILE = "weights/mine.pth"
-AT = f"checkpoint {FILE}"
+from tests.bad.other_files import AT, FILE, OTHER_FILES
 
 
 class Call:
@@ -64,6 +62,11 @@ def resnet50(torch: Any) -> dict[str, Any]:
     return resnet50().state_dict()
 
 
+def parameters(torch: Any) -> dict[str, Any]:
+    """As `dict(model.named_parameters())` has them."""
+    return {key: value for key, value in resnet50(torch).items() if "running" not in key and value.ndim}
+
+
 def two_encoders(torch: Any) -> dict[str, Any]:
     """Of one network, with other numbers."""
     one = resnet50(torch)
@@ -85,9 +88,9 @@ def lying(root: Path) -> None:
 
 
 BROUGHT = [
-    Case("an empty file", f"{AT}: cannot be read as a torch file of weights: …", write(FILE)),
-    Case("a web page", f"{AT}: cannot be read as a torch file of weights: …", write(FILE, "<html>404</html>")),
-    Case("a file that broke off", f"{AT}: cannot be read as a torch file of weights: …", broken_off),
+    *OTHER_FILES,
+    Case("a file that broke off", f"{AT}: the file broke off, after 2,000 bytes: its archive has no end; …",
+         broken_off),
     Case("a compressed zip", f"{AT}: a compressed zip, and no file of torch.save", compressed),
     Case("a pickle that would run code",
          f"{AT}: its pickle asks for posix.system, which is neither a tensor nor plain data; nothing of it was run. …",
@@ -103,12 +106,17 @@ BROUGHT = [
          detectron2),
     Case("a query and a key encoder", f"{AT}: it has 2 full sets of a ResNet-50's weights (encoder_q, encoder_k), and "
          "nothing says which one is meant: name it, as in `weights: encoder_q`", saved(two_encoders)),
+    Case("a ResNet-50's parameters without batch norm's statistics",
+         f"{AT}: it has all parameters of a ResNet-50, but no running statistics of batch norm (running_mean, …: save "
+         "model.state_dict(), which holds them, instead of the parameters only. A network with GroupNorm has none …",
+         saved(parameters)),
     Case("a ResNet-18 in a training checkpoint",
          f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
          saved(lambda torch: {"loss": torch.ones(()), "net": resnet18(torch)})),
     Case("a ResNet-18", f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
          saved(resnet18)),
-    Case("a state on a read-only disk", ".work/x…: Read-only file system", several(write(FILE), read_only(".work"))),
+    Case("a state on a read-only disk", ".work/x…: Read-only file system",
+         several(saved(resnet50), read_only(".work"))),
     Case("a backbone on a read-only disk", "…results/backbones: Read-only file system",
          several(saved(resnet50), read_only("results"))),
 ]  # fmt: skip

@@ -137,7 +137,7 @@ CONFIGS = [
          value("data/imagenet", {"root": "~/x"})),
     Case("an experiment where data lie", "x.yaml: experiment: results/data holds something else; choose another name",
          value("experiment", "data")),
-    Case("a folder for a checkpoint", "x.yaml: backbones.mine.checkpoint: no such file: .",
+    Case("a folder for a checkpoint", "x.yaml: backbones.mine.checkpoint: a folder (name the file of weights in it): .",
          value("backbones/mine", {"checkpoint": "."})),
     Case("two regularizers that both mix", "x.yaml: backbones.a.regularizers: cutmix and mixup exclude each other: …",
          value("backbones/a", {"regularizers": {key: {"alpha": 1, "probability": 1} for key in ("mixup", "cutmix")}})),

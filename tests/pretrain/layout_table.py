@@ -151,10 +151,19 @@ TABLE = (
          **pre(bare(other), "module.encoder_k."), "module.queue": tensor()}},
         ("state_dict/module.encoder_q.fc", "state_dict/module.encoder_k", "state_dict/module.queue"),
         "state_dict/module.encoder_k"),
+    Row("MoCo v1, whose `fc` is a projection", "state_dict/module.encoder_q", lambda one, other:
+        {"arch": "resnet50", "state_dict": {**pre(bare(one), "module.encoder_q."),
+         **linear("module.encoder_q.fc", 2048), "module.queue": tensor(), "module.queue_ptr": tensor()[0, :1]}},
+        ("state_dict/module.encoder_q.fc", "state_dict/module.queue", "state_dict/module.queue_ptr")),
+    Row("InstDisc, PIRL and others with a memory bank, whose `fc` is a projection", "state_dict/module",
+        lambda one, other:
+        {"state_dict": {**pre(bare(one), "module."), **linear("module.fc", 2048)}, "lemniscate": {"memory": tensor()}},
+        ("state_dict/module.fc", "lemniscate")),
     Row("BYOL (online and target encoder)", "online_encoder.net", lambda one, other:
         {**pre(one, "online_encoder.net."), **mlp("online_encoder.projector."), **pre(other, "target_encoder.net."),
          **mlp("online_predictor.")},
-        ("online_encoder.projector", "target_encoder", "online_predictor"), "target_encoder.net"),
+        ("online_encoder.net.fc", "online_encoder.projector", "target_encoder", "online_predictor"),
+        "target_encoder.net"),
     Row("DINO (student and teacher)", "student/module.backbone", lambda one, other:
         {"student": {**pre(bare(one), "module.backbone."), **mlp("module.head.mlp.")},
          "teacher": {**pre(bare(other), "backbone."), **mlp("head.mlp.")}, "epoch": 9},

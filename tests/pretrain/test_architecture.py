@@ -79,7 +79,7 @@ OTHERS = {
     "resnet50d": r"a deep stem, as in ResNet-C and -D; average pooling in its shortcuts, as in ResNet-D\): it lacks",
     "resnet50c": r"a ResNet-50 \(a deep stem, as in ResNet-C and -D\)",
     "seresnet50": r"a ResNet-50 \(squeeze-and-excitation in its blocks\): it has layer1\.0\.se\.fc1\.weight",
-    "resnet50_gn": r"a ResNet-50 \(no statistics of BatchNorm, as with GroupNorm\): it lacks bn1\.running_mean",
+    "resnet50_gn": r"a ResNet-50 \(no statistics of BatchNorm, as with GroupNorm or of parameters only\): it lacks bn1",
     "resnetv2_50": r"nor any ResNet with its names \(its keys begin with stem\.conv\.weight",
     "vit_b_16": r"nor any ResNet with its names \(its keys begin with class_token",
 }

@@ -87,7 +87,7 @@ def test_the_photos_come_first_and_who_has_no_fitting_classifier_is_named(backbo
     assert [row.name for row in found] == ["photo", "baseline", "cutmix"]
     assert found[0].words[1:] == [
         "scratch is not shown: its weights are random",
-        "mine is not shown: its fc has 7 classes",
+        "mine is not shown: its fc has 7 outputs",
         "bare is not shown: it has no fc",
     ]
     assert torch.equal(found[0].targets.argmax(1), torch.tensor(chosen(runs["baseline"], read_json(imagenet.check))[1]))
@@ -154,6 +154,6 @@ def test_the_command_line_draws_a_png_that_says_of_which_records(main, backbone,
 def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_reasons(main, backbone, imagenet):
     runs = {"baseline": backbone(classes=7, origin="brought"), "bare": backbone(classes=0, origin="brought")}
     (only,) = rows(runs, read_json(imagenet.check))
-    assert only.words[1:] == ["baseline is not shown: its fc has 7 classes", "bare is not shown: it has no fc"]
+    assert only.words[1:] == ["baseline is not shown: its fc has 7 outputs", "bare is not shown: it has no fc"]
     assert torch.equal(only.photos, enlarged(chosen(runs["baseline"], read_json(imagenet.check))[0]))
     assert 190 < np.asarray(Image.open(main(runs))).shape[0] < 2 * 190 + 100

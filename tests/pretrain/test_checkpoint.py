@@ -3,7 +3,6 @@
 import argparse
 import os
 import pickle
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -163,19 +162,30 @@ def test_safetensors_are_known_by_their_bytes_too(tmp_path):
 def test_absent_and_garbled_files_are_said(tmp_path):
     with pytest.raises(UserError, match=r"none\.pth does not exist"):
         contents(tmp_path / "none.pth")
-    for name, message in (("a.pth", "torch file of weights"), ("a.safetensors", "as safetensors")):
-        for garbage in (b"", b"garbage that is no archive", b"PK\x03\x04 and no more"):
-            (tmp_path / name).write_bytes(garbage)
-            with pytest.raises(UserError, match=f"cannot be read as a? ?{message.removeprefix('as ')}"):
-                contents(tmp_path / name)
+    with pytest.raises(UserError, match=r"a folder: name the file of weights in it"):
+        contents(tmp_path)
+    for name, message in (("a.pth", "a torch file of weights"), ("a.safetensors", "safetensors")):
+        (tmp_path / name).write_bytes(b"\1\2garbage that is neither\0")
+        with pytest.raises(UserError, match=f"cannot be read as {message}"):
+            contents(tmp_path / name)
 
 
-def test_a_file_that_broke_off_is_said(tmp_path):
-    torch.save({"w": torch.rand(1000)}, tmp_path / "a.pth")
-    data = (tmp_path / "a.pth").read_bytes()
-    (tmp_path / "a.pth").write_bytes(data[: len(data) // 2])
-    with warnings.catch_warnings(), pytest.raises(UserError, match="cannot be read"):
-        contents(tmp_path / "a.pth")
+def test_a_safetensors_file_that_broke_off_is_said(tmp_path):
+    save_file({"w": torch.ones(100)}, tmp_path / "a.safetensors")
+    data = (tmp_path / "a.safetensors").read_bytes()
+    for part in (8, 20, len(data) - 1):
+        (tmp_path / "a.safetensors").write_bytes(data[:part])
+        with pytest.raises(
+            UserError, match=r"cannot be read as safetensors: .*; it is shorter or longer than its head"
+        ):
+            contents(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_a_file_of_torch_is_read_under_any_name(legacy, tmp_path):
+    for name in ("a.safetensors", "model.ckpt.index", "a.onnx", "a.pth.tar"):
+        torch.save({"w": torch.ones(2)}, tmp_path / name, _use_new_zipfile_serialization=not legacy)
+        assert contents(tmp_path / name)[0]["w"].tolist() == [1, 1]
 
 
 def test_a_compressed_zip_is_refused_before_it_is_unpacked(tmp_path):

@@ -130,8 +130,8 @@ def test_a_foreign_file_with_our_key_in_its_metadata_is_a_plain_file(solved, tmp
 @pytest.mark.parametrize(
     ("classes", "said"),
     [
-        (7, "not scored: its fc, which is kept, has 7 classes, and the data have 4"),
-        (0, "not scored: the file has no fc"),
+        (7, "not scored: its fc, which is kept, has 7 outputs, and the data have 4 classes"),
+        (0, "not scored: the file has no classifier"),
     ],
 )
 def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brought, solved, capsys):
@@ -225,7 +225,7 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
         *("backbone.safetensors", "backbone.md", "metrics.json", "config.json", "evidence.npz")
     }
     shutil.rmtree(tmp_path / "state.done")  # or it would be put back
-    path.write_bytes(b"nonsense")
+    path.write_bytes(b"nonsense\0")
     with pytest.raises(SystemExit):
         main()
     assert (

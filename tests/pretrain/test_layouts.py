@@ -223,7 +223,7 @@ def test_where_nothing_says_which_set_is_meant_the_user_chooses(kind, raw, avera
         with pytest.raises(UserError, match=r"a\.pth: .*has 2 full sets of a ResNet-50's weights") as error:
             read(tmp_path, wanted)
     names = str(error.value).partition("(")[2].partition(")")[0].split(", ")
-    assert all(equal(read(tmp_path, name)[1], weights) for name, weights in zip(names, (raw, average), strict=True))
+    assert all(same(read(tmp_path, name)[1], weights) for name, weights in zip(names, (raw, average), strict=True))
     assert read(tmp_path, names[0])[0].which == names[0]
 
 
@@ -239,4 +239,60 @@ def test_an_optimizer_s_tensors_and_the_same_set_twice_are_no_further_set(raw, t
     momentum = {key: value.clone() for key, value in raw.items()}
     content = {"model": raw, "best": raw, "optimizer": {"exp_avg": momentum}, "state": {"exp_avg_sq": momentum}}
     torch.save(content, tmp_path / "a.pth")
+    assert equal(read(tmp_path)[1], raw)
+
+
+def without_statistics(weights, *kinds):
+    return {key: value for key, value in weights.items() if not key.endswith(kinds)}
+
+
+PARTIAL = {
+    "parameters": (lambda raw: dict(network(0).named_parameters()), r"a\.pth: it has all parameters .* but no running"),
+    "under a key": (
+        lambda raw: {"params": without_statistics(raw, "mean", "var", "tracked")},
+        r"a\.pth: params has all",
+    ),
+    "without variances": (lambda raw: without_statistics(raw, "var"), r"but not all running statistics .* only$"),
+    "a list": (lambda raw: {"params": list(network(0).parameters())}, r"params is a list of tensors .* the parameters"),
+}
+
+
+@pytest.mark.parametrize("kind", PARTIAL)
+def test_parameters_without_statistics_are_named_as_that(kind, raw, tmp_path):
+    """Not as a network with GroupNorm only, which has the same names."""
+    make, message = PARTIAL[kind]
+    torch.save(make(raw), tmp_path / "a.pth")
+    with pytest.raises(UserError, match=message) as caught:
+        read(tmp_path)
+    assert "save model.state_dict(), which holds them" in str(caught.value)
+
+
+PROJECTING = {
+    "a query encoder": lambda raw: {"state_dict": module(raw, "module.encoder_q.")},
+    "a queue next to it": lambda raw: {"model": {**module(raw, "net."), "queue": torch.rand(4, 2)}},
+    "a memory bank": lambda raw: {"model": raw, "contrast": {"memory_1": torch.rand(4, 2)}},
+    "a predictor": lambda raw: {**module(raw, "encoder."), "predictor.0.weight": torch.rand(2, 2)},
+    "an online network": lambda raw: module(raw, "online_network."),
+}
+
+
+@pytest.mark.parametrize("kind", PROJECTING)
+def test_the_fc_of_a_self_supervised_encoder_is_no_classifier(kind, raw, tmp_path):
+    torch.save(PROJECTING[kind](raw), tmp_path / "a.pth")
+    file, weights = read(tmp_path)
+    assert not any(key.startswith("fc.") for key in weights)
+    assert any(rest.endswith("fc") for rest in file.left_over), "it is named"
+
+
+SUPERVISED = {
+    "a detector's box predictor": lambda raw: {"backbone": raw, "box_predictor.cls_score.weight": torch.rand(2, 2)},
+    "options with such names": lambda raw: {"model": raw, "hyper_parameters": {"queue": 3, "projector": "mlp"}},
+    "an optimizer with such names": lambda raw: {"model": raw, "optimizer": {"projector": torch.rand(2)}},
+    "an average": lambda raw: {"ema_model": raw},
+}
+
+
+@pytest.mark.parametrize("kind", SUPERVISED)
+def test_the_fc_of_others_is_one(kind, raw, tmp_path):
+    torch.save(SUPERVISED[kind](raw), tmp_path / "a.pth")
     assert equal(read(tmp_path)[1], raw)

@@ -218,7 +218,7 @@ def test_the_imagenet_table_says_what_a_row_is_and_why_it_has_no_number(experime
     own = {"regularizers": {"dropblock": {"block": 7, "keep": 0.9}}, "pretrain": {"epochs": 270}}
     rows = {"baseline": {}, "mine": {"checkpoint": "a<b>.pth"}, "scratch": {"init": "random"}, "dropblock": own}
     small = experiment(rows)
-    reason = "not scored: its fc, which is kept, has 1000 classes, and the data have 6"
+    reason = "not scored: its fc, which is kept, has 1000 outputs, and the data have 6 classes"
     for name, why in (("mine", reason), ("scratch", "not scored")):
         small.unscored(small.run("pretrain", name), why)
     small.fail(small.run("pretrain", "dropblock"), "ValueError: bad luck")
