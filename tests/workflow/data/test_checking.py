@@ -11,7 +11,19 @@ import pytest
 from PIL import Image
 
 from tests.conftest import PROJECT
-from workflow.data.checking import LISTED, Faults, box_fault, command_line, fingerprint, refuse_shared
+from workflow.data.checking import (
+    FILE,
+    LIST,
+    LISTED,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    Faults,
+    box_fault,
+    command_line,
+    fingerprint,
+    refuse_shared,
+)
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
 from workflow.training.errors import UserError
@@ -27,7 +39,10 @@ def jpeg(mode: str = "RGB", size: tuple[int, int] = (200, 120), form: str = "JPE
 def test_ten_faults_of_a_kind_are_listed_then_counted():
     faults = Faults()
     faults.raise_if_any()
-    for number in range(LISTED + 3):
+    for number in range(LISTED):
+        faults.add("absent images", f"list.txt:{number}: missing")
+    assert faults.lines() == [f"list.txt:{number}: missing" for number in range(LISTED)]
+    for number in range(LISTED, LISTED + 3):
         faults.add("absent images", f"list.txt:{number}: missing")
     faults.add("empty captions", "captions.json: caption 7 is empty")
     with pytest.raises(UserError) as error:
@@ -53,12 +68,43 @@ def test_ten_faults_of_a_kind_are_listed_then_counted():
         ((5, 9, 8, 9), 1, "no area"),
         ((9, 5, 5, 9), 0, "no area"),
         ((float("nan"), 5, 5, 9), 0, "no area"),
+        ((0, 3, 1, 9), 1, "outside"),  # in the pixel beside it alone
+        ((0, 3, 1.5, 9), 1, None),
+        ((100, 3, 101, 9), 1, None),
+        ((101, 3, 101.5, 9), 1, "outside"),
+        ((-1, 3, 0, 9), 0, "outside"),
+        ((100, 3, 101, 9), 0, "outside"),
+        ((99.5, 3, 101, 9), 0, None),
+        ((3, 0, 9, 1), 1, "outside"),
+        ((3, 0, 9, 1.5), 1, None),
+        ((3, 51, 9, 51.5), 1, "outside"),
+        ((3, -1, 9, 0), 0, "outside"),
+        ((3, 50, 9, 51), 0, "outside"),
+        ((3, 49.5, 9, 51), 0, None),
+        ((-1, -1, 101, 51), 0, None),
+        ((0, 0, 101.5, 9), 0, "outside"),
+        ((0, 0, 9, 51.5), 0, "outside"),
     ],
 )
 def test_boxes_may_be_one_pixel_off_and_no_more(box, low, fault):
     found = box_fault(box, low, 100, 50)
     assert (found is None) == (fault is None)
     assert fault is None or fault in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits", "others"),
+    [
+        (WHOLE, [0, -7, 2**53 - 1, 1 - 2**53], [2**53, -(2**53), 1.0, True, "1", None]),
+        (NUMBER, [0, 1.5, 2**53 - 1, -1e15], [2**53, 1e16, float("nan"), float("inf"), True, "1", None]),
+        (TEXT, ["", "a"], [1, None]),
+        (LIST, [[], [1]], [(), {}, None]),
+        (FILE, ["a.jpg", "a/b.jpg"], ["", " ", "/a.jpg", "../a.jpg", "a/../b.jpg", "a\0.jpg", "\ud800", 1]),
+    ],
+)
+def test_a_value_is_of_its_kind(kind, fits, others):
+    assert all(kind[1](value) for value in fits)
+    assert not any(kind[1](value) for value in others)
 
 
 def test_the_fingerprint_follows_content_and_names_but_not_the_root(tmp_path):

@@ -72,11 +72,16 @@ def test_a_long_wait_for_data_is_said_with_the_knob(experiment):
     assert "Raise `workers` (2 now)" in said
     assert "> **ssd_voc: 1 of 2 runs waited" in markdown(summary)
     assert "ssd_voc: 1 of 2 runs waited" in terminal(summary, Path("page"))
-    small.edit(slow, provenance={"seconds": 59.0})
+    small.edit(slow, provenance={"seconds": 60.0})
+    assert len(list(waiting(read(small.plan.runs)))) == 1
+    small.edit(slow, provenance={"seconds": 59.9})
     assert list(waiting(read(small.plan.runs))) == [], "too short to say"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(9.6, "0:00:10"), (3725, "1:02:05")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(9.6, "0:00:10"), (59.4, "0:00:59"), (3599.6, "1:00:00"), (3725, "1:02:05"), (90_061, "25:01:01")],
+)
 def test_durations(seconds, text):
     assert duration(seconds) == text
 

@@ -90,15 +90,13 @@ def test_asked_again_while_it_saves_it_still_saves(tmp_path, monkeypatch):
 def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
     run, folder = run_of(evaluate_every=0), tmp_path / "state"
-    sampler = CountedSampler(range(20), 4, run.seed)
-    batches = [sampler.batch_of(iteration) for iteration in range(12)]
+    batches = list(map(CountedSampler(range(20), 4, run.seed).batch_of, range(12)))
     seen = [index for batch in batches[:3] for index in batch]
     broken = next(index for index in range(20) if index not in seen)
     iteration = next(i for i, batch in enumerate(batches) if broken in batch)
     with pytest.raises(UserError) as first, state.resumable(folder, tmp_path, {}):
         fit(run, task(run, broken=broken), 20, folder)
-    said = str(first.value)
-    assert f"not finite at iteration {iteration + 1} (learning rate 0.0" in said
+    assert f"not finite at iteration {iteration + 1} (learning rate 0.0" in (said := str(first.value))
     assert "on " + ", ".join(f"photo{index}.jpg" for index in batches[iteration]) in said
     assert "nothing is published" in said
     assert len(state.states(folder)) == 2
@@ -133,9 +131,8 @@ def test_no_step_follows_a_loss_that_is_not_finite(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("batch", "shown"), [(7, 7), (8, 8), (9, 8), (12, 8)])
 def test_eight_files_of_a_batch_are_shown_and_all_are_kept(batch, shown, tmp_path):
-    sampler = CountedSampler(range(20), batch, 1)
-    names = [f"photo{index}.jpg" for index in sampler.batch_of(0)]
-    loader = SimpleNamespace(dataset=CountedDataset(Points(), 1), sampler=sampler)
+    loader = SimpleNamespace(dataset=CountedDataset(Points(), 1), sampler=CountedSampler(range(20), batch, 1))
+    names = [f"photo{index}.jpg" for index in loader.sampler.batch_of(0)]
     with pytest.raises(UserError) as error:
         ending.Finite("ssd", tmp_path).fail(SimpleNamespace(train_dataloader=loader), 0, 0.0123)
     more = f" and {batch - shown} more" if batch > shown else ""
@@ -256,10 +253,8 @@ def test_a_process_ends_though_something_still_holds_its_loaders(tmp_path):
     (temporary := tmp_path / "temporary").mkdir()
     quiet = "ignore:This DataLoader will create 2 worker processes"  # on a machine of one core
     env = os.environ | {"TMPDIR": str(temporary), "PATH": str(tmp_path), "PYTHONWARNINGS": quiet}  # no compiler
-    done = subprocess.run(
-        [sys.executable, "-c", say, str(tmp_path)], cwd=PROJECT, env=env,
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
+    call = [sys.executable, "-c", say, str(tmp_path)]
+    done = subprocess.run(call, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=300, check=True)
     assert done.stderr == ""
     assert not list(temporary.glob("pymp-*")), "what processes hand data over by"
 
