@@ -63,3 +63,7 @@ def test_a_jvm_that_hangs_is_ended(sleepy_java, monkeypatch):
 
 def test_a_real_run_is_given_an_hour_before_it_counts_as_hung():
     assert 1 < jvm.patience(40_504 * 5 * 2) / 3600 < 2  # val2014, each caption asked for twice
+
+
+def test_a_jvm_has_ten_minutes_and_a_second_more_for_a_hundred_captions():
+    assert [jvm.patience(captions) for captions in (0, 100, 202_654)] == [600, 601, pytest.approx(2626.54)]

@@ -6,11 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from PIL import Image
 
 from detection import figure
 from detection import pictures as door
-from detection.figure import CELL, DPI, GAP, HEAD, draw
+from detection.figure import CELL, DPI, GAP, HEAD, draw, draw_cell
 from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
 from workflow.data import voc as voc_set
 from workflow.data.voc_lists import members
@@ -136,6 +138,36 @@ def test_boxes_are_drawn_where_they_are_and_in_their_column(tmp_path):
     middle = columns[3][10:-20, 10:-10]
     assert middle.max() < 40, "nothing was found, nothing is drawn"
     assert near(columns[0][:, : round(0.3 * CELL * DPI)], figure.OBJECT) > 100
+
+
+@pytest.mark.parametrize(
+    ("box", "at", "side"),
+    [
+        ((10, 20, 40, 40), (10, 20), "left"),
+        ((-3, 1, 40, 40), (0, 3), "left"),  # within the image
+        ((59, 20, 80, 40), (59, 20), "left"),
+        ((60, 20, 80, 40), (80, 20), "right"),
+        ((70, 20, 104, 40), (100, 20), "right"),
+    ],
+)
+def test_words_stand_above_the_box_and_end_with_it_on_the_right(box, at, side):
+    for thing, colour in ((Thing("cat", box, True), figure.OBJECT), (Thing("cat", box, True, 0.5), figure.RIGHT),
+                          (Thing("cat", box, False, 0.5), figure.WRONG)):  # fmt: skip
+        axes = Figure().add_axes((0, 0, 1, 1))
+        draw_cell(axes, Image.new("RGB", (20, 10)), (100, 50), [thing])
+        assert axes.images[0].get_extent() == [0, 100, 50, 0]
+        (words,) = axes.texts
+        assert (words.get_position(), words.get_ha(), words.get_va()) == (pytest.approx(at), side, "bottom")
+        assert words.get_text() == ("cat" if thing.score is None else "cat 0.50")
+        below, above = axes.patches
+        for patch in (below, above):
+            x, y = patch.get_xy()
+            assert (x, y, x + patch.get_width(), y + patch.get_height()) == pytest.approx(box)
+            assert not patch.get_fill()
+        assert (to_hex(above.get_edgecolor()), to_hex(below.get_edgecolor())) == (colour, "#000000")
+        assert to_hex(words.get_bbox_patch().get_facecolor()) == colour
+        assert (above.get_linestyle() in ("-", "solid")) == thing.sure
+        assert below.get_linewidth() > above.get_linewidth()
 
 
 @pytest.mark.parametrize("name", [3 * "stochastic_depth_", 45 * "W"])

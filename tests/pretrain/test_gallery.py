@@ -12,7 +12,7 @@ from pretrain import gallery as door
 from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetTrain
 from pretrain.figure import Row, caption
-from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples
+from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
 from pretrain.model import Classifier, changed
 from pretrain.regularizers import Regularizer, build
 from pretrain.regularizers.cutout import FILL
@@ -102,6 +102,14 @@ def test_what_never_acts_leaves_the_photos_as_they_are(rows):
     for name in ("mixup", "dropblock"):
         assert torch.equal(found[name].photos, found["baseline"].photos)
         assert len(found[name].words) == 1
+
+
+@pytest.mark.parametrize(("side", "width"), [(16, 1), (55, 1), (56, 2), (224, 8)])
+def test_stripes_are_dark_and_grey_across_and_let_a_little_of_the_photo_through(side, width):
+    found = pixels(striped(IMAGENET(torch.full((2, 3, side, side), 100, dtype=torch.uint8))))
+    line = found[1, 2, 0].tolist()
+    assert line == [32 if n // width % 2 == 0 else 108 for n in range(side)]  # 0.15 * 100 + 0.85 * (20 or 110)
+    assert found[0, 0, 3].tolist()[: side - 3] == line[3:], "they run down to the left"
 
 
 @pytest.mark.parametrize(("layer", "cells"), [("layer1", 12), ("layer2", 6), ("layer4", 2)])

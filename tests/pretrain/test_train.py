@@ -110,7 +110,9 @@ def test_the_best_epoch_is_shown_beside_the_last():
     evaluations = [
         {"iteration": 4 * e, "top1_error": t, "top5_error": 1.0} for e, t in ((1, 50.0), (2, 30.0), (3, 40.0))
     ]
-    assert best(evaluations, 4) == {"epoch": 2, "top1_error": 30.0, "top5_error": 1.0}
+    found = best(evaluations, 4)
+    assert found == {"epoch": 2, "top1_error": 30.0, "top5_error": 1.0}
+    assert type(found["epoch"]) is int, "it is shown as it is"
 
 
 @pytest.mark.parametrize(

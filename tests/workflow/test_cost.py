@@ -12,7 +12,7 @@ import workflow.cost as cost_of_all
 from detection.cost import cost
 from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config import load, overlay
-from workflow.cost import counts, drawn, jobs, kinds, made_of, report, sizes, spent, table
+from workflow.cost import counts, drawn, jobs, kinds, made_of, report, row, sizes, spent, table
 from workflow.makespan import Job, makespan
 from workflow.plan import plan
 from workflow.training import timing
@@ -125,6 +125,13 @@ def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others
     assert pretraining.split()[1] == "4"
     hours = (3 * (200 + 4 * 40) + 400 + 8 * 40) / 3600
     assert pretraining.endswith(f"{hours:.1f} h")
+
+
+def test_a_line_of_the_table_has_milliseconds_and_hours():
+    line = row("ssd_voc", 3, 0.0125, 120_000, 5400.0, 900.0, 18_900.0)
+    cells = ("ssd_voc", "3", "12.5", "120,000", "1.50 h", "0.25 h", "1.75 h", "5.2 h")
+    widths = (18, 5, 11, 11, 11, 10, 11, 12)
+    assert line == "".join([f"{cells[0]:18}", *(f"{c:>{w}}" for c, w in list(zip(cells, widths, strict=True))[1:])])
 
 
 def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
