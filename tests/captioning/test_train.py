@@ -67,8 +67,35 @@ def test_record(finished, made, run):
     assert record["provenance"]["changed"] == []
     assert record["best"]["CIDEr"] == max(e["CIDEr"] for e in record["history"]["evaluations"])
     assert [e["iteration"] for e in record["history"]["evaluations"]] == [6, 12]
+    assert type(record["best"]["epoch"]) is int
     test = coco_set.read(read_json(made.check), "test")
     assert sorted(p["image_id"] for p in predictions) == [image.image_id for image in test]
+
+
+@pytest.mark.parametrize("finetune", [False, True])
+def test_the_protocol_says_how_the_numbers_were_made(finetune, run):
+    check = {"split": "karpathy", "counts": {"train_images": 9, "test_images": 7}}
+    mean, std = IMAGENET.mean, IMAGENET.std
+    views = "a fresh random view each time" if finetune else "2 random views an image"
+    assert train.protocol(run.recipe | {"finetune": finetune}, check, IMAGENET, "1x1", 321) == {
+        "split": "karpathy: 7 test images",
+        "input": f"squashed to 40, crop 32; {views}, one centre crop in the test",
+        "encoder": "fine-tuned" if finetune else "frozen",
+        "bn": "statistics frozen",
+        "preprocessing": {"channel_order": "RGB", "mean": mean, "std": std},
+        "stride": "1x1",
+        "beam": 3,
+        "score": "sum of log-probabilities, no length normalisation",
+        "vocabulary": "321 words seen 2 times or more in the training captions",
+        "epoch": "last of 2",
+    }
+
+
+def test_the_best_epoch_is_the_first_of_the_highest_cider():
+    evaluations = [
+        {"iteration": 4 * n, "CIDEr": cider, "METEOR": 1.0} for n, cider in enumerate([1.0, 3.0, 3.0, 2.0], 1)
+    ]
+    assert train.best(evaluations, 4) == {"epoch": 2, "CIDEr": 3.0}
 
 
 def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, made, tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from detection.evaluate import main
-from detection.train import train
+from detection.train import samples, scoring, train
 from pretrain.backbone import IMAGENET, publish
 from tests.kills import survives
 from tests.together import losses, trained
@@ -152,6 +152,20 @@ def test_the_protocol_counts_the_images_that_hold_an_object(published, coco, tmp
     train(make_run("faster_rcnn_coco"), published.path, tmp_path / "coco.json", tmp_path / "state", tmp_path)
     said = read_json(tmp_path / "metrics.json")["protocol"]["split"]
     assert said == "trained on train2014 (12 images, the 9 with an object), tested on val2014 (6)"
+
+
+def test_sets_are_named_with_their_numbers():
+    voc = {"set": "voc", "counts": {"trainval07": 50, "trainval12": 115, "test07": 49}}
+    coco = {"set": "coco", "counts": {"train_images": 80, "test_images": 40}}
+    assert (samples(voc), samples(coco)) == (165, 80)
+    voc_split = "trained on VOC07+12 trainval (50 + 115 images{}), tested on VOC07 test (49 images)"
+    assert scoring(voc, 165)["split"] == voc_split.format("")
+    assert scoring(voc, 160)["split"] == voc_split.format(", the 160 with an object")
+    coco_split = "trained on train2014 (80 images{}), tested on val2014 (40)"
+    assert scoring(coco, 80)["split"] == coco_split.format("")
+    assert scoring(coco, 79)["split"] == coco_split.format(", the 79 with an object")
+    assert scoring(voc, 1)["metric"].startswith("VOC mAP at IoU 0.5, 11-point rule (mAP_area: area rule)")
+    assert scoring(coco, 1)["metric"].startswith("COCO AP over IoU 0.5 to 0.95 (AP50, AP75: at 0.5, 0.75)")
 
 
 @pytest.mark.slow
