@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,6 +68,20 @@ def coco(tmp_path_factory):
 def snakemake(tmp_path):
     """Call the real Snakemake on the project's Snakefile, in tmp_path; returns (exit status, all that it printed)."""
     return caller(tmp_path)
+
+
+@pytest.fixture
+def required(monkeypatch, capsys):
+    """Call it with the `main` of a command line to get the arguments that it must be given."""
+
+    def missing(main):
+        monkeypatch.setattr(sys, "argv", ["x"])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        return capsys.readouterr().err.rpartition("are required: ")[2].strip().split(", ")
+
+    return missing
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from torchvision.models import resnet50
 
 from captioning import cache
 from captioning.encoder import Encoder, centre_view, load, random_view
+from captioning.features import main as features_door
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish, read
 from workflow.data import coco as coco_set
 from workflow.training import code
@@ -202,3 +203,7 @@ def test_a_random_view_lies_anywhere_and_is_mirrored_half_the_time():
     assert np.mean([mirrored for _, mirrored in corners]) == pytest.approx(0.5, abs=0.09)
     assert all(view.shape == (3, 6, 6) for view in views)
     assert torch.equal(centre_view(image, 6), image[:, 1:7, 1:7])
+
+
+def test_features_must_be_given_each_of_its_arguments(required):
+    assert required(features_door) == ["--run", "--backbone", "--data", "--out"]

@@ -11,6 +11,7 @@ from PIL import Image
 
 from captioning import examples as door
 from captioning.examples import examples
+from captioning.examples import main as examples_door
 from workflow.data.coco import read
 from workflow.pictures import made_of
 from workflow.training import evidence
@@ -93,3 +94,7 @@ def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
     assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
     (folder / "evidence.npz").unlink()
     assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
+
+
+def test_examples_must_be_given_each_of_its_arguments(required):
+    assert required(examples_door) == ["--run", "--data", "--out"]

@@ -12,7 +12,9 @@ import torch
 
 from captioning import dataset, evaluate, metric, train, vocabulary
 from captioning.cache import read
+from captioning.evaluate import main as evaluate_door
 from captioning.model import NIC
+from captioning.train import main as train_door
 from captioning.vocabulary import END, PAD, START
 from pretrain.backbone import IMAGENET, publish
 from pretrain.backbone import read as read_backbone
@@ -278,3 +280,11 @@ def test_two_processes_learn_what_one_does(run, made, tmp_path):
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)
     assert read_json(tmp_path / "out/predictions.json") == said, "each test image once, in the same order"
     assert two["metrics"]["CIDEr"] == pytest.approx(one["metrics"]["CIDEr"])
+
+
+def test_evaluate_must_be_given_each_of_its_arguments(required):
+    assert required(evaluate_door) == ["--predictions", "--data"]
+
+
+def test_train_must_be_given_each_of_its_arguments(required):
+    assert required(train_door) == ["--run", "--backbone", "--features", "--vocabulary", "--data", "--state", "--out"]

@@ -7,8 +7,10 @@ import shutil
 import pytest
 
 from captioning import vocabulary as door
+from captioning.preflight import main as preflight_door
 from captioning.preflight import often
 from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, captions, verify
+from captioning.vocabulary import main as vocabulary_door
 from workflow.training.code import PROJECT, libraries, now
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
@@ -126,3 +128,11 @@ def test_what_is_damaged_is_refused_in_one_line(harm, name, made, tmp_path):
 )
 def test_a_word_is_said_often_enough_from_its_bound_on(captions, times, found):
     assert often(captions, times) is found
+
+
+def test_preflight_must_be_given_each_of_its_arguments(required):
+    assert required(preflight_door) == ["--data", "--threshold"]
+
+
+def test_vocabulary_must_be_given_each_of_its_arguments(required):
+    assert required(vocabulary_door) == ["--data", "--threshold", "--out"]

@@ -9,6 +9,7 @@ from pycocotools.cocoeval import COCOeval
 
 from detection import metric
 from detection.evaluate import evaluate, ground_truth
+from detection.evaluate import main as evaluate_door
 from detection.results import arrays, detections, entries
 from workflow.data.ids import numbers
 from workflow.training.errors import UserError
@@ -159,3 +160,7 @@ def test_pycocotools_reads_and_scores_the_same_file(exact):
     outside.accumulate()
     outside.summarize()
     assert outside.stats[1] == pytest.approx(1)  # AP50
+
+
+def test_evaluate_must_be_given_each_of_its_arguments(required):
+    assert required(evaluate_door) == ["--predictions", "--data"]

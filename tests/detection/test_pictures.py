@@ -14,6 +14,7 @@ from detection import figure
 from detection import pictures as door
 from detection.figure import CELL, DPI, GAP, HEAD, draw, draw_cell
 from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
+from detection.pictures import main as pictures_door
 from workflow.data import voc as voc_set
 from workflow.data.voc_lists import members
 from workflow.pictures import made_of
@@ -194,3 +195,7 @@ def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys)
     before = out.read_bytes()
     door.main()
     assert out.read_bytes() == before
+
+
+def test_pictures_must_be_given_each_of_its_arguments(required):
+    assert required(pictures_door) == ["--run", "--data", "--out"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from detection.evaluate import main
+from detection.train import main as train_door
 from detection.train import samples, scoring, train
 from pretrain.backbone import IMAGENET, publish
 from tests.kills import survives
@@ -228,3 +229,7 @@ def test_two_processes_learn_what_one_does(checks, published, tmp_path):
     assert [each["image_id"] for each in theirs] == [each["image_id"] for each in mine]
     assert [each["score"] for each in theirs] == pytest.approx([each["score"] for each in mine], abs=1e-3)
     assert two["metrics"]["mAP_area"] == pytest.approx(one["metrics"]["mAP_area"], abs=0.5)
+
+
+def test_train_must_be_given_each_of_its_arguments(required):
+    assert required(train_door) == ["--run", "--backbone", "--data", "--state", "--out"]

@@ -12,6 +12,7 @@ from torchvision.models import resnet50
 from pretrain import cam as door
 from pretrain.backbone import IMAGENET, Preprocessing, publish
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows
+from pretrain.cam import main as cam_door
 from pretrain.dataset import ImageNetVal
 from workflow.pictures import made_of
 from workflow.training.files import read_json, sha256, write_json
@@ -157,3 +158,7 @@ def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_r
     assert only.words[1:] == ["baseline is not shown: its fc has 7 outputs", "bare is not shown: it has no fc"]
     assert torch.equal(only.photos, enlarged(chosen(runs["baseline"], read_json(imagenet.check))[0]))
     assert 190 < np.asarray(Image.open(main(runs))).shape[0] < 2 * 190 + 100
+
+
+def test_cam_must_be_given_each_of_its_arguments(required):
+    assert required(cam_door) == ["--run", "--data", "--out"]

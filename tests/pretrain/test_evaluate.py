@@ -8,6 +8,7 @@ import torch
 
 from pretrain.backbone import IMAGENET, Preprocessing, publish
 from pretrain.evaluate import better, evaluate, main, near_chance, ranked
+from pretrain.evaluate import main as evaluate_door
 from pretrain.metric import errors
 from workflow.pictures import spread
 from workflow.training.errors import UserError
@@ -106,3 +107,7 @@ def test_a_guesser_is_near_chance():
         hits = torch.binomial(torch.full((2000,), float(images)), torch.tensor(1 / classes), generator=generator)
         through = sum(not near_chance(100 - 100 * hit / images, classes, images) for hit in hits.tolist())
         assert through <= 20
+
+
+def test_evaluate_must_be_given_each_of_its_arguments(required):
+    assert required(evaluate_door) == ["--backbone", "--data", "--config"]

@@ -13,6 +13,7 @@ from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetTrain
 from pretrain.figure import Row, caption
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
+from pretrain.gallery import main as gallery_door
 from pretrain.model import Classifier, changed
 from pretrain.regularizers import Regularizer, build
 from pretrain.regularizers.cutout import FILL
@@ -274,3 +275,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line(main, imagenet, tmp_path, caps
 def test_a_missing_folder_is_an_error_of_the_user(imagenet, tmp_path):
     with pytest.raises(UserError, match="the folder of the training photos is missing"):
         gallery(plan(config_of(imagenet)).gallery, {**read_json(imagenet.check), "root": str(tmp_path)})
+
+
+def test_gallery_must_be_given_each_of_its_arguments(required):
+    assert required(gallery_door) == ["--config", "--data", "--out"]

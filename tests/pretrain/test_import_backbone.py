@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from pretrain import evaluate
 from pretrain.backbone import IMAGENET, Preprocessing, metadata, publish, read
 from pretrain.import_backbone import bring, main, published, refuse_misdeclared
+from pretrain.import_backbone import main as import_backbone_door
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256
 from workflow.training.run import Run
@@ -240,3 +241,7 @@ def test_its_help_is_quick_and_says_what_it_reads():
     assert "timm" in done.stdout
     assert "mmpretrain" in done.stdout
     assert done.stdout.endswith("False\n")
+
+
+def test_import_backbone_must_be_given_each_of_its_arguments(required):
+    assert required(import_backbone_door) == ["--run", "--checkpoint", "--data", "--state", "--out"]

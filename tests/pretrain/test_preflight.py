@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from pretrain.preflight import main
+from pretrain.preflight import main as preflight_door
 from tests.conftest import PROJECT
 from workflow.config import load
 from workflow.plan import plan
@@ -55,3 +56,7 @@ def test_snakemake_starts_no_job(config, snakemake, tmp_path):
         assert "error: checkpoint mine.pth is not torchvision's ResNet-50" in said
         assert "Traceback" not in said
     assert not (tmp_path / "results/data").exists(), "no job has begun"
+
+
+def test_preflight_must_be_given_each_of_its_arguments(required):
+    assert required(preflight_door) == ["--recipes"]

@@ -9,6 +9,7 @@ from torchvision.models import resnet50
 from pretrain import random_backbone
 from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetVal
+from pretrain.random_backbone import main as random_backbone_door
 from pretrain.random_backbone import make
 from workflow.training.counted import seed_everything
 from workflow.training.run import Run
@@ -86,3 +87,7 @@ def test_batches_count_alike_and_so_does_the_whole_set(imagenet, tmp_path, monke
     assert not network.training
     monkeypatch.setattr(random_backbone, "IMAGES", 12)
     assert random_backbone.calibrate(network, images, threads=1) == 12
+
+
+def test_random_backbone_must_be_given_each_of_its_arguments(required):
+    assert required(random_backbone_door) == ["--run", "--data", "--out"]

@@ -17,6 +17,7 @@ from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.evaluate import evaluate
 from pretrain.metric import each, errors, leave, ranks
 from pretrain.train import best, train
+from pretrain.train import main as train_door
 from tests.kills import results, survives
 from tests.together import begin, losses, trained
 from workflow.training import state as saving
@@ -278,3 +279,7 @@ def test_two_processes_drop_the_same_branches_and_smooth_the_same_batches(imagen
     train(run, check, tmp_path / "alone/state", tmp_path / "alone/out")
     two = trained("pretrain.train", run, tmp_path, data=check)
     assert losses(two) == pytest.approx(losses(read_json(tmp_path / "alone/out/metrics.json")), rel=0.01)
+
+
+def test_train_must_be_given_each_of_its_arguments(required):
+    assert required(train_door) == ["--run", "--data", "--state", "--out"]

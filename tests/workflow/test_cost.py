@@ -1,5 +1,6 @@
 """What a config costs: the arithmetic on made-up seconds, and that every kind of run can be measured."""
 
+import importlib
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from detection.cost import cost
 from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config import load, overlay
 from workflow.cost import counts, drawn, jobs, kinds, made_of, report, row, sizes, spent, table
+from workflow.cost import main as cost_door
 from workflow.makespan import Job, makespan
 from workflow.plan import plan
 from workflow.training import timing
@@ -214,3 +216,13 @@ def test_a_kind_that_fails_ends_it(measured):
     measured(ssd_voc=1)
     with pytest.raises(UserError, match="the cost of ssd_voc could not be measured; the reason stands above"):
         report(DEMO, [1])
+
+
+def test_cost_must_be_given_each_of_its_arguments(required):
+    assert required(cost_door) == ["--config"]
+
+
+@pytest.mark.parametrize("room", ["pretrain", "detection", "captioning"])
+def test_a_door_of_costs_must_be_given_each_of_its_arguments(room, required):
+    door = importlib.import_module(f"{room}.cost")
+    assert required(door.main) == ["--run", "--data", "--out"]

@@ -9,6 +9,7 @@ import yaml
 from tests.workflow.test_rules import DEMO, jobs
 from workflow.config import overlay
 from workflow.enough import faults, needs
+from workflow.enough import main as enough_door
 from workflow.plan import plan
 
 
@@ -71,3 +72,7 @@ def test_each_value_is_refused_from_its_bound_on(images, epochs):
     end = epochs * (images // 8)
     assert refused(8, end - 1) == []
     assert refused(8, end) == refused(8, end + 1) == ["pretrain.warmup"]
+
+
+def test_enough_must_be_given_each_of_its_arguments(required):
+    assert required(enough_door) == ["--needs", "--data"]

@@ -190,3 +190,7 @@ def test_a_project_that_was_moved_with_its_data_remembers_them(imagenet, tmp_pat
         if folder == "here":
             (tmp_path / "here").rename(tmp_path / "there")
     assert ["| 0/40 " in one for one in said] == [True, False]
+
+
+def test_a_check_must_be_given_each_of_its_arguments(required):
+    assert required(command_line(lambda *given: {})) == ["--section", "--root", "--out"]

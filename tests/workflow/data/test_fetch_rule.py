@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workflow.config import load
 from workflow.data import voc as voc_set
-from workflow.data.fetch import Source
+from workflow.data.fetch import Source, main
 
 
 def house(folder: Path, sources: dict[str, list[Source]]) -> Path:
@@ -67,3 +67,7 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
         assert any((tmp_path / "data" / lost).rglob("*.jpg"))
         assert len(server.asked) == {"voc": 3, "voc/VOC2012": 1}.get(lost, 0)
         assert "Nothing to be done" in snakemake("data", "--cores", "1")[1], "and not again"
+
+
+def test_fetch_must_be_given_each_of_its_arguments(required):
+    assert required(main) == ["set", "--section", "--root"]

@@ -14,6 +14,7 @@ import pytest
 from workflow.data import synthetic
 from workflow.data.casts import Shapes
 from workflow.data.scenes import scene
+from workflow.data.synthetic import main as synthetic_door
 from workflow.training.errors import UserError
 from workflow.training.rng import rng
 
@@ -171,3 +172,7 @@ def test_the_command_line(tmp_path):
     bad = subprocess.run([*command, json.dumps(SPECS["coco"])], capture_output=True, text=True)
     assert bad.returncode == 1
     assert bad.stderr.startswith("error: synthetic voc: key 'test07' is missing")
+
+
+def test_synthetic_must_be_given_each_of_its_arguments(required):
+    assert required(synthetic_door) == ["set", "--spec", "--out"]

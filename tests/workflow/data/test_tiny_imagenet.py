@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from workflow.data.tiny_imagenet import HELD_OUT, PRETRAINED, prepare
+from workflow.data.tiny_imagenet import main as tiny_imagenet_door
 from workflow.training.errors import UserError
 
 
@@ -88,3 +89,7 @@ def test_the_command_line(public, tmp_path):
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines()[-1].endswith("objects/val: 20 images")
     assert again.stderr.splitlines()[-1] == f"error: {tmp_path / 'out'} exists already; remove it to make it again"
+
+
+def test_tiny_imagenet_must_be_given_each_of_its_arguments(required):
+    assert required(tiny_imagenet_door) == ["source"]

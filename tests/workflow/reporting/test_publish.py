@@ -15,6 +15,7 @@ from workflow.config import load
 from workflow.plan import plan
 from workflow.reporting import publish
 from workflow.reporting.publish import inserted, kept, table
+from workflow.reporting.publish import main as publish_door
 from workflow.reporting.summary import summarize
 from workflow.reporting.text import long_csv, markdown
 from workflow.training.errors import UserError
@@ -180,3 +181,7 @@ def test_a_readme_without_a_place_is_refused():
     assert inserted(marked, "mine", r"| \1 |") == (
         "a\n<!-- table: mine -->\n| \\1 |\n<!-- end of table -->\nb\n<!-- end of table -->\n"
     )
+
+
+def test_publish_must_be_given_each_of_its_arguments(required):
+    assert required(publish_door) == ["--config"]

@@ -17,7 +17,7 @@ import yaml
 
 from tests.waiting import end, told
 from workflow.config import load
-from workflow.training.launch import devices, hold, visible
+from workflow.training.launch import devices, hold, main, visible
 
 PROJECT = Path(__file__).parents[3]
 UUIDS = [f"GPU-{name}-{os.getpid()}" for name in ("aa11", "bb22", "cc33")]  # no other test run's
@@ -267,3 +267,7 @@ def test_snakemake_begins_no_more_jobs_here_than_there_are_devices_for(given, ta
     Path("x.yaml").write_text(yaml.safe_dump(config))
     said = snakemake("gallery", "--cores", "1", "--configfile", "x.yaml", *given)[1]  # of nothing: quick
     assert re.search(rf"^Provided resources: gpu=.*\b{taken}\b", said, re.M)
+
+
+def test_launch_must_be_given_each_of_its_arguments(required):
+    assert required(main) == ["module", "arguments"]
