@@ -11,6 +11,7 @@ from pretrain.model import Classifier
 from pretrain.train import train
 from tests.pretended_cuda.runtime import pretended_cuda
 from tests.pretended_cuda.trainings import costs_of_a_step, survives
+from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from workflow.training.files import read_json, sha256, write_json
 from workflow.training.run import Run
 
@@ -19,22 +20,16 @@ RECIPE = {
     "steps": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.4,
     "lighting": 0.1, "zero_init_residual": False, "evaluate_every": 1, "regularizers": {},
 }  # fmt: skip
-REGULARIZERS = {
-    "autoaugment": {}, "cutmix": {"alpha": 1.0}, "cutout": {"size": 9}, "dropblock": {"block": 7, "keep": 0.5},
-    "feature_cutmix": {"alpha": 1.0, "layers": ["layer1"]}, "label_smoothing": {"smoothing": 0.1},
-    "manifold_mixup": {"alpha": 1.0, "layers": ["layer1"]}, "mixup": {"alpha": 1.0}, "stochastic_depth": {"drop": 0.5},
-}  # fmt: skip
 
 
 def run_of(*names, **changes):
-    recipe = {**RECIPE, "regularizers": {name: {**REGULARIZERS[name], "probability": 1.0} for name in names}}
+    recipe = {**RECIPE, "regularizers": {name: {**PARAMETERS[name], "probability": 1.0} for name in names}}
     return Run("pretrain", "baseline", {"pretrain": 0}, {**recipe, **changes}, {}, threads=1, workers=0, gpus=1)
 
 
 def test_a_run_survives_a_kill(imagenet, tmp_path):
     """With all regularizers but three of the four that mix, in the state the losses that wait for their point."""
-    names = REGULARIZERS.keys() - {"cutmix", "manifold_mixup", "mixup"}
-    run = run_of(*sorted(names))
+    run = run_of(*COMBINED)
 
     def go(folder):
         out = tmp_path / folder / "out"
@@ -49,7 +44,7 @@ def test_a_run_survives_a_kill(imagenet, tmp_path):
 def loss_and_gradient(names):
     """Of one batch, on the device in use; there it is pinned first, as the loader does it."""
     torch.manual_seed(0)
-    settings = {name: {**REGULARIZERS[name], "probability": 1.0} for name in names}
+    settings = {name: {**PARAMETERS[name], "probability": 1.0} for name in names}
     model = Classifier(4, regularizers=settings).to(get_device())
     MessageHub.get_current_instance().update_info_dict({"iter": 3, "progress": 1.0})
     batch = {"images": torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), "labels": torch.arange(4)}
@@ -60,7 +55,7 @@ def loss_and_gradient(names):
     return loss.item(), model.network.conv1.weight.grad.cpu()
 
 
-@pytest.mark.parametrize("name", REGULARIZERS)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_each_regularizer_computes_what_it_does_on_a_cpu(name):
     loss, gradient = loss_and_gradient([name])
     with pretended_cuda() as device:

@@ -19,6 +19,7 @@ from pretrain.metric import each, errors, leave, ranks
 from pretrain.train import best, train
 from pretrain.train import main as train_door
 from tests.kills import results, survives
+from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from tests.together import begin, losses, trained
 from workflow.training import state as saving
 from workflow.training.files import read_json, sha256
@@ -29,17 +30,9 @@ RECIPE = {
     "steps": [1], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
     "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1, "regularizers": {},
 }  # fmt: skip
-REGULARIZERS = {
-    "autoaugment": {}, "cutmix": {"alpha": 1.0}, "cutout": {"size": 9}, "dropblock": {"block": 7, "keep": 0.5},
-    "feature_cutmix": {"alpha": 1.0, "layers": ["layer1"]}, "label_smoothing": {"smoothing": 0.1},
-    "manifold_mixup": {"alpha": 1.0, "layers": ["layer1"]}, "mixup": {"alpha": 1.0}, "stochastic_depth": {"drop": 1.0},
-}  # fmt: skip
 BOTH = {"cutout": {"size": 10, "probability": 0.5}, "cutmix": {"alpha": 1.0, "probability": 0.5}}
 
-EVERYWHERE = {
-    name: {**REGULARIZERS[name], "probability": 0.5}
-    for name in ("autoaugment", "cutout", "dropblock", "feature_cutmix", "label_smoothing", "stochastic_depth")
-}
+EVERYWHERE = {name: {**parameters, "probability": 0.5} for name, parameters in COMBINED.items()}
 
 
 def run_of(seed=0, **changes):
@@ -196,7 +189,7 @@ def test_probability_0_leaves_the_run_bit_identical_to_baseline_and_1_does_not(i
         return load_file(tmp_path / out / "backbone.safetensors")
 
     plain = weights("baseline", {})
-    for name, parameters in REGULARIZERS.items():
+    for name, parameters in PARAMETERS.items():
         off, on = (weights(f"{name} {p}", {name: {**parameters, "probability": p}}) for p in (0.0, 1.0))
         assert all(torch.equal(plain[key], off[key]) for key in plain), name
         assert not torch.equal(plain["layer4.2.conv3.weight"], on["layer4.2.conv3.weight"]), name

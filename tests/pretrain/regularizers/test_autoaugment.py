@@ -7,6 +7,7 @@ from torchvision.transforms import v2
 from pretrain.regularizers.autoaugment import FASTER, FILL, MOVES, AutoAugment, Policy
 from workflow.training.rng import rng
 
+PARAMETERS = {}
 IMAGE = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 SMOOTH = v2.functional.resize(IMAGE[:, :6, :6], [65, 50]) // 2 + 20  # not all values, not square
 KINDS = {

@@ -7,21 +7,10 @@ import torch
 
 from pretrain.regularizers import REGULARIZERS, base, build
 from pretrain.regularizers.base import Permuted, Regularizer, of_share, register, seeded
+from tests.pretrain.regularizers.examples import PARAMETERS
 from workflow.regularizers import declared
 from workflow.training.rng import rng
 
-LAYERS = ["input", "layer1", "layer2"]
-PARAMETERS = {
-    "autoaugment": {},
-    "cutmix": {"alpha": 1.0},
-    "cutout": {"size": 4},
-    "dropblock": {"block": 3, "keep": 0.7},
-    "feature_cutmix": {"alpha": 1.0, "layers": LAYERS},
-    "label_smoothing": {"smoothing": 0.1},
-    "manifold_mixup": {"alpha": 1.0, "layers": LAYERS},
-    "mixup": {"alpha": 1.0},
-    "stochastic_depth": {"drop": 0.5},
-}
 IMAGES = torch.rand(6, 3, 10, 10, generator=torch.Generator().manual_seed(1))
 FEATURES = torch.rand(6, 4, 6, 6, generator=torch.Generator().manual_seed(2)) + 1
 
@@ -39,10 +28,6 @@ def applied(regularizer, *keys):
     names = torch.tensor([float(sum(name.encode())) for name in changes])
     smoothed = regularizer.target(torch.eye(6), rng(*keys))
     return torch.cat([part.flatten() for part in (image, batch, targets, blended, smoothed, names, *features)])
-
-
-def test_every_regularizer_is_tested_here():
-    assert REGULARIZERS.keys() == PARAMETERS.keys()
 
 
 def test_what_the_planning_reads_is_what_the_constructors_take():

@@ -8,6 +8,7 @@ from pretrain.backbone import IMAGENET
 from pretrain.regularizers.cutout import FILL, Cutout
 from workflow.training.rng import rng
 
+PARAMETERS = {"size": 4}
 IMAGE = torch.full((3, 30, 40), 255, dtype=torch.uint8)
 
 

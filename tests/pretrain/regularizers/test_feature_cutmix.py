@@ -9,6 +9,7 @@ from pretrain.regularizers.cutmix import CutMix
 from pretrain.regularizers.feature_cutmix import STRIDES, FeatureCutMix
 from workflow.training.rng import rng
 
+PARAMETERS = {"alpha": 1.0, "layers": ["input", "layer1", "layer2"]}
 IMAGES = torch.rand(8, 3, 50, 70, generator=torch.Generator().manual_seed(1))
 TARGETS = torch.eye(8)
 

@@ -7,6 +7,8 @@ from pretrain.regularizers.label_smoothing import LabelSmoothing
 from pretrain.regularizers.mixup import Mixup
 from workflow.training.rng import rng
 
+PARAMETERS = {"smoothing": 0.1}
+
 
 def test_it_is_torchs():
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(1))

@@ -8,6 +8,7 @@ from pretrain.regularizers.manifold_mixup import ManifoldMixup, drawn
 from pretrain.regularizers.mixup import Mixup
 from workflow.training.rng import rng
 
+PARAMETERS = {"alpha": 1.0, "layers": ["input", "layer1", "layer2"]}
 IMAGES = torch.rand(8, 3, 12, 12, generator=torch.Generator().manual_seed(1))
 TARGETS = torch.eye(8)
 

@@ -6,6 +6,7 @@ import torch
 from pretrain.regularizers.mixup import Mixup
 from workflow.training.rng import rng
 
+PARAMETERS = {"alpha": 1.0}
 IMAGES = torch.rand(8, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.eye(8)
 

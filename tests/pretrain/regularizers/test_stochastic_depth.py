@@ -6,6 +6,7 @@ from torchvision.models import resnet50
 from pretrain.regularizers.stochastic_depth import BLOCKS, StochasticDepth, dropped
 from workflow.training.rng import rng
 
+PARAMETERS = {"drop": 0.5}
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 
 
