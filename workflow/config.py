@@ -85,7 +85,14 @@ def validator() -> jsonschema.Draft202012Validator:
     """The compiled schema, with the regularizers that there are."""
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)
     schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
-    return jsonschema.Draft202012Validator(schema)
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"ascending": unsorted})(schema)
+
+
+def unsorted(_: Any, rule: bool, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    """The keyword `ascending: true`, which JSON Schema lacks: the numbers of a list do not fall."""
+    numbers = isinstance(value, list) and all(isinstance(each, int | float) for each in value)
+    if rule and numbers and value != sorted(value):
+        yield jsonschema.ValidationError("not ascending")
 
 
 def schema_faults(config: Any) -> Iterator[str]:
@@ -133,6 +140,7 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         "maxLength": lambda: f"must have at most {rule} characters",
         "not": lambda: f"must be {schema['description']}",
         "uniqueItems": lambda: "must not name a value twice",
+        "ascending": lambda: "must be in ascending order",
     }
     return wording[kind]()
 
@@ -251,9 +259,6 @@ def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
     for small, large in (("size", "resize"), ("crop", "resize"), ("short_side", "long_side")):
         if small in recipe and large in recipe and recipe[small] > recipe[large]:
             yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
-    low, high = recipe.get("crop_scale", (0, 1))
-    if low > high:
-        yield f"{path}.crop_scale: {low} is larger than {high}"
 
 
 @door

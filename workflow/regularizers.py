@@ -9,10 +9,10 @@ FOLDER = Path(__file__).parents[1] / "pretrain/regularizers"
 
 
 class Declared(NamedTuple):
-    """The arguments of one `@register`: parameter to the name of its definition in the config's schema; `mixes`."""
+    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`."""
 
     name: str
-    parameters: dict[str, str]
+    parameters: dict[str, str | dict[str, Any]]
     mixes: bool = False
 
 
@@ -38,10 +38,11 @@ def schema() -> dict[str, Any]:
     return {name: _schema({**each.parameters, "probability": "fraction"}) for name, each in declared().items()}
 
 
-def _schema(parameters: dict[str, str]) -> dict[str, Any]:
+def _schema(parameters: dict[str, str | dict[str, Any]]) -> dict[str, Any]:
+    names = {key: {"$ref": f"#/$defs/{name}"} for key, name in parameters.items() if isinstance(name, str)}
     return {
         "type": "object",
         "required": list(parameters),
         "additionalProperties": False,
-        "properties": {key: {"$ref": f"#/$defs/{definition}"} for key, definition in parameters.items()},
+        "properties": {**parameters, **names},
     }
