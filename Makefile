@@ -2,12 +2,11 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null && echo $$p && break; done)
 BIN := .venv/bin
-READY := .venv/made-of# the place and the lock that the environment was made for
+READY := .venv/made-of# the place, the lock and the hook that the environment was made of
+MADE_OF = { pwd; cat requirements.lock $(HOOK); }
 
-# Snakemake keeps a cache below HOME and ends in a traceback where it cannot.
-ifneq ($(shell test -w "$$HOME" && echo yes),yes)
-export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
-endif
+# Snakemake keeps a cache below HOME and ends in a traceback where it cannot: Python runs this line before it.
+HOOK := workflow/snakemake_cache.pth
 
 .PHONY: FORCE help environment demo test test-all lint bench scale coverage cost lock
 
@@ -53,7 +52,7 @@ cost: $(READY)
 
 # An environment holds absolute paths: it is made again after a move of the checkout, a new lock, or the loss of its Python.
 $(READY): FORCE
-	@{ pwd; cat requirements.lock; } | cmp -s - $@ && $(BIN)/python -c '' 2> /dev/null || $(MAKE) --no-print-directory environment
+	@$(MADE_OF) | cmp -s - $@ && $(BIN)/python -c '' 2> /dev/null || $(MAKE) --no-print-directory environment
 
 # Three packages come as sources: they are built with the lock's own setuptools, so no build tool is resolved. The lock is
 # complete, and two of its packages ask for others that must stay away (pyproject.toml): hence --no-deps.
@@ -70,7 +69,8 @@ environment:
 	@$(PIP) --quiet --retries 1 -r .venv/build-tools.txt > .venv/pip.log 2>&1 || { \
 	  echo "error: no package could be installed: $$(tail -n 1 .venv/pip.log) (network? all of it: .venv/pip.log)"; exit 1; }
 	@$(PIP) -r requirements.lock || { echo "error: the packages could not be installed; the lines above say why"; exit 1; }
-	@{ pwd; cat requirements.lock; } > $(READY)
+	@cp $(HOOK) "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	@$(MADE_OF) > $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
+HOOK = "workflow/snakemake_cache.pth"
 NOWHERE = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_CACHE_DIR": "1", "PIP_FIND_LINKS": ""}
 
 
@@ -17,7 +18,8 @@ def house(tmp_path):
     """A checkout in a folder with a blank and an umlaut, of all that the environment is made of."""
     folder = tmp_path / "Bäck bone"
     folder.mkdir()
-    for name in ("Makefile", "requirements.lock"):
+    (folder / "workflow").mkdir()
+    for name in ("Makefile", "requirements.lock", HOOK):
         shutil.copy(PROJECT / name, folder / name)
     return folder
 
@@ -82,7 +84,7 @@ def test_the_environment_is_made_again_after_a_move_a_new_lock_or_the_loss_of_it
     (venv / "bin/python").symlink_to(sys.executable)
     (venv / "bin/pytest").write_text("#!/bin/sh\necho tests run\n")
     (venv / "bin/pytest").chmod(0o755)
-    (venv / "made-of").write_text(f"{house}\n" + (house / "requirements.lock").read_text())
+    (venv / "made-of").write_text(f"{house}\n" + (house / "requirements.lock").read_text() + (house / HOOK).read_text())
     if change == "moved":
         house = house.rename(house.with_name("elsewhere"))
     if change == "lock":

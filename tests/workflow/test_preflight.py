@@ -4,6 +4,7 @@ import cProfile
 import os
 import pstats
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,24 +70,38 @@ def test_planning_grows_linearly(tmp_path, monkeypatch):
     assert calls(40) < 2.1 * calls(20) < 4.4 * calls(10)
 
 
-def at_home(home: Path, *call: str) -> subprocess.CompletedProcess:
-    """A command of whose user the home is that, and whose caches are not named."""
-    environment = {key: value for key, value in os.environ.items() if key != "XDG_CACHE_HOME"} | {"HOME": str(home)}
-    return subprocess.run(call, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+def homes(folder: Path) -> dict[str, tuple[Path, bool]]:
+    """Kind of home to its place and whether Snakemake can keep its cache there. (Root may write anywhere: a file where
+    the folder is to be, or no folder at all, is what no one can write into.)"""
+    cases = {"writable": folder / "home", "cache is there": folder / "kept", "no home": Path("/proc/none")}
+    (folder / "home").mkdir()
+    (folder / "kept/.cache/snakemake").mkdir(parents=True)
+    return {kind: (place, kind != "no home") for kind, place in cases.items()}
 
 
-def test_make_gives_snakemake_a_cache_where_home_cannot_be_written(tmp_path):
-    show = ["make", "-s", "--eval", "show: ; @echo $$XDG_CACHE_HOME", "show"]
-    assert at_home(Path("/proc/none"), *show).stdout == f"{PROJECT}/.snakemake/cache\n"
-    assert at_home(tmp_path, *show).stdout == "\n"
-
-
-def test_a_cache_elsewhere_is_all_that_snakemake_needs_of_home(tmp_path, monkeypatch, snakemake):
-    """As the cluster page says."""
-    monkeypatch.setenv("HOME", "/proc/none")
+def test_snakemake_finds_a_place_for_its_cache_where_home_has_none(tmp_path, monkeypatch, snakemake):
+    """By the line that `make environment` has put into the environment; a bare call of Snakemake, not make's."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert "/proc/none" in snakemake("--list-rules")[1], "should Snakemake do without, the page's lines can go"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".snakemake/cache"))
-    status, said = snakemake("--list-rules")
-    assert status == 0, said
-    assert "XDG_CACHE_HOME=$PWD/.snakemake/cache" in (PROJECT / "docs/cluster.md").read_text()
+    for kind, (place, written) in homes(tmp_path).items():
+        monkeypatch.setenv("HOME", str(place))
+        status, said = snakemake("--list-rules")
+        assert status == 0, f"{kind}: {said}"
+        assert (place / ".cache/snakemake").is_dir() == written, kind
+    assert (tmp_path / ".snakemake/cache/snakemake").is_dir()
+
+
+def test_a_cache_that_the_user_has_named_stays(tmp_path):
+    show = [sys.executable, "-c", "import os; print(os.environ['XDG_CACHE_HOME'])"]
+    environment = os.environ | {"HOME": "/proc/none", "XDG_CACHE_HOME": "/mine"}
+    assert subprocess.run(show, env=environment, capture_output=True, text=True, check=True).stdout == "/mine\n"
+
+
+def test_a_cache_folder_of_root_is_not_written_into(tmp_path, monkeypatch):
+    """As a careless `sudo pip` leaves it: HOME is the user's, and HOME/.cache is not. Root may write anywhere, so the
+    answer of the system is given here."""
+    (tmp_path / ".cache").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / ".cache")
+    exec((PROJECT / "workflow/snakemake_cache.pth").read_text())
+    assert os.environ["XDG_CACHE_HOME"] == f"{Path.cwd()}/.snakemake/cache"
