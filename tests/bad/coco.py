@@ -116,8 +116,12 @@ COCO = [
     Case("an object of an unknown class",
          f"{FOUND}: instance 90: category 4 is not in the class list 'categories'",
          first(OBJECTS, "annotations", category_id=4)),
-    Case("two classes of one name", f"2 faults in the data: {FOUND}: name square stands 2 times in 'categories'",
+    Case("two classes of one name", f"2 faults in the data: {FOUND}: categories 1, 2 have the same name, square, "
+         "and objects of each",
          several(*(first(path, "categories", name="square") for path in (OBJECTS, TEST_OBJECTS)))),
+    Case("two classes of one id", f"2 faults in the data: {FOUND}: id 2 stands 2 times in 'categories'",
+         several(*(edit_json(path, lambda content: content["categories"].append({"id": 2, "name": "x"}))
+                   for path in (OBJECTS, TEST_OBJECTS)))),
     Case("a box in words", f"{FOUND}: instance 90 of image 9: bbox must be [x, y, width, height], not '1234'",
          first(OBJECTS, "annotations", bbox="1234")),
     Case("a box without area", f"{FOUND}: instance 90 of image 9: the box (1, 2, 1, 7) has no area",

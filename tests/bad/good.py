@@ -230,6 +230,16 @@ COCOS = [
                   of_each(path, "annotations", lambda one: one.update(category_id=7 * one["category_id"] - 7)))
           for path in (OBJECTS, TEST_OBJECTS)),
         edit_json(OBJECTS, lambda content: content["categories"].reverse()))),
+    Case("a category 0 without objects, called like a class, as of Roboflow (said, and left out)", COCO, several(*(
+        edit_json(path, lambda content: content["categories"].insert(
+            0, {"id": 0, "name": content["categories"][-1]["name"], "supercategory": "none"}))
+        for path in (OBJECTS, TEST_OBJECTS)))),
+    Case("a later category without objects, called like a class (said, and left out)", COCO, several(*(
+        edit_json(path, lambda content: content["categories"].append(
+            {"id": 77, "name": content["categories"][0]["name"]})) for path in (OBJECTS, TEST_OBJECTS)))),
+    Case("a category that is listed twice", COCO, several(*(
+        edit_json(path, lambda content: content["categories"].append(
+            {**content["categories"][0], "supercategory": "other"})) for path in (OBJECTS, TEST_OBJECTS)))),
     Case("a category without an object (a warning names it)", COCO, several(*(
         edit_json(path, lambda content: content["categories"].append({"id": 0, "name": "all", "supercategory": "none"}))
         for path in (OBJECTS, TEST_OBJECTS)))),

@@ -18,7 +18,7 @@ from workflow.data.checking import (
     text_fault,
     warn_of_absent,
 )
-from workflow.data.coco_files import LISTS, annotation_file, is_box, load
+from workflow.data.coco_files import LISTS, NAMES, annotation_file, is_box, load
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
 from workflow.data.unused import say_unused
@@ -27,7 +27,6 @@ from workflow.training.files import sha256
 
 # The one place that says what a split is made of: config value -> its parts.
 SPLITS = {"2014": ("train", "test"), "karpathy": tuple(karpathy.PARTS)}
-NAMES = {"train": "train2014", "test": "val2014"}  # part of split "2014" -> official name
 OFFICIAL_IMAGES = {"train2014": 82_783, "val2014": 40_504}
 
 
@@ -58,9 +57,9 @@ def read(check: dict, part: str) -> list[Captioned]:
     return [found[image_id] for image_id in sorted(found)]
 
 
-def _check_ids(path: Path, name: str, entries: list[dict], faults: Faults, other: str = "file_name") -> None:
-    """No id, and no file name (of categories: no name), stands twice in a list."""
-    for key in ("id", other):
+def _check_ids(path: Path, name: str, entries: list[dict], faults: Faults) -> None:
+    """No id, and no file name of images, stands twice in a list."""
+    for key in ("id", "file_name"):
         counts = Counter(entry[key] for entry in entries if key in entry)
         for value in (value for value, count in counts.items() if count > 1):
             faults.add(f"repeated {key}", f"{path}: {key} {value} stands {counts[value]} times in '{name}'")
@@ -112,12 +111,18 @@ def _check_instances(path: Path, content: dict, official: bool, faults: Faults) 
             left_out.add("objects that training would leave out", f"{where}: {reason}: training would leave it out")
     if official:
         left_out.warn()
+    unused = [f"{category['id']} ({category['name']:.60})" for category in content["unused_categories"]]
+    say_unused(path, "categories without objects whose name another has", unused)
     if categories and all(instance["iscrowd"] for instance in content["annotations"]):
         only = " but crowds" * bool(content["annotations"])
         faults.add("splits without objects", f"{path}: no image has an object{only}")
     _check_ids(path, "annotations", content["annotations"], faults)
-    _check_ids(path, "categories", content["categories"], faults, "name")
+    _check_ids(path, "categories", content["categories"], faults)
     for number, name in categories.items():
+        same = [str(other) for other in categories if categories[other] == name]
+        if len(same) > 1 and same[0] == str(number):
+            where = f"{path}: categories {', '.join(same)}"
+            faults.add("repeated class names", f"{where} have the same name, {name:.60}, and objects of each")
         if fault := text_fault(name):
             faults.add("bad class names", f"{path}: the name of category {number} {fault}")
 

@@ -119,7 +119,7 @@ BROKEN = {
     ),
     "class name twice": (
         lambda root: [edit(path, first("categories", name="square"))(root) for path in INSTANCES],
-        r"instances_train2014.json: name square stands 2 times in 'categories'",
+        r"instances_train2014.json: categories 1, 2 have the same name, square, and objects of each",
     ),
     "box of two numbers": (
         edit(TRAIN_INSTANCES, first("annotations", bbox=[1, 2])),
