@@ -15,8 +15,9 @@ from pretrain.figure import Row, caption
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
 from pretrain.gallery import main as gallery_door
 from pretrain.model import Classifier, changed
-from pretrain.regularizers import Regularizer, build
+from pretrain.regularizers import REGULARIZERS, Regularizer, build
 from pretrain.regularizers.cutout import FILL
+from tests.pretrain.regularizers.examples import PARAMETERS
 from workflow.config import load
 from workflow.plan import plan
 from workflow.training.errors import UserError
@@ -25,6 +26,11 @@ from workflow.training.rng import rng
 
 DEMO = load(Path(__file__).parents[2] / "config/demo.yaml")
 ALWAYS = {"probability": 1.0}
+VISIBLE = {  # those that change the images themselves
+    name: PARAMETERS[name]
+    for name, each in REGULARIZERS.items()
+    if each.image is not Regularizer.image or each.batch is not Regularizer.batch
+}
 SEED = 1
 
 
@@ -86,13 +92,9 @@ def test_cutmix_s_weights_are_its_targets(imagenet, rows):
     assert caption(targets[0], list("abcd"))[0].split()[1] == f"{largest:.2f}"
 
 
-@pytest.mark.parametrize("name", ["cutmix", "cutout", "manifold_mixup"])
+@pytest.mark.parametrize("name", [*VISIBLE, "manifold_mixup"])
 def test_what_acts_now_and_then_is_shown_when_it_first_acts(name, rows):
-    parameters = {
-        "cutmix": {"alpha": 1.0},
-        "cutout": {"size": 24},
-        "manifold_mixup": {"alpha": 1.0, "layers": ["input"]},
-    }
+    parameters = VISIBLE | {"manifold_mixup": {"alpha": 1.0, "layers": ["input"]}}
     found = rows(**{name: parameters[name] | {"probability": 0.05}})
     changed = found[name].photos != found["baseline"].photos
     assert changed.flatten(1).any(1).sum() > 1
