@@ -132,6 +132,9 @@ def test_boxes_are_drawn_where_they_are_and_in_their_column(tmp_path):
     columns = [
         drawn[round(HEAD * DPI) :, round((GAP + n * (CELL + GAP)) * DPI) :][:, : round(CELL * DPI)] for n in range(4)
     ]
+    for n in range(4):
+        begin = round((GAP + n * (CELL + GAP)) * DPI)
+        assert drawn[: round(HEAD * DPI), begin : begin + 20].min() < 100, "each column's name begins where it does"
     for n, colour in ((1, figure.RIGHT), (2, figure.WRONG)):
         assert near(columns[n], colour) > 200
         assert near(columns[n][:, : round(0.45 * CELL * DPI)], colour) == 0, "nothing left of the box"

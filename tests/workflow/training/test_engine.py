@@ -155,7 +155,7 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
 def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
     quick, run = Points.__getitem__, run_of(iterations=3)
-    assert 0 < fit(run, task(run), 20, tmp_path / "quick").data_wait < 1
+    assert 0 < fit(run, task(run), 20, tmp_path / "quick/state").data_wait < 1
     monkeypatch.setattr(Points, "__getitem__", lambda self, i: time.sleep(0.1) or quick(self, i))
     die_after(1, run, tmp_path, monkeypatch)  # with a batch in hand, which is loaded again
     done = fit(run, task(run), 20, tmp_path)
