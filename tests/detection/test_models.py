@@ -75,14 +75,6 @@ def test_channel_order_mean_and_std_are_the_backbones(build, name):
     assert not torch.allclose(seen, IMAGENET(pixels), atol=1)
 
 
-def test_ssd_fills_with_the_backbones_mean(build):
-    built = build("ssd_voc", prepare=BGR)
-    (expand,) = [
-        step for step in built.cfg.train_dataloader.dataset.dataset.datasets[0].pipeline if step.type == "Expand"
-    ]
-    assert (expand.mean, expand.to_rgb) == (BGR.mean, False)  # loaded as BGR, filled as BGR
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["ssd_voc", "faster_rcnn_voc"])
 def test_the_stride_is_the_backbones(build, published, voc, tmp_path, name):

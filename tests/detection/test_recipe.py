@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import detection
 from detection.recipe import CONFIGS, task
-from pretrain.backbone import IMAGENET
+from pretrain.backbone import IMAGENET, Preprocessing
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 from workflow.training.processes import share_statistics
@@ -243,3 +243,13 @@ def test_the_transfer_seed_draws_the_order_and_the_pictures(checks, name):
     assert orders[0] == orders[2] != orders[1]
     assert torch.equal(pictures[0], pictures[2])
     assert not torch.equal(pictures[0], pictures[1])
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_ssd_fills_with_the_backbones_mean_in_its_channel_order(order, voc):
+    """Photos are loaded as BGR."""
+    prepare = Preprocessing(order, (100.0, 110.0, 120.0), (1.0, 2.0, 3.0))
+    config = Config(task(make_run("ssd_voc"), read_json(voc.check), prepare, Path("unused")))
+    for part in config.train_dataloader.dataset.dataset.datasets:
+        (expand,) = [step for step in part.pipeline if step.type == "Expand"]
+        assert (expand.mean, expand.to_rgb) == (prepare.mean, order == "RGB")

@@ -254,3 +254,19 @@ def test_of_instances_those_are_named_that_mmdetection_leaves_out(root):
     assert kept | named == {one["bbox"][1] for one in instances}
     assert not kept & named
     assert len(kept) == 3 * 3 * 2 * 2 * 2
+
+
+@pytest.mark.parametrize("kind", ["captions", "instances"])
+def test_a_set_of_one_kind_says_which(kind, root, coco):
+    """A detector needs no captions, a captioner no objects."""
+    both = door.check(coco.section, root)
+    assert (both["kinds"], both["counts"].keys()) == (["captions", "instances"], read_json(coco.check)["counts"].keys())
+    other = {"captions": INSTANCES, "instances": [TRAIN_CAPTIONS, VAL_CAPTIONS]}[kind]
+    for path in other:
+        (root / path).unlink()
+    found = door.check(coco.section, root)
+    assert found["kinds"] == [kind]
+    kept = [key for key in both["counts"] if kind == "captions" or key.endswith("images")]
+    assert found["counts"] == {key: both["counts"][key] for key in kept}
+    assert (found["with_object"], found["classes"]) == ((0, []) if kind == "captions" else
+                                                        (both["with_object"], both["classes"]))  # fmt: skip

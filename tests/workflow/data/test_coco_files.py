@@ -7,6 +7,7 @@ import pytest
 
 from detection.coco_metric import QuietCocoDataset
 from workflow.data import coco as door
+from workflow.data.coco_files import FLAG, ID, SIDE, is_box
 from workflow.training.errors import UserError
 
 TRAIN, VAL = PARTS = [f"annotations/instances_{split}2014.json" for split in ("train", "val")]
@@ -71,3 +72,25 @@ def test_categories_of_one_name_that_have_objects_in_another_part_each_are_refus
     edit(root / VAL, lambda content: [one.update(category_id=5) for one in content["annotations"]])
     with pytest.raises(UserError, match=r"instances_train2014.json: categories 2, 5 have the same name, square"):
         door.check(coco.section, root)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits", "others"),
+    [
+        (ID, [0, -1, 7.0, 2**53 - 1], [1.5, True, 2**53, "7", None]),
+        (FLAG, [0, 1, True, 0.0], [0.5, "0", None]),
+        (SIDE, [1, 3.0, 2**31 - 1], [0, -1, 2**31, 1.5, True, None]),
+    ],
+)
+def test_numbers_are_whole_and_within_their_bounds(kind, fits, others):
+    assert all(kind[1](value) for value in fits)
+    assert not any(kind[1](value) for value in others)
+
+
+@pytest.mark.parametrize(
+    ("box", "is_one"),
+    [([1, 2, 3, 4], True), ([1.5, 0, -3, 4], True), ([1, 2, 3], False), ([1, 2, 3, 4, 5], False),
+     ([1, 2, 3, True], False), ((1, 2, 3, 4), False)],
+)  # fmt: skip
+def test_a_box_is_four_numbers(box, is_one):
+    assert is_box(box) == is_one
