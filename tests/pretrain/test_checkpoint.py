@@ -13,7 +13,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer, MessageHub
 from safetensors.torch import save_file
 
-from pretrain.checkpoint import Inert, contents
+from pretrain.checkpoint import ENDS, Inert, contents, refuse_arrays
 from workflow.training.errors import UserError
 
 
@@ -196,3 +196,20 @@ def test_a_compressed_zip_is_refused_before_it_is_unpacked(tmp_path):
     assert (tmp_path / "b.pth").stat().st_size < 20_000
     with pytest.raises(UserError, match="a compressed zip, and no file of torch"):
         contents(tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [(100, "a pickle of detectron2"), (ENDS - 10, "a pickle of detectron2"),
+     (5 * ENDS - 20, "a pickle of detectron2"),
+     (4 * ENDS, "a pickle of detectron2"), (2 * ENDS, "a pickle of numpy's arrays"),
+     (None, "a pickle of numpy's arrays")],
+)  # fmt: skip
+def test_the_author_of_a_pickle_of_arrays_stands_near_one_of_its_ends(place, kind, tmp_path):
+    content = bytearray(5 * ENDS)
+    content[:40] = b"\x80\x04 numpy.core.multiarray _reconstruct ...."[:40]
+    if place is not None:
+        content[place : place + 10] = b"__author__"
+    (tmp_path / "a.pkl").write_bytes(content[: 5 * ENDS])
+    with pytest.raises(UserError, match=f"a.pkl: {kind}, and no file of torch.save; nothing of it was run"):
+        refuse_arrays(tmp_path / "a.pkl")
