@@ -253,3 +253,12 @@ def test_ssd_fills_with_the_backbones_mean_in_its_channel_order(order, voc):
     for part in config.train_dataloader.dataset.dataset.datasets:
         (expand,) = [step for step in part.pipeline if step.type == "Expand"]
         assert (expand.mean, expand.to_rgb) == (prepare.mean, order == "RGB")
+
+
+@pytest.mark.parametrize("name", ["voc0712.py", *CONFIGS.values()])
+def test_test_images_come_in_their_order_and_half_of_training_s_are_flipped(name):
+    config = Config.fromfile(Path(detection.__file__).parent / "configs" / name)
+    assert config.val_dataloader.sampler == {"type": "DefaultSampler", "shuffle": False}
+    flips = [step.prob for step in config.get("train_pipeline", []) if step.type == "RandomFlip"]
+    assert flips == [0.5] * (name != "voc0712.py")
+    assert not [step for step in config.get("test_pipeline", []) if step.type == "RandomFlip"]

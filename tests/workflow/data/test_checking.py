@@ -163,6 +163,25 @@ def test_the_door_lists_every_fault_in_a_file(imagenet, tmp_path):
     assert sorted(path.suffix for path in out.parent.iterdir()) == [".json", ".sqlite"]
 
 
+@pytest.mark.parametrize("number", [1, 2, 11])
+def test_the_door_names_the_list_of_several_faults(number, tmp_path, monkeypatch, capsys):
+    def check(*given):
+        faults = Faults()
+        for n in range(number):
+            faults.add("bad", f"fault {n}")
+        faults.raise_if_any()
+
+    command = ["check", "--section", "{}", "--root", "x", "--out", str(tmp_path / "check.json")]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit):
+        command_line(check)()
+    listed = tmp_path / "check.faults.txt"
+    assert listed.read_text().splitlines() == [f"fault {n}" for n in range(number)]
+    said, more = capsys.readouterr().err, f"All {number} stand in {listed}\n"
+    assert said.endswith(more) == (number > 1)
+    assert ("stand in" in said) == (number > 1)
+
+
 def test_the_door_hands_the_threads_on(tmp_path, monkeypatch):
     given = []
 

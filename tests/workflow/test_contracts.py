@@ -1,0 +1,33 @@
+"""What a declaration gives to those who read it."""
+
+from workflow.contracts import Metric, Task
+from workflow.registry import PROJECT, datasets
+
+METRICS = (Metric("a"), Metric("b", headline=True), Metric("c", better="lower"))
+TASK = Task("t", "T", "pretrain", "pretrain.train", "imagenet", METRICS)
+
+
+def test_a_task_gives_its_metrics_by_name_and_its_room():
+    assert [TASK.metric(name) for name in ("a", "b", "c", "d")] == [*METRICS, None]
+    assert TASK.headline is METRICS[1]
+    assert TASK.room == PROJECT / "pretrain"
+
+
+def test_what_is_not_declared_is_the_usual():
+    """A task trains, a sample a process is enough, a job needs what any needs; a metric is a percentage."""
+    assert (TASK.kind, TASK.per_class, TASK.figures, TASK.shared, TASK.resampling) == ("train", False, (), (), ())
+    assert TASK.two_samples({}) is False
+    assert list(TASK.check("tasks.t", {}, {})) == []
+    assert (TASK.memory_factor, TASK.extra_memory_mb, TASK.report_memory_mb) == (1, 0, 1000)
+    assert METRICS[0] == Metric("a", "higher", "%", 1, 100.0, False, "wide")
+
+
+def test_published_sets_have_the_official_counts():
+    """ILSVRC 2012; the VOC devkits' lists; COCO's annotation files of 2014, and Karpathy's dataset_coco.json."""
+    assert {name: (each.classes, each.pixels) for name, each in datasets().items()} == {
+        "imagenet": (1000, 430), "voc": (20, 430), "coco": (80, 554)}  # fmt: skip
+    assert datasets()["imagenet"].counts == {"": {"train": 1_281_167, "val": 50_000}}
+    assert datasets()["voc"].counts == {"": {"trainval07": 5011, "trainval12": 11_540, "test07": 4952}}
+    coco = datasets()["coco"].counts
+    assert coco["2014"] == {"train_images": 82_783, "train_captions": 414_113, "test_images": 40_504}
+    assert coco["karpathy"] == {"train_images": 113_287, "train_captions": 566_747, "test_images": 5000}
