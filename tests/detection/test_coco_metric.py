@@ -170,6 +170,14 @@ def test_labels_are_the_categories_by_id(tmp_path):
     assert ours.results[0]["bbox"].tolist() == [[1, 2, 10, 20]] * 2
 
 
+def test_a_training_s_metric_is_that_of_all_batches_and_is_left(tmp_path):
+    found = coco_world(tmp_path, 0)
+    ours, expected = COCOMetric(str(tmp_path), str(tmp_path)), evaluated(arrays(found), ground_truth(str(tmp_path)))
+    assert ours.compute_metrics([arrays(found[:40]), arrays(found[40:])]) == score(expected, CLASSES)
+    assert json.loads((tmp_path / "predictions.json").read_text()) == found
+    assert read(tmp_path / "evidence.npz").images.tolist() == list(expected.images)
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

@@ -27,7 +27,7 @@ class Change(NamedTuple):
 
     delta: float
     runs: tuple[Outcome, ...]
-    brought: bool = False
+    brought: bool
 
     @property
     def once(self) -> bool:

@@ -73,6 +73,14 @@ BROKEN = {
         append(TRAINVAL, "000099\n"),
         r"trainval.txt:9: the image .*JPEGImages/000099.jpg \(or of another suffix\) is missing",
     ),
+    "an image that is a folder": (
+        lambda root: [(root / JPEG).unlink(), (root / JPEG).mkdir()],
+        r"trainval.txt:1: the image .*JPEGImages/000001.jpg \(or of another suffix\) is missing",
+    ),
+    "an image that leads nowhere": (
+        lambda root: [(root / JPEG).unlink(), (root / JPEG).symlink_to("gone.jpg")],
+        r"trainval.txt:1: the image .*JPEGImages/000001.jpg \(or of another suffix\) is missing",
+    ),
     "absent annotation": (lambda root: (root / XML).unlink(), r"trainval.txt:1: .*000001.xml is missing"),
     "two names in a line": (edit(TRAINVAL, "000003\n", "000003 "), r"trainval.txt:2: a line must be one image name"),
     "an image of two suffixes": (

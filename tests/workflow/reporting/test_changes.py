@@ -209,7 +209,7 @@ def test_the_same_records_give_the_same_intervals(scored):
 
 
 def test_without_a_baseline_nothing_is_compared():
-    assert changes({("cutmix", "nic_coco", "CIDEr"): Change(1.0, ())}) == {}
+    assert changes({("cutmix", "nic_coco", "CIDEr"): Change(1.0, (), False)}) == {}
 
 
 def test_a_long_resampling_shows_how_far_it_is(scored, monkeypatch, capsys):
