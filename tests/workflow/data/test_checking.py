@@ -171,11 +171,11 @@ def test_the_door_names_the_list_of_several_faults(number, tmp_path, monkeypatch
             faults.add("bad", f"fault {n}")
         faults.raise_if_any()
 
-    command = ["check", "--section", "{}", "--root", "x", "--out", str(tmp_path / "check.json")]
+    command = ["check", "--section", "{}", "--root", "x", "--out", str(tmp_path / "new/folder/check.json")]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit):
         command_line(check)()
-    listed = tmp_path / "check.faults.txt"
+    listed = tmp_path / "new/folder/check.faults.txt"
     assert listed.read_text().splitlines() == [f"fault {n}" for n in range(number)]
     said, more = capsys.readouterr().err, f"All {number} stand in {listed}\n"
     assert said.endswith(more) == (number > 1)

@@ -81,7 +81,7 @@ def test_oddities_are_counted_in_one_line(tmp_path, capsys):
         (tmp_path / f"{number}.JPEG").write_bytes(ODD["CMYK"])
     (tmp_path / "x.JPEG").write_bytes(ODD["PNG named JPEG"])
     paths = sorted(tmp_path.iterdir())
-    for memory in (Memory(tmp_path / "m", tmp_path), Memory(tmp_path / "m", tmp_path)):
+    for memory in (Memory(tmp_path / "new/folder/m", tmp_path), Memory(tmp_path / "new/folder/m", tmp_path)):
         look_at_all(paths, "checking", Faults(), memory)
         assert "checking: 3 CMYK, 1 PNG named JPEG: odd, but no fault" in capsys.readouterr().out
 

@@ -33,9 +33,9 @@ def contents(root: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_same_spec_gives_the_same_bytes_and_another_seed_others(name, tmp_path):
-    for folder, seed in (("one", 1), ("same", 1), ("other", 2)):
+    for folder, seed in (("one", 1), ("new/folder/same", 1), ("other", 2)):
         synthetic.make(name, SPECS[name] | {"seed": seed}, tmp_path / folder)
-    one, same, other = (contents(tmp_path / folder) for folder in ("one", "same", "other"))
+    one, same, other = (contents(tmp_path / folder) for folder in ("one", "new/folder/same", "other"))
     assert one == same
     assert one.keys() == other.keys()
     images = [path for path in one if path.lower().endswith(("jpg", "jpeg"))]

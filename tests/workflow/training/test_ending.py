@@ -259,39 +259,6 @@ def test_a_process_ends_though_something_still_holds_its_loaders(tmp_path):
     assert not list(temporary.glob("pymp-*")), "what processes hand data over by"
 
 
-@pytest.mark.parametrize(
-    ("error", "workers", "said"),
-    [
-        (RuntimeError("DataLoader worker (pid 7) is killed. "), 2, "worker (pid 7) is killed"),
-        (EOFError(), 2, "worker died"),
-        (ConnectionResetError(104, "Connection reset by peer"), 1, "worker died"),
-        (EOFError("No data left in file"), 0, ""),
-        (EOFError("Caught EOFError in DataLoader worker process 0."), 2, ""),
-        (RuntimeError("stack expects each tensor to be equal size"), 2, ""),
-    ],
-)
-def test_which_errors_are_a_dead_process(error, workers, said):
-    assert ending.died(error, workers).removeprefix("DataLoader ") == said
-
-
-def test_a_death_that_is_reported_while_its_broken_pipe_is_explained_changes_nothing(monkeypatch):
-    """torch's handler of SIGCHLD raises in whatever Python is doing."""
-    fault = ending.shared_memory.fault
-
-    def report(number, frame):
-        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
-
-    def late(error):
-        os.kill(os.getpid(), signal.SIGCHLD)
-        return fault(error)
-
-    monkeypatch.setattr(ending.shared_memory, "fault", late)
-    was = signal.signal(signal.SIGCHLD, report)
-    with pytest.raises(UserError, match=r"^ssd: DataLoader worker died; "), ending.watched("ssd", 2):
-        raise ConnectionResetError(104, "Connection reset by peer")
-    assert signal.signal(signal.SIGCHLD, was) is report
-
-
 def test_a_training_that_is_killed_takes_along_what_loads_its_data(started):
     shell, training, loading = started
     os.kill(training, signal.SIGKILL)

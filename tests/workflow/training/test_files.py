@@ -22,7 +22,7 @@ from workflow.training.files import (
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
-    target = tmp_path / "new folder" / "a.json"
+    target = tmp_path / "new folder/in it" / "a.json"
     write_json(target, {"x": 1})
     with pytest.raises(RuntimeError, match="stop"), atomic(target) as temporary:
         temporary.write_text("half")

@@ -151,7 +151,7 @@ def test_a_save_that_fails_leaves_its_room_and_the_states(killed, monkeypatch):
 
 
 def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
-    folder, out = tmp_path / "work/state", tmp_path / "out"
+    folder, out = tmp_path / "deep/work/state", tmp_path / "out"
     out.mkdir()
     (out / ".metrics.json.123.part").touch()
     (out / "metrics.json").touch()
@@ -161,7 +161,7 @@ def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
     assert [path.name for path in out.iterdir()] == ["metrics.json"]
     with state.resumable(folder, out, {}):
         assert not (folder / "error.txt").exists()
-    assert [path.name for path in (tmp_path / "work").iterdir()] == ["state.done"]
+    assert [path.name for path in (tmp_path / "deep/work").iterdir()] == ["state.done"]
 
 
 def test_a_finished_training_holds_no_file_of_its_state_open(tmp_path):
