@@ -73,6 +73,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, mo
     assert len({file.read_bytes() for file in files}) == 1
     assert one["history"]["evaluations"][-1]["top1_error"] == one["metrics"]["top1_error"]
     assert len(one["history"]["evaluations"]) == 2
+    assert type(one["best"]["epoch"]) is int
 
 
 def check_evidence(path, metrics, val):

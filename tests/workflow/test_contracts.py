@@ -1,7 +1,7 @@
 """What a declaration gives to those who read it."""
 
 from workflow.contracts import Metric, Task
-from workflow.registry import PROJECT, datasets
+from workflow.registry import PROJECT, datasets, tasks
 
 METRICS = (Metric("a"), Metric("b", headline=True), Metric("c", better="lower"))
 TASK = Task("t", "T", "pretrain", "pretrain.train", "imagenet", METRICS)
@@ -31,3 +31,19 @@ def test_published_sets_have_the_official_counts():
     coco = datasets()["coco"].counts
     assert coco["2014"] == {"train_images": 82_783, "train_captions": 414_113, "test_images": 40_504}
     assert coco["karpathy"] == {"train_images": 113_287, "train_captions": 566_747, "test_images": 5000}
+
+
+def test_the_paper_s_metrics_have_its_digits_and_its_direction():
+    """Errors with two digits, scores with one; CIDEr is ten at most, where all other metrics are one."""
+    declared = {metric.name: metric for task in tasks().values() for metric in task.metrics}
+    lower = {"top1_error", "top5_error"}
+    assert {name for name, metric in declared.items() if metric.better == "lower"} == lower
+    assert {name: metric.digits for name, metric in declared.items()} == {
+        name: 1 + (name in lower) for name in declared
+    }
+    assert {name: metric.maximum for name, metric in declared.items()} == {
+        name: 1000.0 if name == "CIDEr" else 100.0 for name in declared
+    }
+    assert {task.headline.name for task in tasks().values()} == {"top1_error", "mAP", "AP", "CIDEr"}
+    terminal = {name for name, metric in declared.items() if metric.table != "wide"}
+    assert terminal == {"top5_error", "BLEU-2", "BLEU-3"}
