@@ -11,7 +11,6 @@ from detection import metric
 from detection.evaluate import evaluate, ground_truth
 from detection.evaluate import main as evaluate_door
 from detection.results import arrays, detections, entries
-from workflow.data.ids import numbers
 from workflow.training.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's
@@ -88,13 +87,6 @@ def test_equal_scores_count_in_the_order_of_the_images(images):
 def test_coco_form():
     (one,) = found(7, [[10.123, 20, 30.5, 60]], [1], [0.1234567])
     assert one == {"image_id": 7, "category_id": 2, "bbox": [10.12, 20.0, 21.38, 41.0], "score": 0.123457}
-
-
-def test_image_ids():
-    assert numbers(["000001", "2008_000008"]) == [1, 2008000008]
-    for others in (["7", "kite"], ["a1", "b01"], ["7", "1" * 19]):
-        assert numbers(others) == [1, 2], "their places in the list"
-    assert numbers([]) == []
 
 
 @pytest.fixture

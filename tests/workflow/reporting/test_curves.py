@@ -62,6 +62,14 @@ def test_long_histories_are_thinned_by_means(experiment):
     assert evaluations(outcome) == ([3], [8.0])
 
 
+@pytest.mark.parametrize(("seeds", "width"), [((1, 1), "1.2"), ((1, 2), "0.7")])
+def test_several_lines_of_one_backbone_are_thinner(seeds, width, experiment):
+    svg = curves(summarize(experiment(seeds=seeds).plan), "ssd_voc")
+    looks = re.findall(r"<title>[^<]+</title>.*?style=\"([^\"]+)\"", svg, re.DOTALL)
+    assert len(looks) == 2 * seeds[1]
+    assert all(f"stroke-width: {width};" in look for look in looks)
+
+
 def test_a_line_falls_as_the_loss_does(experiment):
     svg = curves(summarize(experiment().plan), "ssd_voc")
     (path,) = re.findall(r"<title>cutmix p0s0</title>.*?<path d=\"([^\"]+)\"", svg, re.DOTALL)

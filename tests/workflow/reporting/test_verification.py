@@ -187,6 +187,19 @@ def test_a_value_of_another_type_is_one_line_with_its_key(small):
         assert text.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("key", "values"), [("recipe", NO_OBJECTS), ("data", NO_OBJECTS), ("workers", [*NO_NUMBERS, 1.5])]
+)
+def test_a_config_of_another_type_is_one_line_with_its_key(small, key, values):
+    run = small.run("nic_coco", "baseline")
+    path = Path(run.record).with_name("config.json")
+    config = json.loads(path.read_text())
+    for value in values:
+        path.write_text(json.dumps(config | {key: value}))
+        small.sign(run)
+        assert line(read, small.plan.runs).startswith(f"{path}: {key} is "), value
+
+
 def test_depth_is_one_line(small):
     path = folder_of(small) / "metrics.json"
     for depth in (200_000, 990, 900):

@@ -22,7 +22,7 @@ from workflow.jobs import SHELL
 from workflow.training import ending, state
 from workflow.training.counted import CountedDataset, CountedSampler
 from workflow.training.errors import UserError, door
-from workflow.training.stopping import Stopped
+from workflow.training.stopping import Stopped, asked
 
 PROJECT = Path(__file__).parents[3]
 
@@ -85,6 +85,20 @@ def test_asked_again_while_it_saves_it_still_saves(tmp_path, monkeypatch):
         fit(run, task(run), 20, tmp_path)
     assert len(state.states(tmp_path)) == 1
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_several_processes_hear_no_signal_while_they_evaluate():
+    """It ends them at once; one that came just before ends them too."""
+    of_several, numbers = ending.Ending(), (signal.SIGTERM, signal.SIGINT)
+    of_several.group = "of processes"
+    with asked(of_several.ask):
+        of_several.before_val_epoch(None)
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 2
+        of_several.after_val_epoch(None)
+        assert [signal.getsignal(number) for number in numbers] == [of_several.ask] * 2
+        of_several.asked = signal.SIGTERM
+        with pytest.raises(Stopped):
+            of_several.before_val_epoch(None)
 
 
 def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkeypatch):
