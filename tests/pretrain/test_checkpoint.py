@@ -13,7 +13,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer, MessageHub
 from safetensors.torch import save_file
 
-from pretrain.checkpoint import ENDS, Inert, contents, refuse_arrays
+from pretrain.checkpoint import ENDS, Inert, contents, reason, refuse_arrays
 from workflow.training.errors import UserError
 
 
@@ -213,3 +213,17 @@ def test_the_author_of_a_pickle_of_arrays_stands_near_one_of_its_ends(place, kin
     (tmp_path / "a.pkl").write_bytes(content[: 5 * ENDS])
     with pytest.raises(UserError, match=f"a.pkl: {kind}, and no file of torch.save; nothing of it was run"):
         refuse_arrays(tmp_path / "a.pkl")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("the first line\nand more"), "the first line"),
+        (RuntimeError("Weights only load failed.\nWeightsUnpickler error:  Unsupported 149\nmore"), "Unsupported 149"),
+        (RuntimeError(""), "RuntimeError"),
+        (ValueError("\nmore"), "ValueError"),
+    ],
+)
+def test_a_reason_is_torch_s_in_one_line(error, said, tmp_path):
+    (tmp_path / "a.pth").write_bytes(b"PK")
+    assert reason(tmp_path / "a.pth", error) == f"cannot be read as a torch file of weights: {said}"
