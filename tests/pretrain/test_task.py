@@ -9,3 +9,9 @@ from pretrain.task import TASKS
 def test_a_batch_of_small_images_has_two_samples_at_least(size, two):
     """Up to 32 px the last feature map is one cell, and batch norm sees one value a channel."""
     assert TASKS[0].two_samples({"size": size}) is two
+
+
+def test_errors_fall_and_have_the_paper_s_two_digits():
+    metrics = {metric.name: (metric.better, metric.digits, metric.maximum) for metric in TASKS[0].metrics}
+    assert metrics == dict.fromkeys(("top1_error", "top5_error"), ("lower", 2, 100.0))
+    assert TASKS[0].headline.name == "top1_error"
