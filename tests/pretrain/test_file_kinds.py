@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pretrain.file_kinds import fault, some
+from pretrain.file_kinds import TABLE_END, fault, some
 
 
 def saved(tmp_path, **how):
@@ -84,3 +84,12 @@ def test_of_an_archive_the_first_names_are_said(tmp_path):
             file.writestr(f"{number}\n.txt", "x")
     assert fault(tmp_path / "a.pth").endswith(r"(0\n.txt, 1\n.txt, 2\n.txt, ...)")
     assert some([]) == "it is empty"
+
+
+@pytest.mark.parametrize("size", [len(TABLE_END), 100, 5000])
+def test_a_table_of_tensorflow_is_known_by_its_end(size, tmp_path):
+    """Under any name."""
+    (tmp_path / "a").write_bytes(bytes(size - len(TABLE_END)) + TABLE_END)
+    assert fault(tmp_path / "a").startswith("a part of a TensorFlow checkpoint, ")
+    (tmp_path / "a").write_bytes(bytes(size - len(TABLE_END)) + TABLE_END + b"x")
+    assert fault(tmp_path / "a") is None

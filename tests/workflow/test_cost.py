@@ -137,9 +137,10 @@ def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others
 
 def test_a_line_of_the_table_has_milliseconds_and_hours():
     line = row("ssd_voc", 3, 0.0125, 120_000, 5400.0, 900.0, 18_900.0)
-    cells = ("ssd_voc", "3", "12.5", "120,000", "1.50 h", "0.25 h", "1.75 h", "5.2 h")
-    widths = (18, 5, 11, 11, 11, 10, 11, 12)
-    assert line == "".join([f"{cells[0]:18}", *(f"{c:>{w}}" for c, w in list(zip(cells, widths, strict=True))[1:])])
+    cells = zip(
+        ("3", "12.5", "120,000", "1.50 h", "0.25 h", "1.75 h", "5.2 h"), (5, 11, 11, 11, 10, 11, 12), strict=True
+    )
+    assert line == f"{'ssd_voc':18}" + "".join(f"{text:>{width}}" for text, width in cells)
 
 
 def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
@@ -292,3 +293,10 @@ def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, c
     publish_untrained(tmp_path / "b")
     run = SimpleNamespace(recipe={"views": 3})
     assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)
+
+
+def test_without_a_number_of_gpus_several_are_said(monkeypatch, capsys):
+    monkeypatch.setattr(cost_of_all, "report", lambda config, places: str(places))
+    monkeypatch.setattr("sys.argv", ["x", "--config", str(CONFIGS / "demo.yaml")])
+    cost_door()
+    assert capsys.readouterr().out == "[1, 2, 4, 8]\n"

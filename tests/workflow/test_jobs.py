@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.shell import shell
 
-from workflow.jobs import SHELL, prepare_jobs
+from workflow.jobs import SHELL, prepare_jobs, usable_cores
 
 
 def test_jobs_run_this_python_on_this_code(monkeypatch):
@@ -26,3 +26,15 @@ def test_what_a_job_says_is_shown_and_appended_and_its_status_counts(tmp_path):
         done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (7, "one\ntwo\n")
         assert (tmp_path / "log").read_text() == "one\ntwo\n" * times
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    allowed = os.sched_getaffinity(0)
+    assert usable_cores() == len(allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    monkeypatch.delattr(os, "sched_getaffinity")  # macOS
+    assert usable_cores() == os.cpu_count()

@@ -150,6 +150,14 @@ def test_a_job_of_several_gpus_takes_the_cores_of_its_processes():
     assert {(run.gpus, run.cores) for run in planned().runs} == {(0, 1)}
 
 
+@pytest.mark.parametrize(("gpus", "processes"), [(0, 1), (1, 1), (4, 4)])
+def test_memory_is_that_of_each_process_and_its_workers_and_of_one_jvm(gpus, processes):
+    demo = planned(("gpus", gpus), ("workers", 3), ("memory", 5))
+    asked = {run.task: demo.memory(run) for run in demo.runs}
+    assert asked == dict.fromkeys(asked, 8000 * processes) | {"nic_coco": 8000 * processes + 2500}
+    assert {demo.memory(run) for run in demo.features} == {8000}
+
+
 def test_added_seeds_leave_the_other_runs_alone():
     one, more = planned(), planned(("seeds", {"pretrain": [0, 5], "transfer": [0, 9]}))
     before = {(run.record, run.state, run.json) for run in one.runs}

@@ -15,7 +15,7 @@ from detection.loading import DecodeImage
 from pretrain.dataset import Crop
 from pretrain.dataset import decode as pretrain_decode
 from tests.workflow.data.test_looking import broken_exif, image, ycck
-from workflow.data.decoding import decode, open_image
+from workflow.data.decoding import ImageError, decode, open_image
 from workflow.data.looking import look
 from workflow.pictures import photo
 from workflow.training.errors import UserError
@@ -197,3 +197,11 @@ def test_of_a_plain_jpeg_it_is_opencv_s_and_pillow_s_bits(tmp_path):
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     assert np.array_equal(decode(tmp_path / "x", "BGR"), cv2.imdecode(np.frombuffer(data, np.uint8), flags))
     assert np.array_equal(decode(tmp_path / "x"), np.asarray(RGB))
+
+
+def test_a_file_that_cannot_be_read_is_named_before_the_reason(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(ImageError) as error:
+        decode(tmp_path / "a.jpg")
+    assert error.value.reason == "the image cannot be decoded: no known image format"
+    assert str(error.value) == f"{tmp_path / 'a.jpg'}: {error.value.reason}"

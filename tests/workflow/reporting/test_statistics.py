@@ -27,6 +27,17 @@ def test_seeds_give_mean_sample_deviation_and_n(experiment):
     assert cell.n == 4
 
 
+def test_two_seeds_have_a_deviation_and_the_paper_s_change_is_against_its_baseline(experiment):
+    small = experiment(seeds=(2, 1))
+    for i, run in enumerate(r for r in small.plan.runs if (r.task, r.backbone) == ("ssd_voc", "cutmix")):
+        small.edit(run, metrics={"mAP": 70.0 + 2 * i})
+    table = summarize(small.plan).cells
+    cell, base = (table[row, "ssd_voc", "mAP"] for row in ("cutmix", "baseline"))
+    assert cell.std == pytest.approx(2**0.5)
+    assert (base.paper.value, cell.paper.value, base.paper_delta) == (76.7, 77.6, None)
+    assert cell.paper_delta == pytest.approx(0.9)
+
+
 def test_delta_is_the_change_of_the_mean_against_baseline(experiment):
     small = experiment(seeds=(2, 1))
     table = summarize(small.plan).cells
