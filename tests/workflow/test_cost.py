@@ -20,7 +20,7 @@ from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config import load, overlay
 from workflow.cost import counts, drawn, jobs, kinds, made_of, report, row, sizes, spent, table
 from workflow.cost import main as cost_door
-from workflow.makespan import Job, makespan
+from workflow.makespan import makespan
 from workflow.plan import plan
 from workflow.training import timing
 from workflow.training.asked import asked
@@ -40,16 +40,6 @@ def made_up(todo):
 
 def found(todo):
     return {name: counts(todo.config, name, Path("nothing")) for name in todo.checks}
-
-
-def test_places_are_filled_and_a_chain_is_waited_for():
-    chain = {"a": Job(3), "b": Job(2, ("a",)), "c": Job(2), "d": Job(1)}
-    assert [makespan(chain, n) for n in (1, 2, 3)] == [8, 5, 5]
-    assert makespan({}, 2) == 0
-
-
-def test_the_long_chain_goes_first():
-    assert makespan({"short": Job(2), "also": Job(2), "long": Job(1), "after": Job(4, ("long",))}, 2) == 5
 
 
 def test_a_run_of_the_paper_is_its_steps_and_its_evaluations():
