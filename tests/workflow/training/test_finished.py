@@ -190,3 +190,12 @@ with state.held_both(Path({str(tmp_path / "one/state")!r}), Path({str(out)!r})):
     with state.held_both(tmp_path / "two/state", out) as waited:
         assert not waited
     assert not list((tmp_path / "results").iterdir())
+
+
+@pytest.mark.parametrize("record", [None, "{", "[]", "{}", '{"provenance": {}, "files": {}, "sha256": "x"}'])
+def test_a_broken_record_is_that_of_no_finished_run(record, tmp_path):
+    (tmp_path / "state").mkdir()
+    if record is not None:
+        (tmp_path / "metrics.json").write_text(record)
+    assert finished.there(tmp_path / "state", tmp_path, {}) is False
+    assert (tmp_path / "state").is_dir()

@@ -40,6 +40,8 @@ def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, mo
         patched.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
         die_after(7, run, tmp_path / "killed", patched)  # two iterations are a point
     assert fit(run, task(run), 20, tmp_path / "killed").points == whole.points
+    rates = [point["lr"] for point in whole.points if point["iteration"] > 8]
+    assert rates == pytest.approx([0.002] * len(rates)), "a tenth from iteration 8 on"
 
 
 @pytest.fixture
