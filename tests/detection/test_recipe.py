@@ -262,3 +262,12 @@ def test_test_images_come_in_their_order_and_half_of_training_s_are_flipped(name
     flips = [step.prob for step in config.get("train_pipeline", []) if step.type == "RandomFlip"]
     assert flips == [0.5] * (name != "voc0712.py")
     assert not [step for step in config.get("test_pipeline", []) if step.type == "RandomFlip"]
+
+
+@pytest.mark.parametrize(("stride", "style"), [("1x1", "caffe"), ("3x3", "pytorch")])
+def test_a_network_is_built_with_the_stride_of_its_backbone(stride, style, voc):
+    """As one that is resumed, and not loaded."""
+    for name in ("ssd_voc", "faster_rcnn_voc"):
+        model = Config(task(make_run(name), read_json(voc.check), IMAGENET, Path("unused"), stride)).model
+        parts = [model.backbone, *([model.roi_head.shared_head] if name == "faster_rcnn_voc" else [])]
+        assert {part.style for part in parts} == {style}

@@ -90,3 +90,10 @@ def test_a_fault_of_ours_after_a_refusal_is_not_hidden(tmp_path):
 
     with pytest.raises(KeyError):
         main()
+
+
+def test_a_door_remembers_the_code_before_it_runs(monkeypatch):
+    order = []
+    monkeypatch.setattr("workflow.training.errors.watch", lambda: order.append("watched"))
+    door(lambda: order.append("run"))()
+    assert order == ["watched", "run"]

@@ -13,6 +13,7 @@ from pretrain.train import task
 from tests.pretrain.solved import SCORE
 from workflow.training import precision
 from workflow.training.engine import fit
+from workflow.training.errors import UserError
 from workflow.training.files import read_json
 from workflow.training.run import Run
 
@@ -123,3 +124,14 @@ def test_fp32_of_a_device_is_as_close_to_the_true_value_as_a_cpu(flags):
         found = compute(lambda thing: thing.to("cuda")).cpu().double()
         lstm.cpu()
         assert (found - true).abs().max() < 3e-5 * true.abs().max(), "TF32 is ten times as far away"
+
+
+def test_a_device_that_torch_cannot_use_is_refused_before_anything_is_set(monkeypatch):
+    def refuse():
+        raise UserError("torch cannot use it")
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr("workflow.training.precision.refuse_unusable", refuse)
+    with pytest.raises(UserError, match="torch cannot use it"):
+        precision.configure_torch(before + 1)
+    assert torch.get_num_threads() == before
