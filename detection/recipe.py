@@ -124,7 +124,10 @@ def place_stride(cfg: Config, stride: str) -> None:
 def loaders(cfg: Config, run: Run, check: dict[str, Any]) -> None:
     """Root, classes, pipelines, batch and seed."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
-    parts = train.dataset.dataset.get("datasets", [train.dataset.dataset])  # VOC's two, COCO's one
+    whole = train.dataset.dataset
+    if "datasets" in whole:  # VOC's two parts, of which other sets in its layout have one
+        whole.datasets = [part for part in whole.datasets if check["counts"][part.split]]
+    parts = whole.get("datasets", [whole])
     for part in [*parts, val.dataset]:
         part.update(data_root=check["root"], metainfo={"classes": tuple(check["classes"])})
     for part in parts:

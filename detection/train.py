@@ -32,6 +32,8 @@ def scoring(check: dict[str, Any], trained: int) -> dict[str, str]:
         return {"metric": rule, "split": split}
     split = f"trained on VOC07+12 trainval ({counts['trainval07']} + {counts['trainval12']} images{some}), "
     split += f"tested on VOC07 test ({counts['test07']} images)"
+    if not counts["trainval12"]:  # a set with one training part
+        split = f"trained on {counts['trainval07']} images{some}, tested on {counts['test07']} images"
     rule = "VOC mAP at IoU 0.5, 11-point rule (mAP_area: area rule), difficult objects left out"
     return {"metric": rule, "split": split}
 

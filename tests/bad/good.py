@@ -14,12 +14,15 @@ from tests.bad.cases import Case, Damage, edit, edit_json, read_only, several, w
 from tests.bad.coco import CAPTIONS, OBJECTS, TEST_CAPTIONS, TEST_OBJECTS, caption, first
 from tests.bad.configs import DEMO, FILE, value
 from tests.bad.images import image
-from tests.bad.sets import JPEG, TEST, TEST_XML, TRAIN, TRAINVAL, VAL, XML, as_file, box, renamed
+from tests.bad.sets import JPEG, TEST, TEST_XML, TRAIN, TRAINVAL, VAL, XML
+
+from tests.bad.sets import as_file, box, flat_splits, one_folder, renamed  # isort: skip
 
 ODD = "größe 漢; touch x $(id) 'q' {b} -z"
 PHOTO = "COCO_train2014_000000000009.jpg"
 CONFIG = f"{FILE}: nothing wrong with it"
 IMAGENET, VOC = "data/imagenet: fine; train 40, val 12", "data/voc: fine; trainval07 8, trainval12 8, test07 6"
+ONE_PART = "data/voc: fine; trainval07 8, trainval12 0, test07 6"
 COCO = "data/coco: fine; train_images 12, train_captions 60, test_images 6, test_captions 30"
 
 
@@ -197,6 +200,15 @@ VOCS = [
     Case("XML in Latin-1", VOC, coded("iso-8859-1")),
     Case("XML in UTF-16", VOC, coded("utf-16")),
     Case("a class without a test object (a warning names it)", VOC, no_star),
+    Case("a list in UTF-16, as PowerShell writes", VOC, several(
+        lambda root: (root / TEST).write_bytes((root / TEST).read_text().replace("\n", "\r\n").encode("utf-16")),
+        lambda root: (root / TRAINVAL).write_bytes(b"\xfe\xff" + (root / TRAINVAL).read_text().encode("utf-16-be")))),
+    Case("folders `train` and `test` with images and XML side by side, as of Roboflow", ONE_PART,
+         several(flat_splits("train", "test"), write("valid/x.jpg"), write("README.roboflow.txt"))),
+    Case("folders `train` and `valid`", ONE_PART, flat_splits("train", "valid")),
+    Case("JPEGImages, Annotations and lists in one folder, as of CVAT", ONE_PART, one_folder("Train.txt", "Test.txt")),
+    Case("the same with lists `train` and `val`", ONE_PART, one_folder("train.txt", "val.txt")),
+    Case("XML that no list names", VOC, write("VOC2007/Annotations/x.xml")),
     Case("an image that no list names", VOC, write("VOC2007/JPEGImages/broken.jpg")),
     Case("a grey image", VOC, lambda root: grey(root / JPEG)),
     Case("a whole set on a read-only disk", VOC, read_only(".")),
@@ -255,6 +267,8 @@ COCOS = [
         of_each(TEST_OBJECTS, "images", lambda one: one.update(file_name=f"../../upload/{one['file_name']}")))),
     Case("a file name with the escapes of a URL", COCO, several(
         named("a b ü.jpg"), first(OBJECTS, "images", file_name="a%20b%20%C3%BC.jpg"))),
+    Case("JSON in UTF-16, as PowerShell writes", COCO, lambda root: (root / CAPTIONS).write_bytes(
+        (root / CAPTIONS).read_text().encode("utf-16"))),
     Case("JSON with a byte-order mark", COCO, several(*(
         lambda root, path=path: (root / path).write_bytes(b"\xef\xbb\xbf" + (root / path).read_bytes())
         for path in (CAPTIONS, TEST_OBJECTS)))),

@@ -108,6 +108,46 @@ def renamed(*names: str):
     return damage
 
 
+def flat_splits(train: str, test: str):
+    """Images and XML side by side in two folders, as Roboflow exports: all training images of 2007, and the test."""
+
+    def damage(root: Path) -> None:
+        for name, listed in ((train, TRAINVAL), (test, TEST)):
+            (root / name).mkdir()
+            for stem in (root / listed).read_text().split():
+                for file in (f"JPEGImages/{stem}.jpg", f"Annotations/{stem}.xml"):
+                    path = root / "VOC2007" / file
+                    path.rename(root / name / path.name)
+        shutil.rmtree(root / "VOC2007")
+        shutil.rmtree(root / "VOC2012")
+
+    return damage
+
+
+def all_in_one(root: Path) -> None:
+    """All of them in the root, as of LabelImg."""
+    for path in list(root.glob("*/*")):
+        path.rename(root / path.name)
+    for folder in ("train", "test"):
+        (root / folder).rmdir()
+
+
+def one_folder(train: str, test: str):
+    """One folder with JPEGImages, Annotations and lists of these names, as CVAT exports."""
+
+    def damage(root: Path) -> None:
+        lists = [(root / listed).read_text() for listed in (TRAINVAL, TEST)]
+        shutil.rmtree(root / "VOC2012")
+        shutil.rmtree(root / "VOC2007/ImageSets")
+        for entry in (root / "VOC2007").iterdir():
+            entry.rename(root / entry.name)
+        (root / "VOC2007").rmdir()
+        for name, text in zip((train, test), lists, strict=True):
+            write(f"ImageSets/Main/{name}", text)(root)
+
+    return damage
+
+
 def difficult(root: Path) -> None:
     """Nothing but difficult objects in the test split."""
     for name in (root / TEST).read_text().split():
@@ -131,6 +171,22 @@ def as_file(path: str, suffix: str, keep: bool = False):
 VOC = [
     Case("no VOC2012", f"data/voc/VOC2012: the folder VOC2012 is missing; {FETCH}",
          lambda root: shutil.rmtree(root / "VOC2012")),
+    Case("images and XML in one folder, without a split",
+         "data/voc: not in VOC's layout: it needs VOC2007 and VOC2012 (…); or JPEGImages, Annotations and ImageSets/"
+         "Main with train.txt and test.txt; or the folders train and test (or valid), each with images and their XML …",
+         several(flat_splits("train", "test"), all_in_one)),
+    Case("one list only, as of a task in CVAT", "data/voc/ImageSets/Main: a list to train on (trainval.txt or "
+         "train.txt) and one to test on (test.txt, valid.txt or val.txt) are needed; it has default.txt",
+         one_folder("default.txt", "default.txt")),
+    Case("folders to train and to test on, with an image without XML",
+         "data/voc/train: data/voc/train/000001.xml is missing",
+         several(flat_splits("train", "test"), lambda root: (root / "train/000001.xml").unlink())),
+    Case("folders to train and to test on, with XML without an image",
+         "data/voc/test: the image data/voc/test/000002.jpg (or of another suffix) is missing",
+         several(flat_splits("train", "test"), lambda root: (root / "test/000002.jpg").unlink())),
+    Case("an image in two lists of one folder",
+         "data/voc/ImageSets/Main/test.txt:7: 000001 is also in train.txt, for training",
+         several(one_folder("train.txt", "test.txt"), append("ImageSets/Main/test.txt", "000001\n"))),
     Case("no image list", f"data/voc/{TEST}: the image list is missing", lambda root: (root / TEST).unlink()),
     Case("an empty split", f"data/voc/{TEST}: the split is empty", write(TEST)),
     Case("an image list in Latin-1", f"data/voc/{TEST}: not UTF-8 text: byte 2: …", write(TEST, b"na\xefve\n")),

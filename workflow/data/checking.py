@@ -4,6 +4,7 @@ A check lists every fault that it finds instead of stopping at the first: ten of
 file."""
 
 import argparse
+import codecs
 import contextlib
 import json
 import os
@@ -126,7 +127,7 @@ def load_lists(path: Path, keys: dict[str, dict[str, Kind]], optional: Mapping[s
     if not path.is_file():
         raise UserError(f"{path}: the annotation file is missing; {FETCH}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+        content = json.loads(decoded(path.read_bytes()), object_pairs_hook=_once)
     except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits, a key that stands twice
         raise UserError(f"{path}: not valid JSON: {error}") from None
     except RecursionError:
@@ -143,6 +144,12 @@ def load_lists(path: Path, keys: dict[str, dict[str, Kind]], optional: Mapping[s
                 if not fits(entry[key]):
                     raise UserError(f"{path}: {name}[{number}]: '{key}' must be {what}, not {entry[key]!r:.60}")
     return content
+
+
+def decoded(data: bytes) -> str:
+    """Text in UTF-8, with a byte-order mark or without, or in UTF-16 with one, as PowerShell writes; otherwise
+    UnicodeDecodeError."""
+    return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

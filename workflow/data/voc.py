@@ -23,7 +23,7 @@ from workflow.data.decoding import open_image
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
 from workflow.data.unused import say_unused
-from workflow.data.voc_lists import SPLITS, annotation_path, image_folder, listed, split_file
+from workflow.data.voc_lists import SPLITS, Part, annotation_path, image_folder, listed, need_layout, split_file
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
 
@@ -146,28 +146,31 @@ def _refuse_repeated(element: ET.Element | None, tags: tuple[str, ...], where: s
 def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]:
     """name -> image of a split; every line names one image, once, that exists with its annotation."""
     path = split_file(root, split)
-    if not path.is_file():
+    if not path.exists() or (path.is_dir() and path != image_folder(root, split)):
         raise UserError(f"{path}: the image list is missing")
     try:
         lines = listed(root, split)
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text: byte {error.start}: {error.reason}") from None
+        said = f"not {error.encoding.upper()} text: byte {error.start}: {error.reason}"
+        raise UserError(f"{path}: {said}; save it as UTF-8") from None
     if not lines:
         raise UserError(f"{path}: the split is empty")
     found: dict[str, Path] = {}
     for number, name, images in lines:
-        if (not images and len(name.split()) != 1) or not name.isprintable() or not inside(name):
-            faults.add("bad lines", f"{path}:{number}: a line must be one image name, not {name!r:.80}")
+        where = f"{path}:{number}" if number else f"{path}"
+        several_words = number and not images and len(name.split()) != 1
+        if several_words or not name.isprintable() or not inside(name):
+            faults.add("bad lines", f"{where}: a line must be one image name, not {name!r:.80}")
         elif name in found:
-            faults.add("images listed twice", f"{path}:{number}: {name} is listed twice")
+            faults.add("images listed twice", f"{where}: {name} is listed twice")
         elif not images:
             image = image_folder(root, split) / f"{name}.jpg"
-            faults.add("absent images", f"{path}:{number}: the image {image} (or of another suffix) is missing")
+            faults.add("absent images", f"{where}: the image {image} (or of another suffix) is missing")
         elif len(images) > 1:
             names = ", ".join(image.name for image in images)
-            faults.add("several images of a name", f"{path}:{number}: {name} may be any of {names}")
+            faults.add("several images of a name", f"{where}: {name} may be any of {names}")
         elif not annotation_path(root, split, name).is_file():
-            faults.add("absent annotations", f"{path}:{number}: {annotation_path(root, split, name)} is missing")
+            faults.add("absent annotations", f"{where}: {annotation_path(root, split, name)} is missing")
         else:
             found[name] = images[0]
     return found
@@ -212,8 +215,30 @@ def _seen(*splits: dict[Path, Checked]) -> set[str]:
 def _warn_of_absent(root: Path, read: dict[str, dict[Path, Checked]], known: list[str]) -> None:
     """Say which classes are in no training image, and which in no test image."""
     for splits in (("trainval07", "trainval12"), ("test07",)):
-        seen, tested = _seen(*(read[split] for split in splits)), splits == ("test07",)
+        seen, tested = _seen(*(read[split] for split in splits if split in read)), splits == ("test07",)
         warn_of_absent(split_file(root, splits[0]), [name for name in known if name not in seen], tested)
+
+
+def _check_apart(root: Path, parts: dict[str, Part], faults: Faults) -> None:
+    """No image is listed for training and test; in folders of their own, other images may have the same name."""
+    train, test = parts["trainval07"], parts["test07"]
+    training = {each.name for each in listed(root, "trainval07")} if train.images == test.images else ()
+    for number, name, _ in listed(root, "test07"):
+        if name in training:
+            where = f"{test.list}:{number}: {name} is also in {train.list.name}, for training"
+            faults.add("images in both training and test", where)
+
+
+def _say_unused(root: Path, parts: dict[str, Part], read: dict[str, dict[Path, Checked]]) -> None:
+    """What lies in the folders of images, and next to those that stand for lists, and is not used."""
+    for folder in dict.fromkeys(part.images for part in parts.values()):
+        files = [file for split in read for image, found in read[split].items() for file in (image, found.path)]
+        used = {file.relative_to(folder).parts[0] for file in files if file.is_relative_to(folder)}
+        reason = "in no image list" if parts["test07"].list else "neither image nor XML"
+        say_unused(folder, reason, set(os.listdir(folder)) - used)  # noqa: PTH208
+    if not parts["test07"].list:
+        known = {part.images.name for part in parts.values()}
+        say_unused(root, "neither training nor test", {entry.name for entry in root.iterdir()} - known)
 
 
 def _look_at_split(
@@ -237,34 +262,29 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     """
     root, faults, known = Path(root), Faults(), classes(section)
     need_folder(root, "the VOCdevkit folder")
-    for year in ("2007", "2012"):
-        need_folder(root / f"VOC{year}", f"the folder VOC{year}")
-    read = {split: _check_annotations(root, split, known, faults) for split in SPLITS}
-    training = {each.name for each in listed(root, "trainval07")}
-    for number, name, _ in listed(root, "test07"):
-        if name in training:
-            where = f"{split_file(root, 'test07')}:{number}"
-            faults.add("images in both training and test", f"{where}: {name} is also in trainval.txt, for training")
+    parts = need_layout(root)
+    if "trainval12" in parts:  # the devkit, both years of it
+        for year in ("2007", "2012"):
+            need_folder(root / f"VOC{year}", f"the folder VOC{year}")
+    read = {split: _check_annotations(root, split, known, faults) for split in parts}
+    _check_apart(root, parts, faults)
     faults.raise_if_any()
     memory = Memory(remember, root)
-    for year in ("2007", "2012"):
-        folder = root / f"VOC{year}" / "JPEGImages"
-        used = {image.relative_to(folder).parts[0] for s in SPLITS if SPLITS[s][0] == year for image in read[s]}
-        say_unused(folder, "in no image list", set(os.listdir(folder)) - used)  # noqa: PTH208
-    looked = {split: _look_at_split(split, read[split], faults, memory, threads) for split in SPLITS}
-    trained = looked["trainval07"] | looked["trainval12"]
+    _say_unused(root, parts, read)
+    looked = {split: _look_at_split(split, read[split], faults, memory, threads) for split in parts}
+    trained = looked["trainval07"] | looked.get("trainval12", {})
     refuse_shared(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)
     faults.raise_if_any()
     _warn_of_absent(root, read, known)
     hashes = {found.path: found.hash for members in read.values() for found in members.values()}
-    hashes |= {split_file(root, split): sha256(split_file(root, split)) for split in SPLITS}
+    hashes |= {part.list: sha256(part.list) for part in parts.values() if part.list}
     return {
         "set": "voc",
         "root": str(root),
         "fingerprint": fingerprint(root, trained | looked["test07"], hashes),
         "classes": known,
-        "with_object": sum(bool(each.annotation.objects) for s in SPLITS if s != "test07" for each in read[s].values()),
-        "counts": {split: len(members) for split, members in read.items()},
+        "with_object": sum(bool(each.annotation.objects) for s in read if s != "test07" for each in read[s].values()),
+        "counts": {split: len(read.get(split, ())) for split in SPLITS},
     }
 
 
