@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow.contracts import Figure, Metric, Resampling, SharedArtifact, Task
+from workflow.contracts import Array, Figure, Metric, Resampling, SharedArtifact, Task
 from workflow.training.files import short
 
 FEATURE_KEYS = ("resize", "crop", "views", "precision")
@@ -50,9 +50,11 @@ TASKS = (
             SharedArtifact("vocabulary", vocabulary_folder, ("threshold",)),
         ),
         resampling=(
-            Resampling({"bleu": ("N", 10)}, "workflow.reporting.bootstrap:bleu"),
-            Resampling({"meteor": ("N", 23)}, "workflow.reporting.bootstrap:meteor"),
+            Resampling({"bleu": Array(("N", 10), "count")}, "captioning.resampling:bleu"),
+            Resampling({"meteor": Array(("N", 23), "count")}, "captioning.resampling:meteor"),
         ),
         extra_memory_mb=JVM_MB,
+        # over a frozen encoder a caption is trained on features that were computed before
+        speed_unit=lambda protocol: "captions/s" if protocol.get("encoder") == "frozen" else "images/s",
     ),
 )

@@ -102,6 +102,7 @@ def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple
 
     from detection.operating_point import best_f1_score
     from detection.results import stream
+    from detection.task import RESAMPLING
     from workflow.reporting import evidence
 
     file, numbers, scores = folder / "predictions.json", {scene.image_id: [] for scene in found}, array("d")
@@ -113,7 +114,7 @@ def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple
                 numbers[one["image_id"]].append(thing)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file}: not COCO detection results: {type(error).__name__}: {error}") from None
-    per_image = evidence.read(folder / "evidence.npz")
+    per_image = evidence.read(folder / "evidence.npz", (RESAMPLING,))
     if per_image is None:
         raise UserError(f"{folder / 'evidence.npz'}: missing")
     best = best_f1_score(np.frombuffer(scores), per_image)

@@ -3,15 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workflow.contracts import Faults, Figure, Metric, Resampling, Task
+from workflow.contracts import Array, Faults, Figure, Metric, Resampling, Task
 
 VOC_METRICS = (Metric("mAP", headline=True), Metric("mAP_area"))
 COCO_METRICS = (Metric("AP", headline=True), Metric("AP50"), Metric("AP75"))
 RESAMPLING = Resampling(
-    arrays={"image": ("D",), "label": ("D",), "score": ("D",), "hit": ("D", "T"), "left": ("D", "T"),
-            "truths": ("N", "C")},
-    scorer="workflow.reporting.average_precision:Detections",
-)  # fmt: skip
+    arrays={
+        "image": Array(("D",), "count", index="N"),
+        "label": Array(("D",), "count", index="C"),
+        "score": Array(("D",)),
+        "hit": Array(("D", "T"), "flag"),
+        "left": Array(("D", "T"), "flag"),
+        "truths": Array(("N", "C"), "count"),
+    },
+    scorer="detection.average_precision:Detections",
+    check="detection.average_precision:check",
+    unique="detections",  # as two networks may well share their words and classes: those that know all or nothing
+)
 VOC = {"dataset": "voc", "train_parts": ("trainval07", "trainval12"), "test_part": "test07", "metrics": VOC_METRICS}
 COMMON = {
     "folder": "detection",

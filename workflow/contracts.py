@@ -20,7 +20,7 @@ class Metric:
     Args:
         name: as in the record and in the table.
         better: the direction in which a change is an improvement.
-        unit: shown next to values that are not percentages.
+        unit: shown in headings if it is not "%"; "" is a number without a unit.
         digits: decimals in tables.
         maximum: the largest possible value; a record with a larger one is damaged.
         headline: the metric of its task that stands for it where only one fits: learning curves, best evaluation,
@@ -39,19 +39,38 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Resampling:
-    """How a resample of the test images is scored from arrays of `per_image.npz` that are not means over the images.
+class Array:
+    """An array of `evidence.npz`.
 
     Args:
-        arrays: name of each array to its axes: N (images), D (detections), T (IoU thresholds), C (classes), or a
-            number.
-        scorer: "module:function"; function(arrays) gives a function of weights (N, B) that returns metric to (B,).
-        check: "module:function"; function(path, arrays) raises UserError if the arrays are not what they should be.
+        axes: its shape: N is the number of test images, another letter a size that arrays share.
+        kind: "number" is finite, "count" a whole number from 0.
+        index: the axis whose entries a count points to; "" where it counts.
     """
 
-    arrays: Mapping[str, tuple[str | int, ...]]
+    axes: tuple[str | int, ...]
+    kind: Literal["number", "flag", "count"] = "number"
+    index: str = ""
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How a resample of the test images is scored from arrays of `evidence.npz` that are not means over the images.
+
+    Args:
+        arrays: by name; a file has all of them or none.
+        scorer: "module:function"; function(arrays) gives a function of weights (N, B), how often each image is drawn
+            in each resample, that returns metric to (B,).
+        check: "module:function"; function(path, arrays) raises UserError if arrays of these shapes and kinds are still
+            not what they should be.
+        unique: what the arrays are, in a word, if no two networks ever share them: a repetition is one run under two
+            seeds.
+    """
+
+    arrays: Mapping[str, Array]
     scorer: str
     check: str = ""
+    unique: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +78,8 @@ class Figure:
     """A picture of one task's results that a job draws and the page embeds, one for each instance of the task.
 
     Args:
-        name: of its section, template (`<name>.html.j2`) and caption (`<name>.rst`), both in the task's room.
+        name: of its section, and of its template (`<name>.html.j2`) and caption (`<name>.rst`) in `report/` of the
+            task's room. The template gets `section.pictures`: instance of the task to name of the picture.
         title: of its section.
         module: `python -m MODULE --run BACKBONE=FOLDER … --data CHECK.json --out FILE` draws it.
         suffix: of the file `<name>_<task><suffix>`.
@@ -122,6 +142,7 @@ class Task:
         memory_factor: times `memory` of the config that a process needs.
         extra_memory_mb: what a job needs in addition.
         report_memory_mb: what the report needs to resample its runs.
+        speed_unit: function(protocol of a record) that gives the unit of its `images_per_second`.
     """
 
     name: str
@@ -143,6 +164,7 @@ class Task:
     memory_factor: int = 1
     extra_memory_mb: int = 0
     report_memory_mb: int = 1000
+    speed_unit: Callable[[Mapping[str, Any]], str] = lambda protocol: "images/s"
 
     def __post_init__(self) -> None:
         if [metric.headline for metric in self.metrics].count(True) != 1:

@@ -5,9 +5,10 @@
 
 import numpy as np
 
+from detection.average_precision import VOC_POINTS
+from detection.task import RESAMPLING
 from tests.bench.row import REPEATS, Measured, Row, seconds
 from tests.bench.simulated import Noise, detector, scene
-from workflow.reporting.average_precision import VOC_POINTS
 from workflow.reporting.bootstrap import RESAMPLES, resample, weights
 from workflow.reporting.evidence import Evidence
 
@@ -28,7 +29,7 @@ def full(rng: np.random.Generator) -> Evidence:
     arrays = {key: np.concatenate([found[key], array]) for key, array in added.items()}
     order = np.lexsort((-arrays["score"], arrays["label"]))
     arrays = {key: array[order] for key, array in arrays.items()} | {"truths": found["truths"]}
-    return Evidence("simulated", np.arange(IMAGES), arrays)
+    return Evidence("simulated", np.arange(IMAGES), arrays, resampling=(RESAMPLING,))
 
 
 def rescored(arrays: dict[str, np.ndarray], drawn: np.ndarray) -> float:

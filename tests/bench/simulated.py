@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detection.task import RESAMPLING
 from workflow.reporting.evidence import Evidence
 
 MISSED = -3.0  # an object that scores lower is not found: few, so that mean mAP is smooth in the ability
@@ -50,7 +51,7 @@ def detector(rng: np.random.Generator, seen: Scene, ability: float, own: np.ndar
     order = kept[np.lexsort((-score[kept], seen.label[kept]))]
     arrays = {"image": seen.image[order], "label": seen.label[order], "score": score[order]}
     arrays |= {"hit": seen.real[order, None], "left": np.zeros((len(order), 1), dtype=bool), "truths": seen.truths}
-    return Evidence(Path("simulated"), np.arange(len(seen.truths)), arrays)
+    return Evidence(Path("simulated"), np.arange(len(seen.truths)), arrays, resampling=(RESAMPLING,))
 
 
 def detectors(

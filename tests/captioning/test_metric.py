@@ -17,9 +17,8 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer import ptbtokenizer
 
-from captioning import evaluate, jvm, metric
+from captioning import evaluate, jvm, metric, resampling
 from tests.snakemake_call import PROJECT, link
-from workflow.reporting import bootstrap
 from workflow.training.errors import UserError
 
 REFERENCES = {
@@ -57,7 +56,7 @@ def test_metrics_equal_the_scorers_called_directly(tmp_path, monkeypatch):
         metrics, each = metric.evaluate(PREDICTIONS, metric.tokenized(REFERENCES))
         drawn = repeats(len(said))
         repeated = [scorer.compute_score(*(again(of, column) for of in (truth, said)))[0] for column in drawn.T]
-    assert bootstrap.meteor(each["meteor"], drawn)["METEOR"] == pytest.approx(100 * np.array(repeated), abs=1e-9)
+    assert resampling.meteor(each)(drawn)["METEOR"] == pytest.approx(100 * np.array(repeated), abs=1e-9)
     assert np.ptp(repeated) > 0.05
     expected = {f"BLEU-{n}": 100 * value for n, value in enumerate(bleu, 1)}
     expected |= {"METEOR": 100 * meteor[0], "ROUGE_L": 100 * rouge[0], "CIDEr": 100 * cider[0]}

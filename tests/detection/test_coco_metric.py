@@ -9,11 +9,12 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from detection import metric
+from detection.average_precision import Detections
 from detection.coco_metric import COCOMetric, evaluated, ground_truth, score
 from detection.evaluate import evaluate
 from detection.metric import keep
 from detection.results import arrays, entries
-from workflow.reporting.average_precision import Detections
+from detection.task import RESAMPLING
 from workflow.reporting.evidence import read
 from workflow.training.errors import UserError
 
@@ -103,7 +104,7 @@ def test_the_record_follows_from_the_evidence(tmp_path, seed):
     assert [record["AP50"], record["AP75"]] == pytest.approx([present[:, 0].mean(), present[:, 5].mean()])
     each = [None if row[0] is None else np.mean(row) for row in table]
     assert list(record["per_class"].values()) == pytest.approx(each)
-    undrawn = Detections(read(tmp_path / "evidence.npz").arrays)(np.ones((25, 1), dtype=np.int32))
+    undrawn = Detections(read(tmp_path / "evidence.npz", (RESAMPLING,)).arrays)(np.ones((25, 1), dtype=np.int32))
     assert {key: value.item() for key, value in undrawn.items()} == pytest.approx(
         {key: record[key] for key in ("AP", "AP50", "AP75")}
     )

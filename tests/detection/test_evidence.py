@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from detection.average_precision import Detections
 from detection.metric import decisive, keep, match, score
 from detection.results import arrays
-from workflow.reporting.average_precision import Detections
+from detection.task import RESAMPLING
 from workflow.reporting.evidence import read
 
 from .generated import world
@@ -50,7 +51,7 @@ def test_the_reports_own_curves_begin_at_the_record(tmp_path, images):
     ids, truth, found = world(0, images, len(CLASSES))
     matches = match(arrays(found), ids, truth, len(CLASSES))
     keep(tmp_path, arrays(found), ids, matches)
-    undrawn = Detections(read(tmp_path / "evidence.npz").arrays)(np.ones((images, 1), dtype=np.int32))
+    undrawn = Detections(read(tmp_path / "evidence.npz", (RESAMPLING,)).arrays)(np.ones((images, 1), dtype=np.int32))
     record = score(matches, CLASSES)
     assert {key: value.item() for key, value in undrawn.items()} == pytest.approx(
         {key: record[key] for key in ("mAP", "mAP_area")}, abs=1e-4

@@ -1,1 +1,1 @@
-"""Records to statistics to tables and page. Reads records alone: imports no task and no torch."""
+"""Records to statistics to tables and page. Reads records only: a task's declaration says what is in them. No torch."""

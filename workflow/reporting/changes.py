@@ -1,21 +1,22 @@
 """The changes of a table against its baseline: how sure is each? Reads the evidence beside the records."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tqdm import tqdm
 
+from workflow.contracts import Metric, Task
 from workflow.reporting import evidence
 from workflow.reporting.bootstrap import RESAMPLES, Resampled
 from workflow.reporting.guard import refuse_repeated
 from workflow.reporting.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
-from workflow.reporting.metrics import lower_is_better
 from workflow.reporting.records import Outcome
 from workflow.reporting.resamples import resampled
 from workflow.training.errors import UserError
 
 BASELINE = "baseline"
-ROUNDING = 0.01  # points by which a record may differ from its evidence: some scorers compute in float32
+ROUNDING = 0.01  # percent of a metric's range (points, of a percentage) by which a record may differ from its evidence:
+# some scorers compute in float32
 QUICK = 3  # seconds of resampling that need no progress bar
 
 Key = tuple[str, str, str]
@@ -44,14 +45,15 @@ class Judged(NamedTuple):
     verdict: str = ""
 
 
-def changes(table: dict[Key, Change]) -> dict[Key, Judged]:
+def changes(table: dict[Key, Change], tasks: Mapping[str, Task]) -> dict[Key, Judged]:
     """(backbone, task, metric) to interval and verdict, for all but the baseline. UserError if evidence is at fault."""
     judged: dict[Key, Judged] = {}
-    for task in dict.fromkeys(task for _, task, _ in table):
-        column = {key: change for key, change in table.items() if key[1] == task}
-        draws = _draws(task, [run for change in column.values() for run in change.runs])
-        for metric in dict.fromkeys(metric for *_, metric in column):
-            judged |= _column({key: change for key, change in column.items() if key[2] == metric}, draws)
+    for name, task in tasks.items():
+        column = {key: change for key, change in table.items() if key[1] == name}
+        draws = _draws(name, task, [run for change in column.values() for run in change.runs])
+        for metric in task.metrics:
+            cells = {key: change for key, change in column.items() if key[2] == metric.name}
+            judged |= _column(cells, metric, draws)
     return judged
 
 
@@ -71,15 +73,15 @@ def units(runs: Iterable[Outcome]) -> dict[int, list[Outcome]]:
 Draws = dict[str, dict[str, Resampled]]  # a run's name to its metrics
 
 
-def _draws(task: str, runs: list[Outcome]) -> Draws:
+def _draws(name: str, task: Task, runs: list[Outcome]) -> Draws:
     """Each run's metrics in each resample; a run without evidence has none."""
     draws: Draws = {}
     first = None
-    seen: dict[tuple[str, str], Outcome] = {}
+    seen: dict[tuple[str, str, str], Outcome] = {}
     each = {run.name: run for run in runs}.values()
-    with tqdm(desc=f"resampling {task}", total=len(each) * RESAMPLES, unit="resample", delay=QUICK) as bar:
+    with tqdm(desc=f"resampling {name}", total=len(each) * RESAMPLES, unit="resample", delay=QUICK) as bar:
         for run in each:
-            found = evidence.read(run.path.with_name("evidence.npz"))
+            found = evidence.read(run.path.with_name("evidence.npz"), task.resampling)
             if found is None:
                 bar.update(RESAMPLES)
                 continue
@@ -87,32 +89,34 @@ def _draws(task: str, runs: list[Outcome]) -> Draws:
                 raise UserError(f"{found.path}: not the file that the run of {run.path.name} has written")
             first = first or found
             evidence.check_same_images(first, found)
-            if found.scores and (one := seen.setdefault((run.backbone, found.scores), run)) is not run:
-                refuse_repeated(one, run, "detections")
+            for what, hashed in found.unique.items():
+                if (one := seen.setdefault((run.backbone, what, hashed), run)) is not run:
+                    refuse_repeated(one, run, what)
             draws[run.name] = resampled(found, bar.update)
-            _check_values(run, found, draws[run.name])
+            _check_values(run, task, found, draws[run.name])
     return draws
 
 
-def _check_values(run: Outcome, found: evidence.Evidence, draws: dict[str, Resampled]) -> None:
+def _check_values(run: Outcome, task: Task, found: evidence.Evidence, draws: dict[str, Resampled]) -> None:
     if lacking := [metric for metric in run.record["metrics"] if metric not in draws]:
         raise UserError(f"{found.path}: lacks what {', '.join(lacking)} in {run.path.name} is made of")
-    for metric, value in run.record["metrics"].items():
-        if metric in draws and abs(draws[metric].point - value) > ROUNDING:
+    for metric in (metric for metric in task.metrics if metric.name in run.record["metrics"]):
+        value, point = run.record["metrics"][metric.name], draws[metric.name].point
+        if abs(point - value) > ROUNDING * min(1.0, metric.maximum / 100):
+            digits = max(4, metric.digits)
             raise UserError(
-                f"{found.path}: {metric} is {draws[metric].point:.4f} by it and {value:.4f} in {run.path.name}: "
+                f"{found.path}: {metric.name} is {point:.{digits}f} by it and {value:.{digits}f} in {run.path.name}: "
                 "they are not of one run"
             )
 
 
-def _column(column: dict[Key, Change], draws: Draws) -> dict[Key, Judged]:
+def _column(column: dict[Key, Change], metric: Metric, draws: Draws) -> dict[Key, Judged]:
     """The verdicts of one metric of one task, corrected for the finished rows that can have one."""
     base = next((change for key, change in column.items() if key[0] == BASELINE), None)
     if base is None:
         return {}
     rows = {key: change for key, change in column.items() if key[0] != BASELINE}
-    metric = next(iter(column))[2]
-    found = {key: _interval(change, base, metric, draws) for key, change in rows.items()}
+    found = {key: _interval(change, base, metric.name, draws) for key, change in rows.items()}
     tested = [key for key, one in found.items() if one and one.p is not None and not _once(rows[key], base)]
     corrected = dict(zip(tested, holm([found[key].p for key in tested]), strict=True))
     judged = {}
@@ -146,7 +150,7 @@ def _once(change: Change, base: Change) -> bool:
     return change.once or base.once or (base.brought and not change.brought)
 
 
-def _verdict(change: Change, base: Change, metric: str, p: float | None) -> str:
+def _verdict(change: Change, base: Change, metric: Metric, p: float | None) -> str:
     """What may be said; empty where there are seeds enough and no evidence."""
     seeds = _seeds(change, base)
     if seeds < ENOUGH:
@@ -157,4 +161,4 @@ def _verdict(change: Change, base: Change, metric: str, p: float | None) -> str:
         return ""
     if p > 1 - LEVEL:
         return "undecided"
-    return "better" if (change.delta < 0) == lower_is_better(metric) else "worse"
+    return "better" if (change.delta < 0) == (metric.better == "lower") else "worse"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from workflow.reporting.metrics import METRICS, number
+from workflow.reporting.metrics import named, number
 from workflow.reporting.records import Outcome
 
 PATIENCE = 0.1  # the share of its training that a run may wait for data before the report warns
@@ -15,10 +15,10 @@ def run(outcome: Outcome) -> dict[str, Any]:
     trail = outcome.record["provenance"] if outcome.record else {}
     hashes = {key: trail[key][:10] for key in ("recipe", "backbone", "data", "code") if trail.get(key)}
     values = outcome.record["metrics"] if outcome.record else {}
-    names = [name for name in METRICS[outcome.task] if name in values]
+    metrics = [metric for metric in outcome.declaration.metrics if metric.name in values]
     return {
         "outcome": outcome,
-        "values": [(name, number(name, values[name])) for name in names],
+        "values": [(named(metric), number(metric, values[metric.name])) for metric in metrics],
         "time": duration(trail["seconds"]) if "seconds" in trail else "",
         "speed": f"{trail['images_per_second']:.1f} {unit(outcome)}" if "images_per_second" in trail else "",
         "waiting": share(trail),
@@ -91,9 +91,8 @@ def on_cpu(outcome: Outcome) -> bool:
 
 
 def unit(outcome: Outcome) -> str:
-    """Of a finished run's speed: over a frozen encoder a caption is trained on features that were computed before."""
-    frozen = outcome.task == "nic_coco" and outcome.record["protocol"].get("encoder") == "frozen"
-    return "captions/s" if frozen else "images/s"
+    """Of a finished run's speed."""
+    return outcome.declaration.speed_unit(outcome.record["protocol"])
 
 
 def duration(seconds: float) -> str:

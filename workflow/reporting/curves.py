@@ -9,10 +9,9 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
-from workflow.reporting.metrics import METRICS
+from workflow.reporting.metrics import heading
 from workflow.reporting.records import Outcome
 from workflow.reporting.summary import Summary
-from workflow.reporting.text import heading
 
 WIDTH, HEIGHT, LEGEND = 5.2, 4.3, 0.22  # inches: the figure without its legend, and a row of that
 POINTS = 100  # of a line at most: more are not seen
@@ -26,11 +25,6 @@ SVG = "http://www.w3.org/2000/svg"
 Line = tuple[list[float], list[float]]
 
 
-def measure(task: str) -> str:
-    """The metric that is drawn, by which the best evaluation is chosen too."""
-    return "CIDEr" if "CIDEr" in METRICS[task] else METRICS[task][0]
-
-
 def losses(outcome: Outcome) -> Line:
     """Iterations and mean training losses, POINTS of them at most: neighbours are averaged."""
     points = outcome.record["history"]["points"]
@@ -40,8 +34,8 @@ def losses(outcome: Outcome) -> Line:
 
 
 def evaluations(outcome: Outcome) -> Line:
-    """Iterations and values of the task's metric, where it was evaluated."""
-    metric = measure(outcome.task)
+    """Iterations and values of the task's headline, where it was evaluated."""
+    metric = outcome.declaration.headline.name
     found = [each for each in outcome.record["history"]["evaluations"] if metric in each]
     return [each["iteration"] for each in found], [each[metric] for each in found]
 
@@ -51,6 +45,7 @@ def curves(summary: Summary, task: str) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    metric = summary.tasks[task].headline
     runs = [o for o in summary.outcomes if o.task == task and o.record and o.record["history"]["points"]]
     waiting = any(o.task == task and not o.record for o in summary.outcomes)
     empty = "no record yet" if waiting else "no run was trained here"
@@ -66,12 +61,12 @@ def curves(summary: Summary, task: str) -> str:
         figure.subplots_adjust(0.115, 0.45 / height, 0.985, 1 - (rows * LEGEND + 0.2) / height, hspace=0.12)
         draw(panels[0], runs, summary.backbones, losses, "training loss", empty)
         if several:
-            draw(panels[1], runs, summary.backbones, evaluations, heading(measure(task)), empty, marker="o")
+            draw(panels[1], runs, summary.backbones, evaluations, heading(metric), empty, marker="o")
         panels[-1].set_xlabel("iteration")
         legend(figure, summary.backbones, across)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    what = f"training loss and {measure(task)}" if several else "training loss"
+    what = f"training loss and {metric.name}" if several else "training loss"
     return finished(buffer.getvalue(), f"Learning curves of {task}: {what} of {len(runs)} runs")
 
 

@@ -6,6 +6,7 @@ Two recipes cannot meet in it: a record of another recipe than the plan's is sta
 from typing import Any, NoReturn
 
 from workflow.compare import differing
+from workflow.registry import PRETRAIN
 from workflow.reporting.records import Outcome
 from workflow.training.errors import UserError
 from workflow.training.files import digest
@@ -53,7 +54,7 @@ def _compare_data(one: Outcome, other: Outcome) -> None:
 
 def _compare_protocol(one: Outcome, other: Outcome, backbones: dict[str, dict[str, Any]]) -> None:
     own = OF_THE_BACKBONE
-    if one.task == "pretrain":
+    if one.task == PRETRAIN:
         sizes = [{"resize", "size"} & backbones.get(o.backbone, {}).get("pretrain", {}).keys() for o in (one, other)]
         own = {"epoch", "split"} if any(sizes) else {"epoch"}
     keys = differing(one.record["protocol"], other.record["protocol"])

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from workflow.reporting.intervals import BOTH, ENOUGH
-from workflow.reporting.metrics import TITLES, lower_is_better, number
+from workflow.reporting.metrics import named, number, percent
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import BASELINE, ONE_PRETRAINING, TOO_FEW, Cell
-from workflow.reporting.summary import Summary
+from workflow.reporting.summary import Column, Summary
 from workflow.reporting.text import clipped
 
 ACROSS = 5  # metrics side by side
@@ -26,7 +26,6 @@ SPECIAL = str.maketrans(
     | {"±": r"$\pm$", "×": r"$\times$", "…": r"\dots{}", "−": "$-$"}
 )
 Row = list[Cell]
-Column = tuple[str, str]  # task, metric
 
 
 def latex(summary: Summary) -> str:
@@ -68,14 +67,20 @@ def panel(summary: Summary, columns: list[Column]) -> list[str]:
     tasks, rules, start = [], [], 2
     for task, group in groupby(columns, key=lambda column: column[0]):
         count = len(list(group))
-        tasks.append(rf"\multicolumn{{{count}}}{{c}}{{{escape(TITLES[task])}}}")
+        tasks.append(rf"\multicolumn{{{count}}}{{c}}{{{escape(title(summary, task))}}}")
         rules.append(rf"\cmidrule(lr){{{start}-{start + count - 1}}}")
         start += count
-    metrics = [rf"{escape(metric)} $\{'down' if lower_is_better(metric) else 'up'}arrow$" for _, metric in columns]
+    metrics = [rf"{escape(named(one))} $\{'down' if one.better == 'lower' else 'up'}arrow$" for _, one in columns]
     lines = [r"\toprule", line(["", *tasks]), " ".join(rules), line(["", *metrics]), r"\midrule"]
     for backbone in summary.backbones:
-        lines += row([summary.cells[backbone, *column] for column in columns], mixed(summary))
+        lines += row([summary.cell(backbone, column) for column in columns], mixed(summary))
     return [*lines[:-1], r"\bottomrule"]
+
+
+def title(summary: Summary, name: str) -> str:
+    """Of a task's columns; with the name of the instance where that is another than the type's."""
+    task = summary.tasks[name]
+    return task.title if name == task.name else f"{task.title} ({name})"
 
 
 def row(cells: Row, with_n: bool) -> list[str]:
@@ -133,7 +138,7 @@ def paper(cell: Cell) -> str:
 
 def shown(summary: Summary) -> list[Cell]:
     """The cells that have a number."""
-    cells = (summary.cells[backbone, *column] for backbone in summary.backbones for column in summary.columns)
+    cells = (summary.cell(backbone, column) for backbone in summary.backbones for column in summary.columns)
     return [cell for cell in cells if cell.n]
 
 
@@ -146,7 +151,8 @@ def caption(summary: Summary) -> str:
     """What must be known to read the table."""
     cells = shown(summary)
     others = [cell for cell in cells if cell.backbone != BASELINE]
-    parts = [rf"Transfer table \emph{{{escape(summary.experiment)}}}, in percent; the last epoch counts.", runs(cells)]
+    unit = escape(percent(metric for _, metric in summary.columns))
+    parts = [rf"Transfer table \emph{{{escape(summary.experiment)}}}, {unit}; the last epoch counts.", runs(cells)]
     if any(cell.delta is not None for cell in others):
         parts.append(rf"\emph{{Change}}: against {BASELINE}.")
     if any(cell.low is not None for cell in others):

@@ -1,29 +1,28 @@
-"""What the columns of the transfer table are: tasks, their metrics, and how a number is printed."""
+"""How a metric is printed: its digits, its unit and the direction that is better."""
 
-METRICS: dict[str, tuple[str, ...]] = {
-    "pretrain": ("top1_error", "top5_error"),
-    "ssd_voc": ("mAP", "mAP_area"),
-    "faster_rcnn_voc": ("mAP", "mAP_area"),
-    "faster_rcnn_coco": ("AP", "AP50", "AP75"),
-    "nic_coco": ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"),
-}
-LONG_TABLE_ONLY = {"BLEU-2", "BLEU-3"}  # as in the paper's own transfer table; transfer.csv has them
-IMAGENET_TABLE_ONLY = {"top5_error"}  # likewise
-TITLES = {
-    "pretrain": "classification",
-    "ssd_voc": "SSD, detection",
-    "faster_rcnn_voc": "Faster R-CNN, detection",
-    "faster_rcnn_coco": "Faster R-CNN on COCO, detection",
-    "nic_coco": "NIC, captioning",
-}
+from collections.abc import Iterable
+
+from workflow.contracts import Metric
+
+PERCENT = "%"
 
 
-def lower_is_better(metric: str) -> bool:
-    """Errors fall, scores rise."""
-    return metric.endswith("_error")
+def number(metric: Metric, value: float, sign: bool = False) -> str:
+    """A value with the metric's digits, with a sign if it is a change."""
+    return f"{value:+z.{metric.digits}f}" if sign else f"{value:z.{metric.digits}f}"
 
 
-def number(metric: str, value: float, sign: bool = False) -> str:
-    """A value in percent with the digits that the paper prints: two for errors, one for scores."""
-    digits = 2 if metric.endswith("_error") else 1
-    return f"{value:+z.{digits}f}" if sign else f"{value:z.{digits}f}"
+def named(metric: Metric) -> str:
+    """A metric with its unit, if that is not percent: `AP`, `latency (ms)`."""
+    return metric.name if metric.unit in ("", PERCENT) else f"{metric.name} ({metric.unit})"
+
+
+def heading(metric: Metric) -> str:
+    """A metric with its unit and the direction that is better."""
+    return f"{named(metric)} {'↓' if metric.better == 'lower' else '↑'}"
+
+
+def percent(metrics: Iterable[Metric]) -> str:
+    """That numbers are in percent, and which are not: `in percent (except latency)`."""
+    others = dict.fromkeys(metric.name for metric in metrics if metric.unit != PERCENT)
+    return f"in percent (except {', '.join(others)})" if others else "in percent"

@@ -1,11 +1,13 @@
 """The words above and under the table: what must be said so that its numbers are not misread."""
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from workflow.contracts import Task
 from workflow.reporting.bootstrap import RESAMPLES
 from workflow.reporting.intervals import ENOUGH
+from workflow.reporting.metrics import percent
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import BASELINE, ONE_PRETRAINING, TOO_FEW, Cells
 from workflow.words import plain
@@ -64,12 +66,16 @@ ONCE = (
 )
 
 
-def remarks(outcomes: list[Outcome], table: Cells, brought: Collection[str] = ()) -> list[str]:
+def remarks(
+    outcomes: list[Outcome], table: Cells, tasks: Mapping[str, Task], brought: Collection[str] = ()
+) -> list[str]:
     """What has to stand under every table. `brought`: backbones not pretrained here."""
+    units = percent(metric for task in tasks.values() for metric in task.metrics)
+    headlines = ", ".join(dict.fromkeys(task.headline.name for task in tasks.values()))
     texts = [
-        "All numbers are in percent; in brackets the change against the row baseline.",
+        f"All numbers are {units}; in brackets the change against the row baseline.",
         "The last epoch counts: it is evaluated, published and transferred. Where there was more than one "
-        "evaluation, the best one (by top1_error, mAP, AP, CIDEr) is shown beside it, never instead. The paper reports "
+        f"evaluation, the best one (by {headlines}) is shown beside it, never instead. The paper reports "
         "its best epoch.",
     ]
     if repeated(outcomes):
@@ -105,7 +111,7 @@ def _without(table: Cells) -> list[str]:
     for cell in table.values():
         if cell.delta is None or cell.low is not None or cell.verdict in TOO_FEW or cell.backbone == BASELINE:
             continue
-        runs = (*table[BASELINE, cell.task, cell.metric].runs, *cell.runs)
+        runs = (*table[BASELINE, cell.task, cell.metric.name].runs, *cell.runs)
         without = [run for run in runs if not run.path.with_name("evidence.npz").is_file()]
         found += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
     return [f"No interval where a run has no evidence.npz beside its record: {_rows(found)}."] if found else []

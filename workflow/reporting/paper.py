@@ -1,14 +1,17 @@
-"""The paper's numbers (CutMix, ICCV 2019), each with the table it stands in: paper_tables.csv, joined by name."""
+"""The paper's numbers (CutMix, ICCV 2019), each with the table it stands in, joined by name: the
+file `report/paper.csv` of a task's room, if the paper has the task."""
 
 import csv
 from pathlib import Path
 from typing import NamedTuple
 
-TABLE = Path(__file__).with_name("paper_tables.csv")
+from workflow import registry
+
+FILE = "report/paper.csv"
 
 
 class PaperNumber(NamedTuple):
-    """A printed number in percent, where it is printed, and what has to be said about it."""
+    """A printed number in the metric's unit, where it is printed, and what has to be said about it."""
 
     value: float
     source: str
@@ -17,9 +20,16 @@ class PaperNumber(NamedTuple):
 
 def paper_numbers() -> dict[tuple[str, str, str], PaperNumber]:
     """(backbone, task, metric) to the paper's number."""
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     return {
         (row["backbone"], row["task"], row["metric"]): PaperNumber(float(row["value"]), row["source"], row["note"])
-        for row in rows
+        for room in dict.fromkeys(task.room for task in registry.tasks().values())
+        for row in rows(room / FILE)
     }
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    """Of a room's table; none if there is no such file."""
+    if not file.is_file():
+        return []
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workflow.reporting.metrics import METRICS
+from workflow.contracts import Metric
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import BASELINE, mean_over
 from workflow.reporting.summary import Summary
@@ -26,7 +26,7 @@ class ClassTable:
     the classes the main table has."""
 
     task: str
-    metric: str
+    metric: Metric
     runs: dict[str, int]
     rows: dict[str, dict[str, ClassCell]]
 
@@ -40,12 +40,12 @@ class ClassTable:
 def class_tables(summary: Summary) -> list[ClassTable]:
     """One for each task whose records have AP by class."""
     found = []
-    for task in summary.tasks:
-        runs = [o for o in summary.outcomes if o.task == task and o.record and o.record.get("per_class")]
+    for name, task in summary.tasks.items():
+        runs = [o for o in summary.outcomes if o.task == name and o.record and o.record.get("per_class")]
         if runs:
-            counts = {name: sum(run.backbone == name for run in runs) for name in summary.backbones}
-            done = {name: count for name, count in counts.items() if count}
-            found.append(ClassTable(task, METRICS[task][0], done, rows(runs, list(done), summary.controls)))
+            counts = {row: sum(run.backbone == row for run in runs) for row in summary.backbones}
+            done = {row: count for row, count in counts.items() if count}
+            found.append(ClassTable(name, task.headline, done, rows(runs, list(done), summary.controls)))
     return found
 
 

@@ -11,18 +11,17 @@ from pathlib import Path
 
 from workflow.config import load
 from workflow.plan import Plan, PlannedRun, plan
-from workflow.reporting.metrics import METRICS, TITLES, number
+from workflow.reporting.metrics import heading, number
 from workflow.reporting.notes import one_machine
 from workflow.reporting.records import read
 from workflow.reporting.statistics import BASELINE, Cell
 from workflow.reporting.summary import Summary, summarize
-from workflow.reporting.text import heading, long_csv, markdown
+from workflow.reporting.text import long_csv, markdown
 from workflow.training.errors import UserError, door
 from workflow.training.files import atomic, read_json
 
 KEPT = ("metrics.json", "config.json", "evidence.npz")
 README, DOCS = Path("README.md"), Path("docs")
-HEADLINES = {"top1_error", "mAP", "AP", "CIDEr"}  # one metric a task; the others stand in transfer.md
 
 
 def place(run: PlannedRun, docs: Path) -> PlannedRun:
@@ -67,18 +66,18 @@ def kept(todo: Plan, docs: Path) -> Summary:
 
 def check_finished(todo: Plan) -> None:
     """UserError, before anything is changed, unless each run has a record that is the plan's."""
-    if lacking := [f"{outcome.name} ({outcome.why})" for outcome in read(todo.runs) if not outcome.record]:
+    if lacking := [f"{outcome.name} ({outcome.why})" for outcome in read(todo) if not outcome.record]:
         raise UserError(f"{len(lacking)} of {len(todo.runs)} runs have no record to publish: {', '.join(lacking)}")
 
 
 def table(summary: Summary) -> str:
     """A Markdown table: a row a backbone, the headline metric of each task, its change, interval and verdict; and below
     it the machine."""
-    columns = [(task, metric) for task in summary.tasks for metric in METRICS[task] if metric in HEADLINES]
-    heads = [f"{TITLES[task]}<br>`{task}` {heading(metric)}" for task, metric in columns]
+    columns = [(name, task.headline) for name, task in summary.tasks.items()]
+    heads = [f"{task.title}<br>`{name}` {heading(task.headline)}" for name, task in summary.tasks.items()]
     lines = ["| backbone | " + " | ".join(heads) + " |", "|:--|" + ":--|" * len(columns)]
     for backbone in summary.backbones:
-        cells = [_cell(summary.cells[backbone, *column]) for column in columns]
+        cells = [_cell(summary.cell(backbone, column)) for column in columns]
         lines.append(f"| {backbone} | " + " | ".join(cells) + " |")
     machine = one_machine(summary.outcomes)
     return "\n".join([*lines, *(["", machine] if machine else [])])

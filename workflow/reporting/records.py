@@ -2,11 +2,13 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from workflow import registry
+from workflow.contracts import Task
 from workflow.reporting import verification
 from workflow.reporting.staleness import differences, other_backbone, published
 from workflow.training.errors import UserError
@@ -18,13 +20,15 @@ WHEN = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d ")  # error.txt starts with the t
 
 @dataclass(frozen=True)
 class Outcome:
-    """One planned run. `record` and `config` (the resolved config beside it) are None unless `status` is done: a record
-    that is not the plan's is stale, and nobody gets to see its numbers.
+    """One planned run of the column `task`, which is as `declaration` says. `record` and `config` (the resolved config
+    beside it) are None unless `status` is done: a record that is not the plan's is stale, and nobody gets to see its
+    numbers.
 
     `reason` says in a few words why there is no record; it is empty where there is one.
     """
 
     task: str
+    declaration: Task
     backbone: str
     seeds: dict[str, int]
     path: Path
@@ -50,29 +54,44 @@ class Outcome:
         return f"{self.status}: {self.reason}" if self.reason else self.status
 
 
-def read(runs: Iterable[Any]) -> list[Outcome]:
-    """The outcomes of planned runs (workflow.plan.PlannedRun), ordered by task, backbone and seeds.
+def read(plan: Any) -> list[Outcome]:
+    """The outcomes of the runs of `plan` (workflow.plan.Plan), ordered by task, backbone and seeds.
 
     UserError if a file that is there is not what it should be.
     """
-    runs = list(runs)
-    pretrained = {str(run.weights): _outcome(run) for run in runs if run.task == "pretrain"}
+    tasks = instances(plan)
+    pretraining, transfers = (
+        [run for run in plan.runs if (run.task == registry.PRETRAIN) == first] for first in (True, False)
+    )
+    pretrained = {str(run.weights): _outcome(run, tasks) for run in pretraining}
     # Hashed once, and only where a record has to be compared with it.
     hashed = functools.cache(lambda weights: published(weights, pretrained.get(weights)))
-    outcomes = [_outcome(run, pretrained.get(str(run.weights)), hashed) for run in runs if run.task != "pretrain"]
+    outcomes = [_outcome(run, tasks, pretrained.get(str(run.weights)), hashed) for run in transfers]
     return sorted([*pretrained.values(), *outcomes], key=lambda o: (o.task, o.backbone, sorted(o.seeds.items())))
 
 
-def _outcome(run: Any, start: Outcome | None = None, hashed: Callable[[str], str | None] | None = None) -> Outcome:
+def instances(plan: Any) -> dict[str, Task]:
+    """Each column's task: the instances of a plan, pretraining first, to their types."""
+    names = [registry.PRETRAIN, *(name for name in plan.tasks if name != registry.PRETRAIN)]
+    return {name: registry.task_of(plan.config, name) for name in names}
+
+
+def _outcome(
+    run: Any,
+    tasks: Mapping[str, Task],
+    start: Outcome | None = None,
+    hashed: Callable[[str], str | None] | None = None,
+) -> Outcome:
     """`start`: the pretraining of a transfer run; `hashed` gives the hash of a published backbone."""
     path, state = Path(run.record), Path(run.state)
-    about = {"task": run.task, "backbone": run.backbone, "seeds": dict(run.seeds), "path": path}
+    task = tasks[run.task]
+    about = {"task": run.task, "declaration": task, "backbone": run.backbone, "seeds": dict(run.seeds), "path": path}
     record = verification.read(path)
     if record is not None:
         if not verification.check_own_hash(path, record):
             return Outcome(**about, status="stale", reason="it has no hashes, as records of before; remove its folder")
         config = verification.read(path.with_name("config.json"))
-        _check(path, record, config, run)
+        _check(path, record, config, run, task)
         verification.check_files(path, record)
         differs = differences(run)
         if hashed:
@@ -98,7 +117,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _check(path: Path, record: dict[str, Any], config: dict[str, Any] | None, run: Any) -> None:
+def _check(path: Path, record: dict[str, Any], config: dict[str, Any] | None, run: Any, task: Task) -> None:
     """A record has all its keys, each of its type, and is of the run that belongs there, and so is its config.json."""
     if config is None:
         raise UserError(f"{path.with_name('config.json')} is missing: every record has one beside it")
@@ -108,6 +127,6 @@ def _check(path: Path, record: dict[str, Any], config: dict[str, Any] | None, ru
                 raise UserError(
                     f"{file}: {key} is {plain(content.get(key))!r} where {plain(getattr(run, key))!r} belongs"
                 )
-    verification.check_types(path, record, config, run.task)
+    verification.check_types(path, record, config, run.task, task)
     if record["provenance"].get("recipe") != digest(config.get("recipe")):
         raise UserError(f"{path.with_name('config.json')}: its recipe is not the one that {path.name} has the hash of")

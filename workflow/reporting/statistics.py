@@ -2,12 +2,12 @@
 verdict, or a reason."""
 
 import statistics
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from workflow.contracts import Metric, Task
 from workflow.reporting.changes import BASELINE, Change, changes, units
-from workflow.reporting.metrics import METRICS
 from workflow.reporting.paper import PaperNumber
 from workflow.reporting.records import Outcome
 
@@ -17,7 +17,7 @@ ONE_PRETRAINING = "one pretraining"
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table, in percent. None stands for what is not there; `missing` then says why.
+    """One number of the table, in the unit of its metric. None stands for what is not there; `missing` then says why.
 
     `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation of these.
     `mean` gives each pretraining the same weight, however many of its transfers are finished. `low` and `high` bound
@@ -28,7 +28,7 @@ class Cell:
 
     backbone: str
     task: str
-    metric: str
+    metric: Metric
     runs: tuple[Outcome, ...]
     values: tuple[float, ...]
     mean: float | None
@@ -62,7 +62,7 @@ Cells = dict[tuple[str, str, str], Cell]
 
 def cells(
     backbones: Iterable[str],
-    tasks: Iterable[str],
+    tasks: Mapping[str, Task],
     outcomes: list[Outcome],
     paper: dict[tuple[str, str, str], PaperNumber],
     brought: Collection[str] = (),
@@ -70,22 +70,25 @@ def cells(
     """(backbone, task, metric) to its cell, in the order of the table. `brought`: backbones not pretrained here."""
     table: Cells = {}
     for backbone in backbones:
-        for task in tasks:
-            own = [o for o in outcomes if (o.backbone, o.task) == (backbone, task)]
-            base = [o for o in outcomes if (o.backbone, o.task) == (BASELINE, task)]
-            for metric in METRICS[task]:
-                table[backbone, task, metric] = _cell(backbone, task, metric, own, base, paper)
-    return _judged(table, brought)
+        for name, task in tasks.items():
+            own = [o for o in outcomes if (o.backbone, o.task) == (backbone, name)]
+            base = [o for o in outcomes if (o.backbone, o.task) == (BASELINE, name)]
+            # the paper has one recipe a task: its numbers stand beside the instance that is named like the task
+            known = paper if name == task.name else {}
+            for metric in task.metrics:
+                table[backbone, name, metric.name] = _cell(backbone, name, metric, own, base, known)
+    return _judged(table, tasks, brought)
 
 
-def _judged(table: Cells, brought: Collection[str]) -> Cells:
+def _judged(table: Cells, tasks: Mapping[str, Task], brought: Collection[str]) -> Cells:
     """The same cells with intervals and verdicts."""
     found = changes(
         {
             key: Change(cell.delta, cell.runs, cell.backbone in brought)
             for key, cell in table.items()
             if cell.delta is not None
-        }
+        },
+        tasks,
     )
     return {key: replace(cell, **found[key]._asdict()) if key in found else cell for key, cell in table.items()}
 
@@ -104,18 +107,18 @@ def _values(outcomes: list[Outcome], metric: str) -> dict[int, float]:
 def _cell(
     backbone: str,
     task: str,
-    metric: str,
+    metric: Metric,
     own: list[Outcome],
     base: list[Outcome],
     paper: dict[tuple[str, str, str], PaperNumber],
 ) -> Cell:
-    found = _values(own, metric)
+    found = _values(own, metric.name)
     runs, values = tuple(own[i] for i in found), tuple(found.values())
     mean, reference = (
-        mean_over(some, lambda run: run.record["metrics"][metric])
-        for some in (runs, [base[i] for i in _values(base, metric)])
+        mean_over(some, lambda run: run.record["metrics"][metric.name])
+        for some in (runs, [base[i] for i in _values(base, metric.name)])
     )
-    known, known_base = paper.get((backbone, task, metric)), paper.get((BASELINE, task, metric))
+    known, known_base = (paper.get((name, task, metric.name)) for name in (backbone, BASELINE))
     return Cell(
         backbone,
         task,

@@ -3,26 +3,31 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from workflow import registry
+from workflow.contracts import Metric, Task
 from workflow.reporting import notes
+from workflow.reporting.classification import Classified, classified
 from workflow.reporting.guard import check_columns
-from workflow.reporting.imagenet import ImageNetRow, imagenet_rows
-from workflow.reporting.metrics import IMAGENET_TABLE_ONLY, LONG_TABLE_ONLY, METRICS
 from workflow.reporting.paper import paper_numbers
-from workflow.reporting.records import Outcome, read
+from workflow.reporting.records import Outcome, instances, read
 from workflow.reporting.statistics import Cell, Cells, cells, mean_over
+
+Column = tuple[str, Metric]  # instance of a task, and one of its metrics
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The content of every output. `origins`: what a row is beyond its name; `protocols`: task to (key, text);
+    """The content of every output. `tasks`: the instances of tasks, pretraining first, to their types; `dataset`: title
+    of what backbones are pretrained on; `origins`: what a row is beyond its name; `protocols`: task to (key, text);
     `brought`: the rows whose backbone is a file, of which there is no other pretraining; `controls`: those whose
     backbone is random, the negative controls."""
 
     experiment: str
     backbones: list[str]
-    tasks: list[str]
+    tasks: dict[str, Task]
+    dataset: str
     cells: Cells
-    imagenet: list[ImageNetRow]
+    classified: list[Classified]
     outcomes: list[Outcome]
     origins: dict[str, str]
     notices: list[str]
@@ -32,14 +37,23 @@ class Summary:
     controls: list[str]
 
     @property
-    def columns(self) -> list[tuple[str, str]]:
-        """(task, metric) of the wide transfer tables; transfer.csv has more metrics."""
-        return [(task, m) for task, m in self.terminal_columns if m not in IMAGENET_TABLE_ONLY]
+    def columns(self) -> list[Column]:
+        """Of the wide transfer tables; transfer.csv has more metrics."""
+        return [(task, metric) for task, metric in self.terminal_columns if metric.table == "wide"]
 
     @property
-    def terminal_columns(self) -> list[tuple[str, str]]:
-        """(task, metric) of the terminal's, which is both tables in one."""
-        return [(task, m) for task in self.tasks for m in METRICS[task] if m not in LONG_TABLE_ONLY]
+    def terminal_columns(self) -> list[Column]:
+        """Of the terminal's, which is both tables in one."""
+        return [(name, metric) for name, task in self.tasks.items() for metric in task.metrics if metric.table != "csv"]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """Of all tasks."""
+        return [metric for task in self.tasks.values() for metric in task.metrics]
+
+    def cell(self, backbone: str, column: Column) -> Cell:
+        """The cell of a row and a column."""
+        return self.cells[backbone, column[0], column[1].name]
 
     @property
     def stale(self) -> list[Outcome]:
@@ -57,9 +71,10 @@ class Summary:
 def summarize(plan: Any) -> Summary:
     """Read the records of `plan` (workflow.plan.Plan); UserError if they cannot share a table."""
     backbones = list(plan.backbones)
-    tasks = ["pretrain", *(task for task in plan.tasks if task != "pretrain")]
-    outcomes = read(plan.runs)
-    outcomes.sort(key=lambda o: (tasks.index(o.task), backbones.index(o.backbone)))
+    tasks = instances(plan)
+    order = list(tasks)
+    outcomes = read(plan)
+    outcomes.sort(key=lambda o: (order.index(o.task), backbones.index(o.backbone)))
     specs = plan.config["backbones"]
     check_columns(outcomes, specs)
     brought = [name for name, spec in specs.items() if "checkpoint" in spec]
@@ -68,12 +83,13 @@ def summarize(plan: Any) -> Summary:
         experiment=plan.experiment,
         backbones=backbones,
         tasks=tasks,
+        dataset=registry.layout_of(plan.config, registry.data_name(plan.config, registry.PRETRAIN)).title,
         cells=table,
-        imagenet=imagenet_rows(specs, table, outcomes),
+        classified=classified(specs, tasks[registry.PRETRAIN], table, outcomes),
         outcomes=outcomes,
         origins={name: notes.origin(specs[name]) for name in backbones},
         notices=notes.notices(plan.config, outcomes),
-        remarks=notes.remarks(outcomes, table, brought),
+        remarks=notes.remarks(outcomes, table, tasks, brought),
         brought=brought,
         controls=[name for name, spec in specs.items() if "init" in spec],
         protocols={task: notes.protocol(outcomes, task) for task in tasks},
@@ -98,10 +114,10 @@ def best_epoch(cell: Cell) -> Best | None:
 
     None unless every run was evaluated more than once and says which evaluation was best, as the trainers do.
     """
-    found = [o.record["best"] for o in cell.runs if cell.metric in o.record.get("best", {})]
+    found = [o.record["best"] for o in cell.runs if cell.metric.name in o.record.get("best", {})]
     several = all(len(o.record["history"]["evaluations"]) > 1 for o in cell.runs)
     if not found or len(found) < cell.n or not several:
         return None
     unit = "epoch" if "epoch" in found[0] else "iteration"
-    value = mean_over(cell.runs, lambda run: run.record["best"][cell.metric])
+    value = mean_over(cell.runs, lambda run: run.record["best"][cell.metric.name])
     return Best(value, unit, [best[unit] for best in found])

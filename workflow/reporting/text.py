@@ -5,38 +5,38 @@ import io
 import textwrap
 from pathlib import Path
 
+from workflow.registry import PRETRAIN
 from workflow.reporting.costs import waiting
 from workflow.reporting.intervals import ENOUGH
-from workflow.reporting.metrics import lower_is_better, number
+from workflow.reporting.metrics import PERCENT, heading, number
 from workflow.reporting.statistics import BASELINE, ONE_PRETRAINING, TOO_FEW, Cell
-from workflow.reporting.summary import Summary, best_epoch
+from workflow.reporting.summary import Column, Summary, best_epoch
 from workflow.training.escaping import printable
 
 CSV_COLUMNS = ["backbone", "task", "metric", "mean", "std", "n", "delta", "delta_low", "delta_high", "verdict", "paper"]
 TERMINAL_WIDTH = 116
 REASON_WIDTH = 60
-IMAGENET_REASON_WIDTH = 120  # there is room
+WIDE_REASON_WIDTH = 120  # there is room
 MARKS = {"better": "+", "worse": "-", "undecided": "?", ONE_PRETRAINING: "t"}  # on the terminal, where words are wide
-IMAGENET_GROUPS = ("last epoch", "best epoch", "paper")
+GROUPS = ("last epoch", "best epoch", "paper")
 
 
 def long_csv(summary: Summary) -> str:
-    """transfer.csv: one line a backbone, task and metric. A missing number has its reason as verdict."""
+    """transfer.csv: one line a backbone, task and metric. A missing number has its reason as verdict; a last column has
+    the units if one is not percent."""
+    units = any(metric.unit != PERCENT for metric in summary.metrics)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer.writerow(CSV_COLUMNS + ["unit"] * units)
     for cell in summary.cells.values():
         numbers = (cell.mean, cell.std, cell.delta, cell.low, cell.high)
-        mean, std, *change = ("" if value is None else f"{value:z.4f}" for value in numbers)
+        digits = max(4, cell.metric.digits)
+        mean, std, *change = ("" if value is None else f"{value:z.{digits}f}" for value in numbers)
         verdict = "; ".join(filter(None, [cell.verdict, cell.missing]))
         paper = cell.paper.value if cell.paper else ""
-        writer.writerow([cell.backbone, cell.task, cell.metric, mean, std, cell.n, *change, verdict, paper])
+        about = [cell.backbone, cell.task, cell.metric.name]
+        writer.writerow([*about, mean, std, cell.n, *change, verdict, paper, *[cell.metric.unit] * units])
     return out.getvalue()
-
-
-def heading(metric: str) -> str:
-    """A metric with the direction that is better."""
-    return f"{metric} {'↓' if lower_is_better(metric) else '↑'}"
 
 
 def measured(cell: Cell) -> str:
@@ -69,10 +69,10 @@ def markdown(summary: Summary) -> str:
     lines.append("| backbone | " + " | ".join(f"{task}<br>{heading(metric)}" for task, metric in columns) + " |")
     lines.append("|:--|" + "--:|" * len(columns))
     for backbone in summary.backbones:
-        row = [_md_cell(summary.cells[backbone, task, metric]) for task, metric in columns]
+        row = [_md_cell(summary.cell(backbone, column)) for column in columns]
         about = f"<br>{_md(summary.origins[backbone])}" if summary.origins[backbone] else ""
         lines.append(f"| {_md(backbone)}{about} | " + " | ".join(row) + " |")
-    lines += ["", "## ImageNet classification", "", *_md_imagenet(summary)]
+    lines += ["", f"## {classification(summary)}", "", *_md_classification(summary)]
     lines += ["", *(f"{_md(remark)}  " for remark in summary.remarks), ""]
     for task, protocol in summary.protocols.items():
         if protocol:
@@ -93,12 +93,17 @@ def _md_cell(cell: Cell) -> str:
     return "<br>".join(filter(None, parts))
 
 
-def _md_imagenet(summary: Summary) -> list[str]:
+def classification(summary: Summary) -> str:
+    """Heading of the second table."""
+    return f"{summary.dataset} {summary.tasks[PRETRAIN].title}"
+
+
+def _md_classification(summary: Summary) -> list[str]:
     """The second table: errors of the last epoch, of the best, and the paper's."""
-    errors = [f"{name}<br>{heading(cell.metric)}" for name in IMAGENET_GROUPS for cell in summary.imagenet[0].cells]
+    errors = [f"{name}<br>{heading(cell.metric)}" for name in GROUPS for cell in summary.classified[0].cells]
     lines = [f"| backbone | what it is | epochs | {' | '.join(errors)} |", "|:--|:--|--:|" + "--:|" * len(errors)]
-    for row in summary.imagenet:
-        last = [_md_last(cell, IMAGENET_REASON_WIDTH) for cell in row.cells]
+    for row in summary.classified:
+        last = [_md_last(cell, WIDE_REASON_WIDTH) for cell in row.cells]
         best = [f"{number(c.metric, b.value)} ({b.words})" if (b := best_epoch(c)) else "" for c in row.cells]
         paper = [number(c.metric, c.paper.value) if c.paper else "" for c in row.cells]
         lines.append("| " + " | ".join([_md(row.backbone), _md(row.about), row.epochs, *last, *best, *paper]) + " |")
@@ -151,12 +156,13 @@ def _legend(summary: Summary) -> list[str]:
     return lines
 
 
-Column = tuple[str, list[list[str]]]  # a task, and sub-columns of texts from their heading down
+Texts = tuple[str, list[list[str]]]  # a task, and sub-columns of texts from their heading down
 
 
-def _column(summary: Summary, task: str, metric: str) -> Column:
+def _column(summary: Summary, column: Column) -> Texts:
     """A metric: ours, and interval, best and paper where any row has one."""
-    cells = [summary.cells[backbone, task, metric] for backbone in summary.backbones]
+    task, metric = column
+    cells = [summary.cell(backbone, column) for backbone in summary.backbones]
     ours = [measured(c) if c.mean is not None else c.missing.split(":")[0] for c in cells]
     sure = [f"{limits(c)} {MARKS.get(c.verdict, ' ')}" if c.low is not None else "" for c in cells]
     if any(sure):
@@ -169,15 +175,15 @@ def _column(summary: Summary, task: str, metric: str) -> Column:
     return task, parts
 
 
-def _width(columns: list[Column]) -> int:
+def _width(columns: list[Texts]) -> int:
     return sum(max(map(len, part)) + 2 for _, parts in columns for part in parts)
 
 
-def _blocks(summary: Summary, first: int) -> list[list[Column]]:
+def _blocks(summary: Summary, first: int) -> list[list[Texts]]:
     """Columns packed into blocks no wider than the terminal; a task is only split where it must be."""
-    blocks: list[list[Column]] = [[]]
+    blocks: list[list[Texts]] = [[]]
     for task in summary.tasks:
-        columns = [_column(summary, *column) for column in summary.terminal_columns if column[0] == task]
+        columns = [_column(summary, column) for column in summary.terminal_columns if column[0] == task]
         whole = first + _width(columns) <= TERMINAL_WIDTH
         for group in [columns] if whole else [[column] for column in columns]:
             if blocks[-1] and first + _width(blocks[-1] + group) > TERMINAL_WIDTH:
@@ -186,7 +192,7 @@ def _blocks(summary: Summary, first: int) -> list[list[Column]]:
     return blocks
 
 
-def _block(block: list[Column], names: list[str]) -> list[str]:
+def _block(block: list[Texts], names: list[str]) -> list[str]:
     """A block's lines: tasks, metrics, a rule, one line a backbone."""
     first = max(map(len, names))
     top, lines, before = "", [name.ljust(first) for name in names], None

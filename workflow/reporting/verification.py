@@ -3,19 +3,19 @@ the report counts on, and metrics within what they can be. A fault ends the repo
 what is damaged nothing enters a number."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workflow.contracts import Task
 from workflow.reading import shown
-from workflow.reporting.metrics import METRICS
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, record_digest, sha256
 
 DAMAGED = "damaged: its content is not what the run wrote"
 AGAIN = "remove the folder, and the workflow makes it again"
 NEEDED = ("config.json", "evidence.npz")  # numbers or their words depend on them; what else is absent enters nothing
-SLACK = 1e-6  # of rounding, in percent
+SLACK = 1e-6  # of rounding
 Kind = tuple[str, Callable[[Any], bool]]  # what a value must be, in words and as a test
 
 OBJECT: Kind = ("an object", lambda value: isinstance(value, dict))
@@ -97,15 +97,18 @@ def _digest(path: Path, record: dict[str, Any]) -> str:
         raise UserError(f"{path}: not valid JSON: nested too deeply") from None
 
 
-def check_types(path: Path, record: dict[str, Any], config: dict[str, Any], task: str) -> None:
-    """UserError, naming file and key, if a value is of another type than a run writes, or a metric is out of range."""
+def check_types(path: Path, record: dict[str, Any], config: dict[str, Any], name: str, task: Task) -> None:
+    """UserError, naming file and key, if a value is of another type than a run of the instance `name` of `task` writes,
+    or a metric is out of range."""
     _typed(path, "", record, KEYS | MORE)
     _typed(path, "seeds.", record["seeds"], dict.fromkeys(record["seeds"], WHOLE))
     _typed(path, "provenance.", record["provenance"], PROVENANCE)
     _typed(path.with_name("config.json"), "", config, CONFIG)
     history = record["history"]
     _needed(path, "history.", history, {"points": LIST, "evaluations": LIST})
-    _metrics(path, "metrics.", record["metrics"], task, record["metrics"])
+    if strange := [key for key in record["metrics"] if task.metric(key) is None]:
+        raise UserError(f"{path}: metrics.{shown(min(strange))[1:-1]} is not a metric of {name}")
+    _metrics(path, "metrics.", record["metrics"], task)
     for number, point in enumerate(history["points"]):
         _needed(path, f"history.points[{number}].", point, {"iteration": WHOLE, "loss": NUMBER})
     for number, one in enumerate(history["evaluations"]):
@@ -113,23 +116,19 @@ def check_types(path: Path, record: dict[str, Any], config: dict[str, Any], task
         _metrics(path, f"history.evaluations[{number}].", one, task)
     best = record.get("best", {})
     _metrics(path, "best.", best, task)
-    if best.keys() & set(METRICS[task]):
+    if any(task.metric(key) for key in best):
         _needed(path, "best.", best, {"epoch" if "epoch" in best else "iteration": WHOLE})
     classes = record.get("per_class", {})
     known = {name: value for name, value in classes.items() if value is not None}  # of no such object there is no AP
-    _typed(path, "per_class.", known, dict.fromkeys(known, _percent(100.0)))
+    _typed(path, "per_class.", known, dict.fromkeys(known, _within(100.0)))
 
 
-def _metrics(path: Path, prefix: str, values: dict[str, Any], task: str, names: Iterable[str] = ()) -> None:
-    """Metrics of the task within their range; `names` must be metrics."""
-    strange = set(names) - set(METRICS[task])
-    if strange:
-        raise UserError(f"{path}: {prefix}{shown(min(strange))[1:-1]} is not a metric of {task}")
-    # CIDEr is ten at most, where all other metrics are one
-    _typed(path, prefix, values, {name: _percent(1000.0 if name == "CIDEr" else 100.0) for name in METRICS[task]})
+def _metrics(path: Path, prefix: str, values: dict[str, Any], task: Task) -> None:
+    """Metrics of the task are within their range."""
+    _typed(path, prefix, values, {metric.name: _within(metric.maximum) for metric in task.metrics})
 
 
-def _percent(largest: float) -> Kind:
+def _within(largest: float) -> Kind:
     words = f"a finite number within 0 and {largest:g}"
     return words, lambda value: _finite(value) and -SLACK <= value <= largest + SLACK
 

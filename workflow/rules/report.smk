@@ -75,7 +75,7 @@ rule draw_detections:
     output:
         jpg=report(
             f"{plan.folder}/detections_{{task}}.jpg",
-            caption="../report/detections.rst",
+            caption="../../detection/report/detections.rst",
             category="Detections",
             labels={"task": "{task}"},
         ),
@@ -145,7 +145,7 @@ rule report:
         ),
         captions=report(
             plan.captions,
-            caption="../report/captions.rst",
+            caption="../../captioning/report/captions.rst",
             category="Captions",
         ),
     log:

@@ -1,6 +1,6 @@
 """What a resample of the test images needs, beside the record: `evidence.npz`, plain arrays (design: Contracts).
 
-The report resamples images without the task's code; what the arrays are is said in workflow/reporting/evidence.py.
+The report resamples images without a network; what the arrays are is said in workflow/reporting/evidence.py.
 """
 
 import io

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workflow import registry
 from workflow.plan import PlannedRun
-from workflow.reporting.metrics import METRICS
 from workflow.training.evidence import write as write_evidence
 from workflow.training.files import digest, write_record_file
 
@@ -129,7 +129,9 @@ def write(run: PlannedRun, recipe: dict[str, Any] | None = None) -> None:
         "task": run.task,
         "backbone": run.backbone,
         "seeds": run.seeds,
-        "metrics": {m: value(run.task, run.backbone, m, run.seeds) for m in METRICS[run.task]},
+        "metrics": {
+            m.name: value(run.task, run.backbone, m.name, run.seeds) for m in registry.tasks()[run.task].metrics
+        },
         "protocol": PROTOCOLS[run.task],
         "provenance": {
             "recipe": digest(recipe),
@@ -163,7 +165,8 @@ def experiment(tmp_path):
         rows = (
             {"baseline": {}, "cutmix": {"regularizers": {"cutmix": {"alpha": 1.0}}}} if backbones is None else backbones
         )
-        config = {"backbones": rows, "data": data or {"imagenet": {"root": "x"}, "voc": {"root": "y"}}}
+        data = {"imagenet": {"root": "x"}} | (data or {"voc": {"root": "y"}})
+        config = {"backbones": rows, "data": data, "pretrain": {}, "tasks": {task: {} for task in tasks}}
         plan = Plan("small", list(rows), list(tasks), config)
         folder = tmp_path / str(next(made))
         for row, spec in rows.items():

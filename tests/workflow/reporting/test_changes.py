@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workflow import registry
 from workflow.reporting import changes as changes_module
 from workflow.reporting.changes import Change, changes
 from workflow.reporting.summary import summarize
@@ -209,7 +210,7 @@ def test_the_same_records_give_the_same_intervals(scored):
 
 
 def test_without_a_baseline_nothing_is_compared():
-    assert changes({("cutmix", "nic_coco", "CIDEr"): Change(1.0, (), False)}) == {}
+    assert changes({("cutmix", "nic_coco", "CIDEr"): Change(1.0, (), False)}, registry.tasks()) == {}
 
 
 def test_a_long_resampling_shows_how_far_it_is(scored, monkeypatch, capsys):

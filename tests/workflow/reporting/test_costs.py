@@ -33,7 +33,7 @@ def test_captions_on_features_that_are_there_already_are_no_images(experiment):
     small = experiment()
     tuned = small.run("nic_coco", "cutmix")
     small.edit(tuned, protocol={"encoder": "fine-tuned"})
-    found = [run(o) for o in read(small.plan.runs) if o.task == "nic_coco"]
+    found = [run(o) for o in read(small.plan) if o.task == "nic_coco"]
     assert [line["speed"] for line in found] == ["61.5 captions/s", "61.5 images/s"]
     assert total(found)["speed"] == ""
 
@@ -41,28 +41,28 @@ def test_captions_on_features_that_are_there_already_are_no_images(experiment):
 def test_the_share_of_waiting_is_that_of_all_seconds_and_unknown_if_one_run_lacks_it(experiment):
     small = experiment()
     small.edit(small.run("nic_coco", "baseline"), provenance={"seconds": 100.0, "data_wait": 0.30})
-    lines = [run(o) for o in read(small.plan.runs) if o.task == "nic_coco"]
+    lines = [run(o) for o in read(small.plan) if o.task == "nic_coco"]
     assert [line["waiting"] for line in lines] == ["30 %", "–"]
     assert total(lines)["waiting"] == "–"
     small.edit(small.run("nic_coco", "cutmix"), provenance={"seconds": 300.0, "data_wait": 0.02})
-    lines = [run(o) for o in read(small.plan.runs) if o.task == "nic_coco"]
+    lines = [run(o) for o in read(small.plan) if o.task == "nic_coco"]
     assert total(lines)["waiting"] == "9 %"
 
 
 def test_a_long_wait_for_data_is_said_with_the_knob(experiment):
     small = experiment()
     slow = small.run("ssd_voc", "cutmix")
-    assert list(waiting(read(small.plan.runs))) == [], "records that do not say it"
+    assert list(waiting(read(small.plan))) == [], "records that do not say it"
     small.edit(slow, provenance={"data_wait": 0.10})
-    assert list(waiting(read(small.plan.runs))) == []
+    assert list(waiting(read(small.plan))) == []
     small.edit(slow, provenance={"data_wait": 0.25})
-    (said,) = waiting(read(small.plan.runs))
+    (said,) = waiting(read(small.plan))
     assert said.startswith("ssd_voc: 1 of 2 runs waited for data for more than 10 % of their training")
     assert "(cutmix p0s0: 25 %)" in said
     assert "set `workers`" in said, "it has none"
     assert said.endswith("Where other runs take them all, nothing is lost.")
     small.edit(slow, provenance={"device": "NVIDIA H200"})
-    (said,) = waiting(read(small.plan.runs))
+    (said,) = waiting(read(small.plan))
     assert said.endswith("set `workers`, if there are cores that no other run takes."), "a GPU stands still meanwhile"
     config = Path(slow.record).with_name("config.json")
     config.write_text(json.dumps(json.loads(config.read_text()) | {"workers": 2}))
@@ -73,9 +73,9 @@ def test_a_long_wait_for_data_is_said_with_the_knob(experiment):
     assert "> **ssd_voc: 1 of 2 runs waited" in markdown(summary)
     assert "ssd_voc: 1 of 2 runs waited" in terminal(summary, Path("page"))
     small.edit(slow, provenance={"seconds": 60.0})
-    assert len(list(waiting(read(small.plan.runs)))) == 1
+    assert len(list(waiting(read(small.plan)))) == 1
     small.edit(slow, provenance={"seconds": 59.9})
-    assert list(waiting(read(small.plan.runs))) == [], "too short to say"
+    assert list(waiting(read(small.plan))) == [], "too short to say"
 
 
 @pytest.mark.parametrize(
@@ -94,5 +94,5 @@ def test_a_run_names_what_it_was_computed_on(experiment, machine, named):
     small = experiment()
     planned = small.run("ssd_voc", "cutmix")
     small.edit(planned, provenance={"machine": machine})
-    (found,) = [o for o in read(small.plan.runs) if (o.task, o.backbone) == ("ssd_voc", "cutmix")]
+    (found,) = [o for o in read(small.plan) if (o.task, o.backbone) == ("ssd_voc", "cutmix")]
     assert run(found)["device"] == named

@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from workflow.reporting.curves import POINTS, curves, evaluations, look, losses, measure
+from workflow import registry
+from workflow.reporting.curves import POINTS, curves, evaluations, look, losses
 from workflow.reporting.summary import summarize
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -15,7 +16,7 @@ MANY = {f"row{n}": {} for n in range(14)}
 def evaluated(small):
     """`small` with values in its evaluations."""
     for run in small.plan.runs:
-        each = [{"iteration": step, measure(run.task): 20.0 + step / 10} for step in (100, 200)]
+        each = [{"iteration": step, registry.tasks()[run.task].headline.name: 20.0 + step / 10} for step in (100, 200)]
         small.edit(run, history={"evaluations": each})
     return small
 
@@ -25,7 +26,8 @@ def titles(svg):
 
 
 def test_the_measure_is_that_of_the_best_evaluation():
-    assert [measure(task) for task in ("pretrain", "ssd_voc", "nic_coco")] == ["top1_error", "mAP", "CIDEr"]
+    tasks = ("pretrain", "ssd_voc", "nic_coco")
+    assert [registry.tasks()[task].headline.name for task in tasks] == ["top1_error", "mAP", "CIDEr"]
 
 
 def test_every_run_has_a_line_in_both_panels_that_names_it(experiment):

@@ -7,24 +7,27 @@ import numpy as np
 import pytest
 
 from tests.workflow.reporting import plain
+from workflow import registry
 from workflow.reporting.evidence import check_same_images, read
 from workflow.training.errors import UserError
 from workflow.training.evidence import write
+
+DECLARED = [one for task in ("ssd_voc", "nic_coco") for one in registry.tasks()[task].resampling]
 
 
 def test_what_was_written_is_read(tmp_path):
     path = tmp_path / "evidence.npz"
     arrays = plain.detections(0)
     write(path, [f"{i:06d}" for i in range(12)], top1_error=np.linspace(0, 100, 12), **arrays)
-    found = read(path)
+    found = read(path, DECLARED)
     assert found.images[1] == "000001"
-    assert found.detects
+    assert list(found.unique) == ["detections"]
     assert list(found.per_image) == ["top1_error"]
     assert all(np.array_equal(found.arrays[key], array) for key, array in arrays.items())
 
 
 def test_no_file_is_no_evidence(tmp_path):
-    assert read(tmp_path / "evidence.npz") is None
+    assert read(tmp_path / "evidence.npz", DECLARED) is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_a_wrong_array_is_refused_by_name(tmp_path, change, message):
     path = tmp_path / "evidence.npz"
     write(path, np.arange(12), **{key: array for key, array in arrays.items() if array is not None})
     with pytest.raises(UserError, match=message) as error:
-        read(path)
+        read(path, DECLARED)
     assert str(path) in str(error.value)
 
 
@@ -73,20 +76,20 @@ def test_a_score_that_rises_among_other_classes_is_refused(tmp_path):
     arrays |= {key: np.zeros((4, 1), dtype=bool) for key in ("hit", "left")} | {"truths": np.ones((4, 2), dtype=int)}
     write(tmp_path / "evidence.npz", np.arange(4), **arrays)
     with pytest.raises(UserError, match="score rises within a class"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
 
 
 def test_another_number_of_thresholds_is_refused(tmp_path):
     write(tmp_path / "evidence.npz", np.arange(12), **plain.detections(0, thresholds=3))
     with pytest.raises(UserError, match="hit has 3 IoU thresholds, not 1 or 10"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
 
 
 def test_flags_must_be_flags(tmp_path):
     arrays = plain.detections(0)
     write(tmp_path / "evidence.npz", np.arange(12), **(arrays | {"left": arrays["left"].astype(np.uint8)}))
     with pytest.raises(UserError, match="left is of uint8"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 broken"])
@@ -94,7 +97,7 @@ def test_what_is_no_such_file_is_refused(tmp_path, content):
     path = tmp_path / "evidence.npz"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
-        read(path)
+        read(path, DECLARED)
 
 
 def test_a_damaged_array_is_refused(tmp_path):
@@ -104,27 +107,27 @@ def test_a_damaged_array_is_refused(tmp_path):
     content[100:300] = bytes(200)
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
-        read(path)
+        read(path, DECLARED)
 
 
 def test_one_array_alone_is_no_evidence(tmp_path):
     with (tmp_path / "evidence.npz").open("wb") as file:
         np.save(file, np.arange(3))
     with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
 
 
 def test_a_single_image_without_an_axis_is_refused(tmp_path):
     np.savez(tmp_path / "evidence.npz", images=np.array(1))
     with pytest.raises(UserError, match=r"images has shape \(\), not \(N,\)"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
 
 
 def test_a_pickle_is_not_opened(tmp_path):
     path = tmp_path / "evidence.npz"
     np.savez(path, images=np.array([{}], dtype=object))
     with pytest.raises(UserError, match="not a file of plain numpy arrays"):
-        read(path)
+        read(path, DECLARED)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to a device"])
@@ -139,22 +142,22 @@ def test_what_is_no_regular_file_is_refused_and_does_not_hang(tmp_path, kind):
     else:
         path.symlink_to("/dev/zero")
     with pytest.raises(UserError, match=f"^{path}: (not a regular file|Is a directory)$"):
-        read(path)
+        read(path, DECLARED)
 
 
 def test_the_images_are_numbers_or_names(tmp_path):
     write(tmp_path / "evidence.npz", np.zeros(3), top1_error=np.zeros(3))
     with pytest.raises(UserError, match="images is of float64, neither integers nor texts"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
 
 
 def test_the_names_of_the_images_are_needed(tmp_path):
     np.savez(tmp_path / "evidence.npz", top1_error=np.zeros(3))
     with pytest.raises(UserError, match="images is missing"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
     write(tmp_path / "evidence.npz", [], top1_error=np.zeros(0))
     with pytest.raises(UserError, match=r"images has shape \(0,\)"):
-        read(tmp_path / "evidence.npz")
+        read(tmp_path / "evidence.npz", DECLARED)
 
 
 def test_other_images_cannot_be_paired(tmp_path):

@@ -7,8 +7,12 @@ from html import unescape
 import pytest
 
 from tests.workflow.reporting.test_page import page
-from workflow.reporting.page import code, html, words
+from workflow import registry
+from workflow.reporting.page import code, html
+from workflow.reporting.sections import words
 from workflow.reporting.summary import summarize
+
+TASKS_FIGURES = {(figure.name, task.folder) for task in registry.tasks().values() for figure in task.figures}
 
 
 @pytest.mark.parametrize(
@@ -46,9 +50,9 @@ def test_no_text_of_the_project_stands_with_its_backticks(experiment):
     for row in small.plan.backbones:
         small.edit(small.run("nic_coco", row), protocol={"split": "of `val`"})
     summary = replace(summarize(small.plan), notices=["a `notice`"], remarks=["a `remark`"])
-    missing = {"gallery": "add `--force`", "captions": "add `--force`", "detections_ssd_voc": "add `--force`"}
+    missing = {"gallery": "add `--force`", "captions_nic_coco": "add `--force`", "detections_ssd_voc": "add `--force`"}
     pages = html(summary, small.folder, {}, missing, [])
-    for name in ("transfer.html", "captions.html"):
+    for name in ("transfer.html", "captions_nic_coco.html"):
         text = unescape(pages[name].partition("</style>")[2])
         assert "`" not in re.sub("`data`", "", text), "names are data, and stand as they are"
         assert "<code>--force</code>" in text
@@ -58,15 +62,16 @@ def test_no_text_of_the_project_stands_with_its_backticks(experiment):
 
 
 def test_no_figure_is_without_words_of_how_to_read_it():
-    for name in ("curves", "per_class", "detections", "captions", "activations", "gallery", "differences"):
-        assert 80 < len(words(name)) < 700
-        assert not re.search(r"[*`{]", words(name)), "the page shows it as it is"
+    names = [(name,) for name in ("curves", "per_class", "activations", "gallery", "differences")]
+    for name in [*names, *TASKS_FIGURES]:
+        assert 80 < len(words(*name)) < 700
+        assert not re.search(r"[*`{]", words(*name)), "the page shows it as it is"
 
 
 def test_captions_say_whose_seed_is_shown_and_what_stands_at_a_number():
-    for name in ("activations", "captions", "detections"):
+    for name in [("activations",), *TASKS_FIGURES]:
         assert re.search(
-            r"Of\s+each\s+backbone\s+the (run of the first seeds|first pretraining seed) is shown", words(name)
+            r"Of\s+each\s+backbone\s+the (run of the first seeds|first pretraining seed) is shown", words(*name)
         )
     for word in ("±", "95 % interval", "bootstrap", "better", "worse", "undecided", "Holm", "single seed", "few seeds"):
         assert word in words("transfer")

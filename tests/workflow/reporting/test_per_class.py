@@ -20,7 +20,7 @@ def test_means_changes_and_colours(experiment):
     base = [{"cat": 50.0, "dog": 40.0, "cow": None}] * 2
     other = [{"cat": 60.0, "dog": 30.0, "cow": None}, {"cat": 50.0, "dog": 20.0, "cow": None}]
     (table,) = class_tables(with_classes(experiment(seeds=(2, 1)), baseline=base, cutmix=other))
-    assert (table.task, table.metric, table.runs) == ("ssd_voc", "mAP", {"baseline": 2, "cutmix": 2})
+    assert (table.task, table.metric.name, table.runs) == ("ssd_voc", "mAP", {"baseline": 2, "cutmix": 2})
     cat, dog, cow = (table.rows[name]["cutmix"] for name in ("cat", "dog", "cow"))
     assert (cat.ap, cat.change, dog.ap, dog.change) == (55, 5, 25, -15)
     assert dog.tint == -STRONGEST

@@ -10,7 +10,7 @@ from workflow.training.errors import UserError
 
 
 def outcome(small, run):
-    return next(o for o in read(small.plan.runs) if str(o.path) == str(run.record))
+    return next(o for o in read(small.plan) if str(o.path) == str(run.record))
 
 
 def test_a_run_is_done_pending_started_or_failed(experiment):
@@ -47,7 +47,7 @@ def test_a_file_that_is_no_record_is_named(experiment, content, message):
     small = experiment()
     Path(small.run("ssd_voc", "cutmix").record).write_text(content)
     with pytest.raises(UserError, match=message):
-        read(small.plan.runs)
+        read(small.plan)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_file_of_another_run_is_refused(experiment, there, message, name):
     here, other = (Path(run.record).with_name(name) for run in (here, other))
     here.write_text(other.read_text())
     with pytest.raises(UserError, match=rf"cutmix/p0s0/{re.escape(name)}: {message}$"):
-        read(small.plan.runs)
+        read(small.plan)
 
 
 def test_a_pretraining_of_another_seed_is_refused(experiment):
@@ -76,18 +76,18 @@ def test_a_pretraining_of_another_seed_is_refused(experiment):
     here, there = (Path(small.run("pretrain", "cutmix", pretrain=p).record) for p in (0, 1))
     here.write_text(there.read_text())
     with pytest.raises(UserError, match=r"seed0/metrics\.json: seeds is 'pretrain 1' where 'pretrain 0' belongs"):
-        read(small.plan.runs)
+        read(small.plan)
 
 
 def test_a_record_and_its_config_are_of_one_recipe(experiment):
     small = experiment()
     small.edit(small.run("ssd_voc", "cutmix"), provenance={"recipe": "of another recipe"})
     with pytest.raises(UserError, match=r"config\.json: its recipe is not the one that metrics\.json has the hash of"):
-        read(small.plan.runs)
+        read(small.plan)
 
 
 def test_a_record_without_its_config_is_refused(experiment):
     small = experiment()
     Path(small.run("ssd_voc", "cutmix").record).with_name("config.json").unlink()
     with pytest.raises(UserError, match=r"cutmix/p0s0/config\.json is missing: every record has one"):
-        read(small.plan.runs)
+        read(small.plan)

@@ -167,7 +167,7 @@ PLACES = [
 def test_cider_is_ten_times_a_hundred_percent_at_most(small, value):
     run = small.run("nic_coco", "cutmix")
     small.sign(run, metrics={"CIDEr": value})
-    [found] = [one for one in read(small.plan.runs) if one.name == "nic_coco cutmix p0s0"]
+    [found] = [one for one in read(small.plan) if one.name == "nic_coco cutmix p0s0"]
     assert found.record["metrics"] == {"CIDEr": value}
 
 
@@ -253,7 +253,7 @@ def test_any_bytes_give_the_right_number_or_one_line(small, name, noise, start, 
         if text:
             assert text.startswith(f"{folder_of(small)}/")
         else:
-            (found,) = [one for one in read(small.plan.runs) if one.path.parent == folder_of(small)]
+            (found,) = [one for one in read(small.plan) if one.path.parent == folder_of(small)]
             assert (found.status, found.record["metrics"]) == ("done", {"CIDEr": 50.0})
     finally:
         file.write_bytes(before)

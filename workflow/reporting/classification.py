@@ -1,18 +1,17 @@
-"""The ImageNet table: what each backbone is and how well it classifies, the paper's numbers beside."""
+"""The classification table: what each backbone is and how well it classifies, the paper's numbers beside."""
 
 from typing import Any, NamedTuple
 
-from workflow.reporting.metrics import METRICS
+from workflow.contracts import Task
+from workflow.registry import PRETRAIN
 from workflow.reporting.notes import origin
 from workflow.reporting.records import Outcome
 from workflow.reporting.statistics import Cell, Cells
 from workflow.words import plain
 
-ERRORS = METRICS["pretrain"]
 
-
-class ImageNetRow(NamedTuple):
-    """A row: `about` is what the backbone is, `epochs` for how long it was trained, `cells` are top-1 and top-5."""
+class Classified(NamedTuple):
+    """A row: `about` is what the backbone is, `epochs` for how long it was trained, `cells` are the metrics."""
 
     backbone: str
     about: str
@@ -25,13 +24,15 @@ class ImageNetRow(NamedTuple):
         return all(cell.n == 0 and cell.missing == self.cells[0].missing for cell in self.cells)
 
 
-def imagenet_rows(specs: dict[str, dict[str, Any]], cells: Cells, outcomes: list[Outcome]) -> list[ImageNetRow]:
+def classified(
+    specs: dict[str, dict[str, Any]], pretraining: Task, cells: Cells, outcomes: list[Outcome]
+) -> list[Classified]:
     """One row a backbone of the config's section `backbones`, in its order."""
     rows = []
     for name, spec in specs.items():
-        own = [o for o in outcomes if (o.task, o.backbone) == ("pretrain", name)]
-        errors = tuple(cells[name, "pretrain", metric] for metric in ERRORS)
-        rows.append(ImageNetRow(name, about(spec), epochs(own), errors))
+        own = [o for o in outcomes if (o.task, o.backbone) == (PRETRAIN, name)]
+        metrics = [metric.name for metric in pretraining.metrics if metric.table != "csv"]
+        rows.append(Classified(name, about(spec), epochs(own), tuple(cells[name, PRETRAIN, one] for one in metrics)))
     return rows
 
 

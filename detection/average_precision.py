@@ -4,15 +4,44 @@ An image drawn k times brings its objects and detections k times; copies of a de
 only needed where a hit is, so a class is a sparse matrix: how many detections of each image stand between a hit and the
 one before. Times the draws of the images, summed along the hits, this is every curve.
 Rules as in mmdet's `average_precision` (11 points, area) and pycocotools' `accumulate` (101 points).
+
+The arrays of a run's `evidence.npz`: detections, ranked class by class as the scorer ranked them: `image`, `label`,
+`score` (D,), and at each of T IoU thresholds `hit` and `left` (out of the count) (D, T); `truths` (N, C) counts the
+objects. What stands below a class's last hit changes no average precision and may be absent.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from workflow.training.errors import UserError
+
+THRESHOLDS = (1, 10)  # VOC's 0.5; COCO's 0.5 to 0.95
 VOC_POINTS = np.arange(0, 1 + 1e-3, 0.1)  # with the scorers' own rounding, which decides at a recall of just 0.3
 COCO_POINTS = np.linspace(0, 1, 101)
+
+
+def check(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Whether the arrays are a ranking that these rules score.
+
+    Args:
+        path: the file that they are from.
+        arrays: each of its shape and kind.
+
+    Raises:
+        UserError: if they are not.
+    """
+    thresholds = arrays["hit"].shape[1]
+    if not arrays["truths"].shape[1]:
+        raise UserError(f"{path}: truths has no class")
+    if thresholds not in THRESHOLDS:
+        raise UserError(f"{path}: hit has {thresholds} IoU thresholds, not 1 or 10")
+    order = np.argsort(arrays["label"], kind="stable")
+    label, score = arrays["label"][order], arrays["score"][order]
+    if ((label[1:] == label[:-1]) & (score[1:] > score[:-1])).any():
+        raise UserError(f"{path}: score rises within a class: the detections are not in rank order")
 
 
 class Curve(NamedTuple):

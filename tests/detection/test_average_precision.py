@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from detection.average_precision import COCO_POINTS, VOC_POINTS, Detections, Traced, at_points
 from tests.workflow.reporting import plain
-from workflow.reporting.average_precision import COCO_POINTS, VOC_POINTS, Detections, Traced, at_points
 
 
 def draws(images, resamples, seed=0):
