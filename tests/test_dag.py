@@ -21,7 +21,8 @@ from tests.unpickling import free
 from tests.workflow.reporting import chromium
 from workflow.config import load, overlay
 from workflow.plan import Plan, plan
-from workflow.reporting.page import SECTIONS, words
+from workflow.reporting.sections import sections, words
+from workflow.reporting.summary import summarize
 from workflow.training.files import read_json, sha256
 
 pytestmark = pytest.mark.slow
@@ -113,8 +114,9 @@ def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
         assert len(files) == 3 + 2 + 1 + len(todo.tasks) + len(todo.detectors), "tables, pictures, curves, detections"
         for file in files:
             assert archive.read(held[file.name]) == file.read_bytes()
-    for name in ("curves", "per_class", "detections", "captions", "activations", "gallery"):
-        assert words(name).split(".")[0].split("\n")[0][:40] in text
+    shown = [("detections", "detection"), ("captions", "captioning")]
+    for name in [*((name,) for name in ("curves", "per_class", "activations", "gallery")), *shown]:
+        assert words(*name).split(".")[0].split("\n")[0][:40] in text
 
 
 @pytest.fixture
@@ -157,8 +159,9 @@ def test_every_regularizer_and_scratch(moved, watched, monkeypatch, capsys):
     assert page.count("data:image/jpeg;base64,") == 3 + 6, "of each detector, and with captions"
     if chromium.found():
         with capsys.disabled():
-            lines = trained(plan(everything | {"experiment": "tiny"}))
-            chromium.check(report / "transfer.html", tmp_path / "profile", "dag", {*SECTIONS}, lines)
+            todo = plan(everything | {"experiment": "tiny"})
+            ids = {section.id for section in sections(summarize(todo), todo.figures.keys())}
+            chromium.check(report / "transfer.html", tmp_path / "profile", "dag", ids, trained(todo))
     check_snakemake_report(plan(everything | {"experiment": "tiny"}), snakemake, tmp_path)
     hashes = [sha256(file) for file in tmp_path.glob("results/backbones/*/seed0/backbone.safetensors")]
     assert len(set(hashes)) == 11, "each regularizer makes another backbone"

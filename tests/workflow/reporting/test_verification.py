@@ -182,7 +182,7 @@ def test_a_value_of_another_type_is_one_line_with_its_key(small):
             part = part.setdefault(key, {})
         part[place[-1]] = value
         Path(run.record).write_text(json.dumps(record | {"sha256": record_digest(record)}))
-        text = line(read, small.plan.runs)
+        text = line(read, small.plan)
         assert text.startswith(f"{run.record}: {place[0]}"), (place, value)
         assert text.isprintable()
 
@@ -249,7 +249,7 @@ def test_any_bytes_give_the_right_number_or_one_line(small, name, noise, start, 
     before = file.read_bytes()
     file.write_bytes(before[:start] + noise + before[start + length :])
     try:
-        text = line(read, small.plan.runs)
+        text = line(read, small.plan)
         if text:
             assert text.startswith(f"{folder_of(small)}/")
         else:
