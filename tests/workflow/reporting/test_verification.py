@@ -197,7 +197,7 @@ def test_a_config_of_another_type_is_one_line_with_its_key(small, key, values):
     for value in values:
         path.write_text(json.dumps(config | {key: value}))
         small.sign(run)
-        assert line(read, small.plan.runs).startswith(f"{path}: {key} is "), value
+        assert line(read, small.plan).startswith(f"{path}: {key} is "), value
 
 
 def test_depth_is_one_line(small):
