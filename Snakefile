@@ -5,6 +5,7 @@ min_version("9.0")
 
 from workflow.jobs import prepare_jobs
 from workflow.preflight import settle
+from workflow.registry import room_rules
 
 if not (config or workflow.configfiles):
 
@@ -23,11 +24,16 @@ wildcard_constraints:
     s="|".join(map(str, plan.config["seeds"]["transfer"])),
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/pretrain.smk"
-include: "workflow/rules/detection.smk"
-include: "workflow/rules/captioning.smk"
+include: "workflow/rules/backbones.smk"
+include: "workflow/rules/tasks.smk"
 include: "workflow/rules/report.smk"
+
+
+for rules in room_rules():
+
+    include: rules
 
 
 rule all:

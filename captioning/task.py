@@ -46,7 +46,7 @@ TASKS = (
         two_samples=lambda recipe: True,  # batch norm after the projection of the features
         figures=(Figure("captions", "Captions of the same photos", "captioning.examples", ".json", page=True),),
         shared=(
-            SharedArtifact("features", features_folder, FEATURE_KEYS, per_backbone=True),
+            SharedArtifact("features", features_folder, FEATURE_KEYS, module="captioning.features"),
             SharedArtifact("vocabulary", vocabulary_folder, ("threshold",)),
         ),
         resampling=(

@@ -114,7 +114,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")
     parser.add_argument("--backbone", required=True, type=Path, help="published backbone.safetensors")
-    parser.add_argument("--features", required=True, type=Path, help="folder made by captioning.features")
+    parser.add_argument(
+        "--features", type=Path, help="folder made by captioning.features, for an encoder that is not fine-tuned"
+    )
     parser.add_argument("--vocabulary", required=True, type=Path, help="folder made by captioning.vocabulary")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
     parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")

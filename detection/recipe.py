@@ -31,9 +31,9 @@ def task(run: Run, check: dict[str, Any], prepare: Preprocessing, keep: Path, st
 
     `stride` is the backbone's. `load_into` places it too, but a resumed run is not loaded again.
     """
-    cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.task])
+    cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.type])
     freeze(cfg.model.backbone, run.recipe)
-    (ssd if run.task == "ssd_voc" else faster_rcnn)(cfg, run, len(check["classes"]))
+    (ssd if run.type == "ssd_voc" else faster_rcnn)(cfg, run, len(check["classes"]))
     preprocess(cfg, prepare)
     place_stride(cfg, stride)
     loaders(cfg, run, check)
@@ -84,7 +84,7 @@ def faster_rcnn(cfg: Config, run: Run, classes: int) -> None:
         stage.loss_bbox = {**loss, "loss_weight": 1.0}
     if not recipe["bias_decay"]:
         cfg.optim_wrapper.paramwise_cfg = {"bias_decay_mult": 0.0}
-    if run.task == "faster_rcnn_voc":
+    if run.type == "faster_rcnn_voc":
         difficult(cfg, recipe["difficult"], [train.rpn.assigner, train.rcnn.assigner])
     resize(cfg, (recipe["long_side"], recipe["short_side"]))
 
@@ -132,11 +132,11 @@ def loaders(cfg: Config, run: Run, check: dict[str, Any]) -> None:
         part.update(data_root=check["root"], metainfo={"classes": tuple(check["classes"])})
     for part in parts:
         part.pipeline = cfg.train_pipeline
-    if run.task == "faster_rcnn_coco":
+    if run.type == "faster_rcnn_coco":
         cfg.val_evaluator.root = check["root"]
     val.dataset.pipeline = cfg.test_pipeline
     train.update(batch_size=run.recipe["batch"], num_workers=run.workers, persistent_workers=run.workers > 0)
-    together = 8 if run.task == "ssd_voc" else 1  # its test images have one size; others would be padded, and so differ
+    together = 8 if run.type == "ssd_voc" else 1  # its test images have one size; others would be padded, and so differ
     val.update(batch_size=together, num_workers=run.workers, persistent_workers=run.workers > 0)
     train.dataset.seed = run.seed
     train.sampler.update(batch=run.recipe["batch"], seed=run.seed)

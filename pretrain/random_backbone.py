@@ -94,9 +94,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")
     parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
     args = parser.parse_args()
-    make(Run.parse(args.run), args.data, args.out)
+    from workflow.training.files import read_check
+    from workflow.training.record import made_of  # slow to import: --help does without
+    from workflow.training.state import resumable
+
+    run = Run.parse(args.run)
+    with resumable(args.state, args.out, made_of(run, read_check(args.data), None)):
+        make(run, args.data, args.out)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,13 @@ from typing import Any
 import jsonschema
 import yaml
 
-from workflow import regularizers
+from workflow import registry, regularizers
 from workflow.reading import Loader, inline, read, relative, shown
+from workflow.registry import PRETRAIN
 from workflow.training.errors import UserError, door
 from workflow.training.escaping import printable
 
 SCHEMA = Path(__file__).parent / "schemas/config.schema.yaml"
-# Task: the data set it is trained on.
-NEEDS = {"ssd_voc": "voc", "faster_rcnn_voc": "voc", "faster_rcnn_coco": "coco", "nic_coco": "coco"}
 TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
 LARGEST = 2**53  # what is counted in floats somewhere must be whole there
 TYPES = {
@@ -52,7 +51,7 @@ def typed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
     """`overrides` of a whole `config` with the types that the schema asks for: of a nested value of --config, Snakemake
     hands over every number as text (its issue 2099)."""
     overrides = copy.deepcopy(dict(overrides))
-    for error in validator().iter_errors(config):
+    for error in validator(*instances(config)).iter_errors(config):
         if error.validator == "type" and isinstance(error.instance, str):
             *above, last = error.absolute_path
             with contextlib.suppress(KeyError, TypeError, IndexError, yaml.YAMLError):  # not from --config, or no YAML
@@ -80,11 +79,29 @@ def check(config: dict[str, Any], name: str) -> dict[str, Any]:
     return config
 
 
+Named = tuple[tuple[str, str], ...]  # an instance with the type that its section names
+
+
+def instances(config: Any) -> tuple[Named, Named]:
+    """The tasks and the data sets of a config that is not checked yet, each with the type that it names."""
+    return _named(config, "tasks", "task"), _named(config, "data", "layout")
+
+
+def _named(config: Any, section: str, key: str) -> Named:
+    found = config.get(section) if isinstance(config, dict) else None
+    pairs = found.items() if isinstance(found, dict) else ()
+    return tuple((name, str(each[key])) for name, each in pairs if isinstance(each, dict) and key in each)
+
+
 @functools.cache
-def validator() -> jsonschema.Draft202012Validator:
-    """The compiled schema, with the regularizers that there are."""
+def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Validator:
+    """The compiled schema, with the regularizers that there are and the instances that a config names."""
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)
     schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
+    sections = schema["properties"]
+    sections["tasks"]["properties"] |= registry.task_schemas()
+    for section, key, named in (("tasks", "task", tasks), ("data", "layout", data)):
+        sections[section]["properties"] = with_instances(sections[section]["properties"], key, dict(named))
     return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"ascending": unsorted})(schema)
 
 
@@ -95,9 +112,20 @@ def unsorted(_: Any, rule: bool, value: Any, __: Any) -> Iterator[jsonschema.Val
         yield jsonschema.ValidationError("not ascending")
 
 
+def with_instances(types: dict[str, Any], key: str, named: dict[str, str]) -> dict[str, Any]:
+    """The schemas of types by their own names, and of instances by theirs. Each may say its type (`key`), and a task
+    its data set."""
+    kind = {"type": "string", "enum": list(types)}
+    more = {key: kind} | ({"data": {"$ref": "#/$defs/name"}} if key == "task" else {})
+    open_types = {name: schema | {"properties": schema["properties"] | more} for name, schema in types.items()}
+    unknown = {"type": "object", "properties": {key: kind}}
+    return open_types | {name: open_types.get(kind, unknown) for name, kind in named.items()}
+
+
 def schema_faults(config: Any) -> Iterator[str]:
     """What the schema objects to, in the order of the config's keys."""
-    for error in sorted(validator().iter_errors(config), key=lambda e: [str(part) for part in e.absolute_path]):
+    errors = validator(*instances(config)).iter_errors(config)
+    for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
         yield describe(error)
 
 
@@ -150,50 +178,60 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
     yield from infinite(config, [])
     if config["experiment"] in TAKEN:
         yield f"experiment: results/{config['experiment']} holds something else; choose another name"
-    for task in config["tasks"]:
-        if NEEDS[task] not in config["data"]:
-            yield f"data.{NEEDS[task]}: missing data set (tasks.{task} needs it)"
-    if "faster_rcnn_coco" in config["tasks"] and config["data"].get("coco", {}).get("split") == "karpathy":
-        yield 'data.coco.split: karpathy divides captions; tasks.faster_rcnn_coco needs "2014"'
+    for task in (PRETRAIN, *config["tasks"]):
+        yield from data_faults(task, config)
     for name, section in config["data"].items():
-        if ("synthetic" in section) == ("root" in section):
-            yield f"data.{name}: needs exactly one of synthetic and root"
-        if "synthetic" in section and ("classes" in section["synthetic"]) == ("photos" in section["synthetic"]):
-            yield f"data.{name}.synthetic: needs exactly one of classes and photos"
-        if name == "voc" and ("root" in section) != ("classes" in section):
-            yield f"data.voc.classes: {'missing key' if 'root' in section else 'belongs to a root'}"
-        for key in ("root", "from"):
-            if section.get(key, "").startswith("~"):
-                yield f"data.{name}.{key}: ~ does not become your home folder: write it out, not {shown(section[key])}"
-        if "from" in section and "root" not in section:
-            yield f"data.{name}.from: belongs to a root"
-        if "://" in section.get("from", "") and not section["from"].startswith(("http://", "https://")):
-            yield f"data.{name}.from: must be a folder or an http(s) address, not {shown(section['from'])}"
+        yield from set_faults(f"data.{name}", section)
+        yield from registry.layout_of(config, name).check_section(f"data.{name}", section)
     if "baseline" not in config["backbones"]:
         yield "backbones.baseline: missing backbone (every change in the table is one against it)"
     for name, backbone in config["backbones"].items():
         yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
-    yield from recipe_faults("pretrain", config["pretrain"])
+    yield from recipe_faults(PRETRAIN, config["pretrain"])
     for name, recipe in config["tasks"].items():
         yield from recipe_faults(f"tasks.{name}", recipe)
+        yield from registry.task_of(config, name).check(f"tasks.{name}", recipe, config)
     yield from share_faults(config)
+
+
+def data_faults(task: str, config: dict[str, Any]) -> Iterator[str]:
+    """The data set of a task is there and of the layout that the task reads."""
+    name, wanted = registry.data_name(config, task), registry.task_of(config, task).dataset
+    path = task if task == PRETRAIN else f"tasks.{task}"
+    if name not in config["data"]:
+        yield f"data.{name}: missing data set ({path} needs it)"
+    elif (layout := registry.layout_of(config, name).name) != wanted:
+        yield f"{path}.data: must be a data set with layout {wanted}, not {name} (layout {layout})"
+
+
+def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:
+    """A data set has one origin."""
+    if ("synthetic" in section) == ("root" in section):
+        yield f"{path}: needs exactly one of synthetic and root"
+    if "synthetic" in section and ("classes" in section["synthetic"]) == ("photos" in section["synthetic"]):
+        yield f"{path}.synthetic: needs exactly one of classes and photos"
+    for key in ("root", "from"):
+        if section.get(key, "").startswith("~"):
+            yield f"{path}.{key}: ~ does not become your home folder: write it out, not {shown(section[key])}"
+    if "from" in section and "root" not in section:
+        yield f"{path}.from: belongs to a root"
+    if "://" in section.get("from", "") and not section["from"].startswith(("http://", "https://")):
+        yield f"{path}.from: must be a folder or an http(s) address, not {shown(section['from'])}"
 
 
 def share_faults(config: dict[str, Any]) -> Iterator[str]:
     """Batches that the GPUs of a job cannot share."""
-    recipes = {"pretrain": config["pretrain"]}
-    recipes |= {f"backbones.{name}.pretrain": each.get("pretrain", {}) for name, each in config["backbones"].items()}
-    recipes |= {f"tasks.{name}": recipe for name, recipe in config["tasks"].items()}
-    for path, recipe in recipes.items():
-        if recipe.get("batch", 0) % max(1, config["gpus"]):
-            yield f"{path}.batch: {recipe['batch']} is no multiple of gpus ({config['gpus']}), which share it evenly"
-        elif recipe.get("batch") == max(1, config["gpus"]) and lone(path, config["pretrain"] | recipe):
-            yield f"{path}.batch: {recipe['batch']} leaves a process one sample, and batch norm needs two"
-
-
-def lone(path: str, recipe: dict[str, Any]) -> bool:
-    """Does batch norm see one value a channel if it gets one sample? NIC's does, and a ResNet's last ones at 32 px."""
-    return path == "tasks.nic_coco" or (path.endswith("pretrain") and recipe["size"] <= 32)
+    recipes = {PRETRAIN: (PRETRAIN, config["pretrain"])}
+    for name, each in config["backbones"].items():
+        if {"batch", "size"} & (own := each.get("pretrain", {})).keys():
+            recipes[f"backbones.{name}.pretrain"] = PRETRAIN, config["pretrain"] | own
+    recipes |= {f"tasks.{name}": (name, recipe) for name, recipe in config["tasks"].items()}
+    for path, (task, recipe) in recipes.items():
+        batch, gpus = recipe.get("batch", 0), max(1, config["gpus"])
+        if batch % gpus:
+            yield f"{path}.batch: {batch} is no multiple of gpus ({config['gpus']}), which share it evenly"
+        elif batch == gpus and registry.task_of(config, task).two_samples(recipe):
+            yield f"{path}.batch: {batch} leaves a process one sample, and batch norm needs two"
 
 
 def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
@@ -248,6 +286,18 @@ def unit_faults(path: str, declared: dict[str, Any]) -> Iterator[str]:
 
 def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
     """Schedules that go beyond their end, sizes that do not fit into each other."""
+    if "epochs" in recipe or "iterations" in recipe:
+        yield from schedule_faults(path, recipe)
+    for small, large in (("size", "resize"), ("crop", "resize"), ("short_side", "long_side")):
+        if small in recipe and large in recipe and recipe[small] > recipe[large]:
+            yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
+    low, high = recipe.get("crop_scale", (0, 1))
+    if low > high:
+        yield f"{path}.crop_scale: {low} is larger than {high}"
+
+
+def schedule_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
+    """Steps and warm-up end before the training does."""
     unit = "epochs" if "epochs" in recipe else "iterations"
     end, steps = recipe[unit], recipe.get("steps", [])
     if steps != sorted(set(steps)):
@@ -256,9 +306,6 @@ def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
         yield f"{path}.steps: {steps[-1]} is not before the end ({end} {unit})"
     if unit == "iterations" and recipe["warmup"] >= end:
         yield f"{path}.warmup: {recipe['warmup']} is not before the end ({end} {unit})"
-    for small, large in (("size", "resize"), ("crop", "resize"), ("short_side", "long_side")):
-        if small in recipe and large in recipe and recipe[small] > recipe[large]:
-            yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
 
 
 @door

@@ -96,6 +96,11 @@ class Figure:
     memory_mb: int = 2000
     page: bool = False
 
+    @property
+    def picture(self) -> bool:
+        """Whether its file is a picture, and not material that a template writes out."""
+        return self.suffix != ".json"
+
 
 @dataclass(frozen=True)
 class SharedArtifact:
@@ -103,15 +108,20 @@ class SharedArtifact:
 
     Args:
         name: of the rule and of the flag by which a run gets the folder.
+        module: `python -m MODULE` makes it from a backbone; "" for what is made from the data only.
         folder: function(recipe, data key, path of the weights) that gives the folder, "" where the run needs none.
         keys: the keys of the recipe that it depends on.
-        per_backbone: whether it depends on the backbone; otherwise on the data only.
     """
 
     name: str
     folder: Callable[[Recipe, str, str], str]
     keys: tuple[str, ...]
-    per_backbone: bool = False
+    module: str = ""
+
+    @property
+    def per_backbone(self) -> bool:
+        """Whether it depends on the backbone; otherwise on the data only."""
+        return bool(self.module)
 
 
 def _no_faults(path: str, recipe: Recipe, config: Mapping[str, Any]) -> Faults:

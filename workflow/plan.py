@@ -6,92 +6,42 @@ name stay out, so another experiment reuses the same backbone. No torch: plannin
 
 import functools
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workflow.config import NEEDS
+from workflow import registry
+from workflow.contracts import DataSet, Task
 from workflow.data.fetch import times
-from workflow.reasons import due, fingerprint, settled, unless
+from workflow.planned_run import MACHINE, PlannedRun
 from workflow.reported import Reported
 from workflow.training.errors import UserError
 from workflow.training.files import listing, sha256, short
 
-MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
 JOB = ("minutes", "memory")  # what a batch system is told beside these
 BRIEF = 60  # minutes, of a job that neither trains nor computes anything large
+PLACES = {"train": "p{p}s{s}", "evaluate": "p{p}"}  # of a task's record, below its backbone
+MODULES = {  # that make a backbone
+    "pretrained": "pretrain.train",
+    "brought": "pretrain.import_backbone",
+    "random": "pretrain.random_backbone",
+}
 SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
-VIEWS = ("resize", "crop", "views", "precision")  # what of a captioning recipe the features depend on
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One job of the DAG that leaves a record (or, for `features`, a folder that runs share).
-
-    `origin` says where the backbone comes from: pretrained, brought or random. `record` is the path of metrics.json,
-    `state` the folder of the resume state, `run` what the door gets as --run, `check` the result of the data check,
-    `weights` the published backbone; of captioning alone, `features` is the folder of cached features, `vocabulary` the
-    one of words and encoded captions.
-    """
-
-    task: str
-    backbone: str
-    origin: str
-    seeds: dict[str, int]
-    record: str
-    state: str
-    run: dict[str, Any]
-    check: str
-    weights: str
-    features: str = ""
-    vocabulary: str = ""
-
-    @property
-    def json(self) -> str:
-        """The text of --run."""
-        return json.dumps(self.run)
-
-    def start(self, ancient: Callable[[str], str]) -> str:
-        """The backbone as an input. What is brought or random follows from its path: made anew it changes nothing."""
-        return self.weights if self.origin == "pretrained" else self.settled(ancient)(self.weights)
-
-    def settled(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
-        """For an input that is no reason to run the job again."""
-        return unless(due(self), ancient) if self.state else settled(ancient, self.features)
-
-    @property
-    def gpus(self) -> int:
-        """How many devices the job takes."""
-        return self.run["gpus"]
-
-    @property
-    def cores(self) -> int:
-        """What it takes of Snakemake's --cores: threads and workers of each of its processes."""
-        return (self.run["threads"] + self.run["workers"]) * max(1, self.gpus)
-
-    @property
-    def compared(self) -> dict[str, Any]:
-        """What the result depends on beside the data's content: not the machine."""
-        return {key: value for key, value in self.run.items() if key not in MACHINE}
-
-    @property
-    def tracked(self) -> str:
-        """What Snakemake is to compare: all that the result depends on."""
-        return json.dumps(self.compared | {"fingerprint": fingerprint(self, "" if self.state else self.features)})
 
 
 @dataclass(frozen=True)
 class Plan(Reported):
-    """All that a config asks for. `tasks` are the transfer tasks; `runs` has the backbones' runs first; `origins` says
-    from where data sets are fetched, and stands apart from `config` because no result depends on it."""
+    """All that a config asks for. `tasks` are the instances of transfer tasks; `runs` has the backbones' runs first,
+    `artifacts` the jobs that make from a backbone what runs share; `origins` says from where data sets are fetched, and
+    stands apart from `config` because no result depends on it."""
 
     experiment: str
     config: dict[str, Any]
     backbones: list[str]
     tasks: list[str]
     runs: list[PlannedRun]
-    features: list[PlannedRun]
+    artifacts: list[PlannedRun]
     checks: dict[str, str]
     origins: dict[str, str]
 
@@ -112,10 +62,14 @@ class Plan(Reported):
 
     def memory(self, run: PlannedRun) -> int:
         """MB of main memory that a run's job asks for: of each of its processes, and of each worker of these."""
-        process = 1000 * self.config["memory"] * (3 if run.task == "faster_rcnn_coco" else 1)  # large annotations
-        # METEOR's JVM stands beside the training: up to 2 GB of heap (-Xmx2G), and what it needs itself. Features: none
-        java = 2500 if run.task == "nic_coco" and run.state else 0
-        return (process + 1000 * run.run["workers"]) * max(1, run.gpus) + java
+        task = self.task(run.task)
+        process = 1000 * self.config["memory"] * task.memory_factor
+        extra = 0 if run.artifact else task.extra_memory_mb
+        return (process + 1000 * run.run["workers"]) * max(1, run.gpus) + extra
+
+    def task(self, name: str) -> Task:
+        """The declaration of an instance."""
+        return registry.task_of(self.config, name)
 
     @property
     def text(self) -> str:
@@ -134,6 +88,10 @@ class Plan(Reported):
     def made(self, name: str) -> list[str]:
         """The folder of a data set that is made here; empty for one that is there already."""
         return [self.root(name)] if "synthetic" in self.config["data"][name] else []
+
+    def layout(self, name: str) -> DataSet:
+        """The declaration of a data set."""
+        return registry.layout_of(self.config, name)
 
     def root(self, name: str) -> str:
         """The folder of a data set."""
@@ -158,22 +116,38 @@ class Plan(Reported):
 
     def asked(self, name: str) -> int:
         """How many times the data set was fetched; one more, and so a reason to fetch it, if something is missing."""
-        return times(name, self.config["data"][name], Path(self.root(name)), Path(self.fetched[name]))
+        return times(self.layout(name).name, self.config["data"][name], Path(self.root(name)), Path(self.fetched[name]))
 
     @property
     def gate(self) -> list[tuple[str, str]]:
-        """The checks that training waits for, each with a name that is the same for every config; always three."""
+        """The checks that training waits for, each with a name that is the same for every config; at least three, so
+        that a config with fewer sets, which repeat then, runs nothing of others again."""
         checks = list(self.checks.values())
-        return [(f"data check {n}", checks[n % len(checks)]) for n in range(3)]
+        return [(f"data check {n}", checks[n % len(checks)]) for n in range(max(3, len(checks)))]
+
+    @property
+    def pretraining_check(self) -> str:
+        """The check of the data that backbones are pretrained on."""
+        return self.checks[registry.data_name(self.config, registry.PRETRAIN)]
+
+    @property
+    def rooms(self) -> list[tuple[str, str, str]]:
+        """For the rules of tasks: each room with a kind of its tasks, and a pattern of the instances that are planned."""
+        kinds = dict.fromkeys((task.folder, task.kind) for task in registry.transfer_tasks().values())
+        named = {pair: [n for n, task in self.declared.items() if (task.folder, task.kind) == pair] for pair in kinds}
+        return [(*pair, pattern(names)) for pair, names in named.items()]
+
+    def runtime(self, run: PlannedRun) -> int:
+        """Minutes of a backbone's job: to make a random one is brief."""
+        return self.brief if run.origin == "random" else self.minutes
 
     def named(self, *origins: str) -> str:
         """A pattern that matches the names of the backbones of these origins, for a wildcard."""
-        names = {run.backbone for run in self.runs if run.origin in origins}
-        return "|".join(sorted(name.replace(".", r"\.") for name in names)) or "(?!)"
+        return pattern({run.backbone for run in self.runs if run.origin in origins})
 
-    def find(self, wildcards: Any, task: str | None = None) -> PlannedRun:
+    def find(self, wildcards: Any) -> PlannedRun:
         """The run that a rule's wildcards name; UserError if nothing of the kind is planned."""
-        task, s = task or wildcards.get("task", "pretrain"), wildcards.get("s")
+        task, s = wildcards.get("task", registry.PRETRAIN), wildcards.get("s")
         try:
             return self._index[task, wildcards.backbone, int(wildcards.p), None if s is None else int(s)]
         except KeyError:
@@ -181,8 +155,20 @@ class Plan(Reported):
 
     @functools.cached_property
     def _index(self) -> dict[tuple, PlannedRun]:
-        runs = {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")): run for run in self.runs}
-        return runs | {("features", run.backbone, run.seeds["pretrain"], None): run for run in self.features}
+        return {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")): run for run in self.runs}
+
+    def making(self, folder: str) -> PlannedRun:
+        """The job that makes a shared folder of a backbone; of the data, any run that reads it. UserError if none is
+        planned."""
+        try:
+            return self._makers[folder]
+        except KeyError:
+            raise UserError(f"no run of this config needs {folder}") from None
+
+    @functools.cached_property
+    def _makers(self) -> dict[str, PlannedRun]:
+        readers = {folder: run for run in reversed(self.runs) for folder in run.shared.values()}
+        return readers | {run.artifact: run for run in self.artifacts}
 
 
 def plan(config: dict[str, Any]) -> Plan:
@@ -191,20 +177,26 @@ def plan(config: dict[str, Any]) -> Plan:
     without = {name: {k: v for k, v in section.items() if k != "from"} for name, section in config["data"].items()}
     config = config | {"data": without}
     tasks = list(config["tasks"])
-    needed = {name: section_key(config, name) for name in ["imagenet", *(NEEDS[task] for task in tasks)]}
+    names = [registry.data_name(config, task) for task in (registry.PRETRAIN, *tasks)]
+    needed = {name: section_key(config, name) for name in names}
     backbones = [run for name in config["backbones"] for run in backbone_runs(config, name)]
     transfers = [run for task in tasks for start in backbones for run in transfer_runs(config, task, start)]
-    features = {run.features: run for run in transfers if run.features}
+    artifacts = {made.artifact: made for run in transfers for made in artifact_runs(config, run)}
     return Plan(
         experiment=config["experiment"],
         config=config,
         backbones=list(config["backbones"]),
         tasks=tasks,
         runs=backbones + transfers,
-        features=[feature_run(run) for run in features.values()],
+        artifacts=list(artifacts.values()),
         checks={name: f"results/data/{key}.json" for name, key in needed.items()},
         origins=origins,
     )
+
+
+def pattern(names: Iterable[str]) -> str:
+    """A pattern that matches these names and nothing else, for a wildcard."""
+    return "|".join(sorted(name.replace(".", r"\.") for name in names)) or "(?!)"
 
 
 def section_key(config: dict[str, Any], name: str) -> str:
@@ -221,7 +213,7 @@ def root(config: dict[str, Any], name: str) -> str:
 
 def told(config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any], seeds: dict[str, int]) -> dict:
     """The --run of a door: the data section with its root filled in, the recipe, the machine."""
-    name = NEEDS.get(task, "imagenet")
+    name = registry.data_name(config, task)
     section = config["data"][name] | {"root": root(config, name)}
     machine = {key: config[key] for key in MACHINE}
     return {"task": task, "backbone": backbone, "seeds": seeds, "recipe": recipe, "data": section, **machine}
@@ -240,16 +232,18 @@ def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
             origin=origin,
             seeds={"pretrain": seed},
             record=f"{folder}/metrics.json",
+            module=MODULES[origin],
             state=f".work/{short(['pretrain', key, seed])}",
             run=told(config, "pretrain", name, recipe, {"pretrain": seed}) | {"gpus": gpus},
-            check=f"results/data/{section_key(config, 'imagenet')}.json",
+            check=f"results/data/{section_key(config, registry.data_name(config, 'pretrain'))}.json",
             weights=f"{folder}/backbone.safetensors",
         )
 
 
 def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, Any], Any]:
     """(origin, the recipe that its door gets, what its key is the hash of)."""
-    backbone, pretrain, data = config["backbones"][name], config["pretrain"], config["data"]["imagenet"]
+    backbone, pretrain = config["backbones"][name], without_data(config["pretrain"])
+    data = config["data"][registry.data_name(config, registry.PRETRAIN)]
     if "checkpoint" in backbone:
         prepare, stride = backbone.get("preprocessing", "imagenet"), backbone.get("stride", "3x3")
         wanted = backbone.get("weights")  # None: an average if the file has one
@@ -268,33 +262,42 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
     return "pretrained", recipe, ["pretrained", recipe, data]
 
 
+def without_data(section: dict[str, Any]) -> dict[str, Any]:
+    """The recipe of a section: the data stand apart from it."""
+    return {key: value for key, value in section.items() if key != "data"}
+
+
 def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Iterator[PlannedRun]:
-    """One run per transfer seed, from one published backbone."""
-    recipe, data, p = config["tasks"][task], section_key(config, NEEDS[task]), start.seeds["pretrain"]
-    features = ""
-    if task == "nic_coco" and not recipe["finetune"]:
-        views = short([{key: recipe[key] for key in VIEWS}, data])
-        features = str(Path(start.weights).parent / views).replace("results/backbones/", "results/features/", 1)
-    for s in config["seeds"]["transfer"]:
-        seeds = {"pretrain": p, "transfer": s}
+    """One run per transfer seed, from one published backbone; one in all where nothing is trained."""
+    declared, recipe = registry.task_of(config, task), without_data(config["tasks"][task])
+    data, p = section_key(config, registry.data_name(config, task)), start.seeds["pretrain"]
+    shared = {one.name: one.folder(recipe, data, start.weights) for one in declared.shared}
+    for s in config["seeds"]["transfer"] if declared.kind == "train" else [None]:
+        seeds = {"pretrain": p} if s is None else {"pretrain": p, "transfer": s}
+        place = PLACES[declared.kind].format(p=p, s=s)
         yield PlannedRun(
             task=task,
             backbone=start.backbone,
             origin=start.origin,
             seeds=seeds,
-            record=f"results/{config['experiment']}/{task}/{start.backbone}/p{p}s{s}/metrics.json",
+            record=f"results/{config['experiment']}/{task}/{start.backbone}/{place}/metrics.json",
+            module=declared.module,
             state=f".work/{short([task, recipe, data, start.weights, s])}",
             run=told(config, task, start.backbone, recipe, seeds),
             check=f"results/data/{data}.json",
             weights=start.weights,
-            features=features,
-            vocabulary=f"results/vocabularies/{data}/{recipe['threshold']}" if task == "nic_coco" else "",
+            shared={name: folder for name, folder in shared.items() if folder},
+            from_backbone=tuple(one.name for one in declared.shared if one.per_backbone),
         )
 
 
-def feature_run(run: PlannedRun) -> PlannedRun:
-    """The job that computes the features of a captioning run: of its recipe only what the features depend on."""
-    recipe = {key: run.run["recipe"][key] for key in VIEWS}
-    told_less = run.run | {"recipe": recipe, "seeds": {"pretrain": run.seeds["pretrain"]}}
-    told_less["gpus"] = min(told_less["gpus"], 1)  # loading takes the time
-    return PlannedRun(**{**vars(run), "seeds": told_less["seeds"], "state": "", "run": told_less})
+def artifact_runs(config: dict[str, Any], run: PlannedRun) -> Iterator[PlannedRun]:
+    """The jobs that make what a run shares with others of its backbone: of its recipe they get only what the folder
+    depends on."""
+    for one in registry.task_of(config, run.task).shared:
+        if one.per_backbone and one.name in run.shared:
+            recipe = {key: run.run["recipe"][key] for key in one.keys}
+            seeds = {"pretrain": run.seeds["pretrain"]}
+            told_less = run.run | {"recipe": recipe, "seeds": seeds, "gpus": min(run.gpus, 1)}  # loading takes the time
+            made = {"module": one.module, "shared": {}, "artifact": run.shared[one.name]}
+            yield replace(run, seeds=seeds, state="", run=told_less, **made)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workflow import registry
 from workflow.config import load
 from workflow.enough import refuse_too_few, words
 from workflow.plan import Plan, PlannedRun, plan
@@ -42,11 +43,13 @@ def warn_of_many(config: Mapping[str, Any]) -> None:
     """Say at once how much is planned, where that takes long."""
     seeds, rows = config["seeds"], config["backbones"].values()
     starts = sum(1 if "checkpoint" in row else len(seeds["pretrain"]) for row in rows)
-    runs = starts * (1 + len(config["tasks"]) * len(seeds["transfer"]))
+    tasks = [(registry.task_of(config, name), recipe) for name, recipe in config["tasks"].items()]
+    transfers = sum(len(seeds["transfer"]) if task.kind == "train" else 1 for task, _ in tasks)
+    runs = starts * (1 + transfers)
     if runs < MANY:
         return
-    frozen = not config["tasks"].get("nic_coco", {"finetune": True})["finetune"]
-    jobs = runs + starts * frozen + OTHERS
+    shared = [one.folder(recipe, "", "") for task, recipe in tasks for one in task.shared if one.per_backbone]
+    jobs = runs + starts * sum(map(bool, shared)) + OTHERS
     print(
         f"warning: {runs:,} runs ({starts:,} backbones), about {jobs:,} jobs: Snakemake needs minutes for "
         "each ten thousand before the first one begins. Fewer seeds, or a config for each part of the rows, need less",
@@ -56,7 +59,7 @@ def warn_of_many(config: Mapping[str, Any]) -> None:
 
 def made(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
     """The folders that jobs are yet to write into, each with what there is of it: itself, or a folder above it."""
-    files = {file for run in runs for file in (run.record, run.state, run.features, run.vocabulary) if file}
+    files = {file for run in runs for file in (run.record, run.state, *run.shared.values()) if file}
     folders = sorted({file.rpartition("/")[0] for file in files if not os.path.exists(file)})  # noqa: PTH110 (slow)
 
     @functools.cache
@@ -97,7 +100,7 @@ def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
             text = printable(f"error: {there}: not writable, and {folder} is to be written")
             print(text, file=sys.stderr, flush=True)
             raise SystemExit(1)
-    learnt = {(run.check, run.run["recipe"]["threshold"]) for run in todo if run.task == "nic_coco"}
+    learnt = {(run.check, run.run["recipe"]["threshold"]) for run in todo if "vocabulary" in run.shared}
     if not all(words(check, threshold) for check, threshold in learnt if Path(check).exists()):
         raise SystemExit(1)
     look_at_files(runs)
@@ -105,7 +108,7 @@ def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
 
 def look_at_files(runs: Iterable[PlannedRun]) -> None:
     """Brought files that are not yet published. A process of its own, because planning does without torch."""
-    brought = [run for run in runs if run.task == "pretrain" and run.origin == "brought"]
+    brought = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "brought"]
     recipes = [run.run["recipe"] for run in brought if not Path(run.weights).exists()]
     call = [sys.executable, "-m", "pretrain.preflight", "--recipes", json.dumps(recipes)]
     if recipes and subprocess.run(call, check=False).returncode:

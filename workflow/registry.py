@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from workflow.contracts import DataSet, Task
 
 PROJECT = Path(__file__).parents[1]
@@ -35,9 +37,22 @@ def datasets() -> dict[str, DataSet]:
     return _by_name([importlib.import_module(f"workflow.data.sets.{file}").DATASET for file in files])
 
 
+@functools.cache
+def task_schemas() -> dict[str, Any]:
+    """The schema of each transfer task's section, from the `schema.yaml` of its room."""
+    rooms = {task.room / "schema.yaml" for task in transfer_tasks().values()}
+    texts = [file.read_text(encoding="utf-8") for file in sorted(rooms) if file.is_file()]
+    return {name: schema for text in texts for name, schema in yaml.safe_load(text).items() if name in tasks()}
+
+
 def transfer_tasks() -> dict[str, Task]:
     """The tasks that a config may list under `tasks`: all but pretraining."""
     return {name: task for name, task in tasks().items() if name != PRETRAIN}
+
+
+def room_rules() -> list[str]:
+    """The files of rules that rooms bring, for what their runs share."""
+    return sorted({str(task.room / "rules.smk") for task in tasks().values() if (task.room / "rules.smk").is_file()})
 
 
 def type_name(instance: str, section: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from workflow import registry
+from workflow.contracts import Figure, Task
 from workflow.training.files import digest
 
 SEEN = ("size", "crop_scale", "color_jitter", "lighting", "regularizers")  # what of pretraining the gallery shows
@@ -22,7 +24,8 @@ class Reported:
     def report(self) -> list[str]:
         """What `rule all` asks for."""
         tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "tex", "html")]
-        return [*tables, *self.curves, *self.per_class, *self.captions, *self.figures.values()]
+        pages = [page for page, *_ in self.pages]
+        return [*tables, *self.curves, *self.per_class, *pages, *self.figures.values()]
 
     @property
     def folder(self) -> str:
@@ -30,41 +33,60 @@ class Reported:
         return f"results/{self.experiment}/report"
 
     @property
-    def detectors(self) -> list[str]:
-        """The tasks that detect."""
-        return [task for task in self.tasks if task != "nic_coco"]
+    def declared(self) -> dict[str, Task]:
+        """Each instance of a transfer task with its declaration."""
+        return {name: registry.task_of(self.config, name) for name in self.tasks}
 
     @property
     def curves(self) -> list[str]:
         """The learning curves, of each task a file."""
-        return [f"{self.folder}/curves_{task}.svg" for task in ("pretrain", *self.tasks)]
+        trained = [name for name, task in self.declared.items() if task.kind == "train"]
+        return [f"{self.folder}/curves_{task}.svg" for task in (registry.PRETRAIN, *trained)]
 
     @property
     def per_class(self) -> list[str]:
         """The AP of each class, if anything detects."""
-        return [f"{self.folder}/per_class.html"] if self.detectors else []
+        return [f"{self.folder}/per_class.html"] if any(task.per_class for task in self.declared.values()) else []
 
     @property
-    def captions(self) -> list[str]:
-        """The captions of the same photos, if anything captions."""
-        return [f"{self.folder}/captions.html"] if "nic_coco" in self.tasks else []
+    def task_figures(self) -> dict[str, tuple[Figure, str]]:
+        """The figures that tasks declare: `<figure>_<instance>` to the figure and the instance."""
+        pairs = [(figure, name) for name, task in self.declared.items() for figure in task.figures]
+        return {f"{figure.name}_{name}": (figure, name) for figure, name in pairs}
+
+    @property
+    def figure_kinds(self) -> list[tuple[Figure, Path]]:
+        """One figure of each name that tasks declare, for its rule, and the room of its task."""
+        pairs = [(figure, task.room) for task in registry.transfer_tasks().values() for figure in task.figures]
+        return list({figure.name: (figure, room) for figure, room in pairs}.values())
+
+    @property
+    def pages(self) -> list[tuple[str, str, Path]]:
+        """The figures that are a page of their own: file, title and caption."""
+        found = {name: (figure, task) for name, (figure, task) in self.task_figures.items() if figure.page}
+        return [
+            (f"{self.folder}/{name}.html", figure.title, self.declared[task].room / f"report/{figure.name}.rst")
+            for name, (figure, task) in found.items()
+        ]
 
     @property
     def figures(self) -> dict[str, str]:
         """What rules of their own draw for the page to embed: name to file."""
         figures = {"gallery": "gallery.png"} if self.gallery else {}
         figures |= {"activations": "activations.png"} if self.classifiers else {}
-        figures |= {f"detections_{task}": f"detections_{task}.jpg" for task in self.detectors}
-        figures |= {"captions": "captions.json"} if self.captions else {}
+        figures |= {name: f"{name}{figure.suffix}" for name, (figure, _) in self.task_figures.items()}
         return {name: f"{self.folder}/{file}" for name, file in figures.items()}
 
     def material(self, figure: str) -> list[Any]:
         """The runs whose records a figure is made of; the gallery follows from the config alone."""
         if figure == "gallery":
             return []
-        if figure == "activations":
-            return self.classifiers
-        return self.shown("nic_coco" if figure == "captions" else figure.removeprefix("detections_"))
+        return self.classifiers if figure == "activations" else self.shown(self.task_figures[figure][1])
+
+    @property
+    def report_memory(self) -> int:
+        """MB that the report's job needs: to resample the task that takes the most."""
+        return max(task.report_memory_mb for task in self.declared.values())
 
     def shown(self, task: str) -> list[Any]:
         """The runs of a task that figures show: each backbone's, by the first seeds."""
@@ -82,12 +104,12 @@ class Reported:
     @property
     def classifiers(self) -> list[Any]:
         """The backbones of which the report shows class activation maps, if they have a fitting classifier."""
-        return [run for run in self.shown("pretrain") if run.origin != "random"]
+        return [run for run in self.shown(registry.PRETRAIN) if run.origin != "random"]
 
     @property
     def gallery(self) -> list[Any]:
         """Its rows: each backbone that is pretrained here, and of its recipe only what is seen."""
-        rows = [run for run in self.shown("pretrain") if run.origin == "pretrained"]
+        rows = [run for run in self.shown(registry.PRETRAIN) if run.origin == "pretrained"]
         return [replace(run, run=run.run | {"recipe": {key: run.run["recipe"][key] for key in SEEN}}) for run in rows]
 
     @property

@@ -27,12 +27,13 @@ checkpoint fetch_data:
     resources:
         mem_mb=2000,
     params:
+        layout=lambda w: plan.layout(w.set).name,
         section=lambda w: plan.fetching(w.set),
         root=lambda w: plan.root(w.set),
         times=lambda w: plan.asked(w.set),
         check=lambda w: plan.checks[w.set],
     shell:
-        "python -m workflow.data.fetch {wildcards.set} --section {params.section:q} --root={params.root:q}"
+        "python -m workflow.data.fetch {params.layout} --section {params.section:q} --root={params.root:q}"
         " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | keep {log:q}"
 
 
@@ -47,9 +48,10 @@ rule make_data:
     resources:
         mem_mb=1000,
     params:
+        layout=lambda w: plan.layout(w.set).name,
         spec=lambda w: plan.section(w.set, "synthetic"),
     shell:
-        "python -m workflow.data.synthetic {wildcards.set} --spec {params.spec:q} --out {output.root:q}"
+        "python -m workflow.data.synthetic {params.layout} --spec {params.spec:q} --out {output.root:q}"
         " 2>&1 | keep {log:q}"
 
 
@@ -74,12 +76,13 @@ rule check_data:
     resources:
         mem_mb=2000,
     params:
+        module=lambda w: plan.layout(w.set).module,
         section=lambda w: plan.section(w.set),
         root=lambda w: plan.root(w.set),
         # Asks for `threads` so that Snakemake does not compare it: another batch repeats no check (workflow/enough.py).
         needs=lambda w, threads: json.dumps(needs(plan.config, w.set)),
     shell:
-        "( python -m workflow.data.{wildcards.set} --section {params.section:q} --root={params.root:q}"
+        "( python -m {params.module} --section {params.section:q} --root={params.root:q}"
         " --threads {threads} --out {output.check:q}"
         " && python -m workflow.enough --needs {params.needs:q} --data {output.check:q} ) 2>&1 | keep {log:q}"
 

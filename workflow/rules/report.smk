@@ -16,7 +16,7 @@ localrules:
 rule gallery:
     input:
         # Nothing to draw: the door says so at once.
-        check=settled(ancient, f"{plan.folder}/gallery.png")(plan.checks["imagenet"]) if plan.gallery else [],
+        check=settled(ancient, f"{plan.folder}/gallery.png")(plan.pretraining_check) if plan.gallery else [],
     output:
         png=report(
             f"{plan.folder}/gallery.png",
@@ -35,7 +35,7 @@ rule gallery:
     params:
         tracked=lambda w: plan.gallery_of,
         config=lambda w, threads: plan.text,
-        check=lambda w: plan.checks["imagenet"],
+        check=lambda w: plan.pretraining_check,
     shell:
         "python -m pretrain.gallery --config {params.config:q} --data {params.check:q} --out {output.png:q}"
         " 2>&1 | keep {log:q}"
@@ -45,7 +45,7 @@ rule draw_activations:
     input:
         weights=[run.start(ancient) for run in plan.classifiers],
         records=[run.record for run in plan.classifiers],
-        check=settled(ancient, f"{plan.folder}/activations.png")(plan.checks["imagenet"]),
+        check=settled(ancient, f"{plan.folder}/activations.png")(plan.pretraining_check),
     output:
         png=report(
             f"{plan.folder}/activations.png",
@@ -68,55 +68,57 @@ rule draw_activations:
         "python -m pretrain.cam --run {params.runs:q} --data {input.check:q} --out {output.png:q} 2>&1 | keep {log:q}"
 
 
-rule draw_detections:
-    input:
-        files=lambda w: plan.files(w.task, "predictions.json", "evidence.npz", "metrics.json"),
-        check=lambda w: settled(ancient, f"{plan.folder}/detections_{w.task}.jpg")(plan.shown(w.task)[0].check),
-    output:
-        jpg=report(
-            f"{plan.folder}/detections_{{task}}.jpg",
-            caption="../../detection/report/detections.rst",
-            category="Detections",
-            labels={"task": "{task}"},
-        ),
-    log:
-        f"{plan.folder}/detections_{{task}}.txt",
-    wildcard_constraints:
-        task="|".join(plan.tasks),
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=lambda w: 6000 if w.task == "faster_rcnn_coco" else 2000,  # val2014's truth and detections
-        runtime=plan.brief,
-    params:
-        runs=lambda w: plan.folders(plan.shown(w.task)),
-    shell:
-        "python -m detection.pictures --run {params.runs:q} --data {input.check:q} --out {output.jpg:q}"
-        " 2>&1 | keep {log:q}"
+def figure_inputs(name):
+    """For the rule of a task's figure: files of the runs that are shown, and the check of their data."""
+
+    def inputs(wildcards):
+        figure, task = plan.task_figures[f"{name}_{wildcards.task}"]
+        drawn = f"{plan.folder}/{name}_{task}{figure.suffix}"
+        check = settled(ancient, drawn)(plan.shown(task)[0].check)
+        return {"files": plan.files(task, *figure.reads), "check": check}
+
+    return inputs
 
 
-rule draw_captions:
-    input:
-        files=plan.files("nic_coco", "predictions.json", "evidence.npz", "metrics.json"),
-        check=settled(ancient, f"{plan.folder}/captions.json")(plan.checks.get("coco", [])),
-    output:
-        json=f"{plan.folder}/captions.json",
-    log:
-        f"{plan.folder}/captions.txt",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=2000,
-        runtime=plan.brief,
-    params:
-        runs=plan.folders(plan.shown("nic_coco")),
-    shell:
-        "python -m captioning.examples --run {params.runs:q} --data {input.check:q} --out {output.json:q}"
-        " 2>&1 | keep {log:q}"
+def figure_memory(name):
+    """MB for the rule of a task's figure."""
+    return lambda wildcards: plan.task_figures[f"{name}_{wildcards.task}"][0].memory_mb
+
+
+def in_report(path, figure, room):
+    """A figure as `snakemake --report` shows it; what is no picture is only a part of the page."""
+    if not figure.picture:
+        return path
+    caption = str(room / f"report/{figure.name}.rst")
+    return report(path, caption=caption, category=figure.title, labels={"task": "{task}"})
+
+
+for figure, room in plan.figure_kinds:
+
+    rule:
+        name:
+            f"draw_{figure.name}"
+        input:
+            unpack(figure_inputs(figure.name)),
+        output:
+            drawn=in_report(f"{plan.folder}/{figure.name}_{{task}}{figure.suffix}", figure, room),
+        log:
+            f"{plan.folder}/{figure.name}_{{task}}.txt",
+        wildcard_constraints:
+            task="|".join(plan.tasks),
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            gpu=0,
+            mem_mb=figure_memory(figure.name),
+            runtime=plan.brief,
+        params:
+            module=figure.module,
+            runs=lambda w: plan.folders(plan.shown(w.task)),
+        shell:
+            "python -m {params.module} --run {params.runs:q} --data {input.check:q} --out {output.drawn:q}"
+            " 2>&1 | keep {log:q}"
 
 
 rule report:
@@ -143,18 +145,14 @@ rule report:
             caption="../report/per_class.rst",
             category="Average precision of each class",
         ),
-        captions=report(
-            plan.captions,
-            caption="../../captioning/report/captions.rst",
-            category="Captions",
-        ),
+        pages=[report(page, caption=str(caption), category=title) for page, title, caption in plan.pages],
     log:
         f"{plan.folder}/log.txt",
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000 if "faster_rcnn_coco" in plan.tasks else 1000,
+        mem_mb=plan.report_memory,
     params:
         tracked=lambda w: plan.tracked,
         departures=lambda w: json.dumps(departures(plan.config)),  # follows config/paper.yaml

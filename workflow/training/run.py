@@ -34,6 +34,11 @@ class Run:
             raise UserError(f"--run is not the JSON of a run: {error}") from None
 
     @property
+    def type(self) -> str:
+        """The type of the task, of which `task` is an instance: the recipe names it where the two differ."""
+        return self.recipe.get("task", self.task)
+
+    @property
     def seed(self) -> int:
         """The seed of this run's own draws: the transfer seed, or the pretraining seed for pretraining."""
         return self.seeds["transfer" if "transfer" in self.seeds else "pretrain"]

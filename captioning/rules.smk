@@ -1,0 +1,63 @@
+# What captioning runs share: a frozen encoder's features are computed once for all transfer seeds, the vocabulary once
+# for all runs. Slots: workflow/rules/backbones.smk.
+from workflow.reasons import fingerprint, settled
+
+WORDS = "results/vocabularies/{data}-{key}/{threshold}"
+FEATURES = "results/features/{backbone}-{key}/seed{p}/{views}"
+
+
+def words_inputs(wildcards):
+    """The check and the gate, which are no reason to make a vocabulary again that is there."""
+    folder = WORDS.format(**wildcards)
+    once = settled(ancient, folder)
+    return {"check": once(plan.making(folder).check), "gate": once("results/data/checked.txt")}
+
+
+localrules:
+    vocabulary,
+
+
+rule vocabulary:
+    input:
+        unpack(words_inputs),
+    output:
+        folder=directory(WORDS),
+    log:
+        f"{WORDS}.log",
+    wildcard_constraints:
+        data="|".join(plan.checks),
+        threshold=r"\d+",
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        tracked=lambda w: fingerprint(plan.making(WORDS.format(**w)), WORDS.format(**w)),
+    shell:
+        "python -m captioning.vocabulary --data {input.check:q} --threshold {wildcards.threshold:q}"
+        " --out {output.folder:q} 2>&1 | keep {log:q}"
+
+
+rule features:
+    input:
+        unpack(lambda w: plan.making(FEATURES.format(**w)).inputs(ancient)),
+    output:
+        folder=directory(FEATURES),
+    log:
+        f"{FEATURES}.log",
+    wildcard_constraints:
+        views="[0-9a-f]{10}",
+    conda:
+        "../environment.yml"
+    threads: lambda w: plan.making(FEATURES.format(**w)).cores
+    resources:
+        gpu=lambda w: plan.making(FEATURES.format(**w)).gpus,
+        mem_mb=lambda w: plan.memory(plan.making(FEATURES.format(**w))),
+        nodes=1,
+        runtime=plan.minutes,
+    params:
+        tracked=lambda w: plan.making(FEATURES.format(**w)).tracked,
+        command=lambda w, threads: plan.making(FEATURES.format(**w)).command,
+    shell:
+        "python -m workflow.training.launch {params.command:q} 2>&1 | keep {log:q}"
