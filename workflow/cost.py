@@ -16,10 +16,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from workflow.config import NEEDS, load
+from workflow.config import load
 from workflow.jobs import prepare_jobs, usable_cores
 from workflow.makespan import Job, makespan
 from workflow.plan import Plan, PlannedRun, plan
+from workflow.registry import tasks
 from workflow.training.errors import UserError, door
 from workflow.training.escaping import say
 from workflow.training.files import read_json, write_hashed
@@ -129,10 +130,8 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     A kind that this machine is too small for is left out; UserError if that is all."""
     found, checks = {}, {}
     for number, (key, runs) in enumerate(kinds(todo).items()):
-        run, name = runs[0], NEEDS.get(runs[0].task, "imagenet")
-        batch = max(
-            each.run["recipe"].get("batch", 0) for each in todo.runs if NEEDS.get(each.task, "imagenet") == name
-        )
+        run, name = runs[0], tasks()[runs[0].task].dataset
+        batch = max(each.run["recipe"].get("batch", 0) for each in todo.runs if tasks()[each.task].dataset == name)
         checks[name] = checks.get(name) or drawn(todo.config, name, batch, folder)
         print(f"measuring {run.task} …", flush=True)
         out = folder / str(number)
@@ -165,12 +164,12 @@ def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[s
     every: dict[str, Job] = {}
     for key, runs in kinds(todo).items():
         for run in runs:
-            _, training, evaluating = spent(run, costs[key], found[NEEDS.get(run.task, "imagenet")])
+            _, training, evaluating = spent(run, costs[key], found[tasks()[run.task].dataset])
             here = run.weights if run.task == "pretrain" else run.record
-            needs = () if run.task == "pretrain" else (run.features or run.weights,)
+            needs = () if run.task == "pretrain" else (run.shared.get("features", run.weights),)
             every[here] = Job(training + evaluating, needs)
-            if run.features:
-                every[run.features] = Job(views(run, found["coco"]) * costs[key]["view"], (run.weights,))
+            if "features" in run.shared:
+                every[run.shared["features"]] = Job(views(run, found["coco"]) * costs[key]["view"], (run.weights,))
     return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
 
 
@@ -183,11 +182,11 @@ def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[
     """A line for each kind of run, its hours one by one and all together."""
     lines = [f"{'':18}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
     for key, runs in kinds(todo).items():
-        name, cost = NEEDS.get(key[0], "imagenet"), costs[key]
+        name, cost = tasks()[key[0]].dataset, costs[key]
         each = [spent(run, cost, found[name]) for run in runs]
         steps, training, testing = each[0]
         whole = sum(sum(seconds) for _, *seconds in each)
-        shared = {run.features: run for run in runs if run.features}
+        shared = {run.shared["features"]: run for run in runs if "features" in run.shared}
         if shared:
             number = views(runs[0], found[name])
             seconds = number * cost["view"]

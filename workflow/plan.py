@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow import registry
-from workflow.contracts import DataSet, Task
+from workflow.contracts import DataSet
 from workflow.data.fetch import times
 from workflow.planned_run import MACHINE, PlannedRun
 from workflow.reported import Reported
@@ -62,14 +62,10 @@ class Plan(Reported):
 
     def memory(self, run: PlannedRun) -> int:
         """MB of main memory that a run's job asks for: of each of its processes, and of each worker of these."""
-        task = self.task(run.task)
+        task = registry.task_of(self.config, run.task)
         process = 1000 * self.config["memory"] * task.memory_factor
         extra = 0 if run.artifact else task.extra_memory_mb
         return (process + 1000 * run.run["workers"]) * max(1, run.gpus) + extra
-
-    def task(self, name: str) -> Task:
-        """The declaration of an instance."""
-        return registry.task_of(self.config, name)
 
     @property
     def text(self) -> str:
@@ -132,7 +128,7 @@ class Plan(Reported):
 
     @property
     def rooms(self) -> list[tuple[str, str, str]]:
-        """For the rules of tasks: each room with a kind of its tasks, and a pattern of the instances that are planned."""
+        """For the rules of tasks: each room with a kind of its tasks, and a pattern of their planned instances."""
         kinds = dict.fromkeys((task.folder, task.kind) for task in registry.transfer_tasks().values())
         named = {pair: [n for n, task in self.declared.items() if (task.folder, task.kind) == pair] for pair in kinds}
         return [(*pair, pattern(names)) for pair, names in named.items()]

@@ -17,11 +17,11 @@ CHECKED = "results/data/checked.txt"  # what every training waits for
 class PlannedRun:
     """One job of the DAG that leaves a record (or, with `artifact`, that folder, which runs share).
 
-    `task` is the instance, a key of the config, `module` what runs it. `origin` says where the backbone comes from: pretrained, brought or
-    random. `record` is the path of metrics.json, `state` the folder of the resume state ("" of an artifact),
-    `run` what the door gets as --run, `check` the result of the data check, `weights` the published backbone, `shared`
-    the folders that it shares with other runs, by the name of the artifact, `from_backbone` those of them that are made
-    from the backbone.
+    `task` is the instance, a key of the config, and `module` what runs it. `origin` says where the backbone comes from:
+    pretrained, brought or random. `record` is the path of metrics.json, `state` the folder of the resume state ("" of
+    an artifact), `run` what the module gets as --run, `check` the result of the data check, `weights` the published
+    backbone. `shared` are the folders that it shares with other runs, by the name of the artifact, `from_backbone`
+    those of them that are made from the backbone.
     """
 
     task: str

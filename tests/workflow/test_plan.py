@@ -38,7 +38,7 @@ class Wildcards(SimpleNamespace):
 
 def differing(one: Plan, other: Plan, field: str) -> set[tuple[str, str]]:
     """(task, backbone) of the runs that have another `field` in the other plan."""
-    pairs = zip([*one.runs, *one.features], [*other.runs, *other.features], strict=True)
+    pairs = zip([*one.runs, *one.artifacts], [*other.runs, *other.artifacts], strict=True)
     return {(a.task, a.backbone) for a, b in pairs if getattr(a, field) != getattr(b, field)}
 
 
@@ -57,7 +57,7 @@ def test_paths_are_the_contracts():
     assert ssd.weights == backbone.weights
     assert ssd.state.startswith(".work/")
     assert ssd.seeds == ssd.run["seeds"] == {"pretrain": 3, "transfer": 7}
-    features = demo.features[0].features
+    features = demo.artifacts[0].artifact
     assert features.startswith(f"results/features/baseline-{key}/seed3/")
     assert ssd.run["data"]["root"] + ".json" == ssd.check == demo.checks["voc"]
 
@@ -69,7 +69,7 @@ def test_every_backbone_meets_every_task_and_seed():
         (t, b, p, s) for t in TASKS for b in ROWS for p in (0, 1) for s in (0, 1, 2)
     }
     assert len({run.record for run in plan_.runs}) == len({run.state for run in plan_.runs}) == len(runs)
-    assert len(plan_.features) == len(ROWS) * 2, "features are shared by the transfer seeds"
+    assert len(plan_.artifacts) == len(ROWS) * 2, "features are shared by the transfer seeds"
 
 
 def test_a_run_is_told_its_section_and_no_more():
@@ -146,7 +146,7 @@ def test_a_job_of_several_gpus_takes_the_cores_of_its_processes():
     taken = {(run.task, run.backbone): (run.gpus, run.cores) for run in four.runs}
     assert taken.pop(("pretrain", "scratch")) == (0, 5), "nothing is trained"
     assert {*taken.values()} == {(4, 20)}
-    assert {(run.gpus, run.cores) for run in four.features} == {(1, 5)}
+    assert {(run.gpus, run.cores) for run in four.artifacts} == {(1, 5)}
     assert {(run.gpus, run.cores) for run in planned().runs} == {(0, 1)}
 
 
@@ -168,7 +168,7 @@ def test_added_seeds_leave_the_other_runs_alone():
 def test_features_of_other_views_or_precision_are_other_features(key, value):
     other = planned((f"tasks/nic_coco/{key}", value))
     assert differing(planned(), other, "features") == {("nic_coco", b) for b in ROWS}
-    assert {run.run["recipe"][key] for run in other.features} == {value}
+    assert {run.run["recipe"][key] for run in other.artifacts} == {value}
 
 
 @pytest.mark.parametrize(("key", "value"), [("resize", 64), ("size", 32), ("batch", 7), ("precision", "fp32")])
@@ -184,16 +184,16 @@ def test_features_depend_on_the_views_alone():
     assert differing(planned(), planned(("tasks/nic_coco/hidden", 7)), "features") == set()
     assert differing(planned(), planned(("tasks/nic_coco/views", 97)), "features") == {("nic_coco", b) for b in ROWS}
     fine_tuned = planned(("tasks/nic_coco/finetune", True))
-    assert fine_tuned.features == []
-    assert all(run.features == "" for run in fine_tuned.runs)
+    assert fine_tuned.artifacts == []
+    assert all("features" not in run.shared for run in fine_tuned.runs)
 
 
 def test_a_vocabulary_is_that_of_data_and_threshold():
     both = {"pretrain": [0, 1], "transfer": [0, 1]}
     for more in (("tasks/nic_coco/finetune", True), ("tasks/nic_coco/hidden", 7), ("seeds", both), ("experiment", "x")):
-        found = {run.vocabulary for run in planned(more).runs if run.task == "nic_coco"}
+        found = {run.shared["vocabulary"] for run in planned(more).runs if run.task == "nic_coco"}
         assert found == {f"{planned().checks['coco'].removesuffix('.json').replace('data', 'vocabularies')}/4"}, more
-    assert all(run.vocabulary == "" for run in planned().runs if run.task != "nic_coco")
+    assert all("vocabulary" not in run.shared for run in planned().runs if run.task != "nic_coco")
     of_all = {("nic_coco", name) for name in ROWS}
     for path in ("tasks/nic_coco/threshold", "data/coco/synthetic/seed"):
         one, other = planned(), planned((path, 97))

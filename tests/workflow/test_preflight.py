@@ -33,7 +33,7 @@ def test_how_much_is_planned_is_said_first(pretrain, transfer, capsys, monkeypat
     backbones = len([run for run in todo.runs if run.task == "pretrain"])
     assert said.startswith(f"warning: {len(todo.runs):,} runs ({backbones:,} backbones), about ")
     jobs = int(said.split("about ")[1].split(" jobs")[0].replace(",", ""))
-    assert 0 < jobs - len(todo.runs) - len(todo.features) < 30
+    assert 0 < jobs - len(todo.runs) - len(todo.artifacts) < 30
 
 
 def test_it_is_said_before_anything_is_planned(tmp_path, monkeypatch, capsys):

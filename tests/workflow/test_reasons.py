@@ -22,7 +22,7 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
 from workflow.plan import plan
 from workflow.reasons import due, fingerprint
 
-WORDS = plan(SMALL).shown("nic_coco")[0].vocabulary
+WORDS = plan(SMALL).shown("nic_coco")[0].shared["vocabulary"]
 
 
 def test_a_touched_or_lost_vocabulary_trains_nothing(dry_run):  # noqa: F811
@@ -64,14 +64,14 @@ def test_a_repeated_check_counts_no_words_again(dry_run):  # noqa: F811
 
 def test_without_its_check_what_experiments_share_says_itself_of_which_data_it_is(dry_run):  # noqa: F811
     """Else Snakemake notes that it is of none, and makes it anew when the check is there again."""
-    run = plan(SMALL | {"experiment": "other"}).features[0]
+    run = plan(SMALL | {"experiment": "other"}).artifacts[0]
     before, check = run.tracked, Path(run.check)
     data = json.loads(check.read_text())["fingerprint"]
-    for folder in (run.features, run.vocabulary):
+    for folder in (run.artifact, WORDS):
         (Path(folder) / "index.json").write_text(json.dumps({"data": data}))
     check.unlink()
     assert run.tracked == before
-    assert fingerprint(run, run.vocabulary) == data
+    assert fingerprint(run, WORDS) == data
     assert fingerprint(run) is None
 
 

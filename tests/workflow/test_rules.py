@@ -42,8 +42,8 @@ def pretend(todo: Plan) -> None:
     for run in todo.runs:
         files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "evidence.npz"))]
         files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
-    folders = [run.features for run in todo.features] + [root for name in todo.checks for root in todo.made(name)]
-    folders += {run.vocabulary for run in todo.runs if run.vocabulary}
+    folders = [run.artifact for run in todo.artifacts] + [root for name in todo.checks for root in todo.made(name)]
+    folders += {run.shared["vocabulary"] for run in todo.runs if "vocabulary" in run.shared}
     for file in [*files, *(f"{folder}/.snakemake_timestamp" for folder in folders)]:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()

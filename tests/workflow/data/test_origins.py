@@ -48,7 +48,7 @@ def test_a_bad_origin_is_named(section, message):
 def test_no_key_recipe_or_report_depends_on_it():
     one, other = plan(PAPER), plan(with_origin("archives"))
     assert one.runs == other.runs
-    assert one.features == other.features
+    assert one.artifacts == other.artifacts
     assert one.checks == other.checks
     assert (one.text, one.tracked) == (other.text, other.tracked)
 
