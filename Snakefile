@@ -5,7 +5,6 @@ min_version("9.0")
 
 from workflow.jobs import prepare_jobs
 from workflow.preflight import settle
-from workflow.registry import room_rules
 
 if not (config or workflow.configfiles):
 
@@ -29,11 +28,6 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/backbones.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/report.smk"
-
-
-for rules in room_rules():
-
-    include: rules
 
 
 rule all:

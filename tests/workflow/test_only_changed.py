@@ -50,10 +50,10 @@ def test_a_comment_in_the_code_plans_nothing(house):
 
 
 def test_a_shell_line_plans_the_jobs_of_its_rule(house):
-    rules = Path("house/workflow/rules/captioning.smk")
-    assert rules.read_text().count("captioning.train --run") == 1
-    rules.write_text(rules.read_text().replace("captioning.train --run", "captioning.train  --run"))
-    assert jobs(house()) == {"captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
+    rules = Path("house/captioning/rules.smk")
+    assert rules.read_text().count("captioning.vocabulary --data") == 1
+    rules.write_text(rules.read_text().replace("captioning.vocabulary --data", "captioning.vocabulary  --data"))
+    assert jobs(house()) == {"vocabulary": 1}
 
 
 def test_a_regularizer_s_parameter_plans_its_backbone_and_what_hangs_on_it(dry_run):  # noqa: F811

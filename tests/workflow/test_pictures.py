@@ -78,7 +78,7 @@ def test_figures_follow_the_tasks():
     demo = planned()
     names = {name.rpartition("/")[2] for name in demo.report}
     assert {"detections_ssd_voc.jpg", "curves_nic_coco.svg", "curves_pretrain.svg", "per_class.html"} <= names
-    assert {"captions.html", "captions.json", "activations.png", "gallery.png"} <= names
+    assert {"captions_nic_coco.html", "captions_nic_coco.json", "activations.png", "gallery.png"} <= names
     alone = planned(("tasks", {"nic_coco": demo.config["tasks"]["nic_coco"]}))
     less = {name.rpartition("/")[2] for name in alone.report}
     assert not [name for name in less if name.startswith(("detections", "per_class")) or "ssd" in name]

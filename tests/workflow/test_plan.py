@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from workflow.config import load
-from workflow.plan import Plan, plan
+from workflow.plan import Plan, PlannedRun, plan
 from workflow.preflight import settle
 from workflow.training.errors import UserError
 from workflow.training.files import write_json
@@ -39,7 +40,12 @@ class Wildcards(SimpleNamespace):
 def differing(one: Plan, other: Plan, field: str) -> set[tuple[str, str]]:
     """(task, backbone) of the runs that have another `field` in the other plan."""
     pairs = zip([*one.runs, *one.artifacts], [*other.runs, *other.artifacts], strict=True)
-    return {(a.task, a.backbone) for a, b in pairs if getattr(a, field) != getattr(b, field)}
+    return {(a.task, a.backbone) for a, b in pairs if value(a, field) != value(b, field)}
+
+
+def value(run: PlannedRun, field: str) -> Any:
+    """A field of a run, or the folder of a shared artifact of that name."""
+    return run.shared.get(field, "") if field in ("features", "vocabulary") else getattr(run, field)
 
 
 TASKS = ("ssd_voc", "faster_rcnn_voc", "nic_coco")

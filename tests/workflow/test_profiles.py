@@ -59,7 +59,7 @@ def test_every_job_says_what_it_needs(name, snakemake, tmp_path):
 def test_what_is_sent_is_retried_and_what_stays_here_is_not(name):
     retried = yaml.safe_load((PROFILES / name / "config.yaml").read_text())["preemptible-rules"]
     assert sorted(retried) == sorted(SENT | DRAWN)
-    rules = "".join(file.read_text() for file in PROJECT.glob("workflow/rules/*.smk"))
+    rules = "".join(file.read_text() for file in [*PROJECT.glob("workflow/rules/*.smk"), *PROJECT.glob("*/rules.smk")])
     local = re.findall(r"^localrules:\n((?:    .*\n)+)", rules, re.M)
     assert {*re.findall(r"\w+", "".join(local))} == HERE - {"all"} | {"fetch_data"}
 

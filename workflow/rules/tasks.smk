@@ -1,5 +1,6 @@
 # Fine-tune or score a published backbone: a rule for each room of tasks, under the room's name. Slots: backbones.smk.
 from workflow.plan import PLACES
+from workflow.registry import room_rules
 
 for room, kind, instances in plan.rooms:
 
@@ -31,3 +32,9 @@ for room, kind, instances in plan.rooms:
             command=lambda w, threads: plan.find(w).command,
         shell:
             "python -m workflow.training.launch {params.command:q} 2>&1 | keep {log:q}"
+
+
+# What a room's runs share is made by rules of the room.
+for rules in room_rules():
+
+    include: rules
