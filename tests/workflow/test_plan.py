@@ -161,7 +161,7 @@ def test_memory_is_that_of_each_process_and_its_workers_and_of_one_jvm(gpus, pro
     demo = planned(("gpus", gpus), ("workers", 3), ("memory", 5))
     asked = {run.task: demo.memory(run) for run in demo.runs}
     assert asked == dict.fromkeys(asked, 8000 * processes) | {"nic_coco": 8000 * processes + 2500}
-    assert {demo.memory(run) for run in demo.features} == {8000}
+    assert {demo.memory(run) for run in demo.artifacts} == {8000}
 
 
 def test_added_seeds_leave_the_other_runs_alone():
