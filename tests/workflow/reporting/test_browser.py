@@ -122,8 +122,7 @@ def test_what_is_wrong_is_noticed(refused, bad, said):
     refused(said, lambda text: text.replace("</main>", f"{bad}</main>"))
 
 
-def test_a_run_without_a_line_is_noticed(refused, experiment):
-    refused("pretrain: a run has no line", str, experiment())  # no evaluations
+def test_a_run_without_a_line_is_noticed(refused):
     refused("ssd_voc: a run has no line", lambda text: text.replace("Learning curves of ssd_voc", "Curves"))
     hidden = '<g style="display: none"><title>baseline p0s0</title>'
     refused("a run has no line", lambda text: re.sub(r"<g[^>]*>\s*<title>baseline p0s0</title>", hidden, text, count=1))
