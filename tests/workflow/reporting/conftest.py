@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from workflow import registry
+from workflow.contracts import Task
 from workflow.plan import PlannedRun
 from workflow.training.evidence import write as write_evidence
 from workflow.training.files import digest, write_record_file
@@ -118,9 +119,10 @@ def sign(run: PlannedRun, changes: dict[str, Any] | None = None) -> None:
     write_record_file(Path(run.record).parent, record | (changes or {}))
 
 
-def write(run: PlannedRun, recipe: dict[str, Any] | None = None) -> None:
+def write(run: PlannedRun, recipe: dict[str, Any] | None = None, task: Task | None = None) -> None:
     """A record as the trainers write it, and the backbone of a pretraining; of another recipe than the plan's if that
-    is given."""
+    is given, and of a column that is not named like its task."""
+    task = task or registry.tasks()[run.task]
     recipe = run.run["recipe"] if recipe is None else recipe
     noise = int(digest([run.task, run.backbone, run.seeds])[:10], 16) / 2**50  # two trainings never have one curve
     losses = [{"iteration": 10 * i, "loss": 3.0 / i + noise, "lr": 0.1} for i in range(1, 21)]
@@ -129,10 +131,8 @@ def write(run: PlannedRun, recipe: dict[str, Any] | None = None) -> None:
         "task": run.task,
         "backbone": run.backbone,
         "seeds": run.seeds,
-        "metrics": {
-            m.name: value(run.task, run.backbone, m.name, run.seeds) for m in registry.tasks()[run.task].metrics
-        },
-        "protocol": PROTOCOLS[run.task],
+        "metrics": {m.name: value(run.task, run.backbone, m.name, run.seeds) for m in task.metrics},
+        "protocol": PROTOCOLS.get(task.name, {}),
         "provenance": {
             "recipe": digest(recipe),
             "backbone": None if run.task == "pretrain" else hashlib.sha256(weights).hexdigest(),
@@ -166,7 +166,8 @@ def experiment(tmp_path):
             {"baseline": {}, "cutmix": {"regularizers": {"cutmix": {"alpha": 1.0}}}} if backbones is None else backbones
         )
         data = {"imagenet": {"root": "x"}} | (data or {"voc": {"root": "y"}})
-        config = {"backbones": rows, "data": data, "pretrain": {}, "tasks": {task: {} for task in tasks}}
+        columns = tasks if isinstance(tasks, dict) else {task: {} for task in tasks}
+        config = {"backbones": rows, "data": data, "pretrain": {}, "tasks": columns}
         plan = Plan("small", list(rows), list(tasks), config)
         folder = tmp_path / str(next(made))
         for row, spec in rows.items():
@@ -174,12 +175,13 @@ def experiment(tmp_path):
             origin = "brought" if "checkpoint" in spec else "random" if "init" in spec else "pretrained"
             for p in range(seeds[0]):
                 plan.runs.append(planned(folder, "pretrain", row, {"pretrain": p}, recipe, origin))
-                for task in tasks:
+                for task, section in columns.items():
+                    of_task = RECIPES.get(section.get("task", task), {})
                     for s in range(seeds[1]):
                         both = {"pretrain": p, "transfer": s}
-                        plan.runs.append(planned(folder, task, row, both, RECIPES[task], origin))
+                        plan.runs.append(planned(folder, task, row, both, of_task, origin))
         for run in plan.runs:
-            write(run)
+            write(run, task=registry.task_of(config, run.task))
         return Experiment(plan, folder)
 
     return make
