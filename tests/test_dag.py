@@ -111,7 +111,8 @@ def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
         held = {Path(name).name: name for name in archive.namelist()}
         text = archive.read(held["report.html"]).decode()
         files = [folder / file for file in todo.report if file.endswith((".html", ".svg", ".png", ".jpg"))]
-        assert len(files) == 3 + 2 + 1 + len(todo.tasks) + len(todo.detectors), "tables, pictures, curves, detections"
+        detections = sum(figure.suffix == ".jpg" for figure, _ in todo.task_figures.values())
+        assert len(files) == 3 + 2 + 1 + len(todo.tasks) + detections, "tables, pictures, curves, detections"
         for file in files:
             assert archive.read(held[file.name]) == file.read_bytes()
     shown = [("detections", "detection"), ("captions", "captioning")]

@@ -36,7 +36,7 @@ def html(
     (Plan.figures), by name; each becomes a part of the page. `missing` says of the others why they are not drawn (both
     from workflow.reporting.drawn). `departures`: see workflow.reporting.differences.
     """
-    drawings = {task: curves(summary, task) for task in summary.tasks}
+    drawings = {name: curves(summary, name) for name, task in summary.tasks.items() if task.kind == "train"}
     environment = templates(folder)
     environment.globals |= {
         "summary": summary,

@@ -72,8 +72,7 @@ def figures(summary: Summary, planned: Set[str]) -> list[Section]:
     found: dict[str, tuple[Figure, str, dict[str, str]]] = {}
     for instance, task in summary.tasks.items():
         for figure in task.figures:
-            name = f"{figure.name}_{instance}" if f"{figure.name}_{instance}" in planned else figure.name
-            if name in planned:
+            if (name := f"{figure.name}_{instance}") in planned:
                 found.setdefault(figure.name, (figure, task.folder, {}))[2][instance] = name
     return [Section(name, one.title, folder, of, one.page) for name, (one, folder, of) in found.items()]
 

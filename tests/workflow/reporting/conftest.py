@@ -103,6 +103,7 @@ def planned(
         backbone=row,
         origin=origin,
         seeds=seeds,
+        module="",
         record=str(
             (published if task == "pretrain" else folder / f"results/small/{task}/{row}/{name}") / "metrics.json"
         ),

@@ -140,7 +140,9 @@ def test_a_task_that_nobody_knows_is_in_every_table(probed):
     assert "Probe<br>`mine` rate ↑" in table(summary)
     assert r"{Probe (mine)}" in latex(summary)
     assert r"\emph{small}, in percent (except rate); the last" in latex(summary)
-    page = html(summary, Path("results/small/report"), {}, {}, [])["transfer.html"]
+    pages = html(summary, Path("results/small/report"), {}, {}, [])
+    assert {"transfer.html", "curves_pretrain.svg"} == pages.keys(), "what trains nothing has no curve"
+    page = pages["transfer.html"]
     assert "rate ↑</th>" in page
     assert re.search(rf"rate {rate.values[0]:.3f} · time \(ms\) \d\.\d\d<", page), "the list of runs"
     assert "61.5 games/s" in page

@@ -61,7 +61,7 @@ def shown(main, figure):
     main("--config", DEMO)
     page = Path("results/demo/report/transfer.html").read_text()
     text = page.partition(f'<h2 id="{section}">')[2].partition("</section>")[0]
-    return text.partition(f"<h3>{task}")[2].partition("<h3>")[0] if task else text
+    return text.partition(f"<h3>{task}")[2].partition("<h3>")[0] if task and "<h3>" in text else text
 
 
 def test_a_table_can_be_made_before_anything_has_run(main):
@@ -71,7 +71,7 @@ def test_a_table_can_be_made_before_anything_has_run(main):
     written = sorted(path.name for path in Path("results/demo/report").iterdir())
     curves = [f"curves_{task}.svg" for task in ("faster_rcnn_voc", "nic_coco", "pretrain", "ssd_voc")]
     assert written == [
-        "captions.html",
+        "captions_nic_coco.html",
         *curves,
         "per_class.html",
         *(f"transfer.{kind}" for kind in ("csv", "html", "md", "tex")),
@@ -100,7 +100,7 @@ def test_the_page_has_the_gallery_if_that_is_drawn(main, finish):
     assert "data:image/png" not in shown(main, "gallery")
 
 
-@pytest.mark.parametrize("name", ["activations", "detections_ssd_voc", "captions"])
+@pytest.mark.parametrize("name", ["activations", "detections_ssd_voc", "captions_nic_coco"])
 def test_a_figure_is_shown_with_its_records_and_only_where_they_are_those_of_now(main, finish, name):
     todo = finished(finish)
     runs = todo.material(name)
@@ -126,7 +126,7 @@ def test_no_section_goes_without_a_word(main):
     page = Path("results/demo/report/transfer.html").read_text()
     for name in ("gallery", "activations", "detections", "captions"):
         assert "not drawn: " in page.partition(f'<h2 id="{name}">')[2].partition("</section>")[0]
-    assert "not drawn: " in Path("results/demo/report/captions.html").read_text()
+    assert "not drawn: " in Path("results/demo/report/captions_nic_coco.html").read_text()
 
 
 def test_the_same_records_give_the_same_bytes(main, finish):
