@@ -203,3 +203,8 @@ def test_two_columns_of_one_task_are_told_apart(experiment):
     assert section.count('<article class="card">') == section.count("not drawn") == 1
     assert [(name in pages, pages[f"{name}.html"].count("not drawn")) for name in names] == [(False, 0), (False, 1)]
     assert "<h1>Captions of the same photos, tuned: small</h1>" in pages["captions_tuned.html"]
+
+
+def test_a_column_that_is_named_like_another_task_does_not_get_its_numbers(experiment):
+    summary = summarize(experiment(tasks={"ssd_voc": {"task": "faster_rcnn_voc"}}).plan)
+    assert summary.cells["cutmix", "ssd_voc", "mAP"].paper is None
