@@ -33,7 +33,7 @@ checkpoint fetch_data:
         times=lambda w: plan.asked(w.set),
         check=lambda w: plan.checks[w.set],
     shell:
-        "python -m workflow.data.fetch {params.layout} --section {params.section:q} --root={params.root:q}"
+        "python -m workflow.data.fetch {params.layout:q} --section {params.section:q} --root={params.root:q}"
         " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | keep {log:q}"
 
 
@@ -51,7 +51,7 @@ rule make_data:
         layout=lambda w: plan.layout(w.set).name,
         spec=lambda w: plan.section(w.set, "synthetic"),
     shell:
-        "python -m workflow.data.synthetic {params.layout} --spec {params.spec:q} --out {output.root:q}"
+        "python -m workflow.data.synthetic {params.layout:q} --spec {params.spec:q} --out {output.root:q}"
         " 2>&1 | keep {log:q}"
 
 
@@ -82,7 +82,7 @@ rule check_data:
         # Asks for `threads` so that Snakemake does not compare it: another batch repeats no check (workflow/enough.py).
         needs=lambda w, threads: json.dumps(needs(plan.config, w.set)),
     shell:
-        "( python -m {params.module} --section {params.section:q} --root={params.root:q}"
+        "( python -m {params.module:q} --section {params.section:q} --root={params.root:q}"
         " --threads {threads} --out {output.check:q}"
         " && python -m workflow.enough --needs {params.needs:q} --data {output.check:q} ) 2>&1 | keep {log:q}"
 

@@ -117,7 +117,7 @@ for figure, room in plan.figure_kinds:
             module=figure.module,
             runs=lambda w: plan.folders(plan.shown(w.task)),
         shell:
-            "python -m {params.module} --run {params.runs:q} --data {input.check:q} --out {output.drawn:q}"
+            "python -m {params.module:q} --run {params.runs:q} --data {input.check:q} --out {output.drawn:q}"
             " 2>&1 | keep {log:q}"
 
 
