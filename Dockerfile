@@ -1,4 +1,4 @@
-# The environment of requirements.lock and this project, for Docker and Apptainer: docs/cluster.md says how to use it.
+# The environment of requirements.lock and this project, for Docker and Apptainer: docs/clusters.md says how to use it.
 FROM python:3.13-slim
 
 # The environment lies outside of the project, which a checkout may be mounted over. `docker run --user` has a user without

@@ -15,9 +15,9 @@ help:
 	@echo 'make test      the quick tests'
 	@echo 'make test-all  the slow tests, which `make test` leaves out (REALMINI=DIR adds those on real photos)'
 	@echo 'make lint      ruff, snakefmt, snakemake --lint'
-	@echo 'make bench     our speed against what people would use instead: the table of the README (half an hour; REALMINI=DIR: on real photos)'
-	@echo 'make scale     throughput and memory at 1, 10 and 100 times the demo: the figure of the README (minutes)'
-	@echo 'make coverage  how often the intervals hold the truth: the other table of the README (minutes)'
+	@echo 'make bench     our speed against what people would use instead: the table of docs/benchmarks.md (half an hour; REALMINI=DIR: on real photos)'
+	@echo 'make scale     throughput and memory at 1, 10 and 100 times the demo: the figure of docs/benchmarks.md (minutes)'
+	@echo 'make coverage  how often the intervals hold the truth: the table of docs/statistics.md (minutes)'
 	@echo 'make cost      hours that a config takes on this machine, per run and in all: make cost CONFIG=config/paper.yaml'
 	@echo 'make lock      requirements.lock and environment.yml anew from the ranges in pyproject.toml'
 

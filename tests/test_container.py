@@ -98,7 +98,7 @@ def test_it_runs_the_demo():
 
 @pytest.mark.parametrize("tool", ["docker", "apptainer"])
 def test_the_manual_names_its_folders(tool):
-    page = (PROJECT / "docs/cluster.md").read_text(encoding="utf-8")
+    page = (PROJECT / "docs/clusters.md").read_text(encoding="utf-8")
     commands = [line for block in re.findall(r"```sh\n(.*?)```", page, re.S) for line in block.splitlines()]
     assert any(line.startswith(f"{tool} build ") for line in commands)
     mounted = [line for line in commands if "--volume" in line]

@@ -1,40 +1,178 @@
-"""The README and the pages beside it keep what they say: links lead somewhere, commands exist and can be planned."""
+"""README and pages stay true: links lead to files and headings, and every shell command exists and can be planned."""
 
 import csv
+import functools
+import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from pretrain.regularizers import base
+from tests.snakemake_call import caller
 from workflow import config, regularizers
-from workflow.reporting.differences import choices
 from workflow.training.errors import UserError
+from workflow.training.rng import rng
 
 HOUSE = Path(__file__).parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "config/README.md", "docs/cluster.md", "docs/survival.md", "docs/bad_input.md"]
-PAGES += ["docs/results/tiny/README.md"]
+PAGES = ["README.md", "config/README.md", *sorted(str(p.relative_to(HOUSE)) for p in HOUSE.glob("docs/**/*.md"))]
+FENCES = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
 
 
-def commands(page: str) -> list[str]:
-    """The lines of its shell blocks, without comments; what goes on in the next line is one."""
-    text = (HOUSE / page).read_text(encoding="utf-8").replace("\\\n", "")
-    lines = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
-    return [said for line in lines if (said := line.split("#")[0].strip())]
+def content(page: str) -> str:
+    """Its text."""
+    return (HOUSE / page).read_text(encoding="utf-8")
 
 
-COMMANDS = commands("README.md")
+def commands(text: str) -> list[str]:
+    """The lines of its shell blocks, without comments; a continued line is one."""
+    blocks = "".join(block for language, block in FENCES.findall(text.replace("\\\n", "")) if language == "sh")
+    return [command for line in blocks.splitlines() if (command := line.split("#")[0].strip())]
+
+
+COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands(content(page))))
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.+)$", FENCES.sub("", page.read_text(encoding="utf-8")), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_files(page):
-    text = (HOUSE / page).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("https://")]
-    assert all((HOUSE / page).parent.joinpath(link).exists() for link in links), links
+def test_links_lead_to_files_and_headings(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", content(page))
+    for link in (link for link in links if not link.startswith("https://")):
+        path, _, anchor = link.partition("#")
+        target = (HOUSE / page).parent / path if path else HOUSE / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_but_the_readme_is_linked_from_another():
+    found = {
+        ((HOUSE / page).parent / link.partition("#")[0]).resolve()
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)\s:]+)\)", content(page))
+    }
+    assert [page for page in PAGES[1:] if (HOUSE / page).resolve() not in found] == []
+
+
+def test_a_shell_block_is_read_as_a_shell_reads_it():
+    text = "a\n```sh\nmake demo  # all\n#!/bin/sh\nsnakemake \\\n  -n\n```\n```python\nx\n```\n"
+    text += "  ```sh\n  make test\n  ```\n"
+    assert commands(text) == ["make demo", "snakemake   -n", "make test"]
+
+
+def test_a_shell_block_is_one_that_the_tests_know():
+    languages = {language for page in PAGES for language, _ in FENCES.findall(content(page))}
+    assert languages <= {"sh", "python", "yaml", "bibtex", ""}
+
+
+@functools.cache
+def help_of(module: str) -> str:
+    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=HOUSE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def dry_run(tmp_path_factory):
+    """dry_run(call of Snakemake, or options to add to one): what it would do; each once, on whatever cores."""
+    folder = tmp_path_factory.mktemp("planned")
+    snakemake = caller(folder)
+    (rows,) = [block for language, block in FENCES.findall(content("docs/add_a_regularizer.md")) if language == "yaml"]
+    (folder / "erasing.yaml").write_text(rows, encoding="utf-8")
+
+    @functools.cache
+    def plan(arguments: str) -> str:
+        status, output = snakemake("-n", *arguments.split())
+        assert status == 0, output
+        return output
+
+    def call(command: str) -> str:
+        command += "" if "--configfile" in command else " --configfile config/paper.yaml"
+        command = re.sub(r"^snakemake( -n)?| --cores \w+", "", command)
+        return plan(re.sub(r" (config|workflow)/", rf" {HOUSE}/\1/", command))
+
+    return call
+
+
+def torchrun(words: list[str]) -> None:
+    """Its options are torch's, and the module that it starts exists."""
+    from torch.distributed.run import get_args_parser
+
+    parsed = get_args_parser().parse_args(words)
+    assert importlib.util.find_spec(parsed.training_script)
+    assert all(f"{option} " in help_of(parsed.training_script) for option in parsed.training_script_args[:1])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_a_page_exists_and_is_planned(command, dry_run):
+    words = re.sub(r"\$\([^)]*\)", "host", command).split()
+    if command == "source .venv/bin/activate":
+        assert "-m venv .venv" in (HOUSE / "Makefile").read_text()
+    elif words[0] == "make":
+        assert words[1] in re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.M)
+    elif words[:2] == ["python", "-m"]:
+        assert "usage:" in help_of(words[2])
+        assert all(f"{word} " in help_of(words[2]) for word in words if word.startswith("--"))
+    elif words[:2] == ["snakemake", "--report"]:
+        assert "--report [FILE]" in help_of("snakemake")
+    elif words[0] == "snakemake" or words[0].startswith("--"):
+        jobs = dry_run(command)
+        wanted = re.findall(r"\b(?:slurm_\w+|runtime|mem_mb)=\w+", command)
+        assert all(f"{each}," in jobs or f"{each}\n" in jobs for each in wanted), "they have the resources that it sets"
+    elif words[:2] == ["srun", ".venv/bin/torchrun"]:
+        torchrun(words[2:])
+    elif words[0] == "pytest":
+        assert all((HOUSE / path).exists() for path in words[1:])
+    elif words[0] in ("docker", "apptainer"):  # tests/test_container.py has what is theirs
+        call = command.partition(" snakemake ")[2]
+        assert not call or dry_run(f"snakemake {call}")
+    else:
+        pytest.fail(f"no test knows {words[0]}")
+
+
+def test_the_paper_s_run_is_planned_in_full(dry_run):
+    (command,) = [command for command in commands(README) if command.startswith("snakemake -n ")]
+    assert re.search(r"^detection +30", dry_run(command), re.MULTILINE), "ten backbones, three tasks of detection"
+
+
+def test_modules_that_pages_name_are_commands():
+    named = sorted({name for page in PAGES for name in re.findall(r"python -m ([a-z_.]+)\b", content(page))})
+    assert {"workflow.reporting.report", "workflow.config", "tests.bad"} <= {*named}
+    for name in named:
+        spec = importlib.util.find_spec(name)
+        folder = spec.submodule_search_locations
+        source = Path(folder[0]) / "__main__.py" if folder else Path(spec.origin)
+        assert folder or "__main__" in source.read_text(encoding="utf-8"), name
+        assert source.is_file(), name
+
+
+def test_the_readme_has_ten_kilobytes_at_most():
+    assert len(README.encode()) <= 10_000
+
+
+def test_the_citation_is_that_of_the_project():
+    cff = yaml.safe_load((HOUSE / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    software, paper = re.findall(r"@\w+\{.*?^\}", README, re.M | re.S)
+    fields = [dict(re.findall(r"^ *(\w+) += \{+([^{}]+)\}+", entry, re.M)) for entry in (software, paper)]
+    ours = {"title": cff["title"], "author": cff["authors"][0]["name"], "version": cff["version"]}
+    assert fields[0] == {**ours, "license": cff["license"]}
+    assert (cff["version"], cff["license"]) == (project["version"], project["license"])
+    (theirs,) = cff["references"]
+    authors = " and ".join(f"{author['family-names']}, {author['given-names']}" for author in theirs["authors"])
+    pages = f"{theirs['start']}--{theirs['end']}"
+    assert fields[1] == {"title": theirs["title"], "author": authors, "booktitle": theirs["collection-title"],
+                         "pages": pages, "year": str(theirs["year"])}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -53,56 +191,34 @@ def test_the_demo_learns_all_that_it_shows(task, metric, least, most):
     assert least <= mean <= most
 
 
-def test_make_targets_exist():
-    targets = re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE)
-    asked = {command.split()[1] for command in COMMANDS if command.startswith("make ")}
-    assert {"demo", "test"} <= asked <= set(targets)
+def test_the_rows_of_imported_backbones_fit_the_schema():
+    for page in ("README.md", "docs/add_a_backbone.md"):
+        for language, block in FENCES.findall(content(page)):
+            if language == "yaml" and "checkpoint" in block:
+                rows = config.overlay({}, yaml.safe_load(block))
+                demo = config.overlay(config.read(HOUSE / "config/demo.yaml"), rows)
+                assert list(config.schema_faults(demo)) == []
 
 
-def test_modules_named_exist_and_explain_themselves():
-    named = sorted(set(re.findall(r"python -m ([a-z_.]+)", README)))
-    assert "workflow.reporting.report" in named
-    for module in named:
-        done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=HOUSE, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert "usage:" in done.stdout
+def test_the_regularizers_that_it_names_are_those_that_there_are():
+    (named,) = re.findall(r"There are ten: (.+?)\. Another", README, re.S)
+    assert re.findall(r"`(\w+)`", named) == list(regularizers.declared())
 
 
-def test_its_real_run_is_planned(snakemake):
-    dry = [c.split("snakemake ")[1].split() for c in COMMANDS if "snakemake -n" in c]
-    assert dry
-    for arguments in dry:
-        arguments = [str(HOUSE / a) if a.startswith("config/") else a for a in arguments]
-        status, said = snakemake(*arguments)
-        assert status == 0, said
-        assert re.search(r"^detection +30", said, re.MULTILINE), "ten backbones, three tasks of detection"
-
-
-@pytest.mark.parametrize(
-    "command", [c for c in commands("docs/cluster.md") if c.startswith((".venv/bin/snakemake", "-"))]
-)
-def test_the_commands_for_a_cluster_are_planned(command, snakemake):
-    words = command.removeprefix(".venv/bin/snakemake").split()  # what lacks it are options to be added
-    words += [] if "--configfile" in words else ["--configfile", "config/paper.yaml"]
-    words = [str(HOUSE / word) if word.startswith(("config/", "workflow/")) else word for word in words]
-    status, said = snakemake("-n", *words)
-    assert status == 0, said
-    asked = re.findall(r"\b(?:slurm_\w+|runtime|mem_mb)=\w+", command)
-    assert all(f"{each}," in said or f"{each}\n" in said for each in asked), "the jobs have what it sets"
-
-
-def test_the_regularizer_that_it_shows_works_with_its_test_and_its_rows(tmp_path, monkeypatch):
-    source, test = re.findall(r"```python\n(.*?)```", README.split("## Add a regularizer")[1], re.DOTALL)[:2]
-    rows = re.search(r"```yaml\n(backbones:.*?)```", README, re.DOTALL).group(1)
+def test_the_regularizer_that_it_shows_works_with_its_rows(tmp_path, monkeypatch):
+    (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    rows = re.search(r"```yaml\n(backbones:\n  gray.*?)```", README, re.DOTALL).group(1)
     for file in regularizers.FOLDER.glob("*.py"):
         (tmp_path / file.name).write_text(file.read_text())
     (tmp_path / "gray.py").write_text(source)
     monkeypatch.setattr(regularizers, "FOLDER", tmp_path)
     monkeypatch.setattr(base, "REGULARIZERS", dict(base.REGULARIZERS))
-    monkeypatch.syspath_prepend(tmp_path)
     found: dict = {}
-    exec(test.replace("pretrain.regularizers.gray", "gray"), found)
-    found["test_at_full_strength_no_colour_is_left"]()
+    exec(source, found)
+    image = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8)
+    gray = found["Gray"](strength=1.0, probability=1.0).image(image, rng(0))
+    assert torch.equal(gray[0], gray[1])
+    assert torch.equal(gray[1], gray[2])
     config.validator.cache_clear()
     try:
         demo = config.read(HOUSE / "config/demo.yaml")
@@ -111,10 +227,3 @@ def test_the_regularizer_that_it_shows_works_with_its_test_and_its_rows(tmp_path
             config.check(config.overlay(demo, yaml.safe_load(rows.replace("strength: 1.0", "strength: 2"))), "README")
     finally:
         config.validator.cache_clear()
-        sys.modules.pop("gray", None)
-
-
-def test_of_what_differs_from_the_paper_it_says_what_the_page_says():
-    table = README.partition("### What differs from the paper")[2].partition("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
-    assert [tuple(row) for row in rows if row[0] != "our choice"] == choices(), "workflow/reporting/choices.yaml"

@@ -21,8 +21,7 @@ TYPES = {
     "number": "a number",
     "boolean": "true or false",
 }
-
-
+TYPE = {"task": "Type of the task.", "layout": "Layout of the set on disk."}
 Named = tuple[tuple[str, str], ...]  # an instance with the type that its section names
 
 
@@ -59,8 +58,9 @@ def unsorted(_: Any, rule: bool, value: Any, __: Any) -> Iterator[jsonschema.Val
 def with_instances(types: dict[str, Any], key: str, named: dict[str, str]) -> dict[str, Any]:
     """The schemas of types by their own names, and of instances by theirs. Each may say its type (`key`), and a task
     its data set."""
-    kind = {"type": "string", "enum": list(types)}
-    more = {key: kind} | ({"data": {"$ref": "#/$defs/name"}} if key == "task" else {})
+    kind = {"type": "string", "enum": list(types), "default": "the section's name", "description": TYPE[key]}
+    data = {"$ref": "#/$defs/name", "default": "the task's own set", "description": "Name of its dataset in `data`."}
+    more = {key: kind} | ({"data": data} if key == "task" else {})
     open_types = {name: schema | {"properties": schema["properties"] | more} for name, schema in types.items()}
     unknown = {"type": "object", "properties": {key: kind}}
     return open_types | {name: open_types.get(kind, unknown) for name, kind in named.items()}
@@ -100,7 +100,7 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         return "must be " + " or ".join(TYPES[each] for each in ([rule] if isinstance(rule, str) else rule))
     wording = {
         "enum": lambda: f"must be {' or '.join(map(str, rule))}",
-        "pattern": lambda: f"must be {schema['description']}",
+        "pattern": lambda: f"must be {schema['expected']}",
         "minimum": lambda: f"must be at least {rule}",
         "maximum": lambda: f"must be at most {rule}",
         "exclusiveMinimum": lambda: f"must be above {rule}",
@@ -110,7 +110,7 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         "minProperties": lambda: "must not be empty",
         "minLength": lambda: "must not be empty",
         "maxLength": lambda: f"must have at most {rule} characters",
-        "not": lambda: f"must be {schema['description']}",
+        "not": lambda: f"must be {schema['expected']}",
         "uniqueItems": lambda: "must not name a value twice",
         "ascending": lambda: "must be in ascending order",
     }

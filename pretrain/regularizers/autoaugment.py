@@ -112,7 +112,7 @@ class AutoAugment(Regularizer):
     """Two operations on each image, by one of the 25 sub-policies; what they uncover has ImageNet's mean colour.
 
     Args:
-        probability: how often an image is augmented (paper: 1.0; the operations have probabilities of their own).
+        probability: probability of augmenting an image (paper: 1.0; the operations have probabilities of their own).
     """
 
     def __init__(self, probability: float) -> None:

@@ -49,8 +49,8 @@ class CutMix(Regularizer):
     Of several processes each has its share of the batch: the box is the same in all, partners are of the same share.
 
     Args:
-        alpha: λ ~ Beta(alpha, alpha); 1.0, the paper's, makes it uniform.
-        probability: how often a batch is mixed (paper: 1.0 on ImageNet, 0.5 on CIFAR).
+        alpha: λ ~ Beta(alpha, alpha); 1.0, the paper's value, makes it uniform.
+        probability: probability of mixing a batch (paper: 1.0 on ImageNet, 0.5 on CIFAR).
     """
 
     def __init__(self, alpha: float, probability: float) -> None:

@@ -15,8 +15,8 @@ class Cutout(Regularizer):
     """Blank one square of each image; its centre is uniform over the image, so it may hang over the edge.
 
     Args:
-        size: side of the square in pixels (CutMix paper: 112 of 224).
-        probability: how often an image is cut.
+        size: side of the square in pixels of the crop (CutMix paper: 112 of 224).
+        probability: probability of cutting an image.
     """
 
     def __init__(self, size: int, probability: float) -> None:

@@ -28,9 +28,9 @@ class DropBlock(Regularizer):
     Whether it acts is drawn for the whole batch; of several processes each draws the squares of its own samples.
 
     Args:
-        block: side of a block in cells, odd; on a smaller map the largest odd number that fits (paper: 7).
-        keep: share of the cells that is kept at the end of the training (paper: 0.9).
-        probability: how often a batch is treated so.
+        block: side of a block in cells, odd; on a smaller map, the largest odd number that fits (paper: 7).
+        keep: fraction of the cells kept in layer4 at the end of the training (paper: 0.9); it falls linearly from 1.
+        probability: probability of applying it to a batch.
     """
 
     def __init__(self, block: int, keep: float, probability: float) -> None:

@@ -23,8 +23,8 @@ class FeatureCutMix(ManifoldMixup):
 
     Args:
         alpha: λ ~ Beta(alpha, alpha).
-        layers: to draw from: `input`, `layer1` ... `layer4` (the output of a stage), all equally probable.
-        probability: how often a batch is mixed.
+        layers: layers to draw from: `input`, `layer1` ... `layer4` (the output of a stage), with equal probability.
+        probability: probability of mixing a batch.
     """
 
     def inside(

@@ -17,8 +17,8 @@ class LabelSmoothing(Regularizer):
     Whether it acts is drawn for the whole batch, whatever the number of processes.
 
     Args:
-        smoothing: ε, the share (paper: 0.1).
-        probability: how often a batch is smoothed.
+        smoothing: ε, the fraction (paper: 0.1).
+        probability: probability of smoothing a batch.
     """
 
     def __init__(self, smoothing: float, probability: float) -> None:

@@ -22,7 +22,7 @@ class Mixup(Regularizer):
 
     Args:
         alpha: λ ~ Beta(alpha, alpha); 1.0 makes it uniform.
-        probability: how often a batch is mixed.
+        probability: probability of mixing a batch.
     """
 
     def __init__(self, alpha: float, probability: float) -> None:

@@ -29,7 +29,7 @@ ATTEMPTS = 100
         "value": {
             "type": ["string", "array"],
             "pattern": r"^random\Z",
-            "description": "random or three values of 0 to 255",
+            "expected": "random or three values of 0 to 255",
             "minItems": 3,
             "maxItems": 3,
             "items": {"type": "integer", "minimum": 0, "maximum": 255},

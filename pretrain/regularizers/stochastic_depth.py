@@ -23,8 +23,8 @@ class StochasticDepth(Regularizer):
     at l/16 × `drop`.
 
     Args:
-        drop: how often the last block is dropped (CutMix paper: 0.25).
-        probability: how often a batch is treated so.
+        drop: probability of dropping the last block (CutMix paper: 0.25).
+        probability: probability of applying it to a batch.
     """
 
     def __init__(self, drop: float, probability: float) -> None:

@@ -13,14 +13,14 @@ from tests.bad import brought, coco, configs, doors, few, good, sets
 from tests.bad.cases import Case
 from workflow.preflight import look_over, settle
 
-HEAD = """# Bad input, and what is said of it
+HEAD = """# Input validation: every error message
 
-Everything here is found before the first training step, ends with status 1 and with one line behind `error: ` that
-names the file and the key, line or entry at fault; several faults of a data set are counted and listed. `…` stands
-for what differs. Snakemake reads a config itself before it asks us, and of one that is missing or no YAML it says less,
-or ends in a traceback of its own: `python -m workflow.config FILE` names the line.
+All of these errors are found before the first training step. The command ends with status 1 and one line after
+`error: ` that names the file and the key, line or entry at fault; several errors of a dataset are counted and listed.
+`…` stands for a variable part. Snakemake reads a config before this code does: if the file is missing or not valid
+YAML, its message is shorter, or a traceback; `python -m workflow.config FILE` names the line.
 
-`python -m tests.bad` writes this page from the table of the tests, which call the same doors as the workflow does.
+`python -m tests.bad` writes this page from the table of the tests, which run the same commands as the workflow.
 """
 
 
@@ -85,15 +85,15 @@ GROUPS = [
     Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
     Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
     Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
-    Group("ImageNet, less than a config asks for", "workflow.enough", few.FEW["imagenet"], asked("imagenet")),
-    Group("Pascal VOC, less than a config asks for", "workflow.enough", few.FEW["voc"], asked("voc")),
-    Group("COCO, less than a config asks for", "workflow.enough", few.FEW["coco"], asked("coco")),
+    Group("ImageNet, too small for the config", "workflow.enough", few.FEW["imagenet"], asked("imagenet")),
+    Group("Pascal VOC, too small for the config", "workflow.enough", few.FEW["voc"], asked("voc")),
+    Group("COCO, too small for the config", "workflow.enough", few.FEW["coco"], asked("coco")),
     Group("A call of Snakemake, before its first job", "snakemake", few.CALLS, lambda folder, drawn: [configs.FILE]),
-    Group("A brought backbone", "pretrain.import_backbone", brought.BROUGHT, weights),
-    Group("Photos that scenes are made of", "workflow.data.synthetic", brought.PHOTOS, photos),
+    Group("An imported backbone", "pretrain.import_backbone", brought.BROUGHT, weights),
+    Group("Photos for composed scenes", "workflow.data.synthetic", brought.PHOTOS, photos),
     Group("Archives", "workflow.data.fetch", brought.FETCHED, archives),
     Group("Tiny ImageNet", "workflow.data.tiny_imagenet", brought.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
-    *(Group("A command line that is given something else", name, cases, doors.nothing)
+    *(Group("Files that a command line gets", name, cases, doors.nothing)
       for name, cases in doors.DOORS.items()),
 ]  # fmt: skip
 
@@ -124,11 +124,11 @@ def markdown() -> str:
             *([f"\n## {group.title}"] if group.title != GROUPS[number - 1].title else []),
             "",
             f"`{'snakemake' if group.door == 'snakemake' else f'python -m {group.door}'}`\n",
-            "| what is wrong | what is said |",
+            "| input | message |",
             "|:--|:--|",
         ]
         lines += [f"| {case.what} | {cell(case.said)} |" for case in group.cases]
-    lines.append(f"\n{sum(len(group.cases) for group in GROUPS)} inputs in all.\n\n## Odd, but fine\n")
-    lines += ["These pass, and are read in training as in the check.\n", "| where | what |", "|:--|:--|"]
+    lines.append(f"\n{sum(len(group.cases) for group in GROUPS)} inputs in all.\n\n## Accepted variants\n")
+    lines += ["These inputs are valid; training reads them as the check does.\n", "| input | variant |", "|:--|:--|"]
     lines += [f"| {group.title} | {case.what} |" for group in GROUPS for case in odd(group)]
     return "\n".join(lines) + "\n"

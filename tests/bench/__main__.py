@@ -1,7 +1,8 @@
 """Measure ours against what people would use instead: `make bench`, or `python -m tests.bench NAME ...` for some rows.
 
 Writes what it measures to results/bench/bench.csv. At the end that becomes docs/results/bench.csv and the table in
-README.md; of some rows only, these join the others there, if the machine is the same. REALMINI=DIR: with real photos.
+docs/benchmarks.md; of some rows only, these join the others there, if the machine is the same. REALMINI=DIR: with real
+photos.
 """
 
 import argparse
@@ -10,10 +11,9 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.bench.row import Measured
-from tests.bench.table import HOUSE, KEPT, OUT, README, machine, measured, read, rows, table, write
-from workflow.reporting.publish import inserted
+from tests.bench.table import HOUSE, KEPT, OUT, PAGE, machine, measured, read, rows, table, write
+from workflow.reporting.publish import insert
 from workflow.training.errors import door
-from workflow.training.files import atomic
 
 
 @door
@@ -29,7 +29,7 @@ def main() -> None:
     kept, found = read(KEPT) if names else {}, {}
     foreign = {one.machine for one in kept.values()} - {machine()}
     if foreign:
-        print(f"{KEPT} and the README stay: their rows are of {', '.join(foreign)}", flush=True)
+        print(f"{KEPT} and {PAGE} stay: their rows are of {', '.join(foreign)}", flush=True)
     for name in names or every:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:  # eval_map has children of its own
             found[name] = fresh.submit(measured, name).result()
@@ -43,11 +43,9 @@ def main() -> None:
 
 
 def keep(found: dict[str, Measured]) -> None:
-    """In the project, and in its README."""
+    """In the project, and in its page."""
     write(KEPT, found)
-    text = inserted(README.read_text(encoding="utf-8"), "bench", table(found))
-    with atomic(README) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    insert(PAGE, "bench", table(found))
 
 
 if __name__ == "__main__":

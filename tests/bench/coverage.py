@@ -16,13 +16,15 @@ from tests.bench.simulated import Noise, captioners, detector, detectors, scene
 from workflow.reporting.bootstrap import RESAMPLES, resample
 from workflow.reporting.evidence import Evidence
 from workflow.reporting.intervals import interval
-from workflow.reporting.publish import inserted
+from workflow.reporting.publish import insert
 from workflow.training.rng import rng
 
 IMAGES, CLASSES, REPETITIONS, SEEDS = 400, 3, 600, (1, 3, 5)
 GRID = np.linspace(-0.3, 0.4, 8)  # abilities at which a detector's points are looked up
 HOUSE = Path(__file__).parents[2]
-OUT, README = HOUSE / "docs/results/coverage.md", HOUSE / "README.md"
+OUT, PAGE = HOUSE / "docs/results/coverage.md", HOUSE / "docs/statistics.md"
+
+LABELS = {"on images": "per image", "even": "per image + common shift"}  # of a case's name, which its draws depend on
 
 Points = Callable[[str, np.ndarray], np.ndarray]
 
@@ -96,31 +98,32 @@ def _line(case: Case, metric: str, n: int, values: np.ndarray) -> str:
     apart = f"{variance**0.5:.2f}" if n > 1 else ""
     own = f"{100 * networks:.1f} %" if n == 1 else ""
     gap = _expected(case, metric)
-    return f"| {metric} | {case.name} | {n} | {gap:.2f} | {apart} | {width:.2f} | {100 * backbones:.1f} % | {own} |"
+    name = LABELS[case.name]
+    return f"| {metric} | {name} | {n} | {gap:.2f} | {apart} | {width:.2f} | {100 * backbones:.1f} % | {own} |"
 
 
-HEAD = f"""# How often the 95 % interval holds the truth
+HEAD = f"""# Empirical coverage of the nominal 95 % interval
 
-Simulated pairs of backbones with a known gap: {REPETITIONS} pairs a line, each on {IMAGES} test images of its own, with
-{RESAMPLES:,} resamples; detectors with {CLASSES} classes, captioners with a skewed score an image. The Monte-Carlo
-error of a coverage near 95 % is {100 * (0.95 * 0.05 / REPETITIONS) ** 0.5:.1f} points. Written by `make coverage`.
+Simulated pairs of backbones with a known gap: {REPETITIONS} pairs per line, each with its own {IMAGES} test images,
+with {RESAMPLES:,} resamples; detectors with {CLASSES} classes, captioners with a skewed score per image. The
+Monte-Carlo error near 95 % is {100 * (0.95 * 0.05 / REPETITIONS) ** 0.5:.1f} points. Written by `make coverage`.
 
-What a seed changes: *on images*, nearly all on single images, one more right here and one less there (a standard
-deviation of about 1 point on {IMAGES} images would be 0.3 on VOC07's 4,952); *even*, as much again on all images alike.
-At n = 1 the interval holds test-set noise alone: it is right about the two networks at hand, and too narrow for their
-backbones where seeds differ evenly.
+Seed effect: *per image*: a seed changes nearly only single images, some for the better and some for the worse (a
+standard deviation of about 1 point on {IMAGES} images would be 0.3 on VOC07's 4,952); *per image + common shift*: a
+seed also shifts all images alike, by as much again. At n = 1 the interval reflects test-set sampling only: it is right
+about the two networks at hand, and too narrow for their backbones if seeds have a common shift.
 
-| metric | seeds differ | n | true gap | std of seeds | mean width | holds the backbones' gap | the networks' own |
+| metric | seed effect | n | true gap | std of seeds | mean width | contains the backbones' gap | the networks' gap |
 |:--|:--|--:|--:|--:|--:|--:|--:|
 """
 
 
 def short(table: str) -> str:
-    """The README's table, from the long one: how often the backbones' gap is held, a column for each n."""
+    """The table of docs/statistics.md, from the long one: how often the backbones' gap is held, a column for each n."""
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if "%" in line]
     held = {(metric, differ, int(n)): share for metric, differ, n, _, _, _, share, _ in rows}
     lines = [
-        "| metric | seeds differ | " + " | ".join(f"n = {n}" for n in SEEDS) + " |",
+        "| metric | seed effect | " + " | ".join(f"n = {n}" for n in SEEDS) + " |",
         "|:--|:--|" + "--:|" * len(SEEDS),
     ]
     for metric, differ in dict.fromkeys(key[:2] for key in held):
@@ -129,7 +132,7 @@ def short(table: str) -> str:
 
 
 def main() -> None:
-    """Measure, print and write the table, and the README's short one."""
+    """Measure, print and write the table, and the short one of docs/statistics.md."""
     lines = []
     print(HEAD, end="")
     for case in cases():
@@ -138,9 +141,7 @@ def main() -> None:
                 print(line, flush=True)
                 lines.append(line)
     OUT.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
-    README.write_text(
-        inserted(README.read_text(encoding="utf-8"), "coverage", short("\n".join(lines))), encoding="utf-8"
-    )
+    insert(PAGE, "coverage", short("\n".join(lines)))
 
 
 if __name__ == "__main__":

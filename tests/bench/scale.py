@@ -1,8 +1,8 @@
 """Does the cost of an image stay flat as the data grow? `python -m tests.bench.scale`, or `make scale`.
 
 Every scale_*.py of this folder measures a part at 1, 10 and 100 times the demo's size, each in a fresh process; memory
-is the process's own. Writes docs/results/scale.csv and draws it as docs/results/scale.svg, which the README shows with
-a line below it.
+is the process's own. Writes docs/results/scale.csv and draws it as docs/results/scale.svg, which
+docs/benchmarks.md shows with a line below it.
 """
 
 import csv
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests import bench
-from workflow.reporting.publish import inserted
+from workflow.reporting.publish import insert
 from workflow.training.files import atomic
 
 HOUSE = Path(__file__).parents[2]
-CSV, SVG, README = HOUSE / "docs/results/scale.csv", HOUSE / "docs/results/scale.svg", HOUSE / "README.md"
+CSV, SVG, PAGE = HOUSE / "docs/results/scale.csv", HOUSE / "docs/results/scale.svg", HOUSE / "docs/benchmarks.md"
 COLUMNS = ["part", "images", "images_per_second", "peak_MiB"]
 FLAT = 0.03  # how far the throughput may move
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # Okabe and Ito (2008)
@@ -91,7 +91,7 @@ def main() -> None:
         print("{}: {:,} images: {:,.0f} images/s, {:,.0f} MiB".format(*point), flush=True)
     write(CSV, found)
     draw(read(CSV), SVG)
-    README.write_text(inserted(README.read_text(encoding="utf-8"), "scale", line(read(CSV))), encoding="utf-8")
+    insert(PAGE, "scale", line(read(CSV)))
 
 
 if __name__ == "__main__":

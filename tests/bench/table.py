@@ -16,7 +16,7 @@ from workflow.jobs import usable_cores
 from workflow.training.files import atomic
 
 HOUSE = Path(__file__).parents[2]
-OUT, KEPT, README = HOUSE / "results/bench/bench.csv", HOUSE / "docs/results/bench.csv", HOUSE / "README.md"
+OUT, KEPT, PAGE = HOUSE / "results/bench/bench.csv", HOUSE / "docs/results/bench.csv", HOUSE / "docs/benchmarks.md"
 NUMBERS, WORDS = ["ours", "reference", "ratio"], ["photos", "machine", "month"]
 COLUMNS = ["name", *NUMBERS, "unit", *WORDS]
 HEAD = "| what | reference | ours | reference's | ratio | target |\n|:--|:--|--:|--:|--:|--:|\n"

@@ -1,4 +1,4 @@
-"""The figure of the README is drawn from the numbers beside it."""
+"""The figure of docs/benchmarks.md is drawn from the numbers next to it."""
 
 import time
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.bench._memory import Peak, anonymous
-from tests.bench.scale import CSV, HOUSE, README, SVG, draw, line, read, write
+from tests.bench.scale import CSV, HOUSE, PAGE, SVG, draw, line, read, write
 from workflow.reporting.publish import inserted
 
 POINTS = [("loader", 10, 100.0, 50.0), ("loader", 1, 101.234, 40.0), ("scoring", 5, 7.0, 8.0)]
@@ -24,9 +24,8 @@ def test_the_figure_is_that_of_the_numbers(tmp_path):
     assert (tmp_path / "scale.svg").read_bytes() == SVG.read_bytes()
 
 
-def test_the_readme_says_how_flat_it_is():
-    readme = README.read_text(encoding="utf-8")
-    assert inserted(readme, "scale", line(read(CSV))) == readme
+def test_the_page_says_how_flat_it_is():
+    assert inserted(PAGE, "scale", line(read(CSV))) == PAGE.read_text(encoding="utf-8")
 
 
 def test_the_distance_is_that_from_the_smallest():

@@ -1,15 +1,14 @@
-"""The benchmark's table is made from its numbers, and the README shows the ones that were kept."""
+"""The benchmark's table is made from its numbers, and docs/benchmarks.md shows the ones that were kept."""
 
 import pytest
 
 from tests.bench.row import Measured, Row, alone, in_turn
-from tests.bench.table import COLUMNS, KEPT, README, read, rows, table, write
+from tests.bench.table import COLUMNS, KEPT, PAGE, read, rows, table, write
 from workflow.reporting.publish import inserted
 
 
-def test_the_readme_has_the_numbers_that_were_kept():
-    readme = README.read_text(encoding="utf-8")
-    assert inserted(readme, "bench", table(read(KEPT))) == readme
+def test_the_page_has_the_numbers_that_were_kept():
+    assert inserted(PAGE, "bench", table(read(KEPT))) == PAGE.read_text(encoding="utf-8")
 
 
 def test_every_row_was_measured():

@@ -3,7 +3,6 @@
 import copy
 import functools
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -273,24 +272,3 @@ def test_schema_knows_how_many_shapes_can_be_drawn():
     assert {each["properties"]["synthetic"]["properties"]["classes"]["maximum"] for each in sets.values()} == {
         len(SHAPES)
     }
-
-
-def test_every_key_stands_in_the_manual():
-    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (PROJECT / "config/README.md").read_text(), re.M | re.S))
-
-    def keys(schema: dict) -> set[str]:
-        if "$ref" in schema:
-            schema = config.validator().schema["$defs"][schema["$ref"].rsplit("/", 1)[1]] | schema
-        below = [*schema.get("properties", {}).values(), schema.get("additionalProperties")]
-        return set(schema.get("properties", {})).union(*(keys(each) for each in below if isinstance(each, dict)))
-
-    schema = config.validator().schema
-    wanted = {"Top level": set(schema["properties"])}
-    for name in ("seeds", "data", "pretrain"):
-        wanted[name] = keys(schema["properties"][name])
-    wanted |= {f"tasks.{name}": keys(task) for name, task in schema["properties"]["tasks"]["properties"].items()}
-    wanted["regularizers"] = keys(schema["$defs"]["regularizers"])
-    wanted["backbones"] = keys(schema["properties"]["backbones"]) - wanted["pretrain"] - wanted["regularizers"]
-    for section, names in wanted.items():
-        said = set(re.findall(r"`(\w+)`", sections[section]))
-        assert names <= said, f"{section}: {names - said}"

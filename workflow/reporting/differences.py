@@ -23,7 +23,7 @@ class Departure(NamedTuple):
 
 
 def choices() -> list[tuple[str, str]]:
-    """(what, our choice) where the paper says otherwise or nothing: the README's table, row by row."""
+    """(what, our choice) where the paper says otherwise or nothing: the table of docs/deviations.md, row by row."""
     return [(row["what"], row["choice"].strip()) for row in yaml.safe_load(CHOICES.read_text(encoding="utf-8"))]
 
 

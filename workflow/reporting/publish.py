@@ -1,7 +1,8 @@
-"""The tables that the README quotes, made and never typed: `python -m workflow.reporting.publish --config FILE`.
+"""The tables of docs/, generated and never typed: `python -m workflow.reporting.publish --config FILE`.
 
 What the report needs of each run is copied from results/ to docs/results/, under its path, in place of what was kept of
-the experiment before. README's table and docs/results/<experiment>/transfer.{csv,md} are made from the copies alone."""
+the experiment before. The table of docs/results/<experiment>/README.md and transfer.{csv,md} next to it are made from
+the copies only."""
 
 import argparse
 import re
@@ -21,7 +22,7 @@ from workflow.training.errors import UserError, door
 from workflow.training.files import atomic, read_json
 
 KEPT = ("metrics.json", "config.json", "evidence.npz")
-README, DOCS = Path("README.md"), Path("docs")
+DOCS, PAGE = Path("docs"), "README.md"
 
 
 def place(run: PlannedRun, docs: Path) -> PlannedRun:
@@ -31,8 +32,10 @@ def place(run: PlannedRun, docs: Path) -> PlannedRun:
 
 
 def keep(todo: Plan, docs: Path) -> None:
-    """Copy what the report needs of the runs into `docs`, in place of all that is there of this experiment."""
-    shutil.rmtree(docs / "results" / todo.experiment, ignore_errors=True)
+    """Copy what the report needs of the runs into `docs`, in place of all records that are there of this experiment."""
+    for path in (docs / "results" / todo.experiment).iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
     for run in todo.runs:
         folder = Path(run.record).parent
         shutil.rmtree(docs / folder, ignore_errors=True)
@@ -97,37 +100,51 @@ def _cell(cell: Cell) -> str:
     return "<br>".join(lines).replace("-", "−")
 
 
-def inserted(readme: str, experiment: str, text: str) -> str:
-    """`readme` with `text` between the experiment's two marks; UserError if they are not there."""
-    marks = f"<!-- table: {experiment} -->\n", "<!-- end of table -->"
+def inserted(page: Path, name: str, text: str) -> str:
+    """The text of a page with `text` between the two marks of table `name`.
+
+    Raises:
+        UserError: the page cannot be read, or has no such marks.
+    """
+    try:
+        content = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{page}: cannot be read: {error.strerror}") from None
+    marks = f"<!-- table: {name} -->\n", "<!-- end of table -->"
     pattern = re.escape(marks[0]) + r".*?" + re.escape(marks[1])
-    if not re.search(pattern, readme, re.S):
-        raise UserError(f"{README}: no place for the table of {experiment}: {marks[0].strip()} … {marks[1]}")
-    return re.sub(pattern, lambda _: f"{marks[0]}{text}\n{marks[1]}", readme, flags=re.S)
+    if not re.search(pattern, content, re.S):
+        raise UserError(f"{page}: no place for the table of {name}: {marks[0].strip()} … {marks[1]}")
+    return re.sub(pattern, lambda _: f"{marks[0]}{text}\n{marks[1]}", content, flags=re.S)
+
+
+def insert(page: Path, name: str, text: str) -> None:
+    """Write `text` between the marks of table `name` of a page. Raises as `inserted`."""
+    content = inserted(page, name, text)
+    with atomic(page) as temporary:
+        temporary.write_text(content, encoding="utf-8")
 
 
 @door
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description="Keep the records of an experiment in docs/ and put its table into README.md."
+        description="Keep the records of an experiment in docs/results, and write its table into their README.md."
     )
     parser.add_argument("--config", required=True, type=Path, help="config file")
     todo = plan(load(parser.parse_args().config))
-    readme = README.read_text(encoding="utf-8")
-    inserted(readme, todo.experiment, "")
+    out = DOCS / "results" / todo.experiment
+    inserted(out / PAGE, todo.experiment, "")
     check_finished(todo)
     keep(todo, DOCS)
     summary = kept(todo, DOCS)
-    out = DOCS / "results" / todo.experiment
     for path, content in (
         (out / "transfer.csv", long_csv(summary)),
         (out / "transfer.md", markdown(summary)),
-        (README, inserted(readme, todo.experiment, table(summary))),
+        (out / PAGE, inserted(out / PAGE, todo.experiment, table(summary))),
     ):
         with atomic(path) as temporary:
             temporary.write_text(content, encoding="utf-8", newline="")
-    print(f"{len(todo.runs)} runs kept in {out.parent}; their table is in {README}")
+    print(f"{len(todo.runs)} runs kept in {out.parent}; their table is in {out / PAGE}")
 
 
 if __name__ == "__main__":

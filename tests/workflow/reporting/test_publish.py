@@ -1,4 +1,4 @@
-"""What the README quotes is made from records in the repository, and from nothing else."""
+"""The tables of docs/results are made from records in the repository, and from nothing else."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ import pytest
 from workflow.config import load
 from workflow.plan import plan
 from workflow.reporting import publish
-from workflow.reporting.publish import inserted, kept, table
+from workflow.reporting.publish import insert, inserted, kept, table
 from workflow.reporting.publish import main as publish_door
 from workflow.reporting.summary import summarize
 from workflow.reporting.text import long_csv, markdown
@@ -22,11 +22,11 @@ from workflow.training.errors import UserError
 
 HOUSE = Path(__file__).parents[3]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
-TABLES = re.findall(r"<!-- table: (\S+) -->", README)
-EXPERIMENTS = [name for name in TABLES if (HOUSE / f"config/{name}.yaml").is_file()]
+PAGES = {path.parent.name: path for path in sorted((HOUSE / "docs/results").glob("*/README.md"))}
+EXPERIMENTS = [name for name, page in PAGES.items() if f"<!-- table: {name} -->" in page.read_text(encoding="utf-8")]
 
 
-def test_the_demo_stands_in_the_readme():
+def test_the_demo_has_its_page():
     assert EXPERIMENTS == ["demo"]
 
 
@@ -36,7 +36,7 @@ def test_the_tables_are_those_of_the_records(name, monkeypatch):
     todo = plan(load(Path(f"config/{name}.yaml")))
     summary = kept(todo, Path("docs"))
     assert [outcome.why for outcome in summary.outcomes if not outcome.record] == [], "every planned run is there"
-    assert inserted(README, name, table(summary)) == README
+    assert inserted(PAGES[name], name, table(summary)) == PAGES[name].read_text(encoding="utf-8")
     assert (HOUSE / f"docs/results/{name}/transfer.csv").read_text() == long_csv(summary)
     assert (HOUSE / f"docs/results/{name}/transfer.md").read_text() == markdown(summary)
     assert set(Path(f"docs/results/{name}").rglob("metrics.json")) <= {Path("docs") / run.record for run in todo.runs}
@@ -62,13 +62,16 @@ def test_the_frozen_study_has_its_trail_and_says_what_it_is():
 
 
 def test_the_readme_shows_the_frozen_study_as_such_and_without_its_control():
-    section = README.partition("### On real pixels")[2].partition("\n### ")[0]
+    section = README.partition("## The table")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0] for line in lines] == ["| backbone", "| baseline", "| cutmix"]
     assert "frozen" in section
     page = (HOUSE / "docs/results/tiny/README.md").read_text(encoding="utf-8").replace("-", "−")
     for number in re.findall(r"[+−]?\d+\.\d+(?: ± \d+\.\d+)?|\[.*?\]", " ".join(lines)):
         assert number in page
+
+
+PAGE, EMPTY = Path("docs/results/small/README.md"), "before\n<!-- table: small -->\n<!-- end of table -->\nafter\n"
 
 
 @pytest.fixture
@@ -81,7 +84,8 @@ def published(experiment, monkeypatch, capsys):
         paths = {key: str(Path(getattr(run, key)).relative_to(made.folder)) for key in ("record", "weights", "check")}
         runs.append(replace(run, **paths))
     made.plan.runs[:] = runs
-    Path("README.md").write_text("before\n<!-- table: small -->\n<!-- end of table -->\nafter\n")
+    PAGE.parent.mkdir(parents=True)
+    PAGE.write_text(EMPTY)
     monkeypatch.setattr(publish, "load", lambda config: config)
     monkeypatch.setattr(publish, "plan", lambda config: made.plan)
     monkeypatch.setattr(sys, "argv", ["publish", "--config", "small.yaml"])
@@ -93,7 +97,7 @@ def published(experiment, monkeypatch, capsys):
     return made, call
 
 
-def test_one_command_makes_records_tables_and_readme_of_one_piece(published):
+def test_one_command_makes_records_tables_and_page_of_one_piece(published):
     made, call = published
     Path("results/small/ssd_voc/cutmix/p0s0/log.txt").write_text("long")
     gone = [
@@ -104,7 +108,7 @@ def test_one_command_makes_records_tables_and_readme_of_one_piece(published):
         (folder / "metrics.json").write_text(
             '{"provenance": {}, "files": {"backbone.safetensors": "of another recipe"}}'
         )
-    assert "16 runs kept in docs/results; their table is in README.md" in call()
+    assert "16 runs kept in docs/results; their table is in docs/results/small/README.md" in call()
     assert not any(folder.parent.exists() for folder in gone)
     names = {path.name for path in Path("docs/results/small/ssd_voc/cutmix/p0s0").iterdir()}
     assert names == {"metrics.json", "config.json"}
@@ -113,9 +117,8 @@ def test_one_command_makes_records_tables_and_readme_of_one_piece(published):
     assert all(outcome.record for outcome in summary.outcomes)
     assert Path("docs/results/small/transfer.csv").read_text() == long_csv(summary)
     assert Path("docs/results/small/transfer.md").read_text() == markdown(summary)
-    readme = Path("README.md").read_text()
-    assert inserted(readme, "small", table(summary)) == readme
-    assert readme.startswith("before\n")
+    assert inserted(PAGE, "small", table(summary)) == PAGE.read_text()
+    assert PAGE.read_text().startswith("before\n| backbone |")
 
 
 def test_backbones_of_another_kept_experiment_stay(published):
@@ -133,6 +136,18 @@ def test_backbones_of_another_kept_experiment_stay(published):
     call()
     assert (other / "metrics.json").is_file()
     assert (backbone / "metrics.json").is_file()
+
+
+def test_a_second_time_replaces_the_records_and_keeps_the_page(published):
+    _, call = published
+    call()
+    stray = Path("docs/results/small/ssd_voc/gone/p0s0/metrics.json")
+    stray.parent.mkdir(parents=True)
+    stray.write_text("{}")
+    before = PAGE.read_text()
+    call()
+    assert not stray.exists()
+    assert PAGE.read_text() == before
 
 
 def test_the_copies_are_judged_without_what_lies_in_results(published):
@@ -153,8 +168,8 @@ def test_what_is_not_finished_or_stale_is_not_published_and_nothing_is_changed(p
     assert (
         "2 of 16 runs have no record to publish: nic_coco cutmix p1s0 (pending), ssd_voc cutmix p0s0 (stale: " in said
     )
-    assert not Path("docs").exists()
-    assert Path("README.md").read_text() == "before\n<!-- table: small -->\n<!-- end of table -->\nafter\n"
+    assert [path for path in Path("docs").rglob("*") if path.is_file()] == [PAGE]
+    assert PAGE.read_text() == EMPTY
 
 
 def test_a_row_has_mean_spread_and_change_of_each_task(experiment):
@@ -174,13 +189,16 @@ def test_a_missing_number_is_a_dash(experiment):
     assert table(summarize(made.plan)).splitlines()[3].split(" | ")[2] == "–"
 
 
-def test_a_readme_without_a_place_is_refused():
-    with pytest.raises(UserError, match="no place for the table of mine: <!-- table: mine --> "):
-        inserted("nothing", "mine", "| table |")
-    marked = "a\n<!-- table: mine -->\nold\n<!-- end of table -->\nb\n<!-- end of table -->\n"
-    assert inserted(marked, "mine", r"| \1 |") == (
-        "a\n<!-- table: mine -->\n| \\1 |\n<!-- end of table -->\nb\n<!-- end of table -->\n"
-    )
+def test_a_page_without_a_place_is_refused(tmp_path):
+    page = tmp_path / "page.md"
+    with pytest.raises(UserError, match=r"page\.md: cannot be read: No such file"):
+        inserted(page, "mine", "| table |")
+    page.write_text("nothing")
+    with pytest.raises(UserError, match=r"page\.md: no place for the table of mine: <!-- table: mine --> "):
+        inserted(page, "mine", "| table |")
+    page.write_text("a\n<!-- table: mine -->\nold\n<!-- end of table -->\nb\n<!-- end of table -->\n")
+    insert(page, "mine", r"| \1 |")
+    assert page.read_text() == "a\n<!-- table: mine -->\n| \\1 |\n<!-- end of table -->\nb\n<!-- end of table -->\n"
 
 
 def test_publish_must_be_given_each_of_its_arguments(required):

@@ -141,7 +141,7 @@ def test_none_of_its_processes_outlives_a_launcher_that_is_killed_as_they_begin(
 
 
 def test_two_torchruns_started_by_hand_as_on_two_nodes_train_the_same(undisturbed, tmp_path):
-    """The command of docs/cluster.md."""
+    """The command of docs/clusters.md."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         meeting = f"127.0.0.1:{free.getsockname()[1]}"

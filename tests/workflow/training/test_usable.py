@@ -130,7 +130,7 @@ def test_a_driver_that_is_too_old_is_told_in_torch_s_words(monkeypatch):
     assert usable.fault(["GPU-1"]) == said
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/cluster.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/clusters.md"])
 def test_the_pages_say_which_gpus_and_drivers_the_lock_s_torch_takes(page):
     text = " ".join((PROJECT / page).read_text(encoding="utf-8").split())
     cuda = torch.version.cuda
