@@ -118,7 +118,7 @@ def test_one_command_makes_records_tables_and_page_of_one_piece(published):
     assert Path("docs/results/small/transfer.csv").read_text() == long_csv(summary)
     assert Path("docs/results/small/transfer.md").read_text() == markdown(summary)
     assert inserted(PAGE, "small", table(summary)) == PAGE.read_text()
-    assert PAGE.read_text().startswith("before\n| backbone |")
+    assert PAGE.read_text().startswith("before\n<!-- table: small -->\n| backbone |")
 
 
 def test_backbones_of_another_kept_experiment_stay(published):
