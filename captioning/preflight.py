@@ -2,6 +2,7 @@
 is trained."""
 
 import argparse
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,16 +31,18 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
-    parser.add_argument("--threshold", required=True, type=int, help="how often a word must be said to be learnt")
+    parser.add_argument("--key", required=True, help="the section of the recipe in the config")
+    parser.add_argument("--recipe", required=True, type=json.loads, help="that section: JSON")
     args = parser.parse_args()
     from workflow.data import coco
     from workflow.training.files import read_check
 
     check = read_check(args.data)
     train, test = ([text for image in coco.read(check, part) for text in image.captions] for part in ("train", "test"))
-    if not often(train, args.threshold):
+    threshold = args.recipe["threshold"]
+    if not often(train, threshold):
         what = f"no word of the training captions in {check['root']} is said as often"
-        raise UserError(f"tasks.nic_coco.threshold: {args.threshold}, but {what}")
+        raise UserError(f"{args.key}.threshold: {threshold}, but {what}")
     if not often(test, 1):
         raise UserError(f"{check['root']}: no test caption has a word, so none can be scored")
 

@@ -24,6 +24,11 @@ def vocabulary_folder(recipe: Mapping[str, Any], data: str, weights: str) -> str
     return f"results/vocabularies/{data}/{recipe['threshold']}"
 
 
+def views(recipe: Mapping[str, Any], counts: Mapping[str, int]) -> int:
+    """How many features an encoder computes: of each view of a training image, and of a test image."""
+    return counts["train_images"] * recipe["views"] + counts["test_images"]
+
+
 TASKS = (
     Task(
         name="nic_coco",
@@ -43,10 +48,11 @@ TASKS = (
         train_parts=("train_captions",),
         test_part="test_images",
         sample="training captions",
+        preflight="captioning.preflight",
         two_samples=lambda recipe: True,  # batch norm after the projection of the features
         figures=(Figure("captions", "Captions of the same photos", "captioning.examples", ".json", page=True),),
         shared=(
-            SharedArtifact("features", features_folder, FEATURE_KEYS, module="captioning.features"),
+            SharedArtifact("features", features_folder, FEATURE_KEYS, module="captioning.features", units=views),
             SharedArtifact("vocabulary", vocabulary_folder, ("threshold",)),
         ),
         resampling=(

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 Recipe = Mapping[str, Any]  # the section of a task in the config, without `data`
 Faults = Iterator[str]  # a line for each fault of a config, its key first
+Counts = Mapping[str, int]  # images and captions of a data set by part, as CHECK.json has them
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,15 @@ class SharedArtifact:
         module: `python -m MODULE` makes it from a backbone; "" for what is made from the data only.
         folder: function(recipe, data key, path of the weights) that gives the folder, "" where the run needs none.
         keys: the keys of the recipe that it depends on.
+        units: function(recipe, counts of the data) that gives the number of units it is computed in. The task's
+            `cost` module measures the seconds of one, under `name` in cost.json. None: it takes no time to speak of.
     """
 
     name: str
     folder: Callable[[Recipe, str, str], str]
     keys: tuple[str, ...]
     module: str = ""
+    units: Callable[[Recipe, Counts], int] | None = None
 
     @property
     def per_backbone(self) -> bool:
@@ -135,7 +139,8 @@ class Task:
     Args:
         name: the type that a config names. An instance of the same name needs no `task:` key.
         title: heading of its columns.
-        folder: its room, a top-level package with `task.py` and `schema.yaml`.
+        folder: its room, a top-level package with `task.py`, `schema.yaml` and `cost.py`, which measures what its runs
+            cost (workflow/training/timing.py).
         module: `python -m MODULE` runs it.
         dataset: the layout of the data that it needs, and the name of the set where the instance names none.
         metrics: its columns; one is the headline.
@@ -144,6 +149,8 @@ class Task:
         test_part: name in these counts of the test images.
         sample: what a batch is made of, a sample kind of the data set.
         check: function(key, recipe, config) that gives a line for each fault that no schema can find.
+        preflight: `python -m MODULE --data CHECK.json --key KEY --recipe JSON` ends with an error if checked data do
+            not suit a recipe, in a way that their counts do not tell; "" where counts do.
         two_samples: function(recipe): whether batch norm fails on one sample a process.
         per_class: whether records have `per_class`, the average precision of each class.
         figures: pictures on the page.
@@ -166,6 +173,7 @@ class Task:
     test_part: str = ""
     sample: str = ""
     check: Callable[[str, Recipe, Mapping[str, Any]], Faults] = _no_faults
+    preflight: str = ""
     two_samples: Callable[[Recipe], bool] = lambda recipe: False
     per_class: bool = False
     figures: tuple[Figure, ...] = ()
@@ -204,9 +212,14 @@ class DataSet:
         title: for people.
         module: `python -m MODULE` checks it; its `check(section, root)` returns the content of CHECK.json.
         samples: kind of training sample (Task.sample) to the keys under which CHECK.json counts it.
+        missing: function(check, kind of training sample) that says, behind the folder's name, which files a checked set
+            lacks for it; "" if none.
         classes: of the published set.
         pixels: side of a square of the area of a usual published photo.
         counts: of the published set, by `split` of the section ("" where it has none).
+        generator: "module:function"; function(root, spec) makes a synthetic set in an empty folder.
+        parts: keys of `synthetic` that count the images of a part.
+        from_photos: whether the scenes of a synthetic set can be made of photos of objects.
         small: function(section, batch) that gives the `synthetic` counts of a set to time a task on.
         made_counts: function(section) that gives the counts that a synthetic set will have.
         check_section: function(key, section) that gives a line for each fault that no schema can find.
@@ -218,7 +231,11 @@ class DataSet:
     samples: Mapping[str, tuple[str, ...]]
     classes: int
     pixels: int
-    counts: Mapping[str, Mapping[str, int]]
+    counts: Mapping[str, Counts]
+    generator: str
+    parts: tuple[str, ...]
     small: Callable[[Mapping[str, Any], int], dict[str, int]]
     made_counts: Callable[[Mapping[str, Any]], dict[str, int]]
+    from_photos: bool = False
+    missing: Callable[[Mapping[str, Any], str], str] = lambda check, sample: ""
     check_section: Callable[[str, Mapping[str, Any]], Faults] = lambda path, section: iter(())

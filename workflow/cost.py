@@ -2,12 +2,13 @@
 
 No data are needed: where the photos of drawn scenes are missing, shapes take their place. Each job has one GPU. A few
 steps of every kind of run are timed with its own network, recipe and loaders, on drawn images of the area of the
-official set's photos, and multiplied by the steps, test images and views of the config. A door of each task measures
-its own: this module imports none.
+official set's photos, and multiplied by the steps, test images and views of the config. The `cost` module of each
+task's room measures its own: this module imports none.
 """
 
 import argparse
 import dataclasses
+import importlib
 import json
 import math
 import subprocess
@@ -17,36 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config import load
+from workflow.contracts import SharedArtifact, Task
 from workflow.jobs import prepare_jobs, usable_cores
 from workflow.makespan import Job, makespan
 from workflow.plan import Plan, PlannedRun, plan
-from workflow.registry import tasks
+from workflow.registry import PRETRAIN, data_name, layout_of, task_of
 from workflow.training.errors import UserError, door
 from workflow.training.escaping import say
 from workflow.training.files import read_json, write_hashed
 
-ROOMS = {"pretrain": "pretrain", "nic_coco": "captioning"}  # the other tasks are detection's
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
 IGNORED = {"epochs", "iterations", "steps", "warmup", "lr", "momentum", "nesterov", "weight_decay", "evaluate_every"}
 IGNORED |= {"regularizers"}
-# The sets as they are published (workflow/data/sources.yaml); px: side of a square of the area of a usual photo.
-OFFICIAL = {
-    "imagenet": {"classes": 1000, "px": 430, "counts": {"train": 1_281_167, "val": 50_000}},
-    "voc": {"classes": 20, "px": 430, "counts": {"trainval07": 5011, "trainval12": 11_540, "test07": 4952}},
-    "coco": {
-        "classes": 80,
-        "px": 554,
-        "counts": {"train_images": 82_783, "train_captions": 414_113, "test_images": 40_504},
-        "karpathy": {"train_images": 113_287, "train_captions": 566_747, "test_images": 5000},
-    },
-}
-PARTS = {  # of a set: what a task is trained and tested on
-    "pretrain": (["train"], "val"),
-    "ssd_voc": (["trainval07", "trainval12"], "test07"),
-    "faster_rcnn_voc": (["trainval07", "trainval12"], "test07"),
-    "faster_rcnn_coco": (["train_images"], "test_images"),
-    "nic_coco": (["train_captions"], "test_images"),
-}
+OF_ROOT = ("root", "from", "classes")  # keys of a data set that a drawn one has not
 NOT_COUNTED = """
 Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
 they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, brought backbones, the report."""
@@ -54,17 +38,15 @@ they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data,
 
 def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
     """Images and captions of a set: as it was checked, as it will be drawn, or as it is published."""
-    section, official = config["data"][name], OFFICIAL[name]
+    section, data = config["data"][name], layout_of(config, name)
     if check.is_file():
         return read_json(check, "counts")["counts"]
-    if "root" in section:
-        return official.get(section.get("split"), official["counts"])
-    spec = section["synthetic"]
-    if name != "coco":
-        return {split: spec[split] for split in official["counts"]}
-    third, karpathy = spec["val"] // 3, section["split"] == "karpathy"
-    train = spec["train"] + karpathy * third
-    return {"train_images": train, "train_captions": 5 * train, "test_images": third if karpathy else spec["val"]}
+    if "root" not in section:
+        return data.made_counts(section)
+    split = section.get("split", "")
+    if split not in data.counts:
+        raise UserError(f"data.{name}: not checked yet, and no set is published in its layout: its size is not known")
+    return dict(data.counts[split])
 
 
 def sizes(todo: Plan, found: dict[str, dict[str, int]]) -> list[str]:
@@ -87,30 +69,22 @@ def kinds(todo: Plan) -> dict[tuple[str, str], list[PlannedRun]]:
     """The runs that train, by kind."""
     found: dict[tuple[str, str], list[PlannedRun]] = {}
     for run in todo.runs:
-        if run.task != "pretrain" or run.origin == "pretrained":
+        if run.task != PRETRAIN or run.origin == "pretrained":
             found.setdefault(kind(run), []).append(run)
     return found
 
 
 def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     """CHECK.json of a small drawn set, with as many classes as the real one has."""
-    import importlib
-
     from workflow.data import synthetic
 
-    section, official = config["data"][name], OFFICIAL[name]
-    own, half = section.get("synthetic", {}), batch // 2 + 8  # some drawn scenes have no object that counts
-    images = {
-        "imagenet": {"train": batch, "val": 2 * batch},
-        "voc": {"trainval07": half, "trainval12": half, "test07": 24},
-        "coco": {"train": max(2 * batch, 128), "val": 300 if section.get("split") == "karpathy" else 100},
-    }[name]
-    spec = {**made_of(name, own), **images, "size": own.get("size", official["px"]), "seed": 0}
-    synthetic.make(name, spec, folder / name)
-    split = {"split": section["split"]} if "split" in section else {}
-    check = importlib.import_module(f"workflow.data.{name}").check({"synthetic": spec, **split}, folder / name)
-    listed = section.get("classes")
-    classes = len(listed) if isinstance(listed, list) else 0 if own else official["classes"]
+    section, data = config["data"][name], layout_of(config, name)
+    own, listed = section.get("synthetic", {}), section.get("classes")
+    spec = {**made_of(name, own), **data.small(section, batch), "size": own.get("size", data.pixels), "seed": 0}
+    synthetic.make(data.name, spec, folder / name)
+    kept = {key: value for key, value in section.items() if key not in OF_ROOT}
+    check = importlib.import_module(data.module).check({**kept, "synthetic": spec}, folder / name)
+    classes = len(listed) if isinstance(listed, list) else 0 if own else data.classes
     check["classes"] += [f"class {n}" for n in range(len(check["classes"]), classes)]
     write_hashed(folder / f"{name}.json", check)
     return folder / f"{name}.json"
@@ -125,18 +99,26 @@ def made_of(name: str, own: dict[str, Any]) -> dict[str, Any]:
     return {"classes": own.get("classes", 12)}
 
 
+def batch_sizes(todo: Plan) -> dict[str, int]:
+    """The largest batch that any run takes of each data set."""
+    found: dict[str, int] = {}
+    for run in todo.runs:
+        name = data_name(todo.config, run.task)
+        found[name] = max(found.get(name, 0), run.run["recipe"].get("batch", 0))
+    return found
+
+
 def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a view's features (`view`).
+    """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a unit of what runs share.
     A kind that this machine is too small for is left out; UserError if that is all."""
-    found, checks = {}, {}
+    found, checks, batches = {}, {}, batch_sizes(todo)
     for number, (key, runs) in enumerate(kinds(todo).items()):
-        run, name = runs[0], tasks()[runs[0].task].dataset
-        batch = max(each.run["recipe"].get("batch", 0) for each in todo.runs if tasks()[each.task].dataset == name)
-        checks[name] = checks.get(name) or drawn(todo.config, name, batch, folder)
+        run, name = runs[0], data_name(todo.config, runs[0].task)
+        checks[name] = checks.get(name) or drawn(todo.config, name, batches[name], folder)
         print(f"measuring {run.task} …", flush=True)
         out = folder / str(number)
-        door, one = f"{ROOMS.get(run.task, 'detection')}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
-        call = [sys.executable, "-m", "workflow.training.launch", door, "--run", one]
+        module, one = f"{task_of(todo.config, run.task).folder}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
+        call = [sys.executable, "-m", "workflow.training.launch", module, "--run", one]
         status = subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode
         if status > 0:
             raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
@@ -149,49 +131,58 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def spent(run: PlannedRun, cost: dict[str, Any], found: dict[str, int]) -> tuple[int, float, float]:
+def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, int]) -> tuple[int, float, float]:
     """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated."""
     from workflow.training.engine import Budget
 
-    train, test = PARTS[run.task]
-    budget = Budget.of(run.run["recipe"], sum(found[part] for part in train))
+    once = found[task.test_part] * cost["image"]
+    if task.kind == "evaluate":
+        return 0, 0.0, once
+    budget = Budget.of(run.run["recipe"], sum(found[part] for part in task.train_parts))
     passes = math.ceil(budget.iterations / budget.evaluate_every)
-    return budget.iterations, budget.iterations * cost["step"], passes * found[test] * cost["image"]
+    return budget.iterations, budget.iterations * cost["step"], passes * once
+
+
+def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str]]:
+    """What takes time of the folders that a run shares with others, each with its path."""
+    recipe, data = run.run["recipe"], Path(run.check).stem
+    found = [(each, each.folder(recipe, data, run.weights)) for each in task.shared if each.units]
+    return [(each, folder) for each, folder in found if folder]
 
 
 def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
     """All jobs that take long, by the file or folder that they leave."""
     every: dict[str, Job] = {}
     for key, runs in kinds(todo).items():
+        task, numbers = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])]
         for run in runs:
-            _, training, evaluating = spent(run, costs[key], found[tasks()[run.task].dataset])
-            here = run.weights if run.task == "pretrain" else run.record
-            needs = () if run.task == "pretrain" else (run.shared.get("features", run.weights),)
-            every[here] = Job(training + evaluating, needs)
-            if "features" in run.shared:
-                every[run.shared["features"]] = Job(views(run, found["coco"]) * costs[key]["view"], (run.weights,))
+            _, training, evaluating = spent(task, run, costs[key], numbers)
+            if run.task == PRETRAIN:
+                every[run.weights] = Job(training + evaluating)
+                continue
+            needs = [run.weights]
+            for made, folder in shared(task, run):
+                waits = (run.weights,) if made.per_backbone else ()
+                every[folder] = Job(made.units(run.run["recipe"], numbers) * costs[key][made.name], waits)
+                needs = [need for need in needs if need not in waits] + [folder]
+            every[run.record] = Job(training + evaluating, tuple(needs))
     return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
-
-
-def views(run: PlannedRun, found: dict[str, int]) -> int:
-    """How many features are computed for a captioning run."""
-    return found["train_images"] * run.run["recipe"]["views"] + found["test_images"]
 
 
 def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> list[str]:
     """A line for each kind of run, its hours one by one and all together."""
     lines = [f"{'':18}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
     for key, runs in kinds(todo).items():
-        name, cost = tasks()[key[0]].dataset, costs[key]
-        each = [spent(run, cost, found[name]) for run in runs]
+        task, numbers, cost = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])], costs[key]
+        for made, _ in shared(task, runs[0]):
+            folders = {folder for run in runs for each, folder in shared(task, run) if each == made}
+            number = made.units(runs[0].run["recipe"], numbers)
+            seconds = number * cost[made.name]
+            lines.append(row(made.name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))
+        each = [spent(task, run, cost, numbers) for run in runs]
         steps, training, testing = each[0]
         whole = sum(sum(seconds) for _, *seconds in each)
-        shared = {run.shared["features"]: run for run in runs if "features" in run.shared}
-        if shared:
-            number = views(runs[0], found[name])
-            seconds = number * cost["view"]
-            lines.append(row("features", len(shared), cost["view"], number, seconds, 0, len(shared) * seconds))
-        lines.append(row(key[0], len(runs), cost["step"], steps, training, testing, whole))
+        lines.append(row(key[0], len(runs), cost.get("step", 0.0), steps, training, testing, whole))
     return lines
 
 

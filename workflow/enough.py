@@ -8,34 +8,42 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workflow.contracts import DataSet, Task
 from workflow.reading import relative
+from workflow.registry import PRETRAIN, data_name, datasets, layout_of, task_of
 from workflow.training.errors import UserError, door
 from workflow.training.files import read_check, read_json
 
-PHOTOS, OBJECTS, CAPTIONS = "training images", "training images with an object", "training captions"
-KINDS = {OBJECTS: "instances", CAPTIONS: "captions"}  # COCO's annotation files that they stand in
-LEARNT = {  # task: its data set, and what a batch of it is made of
-    "ssd_voc": ("voc", OBJECTS),
-    "faster_rcnn_voc": ("voc", OBJECTS),
-    "faster_rcnn_coco": ("coco", OBJECTS),
-    "nic_coco": ("coco", CAPTIONS),
-}
+SIZED = ("batch", "warmup", "epochs")  # keys of a recipe that the number of training samples bounds
 
 
-def needs(config: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """What a config asks of data set `name`, a recipe an entry: JSON. `at`: the keys that are named in a message."""
-    found = [need(PHOTOS, *pretraining(config, row)) for row in config["backbones"] if name == "imagenet"]
-    for task, recipe in config["tasks"].items():
-        if LEARNT[task][0] == name:
-            found.append(need(LEARNT[task][1], recipe, {key: f"tasks.{task}.{key}" for key in recipe}))
+def needs(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """What a config asks of a data set.
+
+    Args:
+        config: as checked or planned.
+        name: of the data set, a key of the config's `data`.
+
+    Returns:
+        A recipe an entry, as JSON: `of`, the kind of its training samples; `key`, its section; SIZED keys, and where
+        each stands (`at`); where its task has one, its `preflight`.
+    """
+    found = []
+    if data_name(config, PRETRAIN) == name:
+        task = task_of(config, PRETRAIN)
+        found += [need(task, PRETRAIN, *pretraining(config, row)) for row in config["backbones"]]
+    for instance, recipe in config["tasks"].items():
+        if data_name(config, instance) == name:
+            key = f"tasks.{instance}"
+            found.append(need(task_of(config, instance), key, recipe, {each: f"{key}.{each}" for each in recipe}))
     return [each for number, each in enumerate(found) if each and each not in found[:number]]
 
 
-def pretraining(config: dict[str, Any], row: str) -> tuple[dict[str, Any], dict[str, str]]:
+def pretraining(config: Mapping[str, Any], row: str) -> tuple[dict[str, Any], dict[str, str]]:
     """(the recipe that a backbone is pretrained by, where each of its keys stands); an empty one if it is not."""
     backbone = config["backbones"][row]
     if "checkpoint" in backbone or "init" in backbone:
@@ -45,30 +53,39 @@ def pretraining(config: dict[str, Any], row: str) -> tuple[dict[str, Any], dict[
     return recipe, {key: f"backbones.{row}.pretrain.{key}" if key in own else f"pretrain.{key}" for key in recipe}
 
 
-def need(of: str, recipe: dict[str, Any], keys: dict[str, str]) -> dict[str, Any]:
-    """What of a recipe the size of the data must allow."""
-    kept = {key: recipe[key] for key in ("batch", "warmup", "epochs", "threshold") if key in recipe}
-    return kept and {"of": of, **kept, "at": {key: keys[key] for key in kept}}
+def need(task: Task, key: str, recipe: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+    """What of a recipe the data must allow."""
+    kept = {each: recipe[each] for each in SIZED if each in recipe and task.kind == "train"}
+    preflight = {"preflight": {"module": task.preflight, "recipe": recipe}} if task.preflight else {}
+    whole = {"of": task.sample, "key": key, **kept, "at": {each: places[each] for each in kept}, **preflight}
+    return whole if recipe else {}
 
 
-def counted(check: dict[str, Any]) -> dict[str, int]:
-    """How many training samples a check has found, of each kind."""
-    counts = check.get("counts", {})
-    found = {PHOTOS: counts.get("train"), OBJECTS: check.get("with_object"), CAPTIONS: counts.get("train_captions")}
-    return {kind: number for kind, number in found.items() if number is not None}
+def counted(data: DataSet, check: Mapping[str, Any], sample: str) -> int | None:
+    """How many training samples of a kind a check has found; None if it has not counted them."""
+    found: Any = check
+    for key in data.samples.get(sample, ()):
+        found = found.get(key, {})
+    return found if isinstance(found, int) else None
 
 
-def faults(check: dict[str, Any], needed: list[dict[str, Any]]) -> Iterator[str]:
-    """A line for each value of the config that the data are too few for; `check`: CHECK.json's content."""
-    numbers = counted(check)
+def faults(data: DataSet, check: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each value of the config that the data are too few for.
+
+    Args:
+        data: the declaration of the set.
+        check: content of its CHECK.json.
+        needed: as `needs` gives it.
+    """
     for each in needed:
-        kind = KINDS.get(each["of"])
-        if "kinds" in check and kind not in check["kinds"]:
-            task = each["at"]["batch"].rpartition(".")[0]
-            yield f"{task}: {check['root']} has no {kind}: annotations/{kind}_train2014.json is missing"
+        if missing := data.missing(check, each["of"]):
+            yield f"{each['key']}: {check['root']} {missing}"
             return
-    for each in (each for each in needed if each["of"] in numbers):
-        number, batch, at = numbers[each["of"]], each["batch"], each["at"]
+    for each in needed:
+        number = counted(data, check, each["of"])
+        if number is None or "batch" not in each:
+            continue
+        batch, at = each["batch"], each["at"]
         if number < batch:
             yield f"{at['batch']}: {batch} is more than the {number} {each['of']} in {check['root']}"
         elif "epochs" in each and 0 < (end := each["epochs"] * (number // batch)) <= each.get("warmup", 0):
@@ -76,20 +93,26 @@ def faults(check: dict[str, Any], needed: list[dict[str, Any]]) -> Iterator[str]
             yield f"{at['warmup']}: {each['warmup']} is not before the end ({having})"
 
 
-def refuse_too_few(config: dict[str, Any], checks: dict[str, str], files: Sequence[str | Path]) -> None:
+def refuse_too_few(config: Mapping[str, Any], checks: Mapping[str, str], files: Sequence[str | Path]) -> None:
     """UserError if data that were checked are too few for this config; `files`: its own."""
     name = ", ".join(map(relative, files))
     for data, check in checks.items():
         if Path(check).exists():
-            for fault in faults(read_json(check), needs(config, data)):
+            for fault in faults(layout_of(config, data), read_json(check), needs(config, data)):
                 raise UserError(f"{name}: {fault}, as counted in {check}; remove that if there are more by now")
 
 
-def words(check: str | Path, threshold: int) -> bool:
-    """Are there words to learn and to score? The door says what is missing. In a process of its own: tokens are a
-    matter of the captioner."""
-    call = [sys.executable, "-m", "captioning.preflight", "--data", str(check), "--threshold", str(threshold)]
-    return not subprocess.run(call, check=False).returncode
+def suits(check: str | Path, module: str, key: str, recipe: Mapping[str, Any]) -> bool:
+    """Whether checked data suit a recipe in what their counts do not tell. What is missing is printed.
+
+    Args:
+        check: CHECK.json.
+        module: the task's `preflight`, run as a process of its own: planning loads nothing that it needs.
+        key: the section of the recipe.
+        recipe: that section.
+    """
+    words = ["--data", str(check), "--key", key, "--recipe", json.dumps(recipe)]
+    return not subprocess.run([sys.executable, "-m", module, *words], check=False).returncode
 
 
 @door
@@ -99,9 +122,10 @@ def main() -> None:
     parser.add_argument("--needs", required=True, type=json.loads, help="what it asks, as planned: JSON")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
     args = parser.parse_args()
-    for fault in faults(read_check(args.data), args.needs):
+    check = read_check(args.data)
+    for fault in faults(datasets()[check["set"]], check, args.needs):
         raise UserError(fault)
-    if not all(words(args.data, each["threshold"]) for each in args.needs if "threshold" in each):
+    if not all(suits(args.data, key=each["key"], **each["preflight"]) for each in args.needs if "preflight" in each):
         raise SystemExit(1)
 
 

@@ -28,14 +28,15 @@ def door(what: str, said: str, *words: str, file: str | bytes | None = None) -> 
 
 
 ODD = "größe 漢 x"
-DATA = ("--data", ODD, "--threshold", "1")
-WORDS_OUT = (*DATA, "--out", "words")
+RECIPE = ("--key", "tasks.nic_coco", "--recipe", '{"threshold": 1}')
+DATA = ("--data", ODD, *RECIPE)
+WORDS_OUT = ("--data", ODD, "--threshold", "1", "--out", "words")
 SCORED = ("--predictions", ODD, "--data", "check")
 TRAINED = ("--run", RUN, "--data", ODD, "--state", ".work/x", "--out", "results/backbones/a")
 DOORS = {
     "captioning.preflight": [
         door("no such check", f"{ODD}: {NONE}", *DATA),
-        door("a folder for a check", ".: Is a directory", "--data", ".", "--threshold", "1"),
+        door("a folder for a check", ".: Is a directory", "--data", ".", *RECIPE),
         door("an empty check", f"{ODD}: not valid JSON: Expecting value: …", *DATA, file=""),
         door("a check of bytes", f"{ODD}: not valid JSON: 'utf-8' codec can't decode byte 0xff …", *DATA, file=BYTES),
         door("a check nested 100,000 deep", f"{ODD}: not valid JSON: …", *DATA, file="[" * 100_000),

@@ -11,6 +11,7 @@ from workflow.config import overlay
 from workflow.enough import faults, needs
 from workflow.enough import main as enough_door
 from workflow.plan import plan
+from workflow.registry import datasets
 
 
 @pytest.fixture
@@ -52,8 +53,9 @@ def test_a_recipe_is_asked_for_once():
     assert own[1]["at"] == {"batch": "pretrain.batch", "warmup": "pretrain.warmup",
                             "epochs": "backbones.own.pretrain.epochs"}  # fmt: skip
     assert needs(DEMO, "coco") == [
-        {"of": "training captions", "batch": 20, "epochs": 6, "threshold": 4,
-         "at": {key: f"tasks.nic_coco.{key}" for key in ("batch", "epochs", "threshold")}}]  # fmt: skip
+        {"of": "training captions", "key": "tasks.nic_coco", "batch": 20, "epochs": 6,
+         "at": {key: f"tasks.nic_coco.{key}" for key in ("batch", "epochs")},
+         "preflight": {"module": "captioning.preflight", "recipe": DEMO["tasks"]["nic_coco"]}}]  # fmt: skip
 
 
 @pytest.mark.parametrize("images", [16, 23, 24, 160])
@@ -65,7 +67,7 @@ def test_each_value_is_refused_from_its_bound_on(images, epochs):
         recipe = {"batch": batch, "epochs": epochs, "warmup": warmup}
         config = DEMO | {"pretrain": DEMO["pretrain"] | recipe, "backbones": {"baseline": {}}}
         check = {"counts": {"train": images}, "root": "photos"}
-        return [line.partition(":")[0] for line in faults(check, needs(config, "imagenet"))]
+        return [line.partition(":")[0] for line in faults(datasets()["imagenet"], check, needs(config, "imagenet"))]
 
     assert refused(images, 0) == []
     assert refused(images + 1, 0) == ["pretrain.batch"]

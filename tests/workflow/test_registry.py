@@ -1,5 +1,6 @@
 """The registry finds every declaration, and a declaration says what the rest of the project needs of it."""
 
+import ast
 import importlib.util
 import json
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 from workflow import registry
 from workflow.contracts import Metric, Task
 from workflow.data import synthetic
+
+READERS = sorted((registry.PROJECT / "workflow/data").glob("*.py"))  # what reads the declarations, and names none
 
 
 def test_what_is_declared_is_found():
@@ -29,6 +32,7 @@ def test_a_task_names_what_there_is(task):
     assert task.room.is_dir()
     modules = [task.module, *(figure.module for figure in task.figures)]
     modules += [named.partition(":")[0] for one in task.resampling for named in (one.scorer, one.check) if named]
+    modules += [f"{task.folder}.cost", *filter(None, [task.preflight])]
     assert [name for name in modules if importlib.util.find_spec(name) is None] == []
     data = registry.datasets()[task.dataset]
     assert task.sample in data.samples
@@ -57,6 +61,14 @@ def test_a_name_is_declared_once(monkeypatch):
     monkeypatch.setattr("detection.task.TASKS", (registry.tasks()["nic_coco"],))
     with pytest.raises(ValueError, match="nic_coco is declared twice"):
         registry.tasks.__wrapped__()
+
+
+@pytest.mark.parametrize("file", READERS, ids=lambda file: file.stem)
+def test_a_declared_name_stands_in_its_own_files_only(file):
+    own = [name for name in registry.datasets() if name in file.stem.split("_")]
+    names = {*registry.transfer_tasks(), *registry.datasets()}.difference(own)
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    assert [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in names] == []
 
 
 @pytest.mark.parametrize("headlines", [0, 2])

@@ -21,13 +21,14 @@ from workflow.data.checking import (
 from workflow.data.coco_files import LISTS, NAMES, annotation_file, is_box, load
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
+from workflow.data.sets.coco import DATASET
 from workflow.data.unused import say_unused
 from workflow.training.errors import UserError
 from workflow.training.files import sha256
 
 # The one place that says what a split is made of: config value -> its parts.
 SPLITS = {"2014": ("train", "test"), "karpathy": tuple(karpathy.PARTS)}
-OFFICIAL_IMAGES = {"train2014": 82_783, "val2014": 40_504}
+OFFICIAL_IMAGES = {name: DATASET.counts["2014"][f"{part}_images"] for part, name in NAMES.items()}
 
 
 class Captioned(NamedTuple):
@@ -251,7 +252,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         warn_of_absent(annotation_file(root, name, "instances"), absent, tested=name == NAMES["test"])
     counted = ("images", "captions") if split == "karpathy" or "captions" in kinds else ("images",)
     return {
-        "set": "coco",
+        "set": DATASET.name,
         "root": str(root),
         "split": split,
         "fingerprint": fingerprint(root, looked, {path: sha256(path) for path in files}),

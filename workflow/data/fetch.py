@@ -19,6 +19,7 @@ from workflow.data import unpack
 from workflow.data.checking import of_system
 from workflow.data.download import PATIENCE, Patience, download, need_room
 from workflow.data.unused import is_leftover
+from workflow.registry import datasets
 from workflow.training.errors import UserError, door
 from workflow.training.escaping import say
 from workflow.training.files import read_json, write_json
@@ -50,9 +51,9 @@ class Source:
     gives: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
-def official(name: str) -> list[Source]:
-    """The archives of a set (imagenet, voc or coco)."""
-    return [Source(**entry) for entry in yaml.safe_load(SOURCES.read_text(encoding="utf-8"))[name]]
+def official(layout: str) -> list[Source]:
+    """The archives of a layout; none where no set is published in it."""
+    return [Source(**entry) for entry in yaml.safe_load(SOURCES.read_text(encoding="utf-8")).get(layout, [])]
 
 
 def counts(folder: Path, source: Source) -> dict[str, int]:
@@ -71,7 +72,7 @@ def incomplete(name: str, section: dict[str, Any], root: Path) -> bool:
     """Is there an archive of the set of which nothing lies below `root`? A look for one file each: quick."""
     return any(
         not any(next(root.glob(pattern), None) for pattern in source.gives)
-        for source in _needed(official(name), section)
+        for source in _needed(official(_layout(name, section)), section)
     )
 
 
@@ -93,13 +94,13 @@ def fetch(
     """Bring to `root` what is missing of a set; returns the record: archive -> where it came from, "in place" or "not
     fetched".
 
-    `section` is the set's section of the config; its `from` is a folder with the archives, or an address below which
+    `name` and `section` are those of the config; its `from` is a folder with the archives, or an address below which
     they lie. `check`: the set's CHECK.json, which is removed before anything is put in place: it knows nothing of it.
     UserError if an archive cannot be had or is not what it must be.
     """
     if not isinstance(section, dict) or "root" not in section:
         raise UserError(f"data.{name}: it has no root; synthetic data are drawn, not fetched")
-    sources, origin = _needed(sources or official(name), section), section.get("from")
+    sources, origin = _needed(sources or official(_layout(name, section)), section), section.get("from")
     for source in sources:
         _put_in_place(root, source, check)
     there = [(source, counts(root, source)) for source in sources]
@@ -114,6 +115,14 @@ def fetch(
         _put_in_place(root, source, check)
     shutil.rmtree(root / ".fetch", ignore_errors=True)
     return _record(root, sources)
+
+
+def _layout(name: str, section: dict[str, Any]) -> str:
+    """The layout of data set `name` of a config."""
+    layout = section.get("layout", name)
+    if layout not in datasets():
+        raise UserError(f"data.{name}.layout: must be {' or '.join(datasets())}, not {layout}")
+    return layout
 
 
 def _needed(sources: Sequence[Source], section: dict[str, Any]) -> list[Source]:
@@ -244,7 +253,7 @@ def _merge(folder: Path, target: Path) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Fetch the official archives of a data set; what is there stays.")
-    parser.add_argument("set", choices=("imagenet", "voc", "coco"))
+    parser.add_argument("set", help="its name in the config; without a `layout` in its section, also its layout")
     parser.add_argument("--section", required=True, type=json.loads, help="the set's section of the config, JSON")
     parser.add_argument("--root", required=True, type=Path)
     parser.add_argument("--out", type=Path, help="where to write the record; without it, it is printed")

@@ -6,12 +6,13 @@ from pathlib import Path
 from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared, text_fault
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Memory
+from workflow.data.sets.imagenet import DATASET
 from workflow.data.unused import files_below, is_leftover, say_kinds, say_unused, walk
 from workflow.training.errors import UserError
 from workflow.training.escaping import say
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-OFFICIAL = {"classes": 1000, "train": 1_281_167, "val": 50_000}
+OFFICIAL = {"classes": DATASET.classes, **DATASET.counts[""]}
 
 
 def class_folders(folder: str | Path) -> list[str]:
@@ -116,7 +117,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     counts = {split: len(found) for split, found in looked.items()}
     _warn_of_lost_images(root, counts)
     return {
-        "set": "imagenet",
+        "set": DATASET.name,
         "root": str(root),
         "fingerprint": fingerprint(root, looked["train"] | looked["val"], {}),
         "classes": classes(root),

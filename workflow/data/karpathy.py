@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from workflow.data.checking import FILE, LIST, TEXT, WHOLE, Faults, load_lists, text_fault
+from workflow.data.sets.coco import DATASET
 
 PARTS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
-OFFICIAL = {"train": 113_287, "val": 5_000, "test": 5_000}
+PUBLISHED = DATASET.counts["karpathy"]
+OFFICIAL = {"train": PUBLISHED["train_images"], "val": 5_000, "test": PUBLISHED["test_images"]}
 NEEDED = {"filepath": FILE, "filename": FILE, "cocoid": WHOLE, "split": TEXT, "sentences": LIST}
 
 

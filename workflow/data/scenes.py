@@ -1,8 +1,12 @@
 """What is on a picture of the demo data: one object nearly filling it (ImageNet) or a scene of one to three."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
+from tqdm import tqdm
 
 from workflow.data.casts import Cast, Look
 from workflow.data.shapes import background
@@ -105,3 +109,13 @@ def scene(cast: Cast, size: int, rng: np.random.Generator) -> Scene:
         thing.visible = thing.area / max(1, int(covers[index].sum()))
         thing.difficult |= thing.visible < 0.6
     return Scene(np.clip(canvas, 0, 255).astype(np.uint8), things, bright, cast.things)
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    """A picture, (height, width, 3) uint8 RGB, as JPEG."""
+    Image.fromarray(pixels).save(path, "JPEG", quality=92)
+
+
+def progress(what: str, count: int) -> Iterable[int]:
+    """The numbers of the images of a part, with a bar on the terminal."""
+    return tqdm(range(count), desc=f"drawing {what}", unit="img")

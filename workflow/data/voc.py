@@ -22,6 +22,7 @@ from workflow.data.checking import (
 from workflow.data.decoding import open_image
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Looked, Memory
+from workflow.data.sets.voc import DATASET
 from workflow.data.unused import say_unused
 from workflow.data.voc_lists import SPLITS, Part, annotation_path, image_folder, listed, need_layout, split_file
 from workflow.training.errors import UserError
@@ -32,7 +33,7 @@ CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 EDGES = ("xmin", "ymin", "xmax", "ymax")
-OFFICIAL_TEST = 4952
+OFFICIAL_TEST = DATASET.counts[""]["test07"]
 
 
 class Annotation(NamedTuple):
@@ -279,7 +280,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     hashes = {found.path: found.hash for members in read.values() for found in members.values()}
     hashes |= {part.list: sha256(part.list) for part in parts.values() if part.list}
     return {
-        "set": "voc",
+        "set": DATASET.name,
         "root": str(root),
         "fingerprint": fingerprint(root, trained | looked["test07"], hashes),
         "classes": known,

@@ -151,7 +151,7 @@ def test_nothing_half_done_looks_done(tmp_path, monkeypatch):
     def full(path, pixels):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(synthetic, "_save", full)
+    monkeypatch.setattr("workflow.data.synthetic_voc.save", full)
     with pytest.raises(OSError, match="No space"):
         synthetic.make("voc", SPECS["voc"], tmp_path / "out")
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,12 @@ from typing import Any
 
 from workflow.contracts import DataSet
 
+PARTS = ("train", "val")
 CAPTIONS = 5  # of a synthetic image
+ANNOTATIONS = {  # kind of training sample -> the annotation files that it stands in
+    "training images with an object": "instances",
+    "training captions": "captions",
+}
 
 
 def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
@@ -20,6 +25,13 @@ def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
     train = spec["train"] + karpathy * third
     test = third if karpathy else spec["val"]
     return {"train_images": train, "train_captions": CAPTIONS * train, "test_images": test}
+
+
+def missing(check: Mapping[str, Any], sample: str) -> str:
+    """A set may have the annotation files of objects or of captions only."""
+    kind = ANNOTATIONS.get(sample)
+    there = kind is None or kind in check.get("kinds", [kind])
+    return "" if there else f"has no {kind}: annotations/{kind}_train2014.json is missing"
 
 
 DATASET = DataSet(
@@ -37,6 +49,10 @@ DATASET = DataSet(
         "2014": {"train_images": 82_783, "train_captions": 414_113, "test_images": 40_504},
         "karpathy": {"train_images": 113_287, "train_captions": 566_747, "test_images": 5000},
     },
+    generator="workflow.data.synthetic_coco:make",
+    parts=PARTS,
     small=small,
     made_counts=made_counts,
+    from_photos=True,
+    missing=missing,
 )

@@ -26,6 +26,8 @@ DATASET = DataSet(
     classes=1000,
     pixels=430,
     counts={"": {"train": 1_281_167, "val": 50_000}},
+    generator="workflow.data.synthetic_imagenet:make",
+    parts=PARTS,
     small=small,
     made_counts=made_counts,
 )

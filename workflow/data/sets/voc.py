@@ -33,7 +33,10 @@ DATASET = DataSet(
     classes=20,
     pixels=430,
     counts={"": {"trainval07": 5011, "trainval12": 11_540, "test07": 4952}},
+    generator="workflow.data.synthetic_voc:make",
+    parts=PARTS,
     small=small,
     made_counts=made_counts,
+    from_photos=True,
     check_section=check_section,
 )
