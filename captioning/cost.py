@@ -1,18 +1,15 @@
-"""What training a captioner costs here: `python -m captioning.cost --run JSON --data CHECK.json --out DIR`.
-
-Writes cost.json, with the seconds of a view's features where the encoder is frozen. See workflow/cost.py.
-"""
+"""What training a captioner costs here, and a view's features where the encoder is frozen: `python -m captioning.cost
+--run JSON --data CHECK.json --out DIR` (workflow/cost.py)."""
 
 from pathlib import Path
 from typing import Any
 
-from workflow.training.asked import asked
-from workflow.training.errors import door
+from workflow.training.cost_command import command_line
 
 WORDS = 9956  # that train2014 says four times or more: the output layer has one place for each
 
 
-def cost(run: Any, check_file: Path, out: Path) -> None:
+def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     """A short training, and before it the features that it needs."""
     import captioning.dataset
     import captioning.metric
@@ -20,24 +17,22 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     from captioning import cache, vocabulary
     from captioning.train import task
     from pretrain.backbone import load_into, publish_untrained
-    from workflow.training.files import read_check, write_json
-    from workflow.training.timing import measure, shortened
+    from workflow.training.files import read_check
+    from workflow.training.timing import measure
 
-    check, state, found = read_check(check_file), out / "state", {}
-    backbone = out / "backbone.safetensors"
+    check, state, backbone, seconds = read_check(check_file), out / "state", out / "backbone.safetensors", {}
     publish_untrained(backbone)
     if not run.recipe["finetune"]:
         cache.make(run, backbone, check_file, out / "features")
-        found["view"] = view_seconds(run, backbone, check)
+        seconds["features"] = view_seconds(run, backbone, check)
     _, samples = vocabulary.make(check, 1, state)
     words = vocabulary.Vocabulary.load(state / "vocabulary.json").words
     if "synthetic" not in run.data:  # the drawn sentences have fewer words than COCO's
         more = [f"word {n}" for n in range(len(words), WORDS)]
         vocabulary.Vocabulary(words + more).save(state / "vocabulary.json")
-    run = shortened(run)
     start = (lambda model: load_into(backbone, model.encoder.network)) if run.recipe["finetune"] else None
     config = task(run, check_file, backbone, out / "features", state, state)
-    write_json(out / "cost.json", found | measure(run, config, samples, state, start))
+    return seconds | measure(run, config, samples, state, start)
 
 
 def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
@@ -59,11 +54,7 @@ def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
     return (ends[-1][0] - ends[0][0]) / (sum(images for _, images in ends[1:]) * run.recipe["views"])
 
 
-@door
-def main() -> None:
-    """The command line."""
-    asked(cost, __doc__)
-
+main = command_line(cost)
 
 if __name__ == "__main__":
     main()

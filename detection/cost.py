@@ -1,18 +1,15 @@
-"""What fine-tuning a detector costs here: `python -m detection.cost --run JSON --data CHECK.json --out DIR`.
-
-Writes cost.json. See workflow/cost.py.
-"""
+"""What fine-tuning a detector costs here: `python -m detection.cost --run JSON --data CHECK.json --out DIR`
+(workflow/cost.py)."""
 
 from pathlib import Path
 from typing import Any
 
-from workflow.training.asked import asked
-from workflow.training.errors import door
+from workflow.training.cost_command import command_line
 
 SIDES = (4, 3)  # of most photos
 
 
-def cost(run: Any, check_file: Path, out: Path) -> None:
+def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     """A short fine-tuning. Drawn images are square: of a recipe with a short side they get the area of a photo."""
     from math import sqrt
 
@@ -25,25 +22,19 @@ def cost(run: Any, check_file: Path, out: Path) -> None:
     from detection.recipe import task
     from detection.train import parts, samples
     from pretrain.backbone import load_into, publish_untrained
-    from workflow.training.files import read_check, write_json
-    from workflow.training.timing import measure, shortened
+    from workflow.training.files import read_check
+    from workflow.training.timing import measure
 
-    check, run = read_check(check_file), shortened(run)
     if "short_side" in run.recipe:
         long, short = SIDES
         run.recipe["short_side"] = round(sqrt(long / short) * run.recipe["short_side"])
         run.recipe["long_side"] = max(run.recipe["long_side"], run.recipe["short_side"])
-    backbone, state = out / "backbone.safetensors", out / "state"
+    check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
     config = task(run, check, publish_untrained(backbone), state)
-    start = lambda model: load_into(backbone, *parts(model))  # noqa: E731
-    write_json(out / "cost.json", measure(run, config, samples(check), state, start))
+    return measure(run, config, samples(check), state, lambda model: load_into(backbone, *parts(model)))
 
 
-@door
-def main() -> None:
-    """The command line."""
-    asked(cost, __doc__)
-
+main = command_line(cost)
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,8 @@ from typing import Any
 
 from workflow import registry
 from workflow.config import load
-from workflow.enough import refuse_too_few, words
+from workflow.contracts import Task
+from workflow.enough import refuse_too_few, suits
 from workflow.plan import Plan, PlannedRun, plan
 from workflow.training.errors import UserError
 from workflow.training.escaping import printable
@@ -89,6 +90,11 @@ def refuse_unread(todo: Plan) -> None:
             read_json(run.record, "provenance")
 
 
+def declared(run: PlannedRun) -> Task:
+    """The declaration of the task that a run is an instance of."""
+    return registry.tasks()[registry.type_name(run.task, run.run["recipe"])]
+
+
 def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
     """End the process with a line if what is planned and not yet done cannot be. `cores`: those of `--cores`."""
     if cores == 0:
@@ -100,8 +106,8 @@ def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
             text = printable(f"error: {there}: not writable, and {folder} is to be written")
             print(text, file=sys.stderr, flush=True)
             raise SystemExit(1)
-    learnt = {(run.check, run.run["recipe"]["threshold"]) for run in todo if "vocabulary" in run.shared}
-    if not all(words(check, threshold) for check, threshold in learnt if Path(check).exists()):
+    asked = {(run.check, declared(run).preflight, f"tasks.{run.task}"): run.run["recipe"] for run in todo}
+    if not all(suits(*of, recipe) for of, recipe in asked.items() if of[1] and Path(of[0]).exists()):
         raise SystemExit(1)
     look_at_files(runs)
 

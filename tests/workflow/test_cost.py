@@ -1,5 +1,6 @@
 """What a config costs: the arithmetic on made-up seconds, and that every kind of run can be measured."""
 
+import dataclasses
 import importlib
 import itertools
 import json
@@ -22,6 +23,7 @@ from workflow.cost import counts, drawn, jobs, kinds, made_of, report, row, size
 from workflow.cost import main as cost_door
 from workflow.makespan import makespan
 from workflow.plan import plan
+from workflow.registry import datasets, task_of
 from workflow.training import timing
 from workflow.training.asked import asked
 from workflow.training.errors import UserError
@@ -34,8 +36,8 @@ DEMO = load(CONFIGS / "demo.yaml")
 
 
 def made_up(todo):
-    """A cost.json of each kind: 1 s a step, 0.1 s a test image, 0.01 s a view."""
-    return {key: {"step": 1.0, "image": 0.1, "view": 0.01, "device": "GPU"} for key in kinds(todo)}
+    """A cost.json of each kind: 1 s a step, 0.1 s a test image, 0.01 s a view's features."""
+    return {key: {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"} for key in kinds(todo)}
 
 
 def found(todo):
@@ -47,9 +49,20 @@ def test_a_run_of_the_paper_is_its_steps_and_its_evaluations():
     first = {run.task: run for run in reversed(todo.runs)}
     numbers = found(todo)
     unit = {"step": 1.0, "image": 0.1}
-    assert spent(first["pretrain"], unit, numbers["imagenet"]) == (300 * 5004, 300 * 5004, 300 * 50_000 * 0.1)
-    assert spent(first["ssd_voc"], unit, numbers["voc"]) == (120_000, 120_000, pytest.approx(12 * 495.2))
-    assert spent(first["nic_coco"], unit, numbers["coco"])[0] == 100 * (414_113 // 20)
+
+    def of(name, data):
+        return spent(task_of(PAPER, name), first[name], unit, numbers[data])
+
+    assert of("pretrain", "imagenet") == (300 * 5004, 300 * 5004, 300 * 50_000 * 0.1)
+    assert of("ssd_voc", "voc") == (120_000, 120_000, pytest.approx(12 * 495.2))
+    assert of("nic_coco", "coco")[0] == 100 * (414_113 // 20)
+
+
+def test_a_task_that_trains_nothing_costs_its_test_images_once():
+    todo = plan(PAPER)
+    run = next(run for run in todo.runs if run.task == "ssd_voc")
+    task = dataclasses.replace(task_of(PAPER, "ssd_voc"), kind="evaluate")
+    assert spent(task, run, {"image": 0.1}, found(todo)["voc"]) == (0, 0.0, pytest.approx(495.2))
 
 
 def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
@@ -60,6 +73,22 @@ def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
     assert counts(PAPER, "imagenet", tmp_path / "check.json") == {"train": 7}
     karpathy = overlay(PAPER, {"data": {"coco": {"split": "karpathy"}}})
     assert counts(karpathy, "coco", Path("nothing"))["test_images"] == 5000
+
+
+def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
+    mine = {"layout": "voc", "root": "data/mine", "classes": ["dog", "cat", "hen"], "from": "archives"}
+    config = overlay(DEMO, {"data": {"mine": mine}})
+    assert counts(config, "mine", Path("nothing")) == counts(PAPER, "voc", Path("nothing"))
+    check = read_json(drawn(config, "mine", 2, tmp_path))
+    assert (check["set"], check["root"]) == ("voc", str(tmp_path / "mine"))
+    assert len(check["classes"]) == 12, "as many as are drawn, where the real set has fewer"
+
+
+def test_a_set_of_unknown_size_is_to_be_checked_first(monkeypatch):
+    unpublished = dataclasses.replace(datasets()["voc"], counts={})
+    monkeypatch.setattr("workflow.cost.layout_of", lambda config, name: unpublished)
+    with pytest.raises(UserError, match=r"data\.voc: not checked yet, and no set is published in its layout"):
+        counts(PAPER, "voc", Path("nothing"))
 
 
 def test_it_says_whose_numbers_the_hours_are_of(tmp_path):
@@ -137,8 +166,7 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     monkeypatch.setattr(timing, "MOST", 3)
     config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})
     (run,) = [run for run in plan(config).runs if run.task == "ssd_voc" and run.backbone == "baseline"]
-    cost(Run.parse(run.json), drawn(config, "voc", 8, tmp_path), tmp_path / "out")
-    found = read_json(tmp_path / "out/cost.json")
+    found = cost(timing.shortened(Run.parse(run.json)), drawn(config, "voc", 8, tmp_path), tmp_path / "out")
     assert found["step"] > 0
     assert found["image"] > 0
 
@@ -158,7 +186,7 @@ def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, mo
     run = timing.shortened(run_of(iterations=7, steps=[2]))
     assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch": 4, "warmup": 0, "steps": [], "lr": 0.0,
                                                "evaluate_every": 0, "precision": "fp32"}  # fmt: skip
-    found = timing.measure(run, task(run), 20, tmp_path)
+    found = timing.measure(run, task(run), 20, tmp_path) | {"device": timing.device(run)}
     assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads"}
     assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * 5
 
@@ -186,7 +214,7 @@ def measured(monkeypatch):
         def run(call, **_):
             task = json.loads(call[call.index("--run") + 1])["task"]
             if not status.get(task):
-                write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "view": 0.01, "device": "GPU"})
+                write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"})
             return SimpleNamespace(returncode=status.get(task, 0))
 
         monkeypatch.setattr(cost_of_all, "drawn", lambda *_: Path())

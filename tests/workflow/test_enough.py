@@ -1,6 +1,7 @@
 """Data that are too few for a config are said by the job of their check, before anything is trained; the lines
 themselves: tests/bad/few.py."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,10 @@ import yaml
 
 from tests.workflow.test_rules import DEMO, jobs
 from workflow.config import overlay
-from workflow.enough import faults, needs
+from workflow.enough import faults, need, needs
 from workflow.enough import main as enough_door
 from workflow.plan import plan
-from workflow.registry import datasets
+from workflow.registry import datasets, task_of
 
 
 @pytest.fixture
@@ -74,6 +75,32 @@ def test_each_value_is_refused_from_its_bound_on(images, epochs):
     end = epochs * (images // 8)
     assert refused(8, end - 1) == []
     assert refused(8, end) == refused(8, end + 1) == ["pretrain.warmup"]
+
+
+def test_an_instance_asks_its_own_set_under_its_own_name():
+    own = DEMO["tasks"]["nic_coco"] | {"task": "nic_coco", "data": "mine"}
+    config = overlay(DEMO, {"tasks": {"short": own}, "data": {"mine": {"layout": "coco"}}})
+    (asked,) = needs(config, "mine")
+    assert (asked["of"], asked["key"]) == ("training captions", "tasks.short")
+    assert asked["at"] == {"batch": "tasks.short.batch", "epochs": "tasks.short.epochs"}
+    assert [each["key"] for each in needs(config, "coco")] == ["tasks.nic_coco"]
+
+
+def test_a_task_that_trains_nothing_asks_for_no_number_of_images():
+    task = dataclasses.replace(task_of(DEMO, "nic_coco"), kind="evaluate", preflight="")
+    asked = need(task, "tasks.score", {"batch": 20, "epochs": 6}, {})
+    assert asked == {"of": "training captions", "key": "tasks.score", "at": {}}
+    check = {"root": "photos", "kinds": ["instances"], "counts": {"train_images": 1}}
+    said = "tasks.score: photos has no captions: annotations/captions_train2014.json is missing"
+    assert list(faults(datasets()["coco"], check, [asked])) == [said]
+    assert list(faults(datasets()["coco"], check | {"kinds": ["captions"]}, [asked])) == []
+
+
+def test_images_alone_need_no_annotations():
+    check = {"root": "photos", "kinds": ["instances"], "counts": {"train_images": 7}}
+    asked = {"of": "training images", "key": "pretrain", "batch": 8, "at": {"batch": "pretrain.batch"}}
+    line = "pretrain.batch: 8 is more than the 7 training images in photos"
+    assert list(faults(datasets()["coco"], check, [asked])) == [line]
 
 
 def test_enough_must_be_given_each_of_its_arguments(required):

@@ -19,7 +19,10 @@ SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one
 
 
 def shortened(run: Run) -> Run:
-    """The run without an end of its own and with a rate of 0: an untrained network stays finite and costs the same."""
+    """The run without an end of its own and with a rate of 0: an untrained network stays finite and costs the same. A
+    run that trains nothing is as it was."""
+    if "evaluate_every" not in run.recipe:
+        return run
     kept = {key: value for key, value in run.recipe.items() if key != "epochs"}
     no_end = {"iterations": WARM + MOST + 1, "evaluate_every": 0, "steps": [], "warmup": 0, "lr": 0.0}
     return dataclasses.replace(run, recipe=kept | no_end)
@@ -72,12 +75,16 @@ class Clock(Hook):
 
 def measure(
     run: Run, task: dict[str, Any], samples: int, state: Path, start: Callable[[torch.nn.Module], None] | None = None
-) -> dict[str, Any]:
-    """Seconds of a step and of a test image (more than one batch of whole ones is needed), and the device.
+) -> dict[str, float]:
+    """Seconds of a step and of a test image (more than one batch of whole ones is needed).
 
     `run` is a shortened one; all else as in `fit`.
     """
     clock = Clock(run.recipe["precision"])
     fit(run, task, samples, state, start, [clock])
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {run.threads} threads"
-    return {"step": clock.step, "image": clock.image, "device": device}
+    return {"step": clock.step, "image": clock.image}
+
+
+def device(run: Run) -> str:
+    """What the seconds of a run were measured on."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {run.threads} threads"

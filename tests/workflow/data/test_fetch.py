@@ -16,7 +16,7 @@ from tests.workflow.data.test_unpack import devkit
 from workflow.data import fetch as fetching
 from workflow.data import voc as voc_set
 from workflow.data.download import Patience
-from workflow.data.fetch import fetch, official
+from workflow.data.fetch import fetch, incomplete, official, times
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
 
@@ -45,6 +45,18 @@ def test_the_official_sources_are_complete():
             assert source.url is None or (source.url.endswith(f"/{source.file}") and source.bytes > 1e7)
     assert [source.file for source in official("coco") if source.split == "karpathy"] == ["caption_datasets.zip"]
     assert sum(n for source in official("voc") for n in source.gives.values()) == 5011 + 4952 + 11540
+
+
+def test_the_archives_of_a_set_are_those_of_its_layout(tmp_path):
+    (tmp_path / "x/train2014").mkdir(parents=True)
+    mine = {"layout": "coco", "root": "x", "split": "2014"}
+    assert times("mine", mine, tmp_path / "x", tmp_path / "record.json") == 1
+    assert incomplete("mine", mine, tmp_path / "x")
+    with pytest.raises(UserError, match=r"annotations_trainval2014\.zip: the archive is missing; data\.mine"):
+        fetch("mine", mine | {"from": str(tmp_path)}, tmp_path / "x")
+    with pytest.raises(UserError, match=r"^data\.mine\.layout: must be coco or imagenet or voc, not mine$"):
+        fetch("mine", {"root": "x"}, tmp_path / "x")
+    assert official("none published") == []
 
 
 def test_voc_comes_whole_and_passes_its_check(get_voc, voc, voc_archives, tmp_path):

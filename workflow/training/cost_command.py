@@ -1,0 +1,33 @@
+"""The command line of each task's `cost` module: which run to measure, on what, and where to write its seconds."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+
+def command_line(cost: Callable[[Any, Path, Path], dict[str, float]]) -> Callable[[], None]:
+    """The command of a `cost` module, which writes cost.json.
+
+    Args:
+        cost: function(shortened run, check of its data, a folder to work in) that gives seconds: of a step (`step`), of
+            a test image (`image`), and of a unit of each shared artifact (its name).
+    """
+
+    @door
+    def main() -> None:
+        parser = argparse.ArgumentParser(description=cost.__doc__)
+        parser.add_argument("--run", required=True, help="JSON of a run, as planned")
+        parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+        parser.add_argument("--out", required=True, type=Path, help="folder of cost.json")
+        args = parser.parse_args()
+        from workflow.training.files import write_json
+        from workflow.training.run import Run
+        from workflow.training.timing import device, shortened
+
+        run = Run.parse(args.run)
+        write_json(args.out / "cost.json", cost(shortened(run), args.data, args.out) | {"device": device(run)})
+
+    return main
