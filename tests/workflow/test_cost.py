@@ -1,8 +1,6 @@
 """What a config costs: the arithmetic on made-up seconds, and that every kind of run can be measured."""
 
 import dataclasses
-import importlib
-import itertools
 import json
 import os
 from pathlib import Path
@@ -10,13 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmdet.registry import MODELS
-from mmengine.config import Config
 
 import workflow.cost as cost_of_all
-from captioning.cost import view_seconds
 from detection.cost import cost
-from pretrain.backbone import publish_untrained
 from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config import load, overlay
 from workflow.cost import counts, drawn, jobs, kinds, made_of, report, row, sizes, spent, table
@@ -25,7 +19,6 @@ from workflow.makespan import makespan
 from workflow.plan import plan
 from workflow.registry import datasets, task_of
 from workflow.training import timing
-from workflow.training.asked import asked
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, write_json
 from workflow.training.run import Run
@@ -245,72 +238,6 @@ def test_a_kind_that_fails_ends_it(measured):
 
 def test_cost_must_be_given_each_of_its_arguments(required):
     assert required(cost_door) == ["--config"]
-
-
-@pytest.mark.parametrize("room", ["pretrain", "detection", "captioning"])
-def test_a_door_of_costs_must_be_given_each_of_its_arguments(room, required):
-    door = importlib.import_module(f"{room}.cost")
-    assert required(door.main) == ["--run", "--data", "--out"]
-
-
-def test_a_door_of_costs_hands_on_run_check_and_folder(monkeypatch):
-    run, given = plan(DEMO).runs[0], []
-    monkeypatch.setattr("sys.argv", ["x", "--run", run.json, "--data", "check.json", "--out", "out"])
-    asked(lambda *each: given.append(each), "About it.")
-    assert given == [(Run.parse(run.json), Path("check.json"), Path("out"))]
-
-
-@pytest.fixture
-def asked_of(monkeypatch, tmp_path):
-    """Call it with a room, a run of the demo and a check to get what would be measured, but for the steps."""
-
-    def call(room, task, check, changes=(), **data):
-        (run,) = [run for run in plan(DEMO).runs if (run.task, run.backbone) == (task, "baseline")]
-        told = Run.parse(json.dumps(run.run | {"recipe": run.run["recipe"] | dict(changes)} | data))
-        given = []
-        monkeypatch.setattr(timing, "measure", lambda *each: given.extend(each) or {"step": 1.0})
-        importlib.import_module(f"{room}.cost").cost(told, check, tmp_path / "out")
-        return given, read_json(tmp_path / "out/cost.json")
-
-    return call
-
-
-def test_what_is_measured_of_pretraining(asked_of, imagenet, tmp_path):
-    (run, config, samples, state), cost = asked_of("pretrain", "pretrain", imagenet.check)
-    assert (run.recipe["lr"], samples, state, cost) == (0.0, 40, tmp_path / "out/state", {"step": 1.0})
-    assert config["val_dataloader"]["dataset"]["root"] == f"{imagenet.root}/val"
-
-
-@pytest.mark.parametrize(("sides", "used"), [((60, 100), (69, 100)), ((90, 100), (104, 104))])
-def test_square_images_of_a_recipe_with_a_short_side_get_the_area_of_a_photo_of_4_by_3(sides, used, asked_of, voc):
-    changes = dict(zip(("short_side", "long_side"), sides, strict=True))
-    (run, config, samples, _, start), _ = asked_of("detection", "faster_rcnn_voc", voc.check, changes)
-    assert (run.recipe["short_side"], run.recipe["long_side"]) == used
-    assert samples == 16
-    start(MODELS.build(Config(config).model))
-
-
-def test_a_detector_of_a_square_input_keeps_its_size(asked_of, voc):
-    (run, *_), _ = asked_of("detection", "ssd_voc", voc.check)
-    assert run.recipe["size"] == DEMO["tasks"]["ssd_voc"]["size"]
-
-
-@pytest.mark.parametrize(("data", "words"), [({"synthetic": {}}, range(20, 100)), ({"root": "x"}, [9956])])
-def test_a_captioner_is_measured_with_as_many_words_as_coco_has(data, words, asked_of, coco):
-    given, cost = asked_of("captioning", "nic_coco", coco.check, {"finetune": True}, data=data)
-    run, config, samples, _, start = given
-    assert (run.recipe["lr"], samples, cost) == (0.0, 60, {"step": 1.0})
-    assert len(read_json(config["model"]["vocabulary"])) in words
-    start(MODELS.build(Config(config).model))
-
-
-def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, coco, tmp_path):
-    clock = itertools.count(0.0, 10.0)
-    monkeypatch.setattr(timing, "now", lambda: next(clock))
-    monkeypatch.setattr("captioning.cache.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
-    publish_untrained(tmp_path / "b")
-    run = SimpleNamespace(recipe={"views": 3})
-    assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)
 
 
 def test_without_a_number_of_gpus_several_are_said(monkeypatch, capsys):

@@ -1,0 +1,99 @@
+"""The `cost` module of each room: what it is told, what it measures, what it writes."""
+
+import dataclasses
+import importlib
+import itertools
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from mmdet.registry import MODELS
+from mmengine.config import Config
+
+from captioning.cost import view_seconds
+from pretrain.backbone import publish_untrained
+from workflow.config import load
+from workflow.plan import plan
+from workflow.training import timing
+from workflow.training.cost_command import command_line
+from workflow.training.files import read_json
+from workflow.training.run import Run
+
+DEMO = load(Path(__file__).parents[3] / "config/demo.yaml")
+
+
+@pytest.mark.parametrize("room", ["pretrain", "detection", "captioning"])
+def test_a_door_of_costs_must_be_given_each_of_its_arguments(room, required):
+    door = importlib.import_module(f"{room}.cost")
+    assert required(door.main) == ["--run", "--data", "--out"]
+
+
+def test_a_door_of_costs_hands_on_a_shortened_run_check_and_folder(monkeypatch, tmp_path):
+    run, given = Run.parse(plan(DEMO).runs[0].json), []
+    words = ["--run", json.dumps(run.as_dict()), "--data", "check.json", "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["x", *words])
+    command_line(lambda *each: given.append(each) or {"step": 1.0})()
+    assert given == [(timing.shortened(run), Path("check.json"), tmp_path)]
+    assert read_json(tmp_path / "cost.json") == {"step": 1.0, "device": timing.device(run)}
+
+
+def test_a_run_that_trains_nothing_is_not_shortened():
+    run = dataclasses.replace(Run.parse(plan(DEMO).runs[0].json), recipe={"batch": 8})
+    assert timing.shortened(run) == run
+
+
+@pytest.fixture
+def asked_of(monkeypatch, tmp_path):
+    """Call it with a room, a run of the demo and a check to get what would be measured, but for the steps."""
+
+    def call(room, task, check, changes=(), **data):
+        (run,) = [run for run in plan(DEMO).runs if (run.task, run.backbone) == (task, "baseline")]
+        told, given = json.dumps(run.run | {"recipe": run.run["recipe"] | dict(changes)} | data), []
+        monkeypatch.setattr(timing, "measure", lambda *each: given.extend(each) or {"step": 1.0})
+        words = ["--run", told, "--data", str(check), "--out", str(tmp_path / "out")]
+        monkeypatch.setattr("sys.argv", ["x", *words])
+        importlib.import_module(f"{room}.cost").main()
+        cost = read_json(tmp_path / "out/cost.json")
+        assert cost.pop("device")
+        return given, cost
+
+    return call
+
+
+def test_what_is_measured_of_pretraining(asked_of, imagenet, tmp_path):
+    (run, config, samples, state), cost = asked_of("pretrain", "pretrain", imagenet.check)
+    assert (run.recipe["lr"], samples, state, cost) == (0.0, 40, tmp_path / "out/state", {"step": 1.0})
+    assert config["val_dataloader"]["dataset"]["root"] == f"{imagenet.root}/val"
+
+
+@pytest.mark.parametrize(("sides", "used"), [((60, 100), (69, 100)), ((90, 100), (104, 104))])
+def test_square_images_of_a_recipe_with_a_short_side_get_the_area_of_a_photo_of_4_by_3(sides, used, asked_of, voc):
+    changes = dict(zip(("short_side", "long_side"), sides, strict=True))
+    (run, config, samples, _, start), _ = asked_of("detection", "faster_rcnn_voc", voc.check, changes)
+    assert (run.recipe["short_side"], run.recipe["long_side"]) == used
+    assert samples == 16
+    start(MODELS.build(Config(config).model))
+
+
+def test_a_detector_of_a_square_input_keeps_its_size(asked_of, voc):
+    (run, *_), _ = asked_of("detection", "ssd_voc", voc.check)
+    assert run.recipe["size"] == DEMO["tasks"]["ssd_voc"]["size"]
+
+
+@pytest.mark.parametrize(("data", "words"), [({"synthetic": {}}, range(20, 100)), ({"root": "x"}, [9956])])
+def test_a_captioner_is_measured_with_as_many_words_as_coco_has(data, words, asked_of, coco):
+    given, cost = asked_of("captioning", "nic_coco", coco.check, {"finetune": True}, data=data)
+    run, config, samples, _, start = given
+    assert (run.recipe["lr"], samples, cost) == (0.0, 60, {"step": 1.0})
+    assert len(read_json(config["model"]["vocabulary"])) in words
+    start(MODELS.build(Config(config).model))
+
+
+def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, coco, tmp_path):
+    clock = itertools.count(0.0, 10.0)
+    monkeypatch.setattr(timing, "now", lambda: next(clock))
+    monkeypatch.setattr("captioning.cache.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
+    publish_untrained(tmp_path / "b")
+    run = SimpleNamespace(recipe={"views": 3})
+    assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)
