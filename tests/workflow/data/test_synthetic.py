@@ -175,4 +175,4 @@ def test_the_command_line(tmp_path):
 
 
 def test_synthetic_must_be_given_each_of_its_arguments(required):
-    assert required(synthetic_door) == ["set", "--spec", "--out"]
+    assert required(synthetic_door) == ["layout", "--spec", "--out"]
