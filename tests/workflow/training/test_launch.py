@@ -3,6 +3,7 @@
 The node's devices are what a stand-in for `nvidia-smi` on the PATH lists; the jobs are processes of their own.
 """
 
+import itertools
 import json
 import os
 import pwd
@@ -211,6 +212,7 @@ def test_a_mark_of_another_user_blocks_nobody(kind, node, stranger):
         ("NoDevFiles", []),
         ("-1", []),
     ],
+    ids=itertools.count(),  # the UUIDs differ from process to process
 )
 def test_only_what_is_visible_is_handed_out(allowed, found, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
