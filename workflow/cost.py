@@ -145,9 +145,7 @@ def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, in
 
 def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str]]:
     """What takes time of the folders that a run shares with others, each with its path."""
-    recipe, data = run.run["recipe"], Path(run.check).stem
-    found = [(each, each.folder(recipe, data, run.weights)) for each in task.shared if each.units]
-    return [(each, folder) for each, folder in found if folder]
+    return [(each, run.shared[each.name]) for each in task.shared if each.units and each.name in run.shared]
 
 
 def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
@@ -172,10 +170,14 @@ def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[s
 def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> list[str]:
     """A line for each kind of run, its hours one by one and all together."""
     lines = [f"{'':18}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
+    seen: set[str] = set()  # folders that another kind has a line for
     for key, runs in kinds(todo).items():
         task, numbers, cost = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])], costs[key]
         for made, _ in shared(task, runs[0]):
-            folders = {folder for run in runs for each, folder in shared(task, run) if each == made}
+            folders = {folder for run in runs for each, folder in shared(task, run) if each == made} - seen
+            if not folders:
+                continue
+            seen |= folders
             number = made.units(runs[0].run["recipe"], numbers)
             seconds = number * cost[made.name]
             lines.append(row(made.name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))

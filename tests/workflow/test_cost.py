@@ -125,6 +125,20 @@ def test_the_matrix_counts_every_job_once_and_shares_features():
     assert alone < makespan(every, 8) < makespan(every, 1)
 
 
+def test_instances_are_counted_by_their_own_names_and_what_they_share_once():
+    short = DEMO["tasks"]["nic_coco"] | {"task": "nic_coco", "epochs": 3}
+    mine = DEMO["tasks"]["ssd_voc"] | {"task": "ssd_voc", "data": "mine"}
+    small = DEMO["data"]["voc"] | {"layout": "voc", "synthetic": DEMO["data"]["voc"]["synthetic"] | {"test07": 7}}
+    todo = plan(overlay(DEMO, {"tasks": {"short": short, "mine": mine}, "data": {"mine": small}}))
+    lines = [line.split() for line in table(todo, made_up(todo), found(todo))]
+    assert [line[1] for line in lines if line[0] == "features"] == ["4"], "one line for what both captioners read"
+    assert {line[0] for line in lines} >= {"short", "nic_coco", "mine", "ssd_voc"}
+    every = jobs(todo, made_up(todo), found(todo))
+    assert sum(name.startswith("results/features/") for name in every) == 4
+    last = {name.split("/")[2]: job.seconds for name, job in every.items() if name.endswith("metrics.json")}
+    assert last["ssd_voc"] - last["mine"] == pytest.approx((150 - 7) * 0.1)
+
+
 def test_a_brought_backbone_is_waited_for_by_nobody(tmp_path):
     (tmp_path / "w.pth").write_bytes(b"weights")
     config = DEMO | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}, "scratch": {"init": "random"}}}

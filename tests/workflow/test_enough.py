@@ -9,7 +9,7 @@ import yaml
 
 from tests.workflow.test_rules import DEMO, jobs
 from workflow.config import overlay
-from workflow.enough import faults, need, needs
+from workflow.enough import faults, need, needs, suits
 from workflow.enough import main as enough_door
 from workflow.plan import plan
 from workflow.registry import datasets, task_of
@@ -84,6 +84,13 @@ def test_an_instance_asks_its_own_set_under_its_own_name():
     assert (asked["of"], asked["key"]) == ("training captions", "tasks.short")
     assert asked["at"] == {"batch": "tasks.short.batch", "epochs": "tasks.short.epochs"}
     assert [each["key"] for each in needs(config, "coco")] == ["tasks.nic_coco"]
+
+
+def test_what_only_the_task_can_tell_is_said_under_the_name_of_the_instance(coco, capfd):
+    module = task_of(DEMO, "nic_coco").preflight
+    assert suits(coco.check, module, "tasks.short", {"threshold": 1})
+    assert not suits(coco.check, module, "tasks.short", {"threshold": 999})
+    assert "error: tasks.short.threshold: 999, but no word of the training captions in " in capfd.readouterr().err
 
 
 def test_a_task_that_trains_nothing_asks_for_no_number_of_images():

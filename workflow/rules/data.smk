@@ -27,13 +27,12 @@ checkpoint fetch_data:
     resources:
         mem_mb=2000,
     params:
-        layout=lambda w: plan.layout(w.set).name,
         section=lambda w: plan.fetching(w.set),
         root=lambda w: plan.root(w.set),
         times=lambda w: plan.asked(w.set),
         check=lambda w: plan.checks[w.set],
     shell:
-        "python -m workflow.data.fetch {params.layout:q} --section {params.section:q} --root={params.root:q}"
+        "python -m workflow.data.fetch {wildcards.set:q} --section {params.section:q} --root={params.root:q}"
         " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | keep {log:q}"
 
 
