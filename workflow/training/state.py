@@ -31,7 +31,7 @@ SECONDS_BETWEEN_SAVES = 60.0
 # the locks of a machine that has died for 90.
 SECONDS_OF_PATIENCE = 120.0
 KEPT = 2
-SHARED = {"features", "vocabulary"}  # artifacts of several runs
+NO_REASON = {"recipe", "libraries"}  # of what a run is made of: its state is named by the recipe, and outlives these
 
 
 def states(folder: Path) -> list[Path]:
@@ -209,9 +209,8 @@ def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
 
 def prepare(state: Path, out: Path, of: dict[str, Any]) -> None:
     """Without what a run before has left of its end, or all of it if that had other data or another backbone."""
-    begun = json.dumps(
-        {key: of.get(key) for key in ("backbone", "data")} | {key: of[key] for key in SHARED & of.keys()}
-    )
+    reasons = {key: value for key, value in of.items() if key not in NO_REASON}
+    begun = json.dumps({"backbone": None, "data": None} | reasons, sort_keys=True)
     made_of = state / "of.json"
     if made_of.exists() and made_of.read_text(encoding="utf-8", errors="replace") != begun:
         print(f"{state}: begun with other data or another backbone; from the beginning", flush=True)

@@ -205,10 +205,10 @@ def test_one_process_at_a_time(tmp_path, monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("key", ["data", "backbone", "features", "vocabulary"])
+@pytest.mark.parametrize("key", ["data", "backbone", "features", "vocabulary", "anything"])
 def test_a_state_of_other_data_or_another_backbone_is_not_gone_on_with(key, tmp_path, capsys):
     folder, of = tmp_path / "state", {"recipe": "r", "data": "d", "backbone": "b", "libraries": {"torch": "2"}}
-    of |= dict.fromkeys(("features", "vocabulary"), "made once")
+    of |= dict.fromkeys(("features", "vocabulary", "anything"), "made once")
 
     def attempt(of):
         with contextlib.suppress(Killed), state.resumable(folder, tmp_path, of):
@@ -218,6 +218,8 @@ def test_a_state_of_other_data_or_another_backbone_is_not_gone_on_with(key, tmp_
     attempt(of)
     with pytest.raises(FileExistsError):
         attempt(of | {"libraries": {"torch": "3"}})
+    with pytest.raises(FileExistsError):
+        attempt(dict(reversed(of.items())))
     assert "from the beginning" not in capsys.readouterr().out
     attempt(of | {key: "other"})
     assert "begun with other data or another backbone; from the beginning" in capsys.readouterr().out
