@@ -1,6 +1,5 @@
 """The report is made of what tasks declare: it names none, and reports one that it has never seen."""
 
-import ast
 import csv
 import io
 import json
@@ -28,26 +27,6 @@ FIGURES = {(figure.name, task.folder) for task in TASKS for figure in task.figur
 NAMES = {name for task in TASKS for name in (task.name, task.title)}
 NAMES |= {metric.name for task in registry.tasks().values() for metric in task.metrics}
 NAMES |= {name for data in registry.datasets().values() for name in (data.name, data.title)}
-
-
-def literals(source):
-    """Of a module, without its docstrings."""
-    tree = ast.parse(source)
-    with_docstring = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, with_docstring)
-            and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
-    strings = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return {node.value for node in strings if id(node) not in docs}
-
-
-def test_the_literals_of_a_module_are_found():
-    assert literals('"""a"""\ndef f():\n    """b"""\n    return f"c{1}" + "d"\n') == {"c", "d"}
-
-
-def test_no_module_of_the_report_names_what_is_declared():
-    files, names = sorted(REPORTING.rglob("*.py")), NAMES | {name for name, _ in FIGURES}
-    assert len(files) > 20
-    assert {file.name: found for file in files if (found := literals(file.read_text()) & names)} == {}
 
 
 def test_no_template_of_the_report_names_what_is_declared():
