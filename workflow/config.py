@@ -122,7 +122,8 @@ def share_faults(config: dict[str, Any]) -> Iterator[str]:
     for name, each in config["backbones"].items():
         if {"batch", "size"} & (own := each.get("pretrain", {})).keys():
             recipes[f"backbones.{name}.pretrain"] = PRETRAIN, config["pretrain"] | own
-    recipes |= {f"tasks.{name}": (name, recipe) for name, recipe in config["tasks"].items()}
+    trained = (name for name in config["tasks"] if registry.task_of(config, name).kind == "train")
+    recipes |= {f"tasks.{name}": (name, config["tasks"][name]) for name in trained}
     for path, (task, recipe) in recipes.items():
         batch, gpus = recipe.get("batch", 0), max(1, config["gpus"])
         if batch % gpus:
@@ -198,7 +199,7 @@ def schedule_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
         yield f"{path}.steps: must rise, not {shown(steps)}"
     elif steps and steps[-1] >= end:
         yield f"{path}.steps: {steps[-1]} is not before the end ({end} {unit})"
-    if unit == "iterations" and recipe["warmup"] >= end:
+    if unit == "iterations" and recipe.get("warmup", 0) >= end:
         yield f"{path}.warmup: {recipe['warmup']} is not before the end ({end} {unit})"
 
 

@@ -145,7 +145,8 @@ class Task:
         dataset: the layout of the data that it needs, and the name of the set where the instance names none.
         metrics: its columns; one is the headline.
         kind: "train" has a schedule, transfer seeds and a resume state; "evaluate" scores a published network.
-        train_parts: names in the counts of the data check that make up a training set.
+        train_parts: names in the counts of the data check that make up a training set; what trains nothing passes
+            each of these once through the network.
         test_part: name in these counts of the test images.
         sample: what a batch is made of, a sample kind of the data set.
         check: function(key, recipe, config) that gives a line for each fault that no schema can find.

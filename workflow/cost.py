@@ -135,12 +135,12 @@ def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, in
     """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated."""
     from workflow.training.engine import Budget
 
-    once = found[task.test_part] * cost["image"]
+    trained, tested = sum(found[part] for part in task.train_parts), found[task.test_part]
     if task.kind == "evaluate":
-        return 0, 0.0, once
-    budget = Budget.of(run.run["recipe"], sum(found[part] for part in task.train_parts))
+        return 0, 0.0, (trained + tested) * cost["image"]
+    budget = Budget.of(run.run["recipe"], trained)
     passes = math.ceil(budget.iterations / budget.evaluate_every)
-    return budget.iterations, budget.iterations * cost["step"], passes * once
+    return budget.iterations, budget.iterations * cost["step"], passes * tested * cost["image"]
 
 
 def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str]]:

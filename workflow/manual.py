@@ -43,6 +43,19 @@ def tables() -> Iterator[tuple[Path, str, str]]:
     yield DEVIATIONS, "deviations", deviations()
 
 
+def place(page: Path, name: str) -> None:
+    """Give a page an empty section for the table of a task or of a data set that has none: behind the last one of its
+    kind."""
+    content, kind = page.read_text(encoding="utf-8"), name.partition(".")[0]
+    if f"<!-- table: {name} -->" in content or name == kind:
+        return
+    last = list(re.finditer(rf"^(#+) {kind}\.\S+$", content, re.M))[-1]
+    end = re.compile(rf"^#{{1,{len(last[1])}}} ", re.M).search(content, last.end())
+    at = end.start() if end else len(content)
+    section = f"{last[1]} {name}\n\n<!-- table: {name} -->\n<!-- end of table -->\n\n"
+    page.write_text(content[:at] + section + content[at:], encoding="utf-8")
+
+
 def keys(schema: Mapping[str, Any], nested: bool = True) -> str:
     """A row for each key of a mapping, with those of the mappings in it if `nested`."""
     return "\n".join([KEYS, *_rows(resolved(schema), [], nested)])
@@ -120,6 +133,7 @@ def main() -> None:
     """The command line."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     for page, name, table in tables():
+        place(page, name)
         insert(page, name, table)
 
 

@@ -268,6 +268,7 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
     declared, recipe = registry.task_of(config, task), without_data(config["tasks"][task])
     data, p = section_key(config, registry.data_name(config, task)), start.seeds["pretrain"]
     shared = {one.name: one.folder(recipe, data, start.weights) for one in declared.shared}
+    gpus = {} if declared.kind == "train" else {"gpus": min(config["gpus"], 1)}
     for s in config["seeds"]["transfer"] if declared.kind == "train" else [None]:
         seeds = {"pretrain": p} if s is None else {"pretrain": p, "transfer": s}
         place = PLACES[declared.kind].format(p=p, s=s)
@@ -279,7 +280,7 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
             record=f"results/{config['experiment']}/{task}/{start.backbone}/{place}/metrics.json",
             module=declared.module,
             state=f".work/{short([task, recipe, data, start.weights, s])}",
-            run=told(config, task, start.backbone, recipe, seeds),
+            run=told(config, task, start.backbone, recipe, seeds) | gpus,
             check=f"results/data/{data}.json",
             weights=start.weights,
             shared={name: folder for name, folder in shared.items() if folder},

@@ -45,6 +45,13 @@ def task_schemas() -> dict[str, Any]:
     return {name: schema for text in texts for name, schema in yaml.safe_load(text).items() if name in tasks()}
 
 
+@functools.cache
+def dataset_schemas() -> dict[str, Any]:
+    """The schema of the section of each layout that brings its own, `<layout>.yaml` next to its declaration."""
+    files = {name: PROJECT / f"workflow/data/sets/{name}.yaml" for name in datasets()}
+    return {name: yaml.safe_load(file.read_text(encoding="utf-8")) for name, file in files.items() if file.is_file()}
+
+
 def transfer_tasks() -> dict[str, Task]:
     """The tasks that a config may list under `tasks`: all but pretraining."""
     return {name: task for name, task in tasks().items() if name != PRETRAIN}

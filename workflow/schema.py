@@ -43,6 +43,7 @@ def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Vali
     schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
     sections = schema["properties"]
     sections["tasks"]["properties"] |= registry.task_schemas()
+    sections["data"]["properties"] |= registry.dataset_schemas()
     for section, key, named in (("tasks", "task", tasks), ("data", "layout", data)):
         sections[section]["properties"] = with_instances(sections[section]["properties"], key, dict(named))
     return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"ascending": unsorted})(schema)

@@ -87,7 +87,7 @@ BAD = [
     ("seeds", GONE, "seeds: missing key"),
     ("data/voc", GONE, "data.voc: missing data set (tasks.ssd_voc needs it)"),
     ("data/imagenet", GONE, "data.imagenet: missing data set"),
-    ("data/voc2012", {}, "data.voc2012: unknown data set (known: imagenet, voc, coco)"),
+    ("data/voc2012", {}, "data.voc2012: unknown data set (known: imagenet, voc, coco"),
     ("data/imagenet", {}, "data.imagenet: needs exactly one of synthetic and root"),
     ("data/imagenet/root", "x", "data.imagenet: needs exactly one of synthetic and root"),
     ("data/voc", {"root": "x"}, "data.voc.classes: missing key"),
@@ -121,7 +121,7 @@ BAD = [
     ("backbones/a", {"pretrain": {"steps": [9]}}, "backbones.a.pretrain.steps: 9 is not before the end (5 epochs)"),
     ("backbones/a", {"pretrain": {"epoch": 9}}, "backbones.a.pretrain.epoch: unknown key"),
     ("tasks", {}, "tasks: must not be empty"),
-    ("tasks/ssd", {}, "tasks.ssd: unknown task (known: ssd_voc, faster_rcnn_voc, faster_rcnn_coco, nic_coco)"),
+    ("tasks/ssd", {}, "tasks.ssd: unknown task (known: ssd_voc, faster_rcnn_voc, faster_rcnn_coco, nic_coco"),
     ("tasks/ssd_voc/rois", 8, "tasks.ssd_voc.rois: unknown key"),
     ("tasks/ssd_voc/steps", [200], "tasks.ssd_voc.steps: 200 is not before the end (200 iterations)"),
     ("tasks/ssd_voc/warmup", 200, "tasks.ssd_voc.warmup: 200 is not before the end (200 iterations)"),
@@ -238,6 +238,10 @@ def test_inline_json_is_a_config():
 )
 def test_what_is_right_passes(backbone):
     config.check(changed(("backbones/a", backbone)), "x.yaml")
+
+
+def test_a_task_need_not_have_a_warm_up():
+    assert list(config.recipe_faults("tasks.probe", {"iterations": 5, "steps": [2]})) == []
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)

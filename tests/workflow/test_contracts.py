@@ -24,8 +24,8 @@ def test_what_is_not_declared_is_the_usual():
 
 def test_published_sets_have_the_official_counts():
     """ILSVRC 2012; the VOC devkits' lists; COCO's annotation files of 2014, and Karpathy's dataset_coco.json."""
-    assert {name: (each.classes, each.pixels) for name, each in datasets().items()} == {
-        "imagenet": (1000, 430), "voc": (20, 430), "coco": (80, 554)}  # fmt: skip
+    sizes = {name: (each.classes, each.pixels) for name, each in datasets().items()}
+    assert {"imagenet": (1000, 430), "voc": (20, 430), "coco": (80, 554)}.items() <= sizes.items()
     assert datasets()["imagenet"].counts == {"": {"train": 1_281_167, "val": 50_000}}
     assert datasets()["voc"].counts == {"": {"trainval07": 5011, "trainval12": 11_540, "test07": 4952}}
     coco = datasets()["coco"].counts
@@ -35,7 +35,8 @@ def test_published_sets_have_the_official_counts():
 
 def test_the_paper_s_metrics_have_its_digits_and_its_direction():
     """Errors with two digits, scores with one; CIDEr is ten at most, where all other metrics are one."""
-    declared = {metric.name: metric for task in tasks().values() for metric in task.metrics}
+    rooms = [task for task in tasks().values() if task.folder in ("pretrain", "detection", "captioning")]
+    declared = {metric.name: metric for task in rooms for metric in task.metrics}
     lower = {"top1_error", "top5_error"}
     assert {name for name, metric in declared.items() if metric.better == "lower"} == lower
     assert {name: metric.digits for name, metric in declared.items()} == {
@@ -44,6 +45,6 @@ def test_the_paper_s_metrics_have_its_digits_and_its_direction():
     assert {name: metric.maximum for name, metric in declared.items()} == {
         name: 1000.0 if name == "CIDEr" else 100.0 for name in declared
     }
-    assert {task.headline.name for task in tasks().values()} == {"top1_error", "mAP", "AP", "CIDEr"}
+    assert {task.headline.name for task in rooms} == {"top1_error", "mAP", "AP", "CIDEr"}
     terminal = {name for name, metric in declared.items() if metric.table != "wide"}
     assert terminal == {"top5_error", "BLEU-2", "BLEU-3"}

@@ -51,11 +51,12 @@ def test_a_run_of_the_paper_is_its_steps_and_its_evaluations():
     assert of("nic_coco", "coco")[0] == 100 * (414_113 // 20)
 
 
-def test_a_task_that_trains_nothing_costs_its_test_images_once():
+@pytest.mark.parametrize(("parts", "images"), [((), 4952), (("trainval07",), 4952 + 5011)])
+def test_a_task_that_trains_nothing_costs_each_of_its_images_once(parts, images):
     todo = plan(PAPER)
     run = next(run for run in todo.runs if run.task == "ssd_voc")
-    task = dataclasses.replace(task_of(PAPER, "ssd_voc"), kind="evaluate")
-    assert spent(task, run, {"image": 0.1}, found(todo)["voc"]) == (0, 0.0, pytest.approx(495.2))
+    task = dataclasses.replace(task_of(PAPER, "ssd_voc"), kind="evaluate", train_parts=parts)
+    assert spent(task, run, {"image": 0.1}, found(todo)["voc"]) == (0, 0.0, pytest.approx(images / 10))
 
 
 def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
