@@ -25,6 +25,7 @@ HYPOTHESIS = tempfile.TemporaryDirectory(prefix="hypothesis-")  # until Python e
 set_hypothesis_home_dir(HYPOTHESIS.name)
 settings.register_profile("house", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("house")
+collect_ignore = ["opened"]  # added to a copy of the project, where its tests run: test_opened.py
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Probes: how good are a backbone's frozen features? Nothing of the backbone is trained."""

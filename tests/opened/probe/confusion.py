@@ -1,0 +1,56 @@
+"""Draw which classes a probe confuses:
+`python -m probe.confusion --run BACKBONE=FOLDER ... --data CHECK.json --out PNG`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+
+def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+    """Draw a matrix a backbone: rows are the true classes, columns the predicted ones, and a cell counts test images.
+
+    Args:
+        runs: backbone to the folder of its run.
+        check: content of CHECK.json.
+        out: the file.
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from workflow.pictures import COMMENT, comment, records
+    from workflow.training.files import atomic, read_json
+
+    classes = check["classes"]
+    figure = Figure(figsize=(3 * len(runs), 3.2), layout="constrained")
+    places = np.atleast_1d(figure.subplots(1, len(runs)))
+    for axes, (name, folder) in zip(places, runs.items(), strict=True):
+        counts = np.zeros((len(classes), len(classes)))
+        for one in read_json(folder / "predictions.json"):
+            counts[one["label"], one["predicted"]] += 1
+        axes.imshow(counts, cmap="Blues")
+        for (row, column), count in np.ndenumerate(counts):
+            axes.text(column, row, f"{count:.0f}", ha="center", va="center")
+        axes.set_title(name, parse_math=False)
+        axes.set(xticks=range(len(classes)), yticks=range(len(classes)), xlabel="predicted", ylabel="true")
+    with atomic(out) as temporary:
+        figure.savefig(temporary, format="png", metadata={COMMENT: comment(records(runs))})
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.pictures import folders
+    from workflow.training.files import read_check
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--out", required=True, type=Path, help="the PNG")
+    args = parser.parse_args()
+    make(folders(args.run), read_check(args.data), args.out)
+
+
+if __name__ == "__main__":
+    main()

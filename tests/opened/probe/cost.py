@@ -1,0 +1,33 @@
+"""What a probe costs here: `python -m probe.cost --run JSON --data CHECK.json --out DIR` (workflow/cost.py)."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.training.cost_command import command_line
+
+
+def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
+    """Seconds of a step and of a test image; of what trains nothing, of an image."""
+    import probe.metric
+    import probe.model  # noqa: F401 (registers)
+    from pretrain.backbone import publish_untrained
+    from probe.evaluate import features
+    from probe.features import load
+    from probe.train import task
+    from workflow.training.files import read_check
+    from workflow.training.timing import measure, now
+
+    check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
+    publish_untrained(backbone)
+    if run.type == "nearest_mean":
+        start = now()
+        shown, _ = features(run, check, backbone, "test")
+        return {"image": (now() - start) / len(shown)}
+    start = lambda model: load(model.encoder, backbone)  # noqa: E731
+    return measure(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
+
+
+main = command_line(cost)
+
+if __name__ == "__main__":
+    main()

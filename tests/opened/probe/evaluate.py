@@ -1,0 +1,99 @@
+"""Score a backbone by the nearest class mean of its features:
+`python -m probe.evaluate --run JSON --backbone FILE --data CHECK.json --state DIR --out DIR`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+
+def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expected: str | None = None) -> tuple:
+    """Unit features (N, F) of the images of a split, and their labels (N,).
+
+    Args:
+        run: gives batch, precision, size, threads and workers.
+        check: content of CHECK.json.
+        backbone: published backbone.
+        part: `train` or `test`.
+        expected: SHA-256 of the backbone.
+    """
+    import torch
+    from torch.nn import functional
+    from torch.utils.data import DataLoader
+
+    from pretrain.backbone import read
+    from probe.features import Dots, encoder, load
+    from workflow.training.hooks import autocast
+    from workflow.training.layout import channels_last
+    from workflow.training.precision import configure_torch
+
+    configure_torch(run.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network, prepare, found, labels = encoder().eval(), read(backbone)[1], [], []
+    load(network, backbone, expected)
+    channels_last(network.to(device))
+    images = DataLoader(Dots(check["root"], part, run.recipe["size"]), run.recipe["batch"], num_workers=run.workers)
+    with torch.no_grad(), autocast(run.recipe["precision"]):
+        for batch in images:
+            found.append(network(prepare(batch["images"].to(device))).float().cpu())
+            labels.append(batch["labels"])
+    return functional.normalize(torch.cat(found)), torch.cat(labels)
+
+
+def scores(run: Any, check: dict[str, Any], backbone: Path, expected: str | None = None) -> tuple:
+    """Cosine of each test image to the mean of each class, (N, C) float64, and the labels (N,)."""
+    import torch
+    from torch.nn import functional
+
+    known, labels = features(run, check, backbone, "train", expected)
+    shown, truth = features(run, check, backbone, "test", expected)
+    members = functional.one_hot(labels, len(check["classes"])).float()
+    means = functional.normalize(members.T @ known)
+    return (shown @ means.T).to(torch.float64).numpy(), truth.numpy()
+
+
+def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
+    """Publish predictions and evidence, and write the record last."""
+    import numpy as np
+
+    from probe.auroc import auroc
+    from workflow.data.dots import samples
+    from workflow.training import evidence
+    from workflow.training.files import read_check, write_json
+    from workflow.training.record import made_of, write_record
+    from workflow.training.state import resumable
+
+    check = read_check(check_file)
+    of = made_of(run, check, backbone)
+    with resumable(state, out, of):
+        score, label = scores(run, check, backbone, of["backbone"])
+        images = [Path(path).name for path, _ in samples(check["root"], "test")]
+        predicted = score.argmax(axis=1)
+        accuracy = 100.0 * (predicted == label)
+        evidence.write(out / "evidence.npz", np.array(images), accuracy=accuracy, score=score, label=label)
+        rows = zip(images, label.tolist(), predicted.tolist(), strict=True)
+        write_json(out / "predictions.json", [{"image": i, "label": a, "predicted": b} for i, a, b in rows])
+        every = np.ones((len(label), 1))
+        metrics = {"accuracy": float(accuracy.mean()), "auroc": float(auroc(score, label, every)[0])}
+        protocol = {"split": f"{check['counts']['test']} test images, means of {check['counts']['train']}"}
+        write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=backbone)
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
+    parser.add_argument("--out", required=True, type=Path, help="folder of predictions and record")
+    args = parser.parse_args()
+    evaluate(Run.parse(args.run), args.backbone, args.data, args.state, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Train a linear probe: `python -m probe.train --run JSON --backbone FILE --data CHECK.json --state DIR --out DIR`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workflow.training.errors import door
+
+PUBLISHED = ("predictions.json", "evidence.npz")
+
+
+def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[str, Any]:
+    """The mmengine config of a run: model, loaders, evaluator, optimizer. The schedule is the engine's."""
+    from mmengine.dist import get_world_size
+
+    from pretrain.backbone import metadata
+    from workflow.data.dots import samples
+
+    recipe, about = run.recipe, metadata(backbone)
+    prepare = {key: about[key] for key in ("channel_order", "mean", "std")}
+    data = {"type": "Dots", "root": check["root"], "size": recipe["size"]}
+    images = [Path(path).name for path, _ in samples(check["root"], "test")]
+    loading = {"num_workers": run.workers, "persistent_workers": run.workers > 0}
+    loading["collate_fn"] = {"type": "default_collate"}
+    return {
+        "model": {
+            "type": "LinearProbe",
+            "classes": len(check["classes"]),
+            "prepare": prepare,
+            "stride": about["stride"],
+        },
+        "train_dataloader": {
+            "dataset": {"type": "CountedDataset", "dataset": data | {"part": "train"}, "seed": run.seed},
+            "sampler": {"type": "CountedSampler", "batch": recipe["batch"], "seed": run.seed},
+            "batch_size": recipe["batch"],
+            **loading,
+        },
+        "val_dataloader": {
+            "dataset": data | {"part": "test"},
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+            "batch_size": recipe["batch"] // get_world_size(),
+            **loading,
+        },
+        "val_evaluator": {"type": "LogLoss", "images": images, "keep": str(state)},
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": recipe["lr"], "momentum": recipe["momentum"]}},
+    }
+
+
+def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
+    """Train, publish the predictions, and write the record last."""
+    import shutil
+
+    import probe.metric
+    import probe.model  # noqa: F401 (registers)
+    from probe.features import load
+    from workflow.training.engine import fit
+    from workflow.training.files import atomic, read_check
+    from workflow.training.record import made_of, write_record
+    from workflow.training.state import resumable
+
+    check = read_check(check_file)
+    of = made_of(run, check, backbone)
+    with resumable(state, out, of):
+        start = lambda model: load(model.encoder, backbone, of["backbone"])  # noqa: E731
+        done = fit(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
+        for name in PUBLISHED:
+            with atomic(out / name) as temporary:
+                shutil.copyfile(state / name, temporary)
+        protocol = {"split": f"{check['counts']['test']} test images", "epoch": f"last of {run.recipe['epochs']}"}
+        best = min(done.evaluations, key=lambda each: each["log_loss"])
+        write_record(out, run, done, of=of, metrics=done.metrics, protocol=protocol, check=check_file,
+                     backbone=backbone, best=best)  # fmt: skip
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.training.run import Run
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
+    parser.add_argument("--out", required=True, type=Path, help="folder of predictions and record")
+    args = parser.parse_args()
+    train(Run.parse(args.run), args.backbone, args.data, args.state, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""The house is open: a room with a task of each kind and a data set, which nobody knows, go from YAML to the report.
+
+tests/opened holds what a user adds. It is laid over a copy of the project, in which nothing else is edited.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from tests.opened_files import ADDED, PROJECT, added
+from tests.test_dag import DEMO, DRAWN, TINY
+from tests.test_readme import commands
+from workflow.config import overlay
+
+PAGE = (PROJECT / "docs/add_a_task.md").read_text(encoding="utf-8")
+ROWS = ADDED / "probe.yaml"
+CONFIG = overlay(DEMO, TINY) | {
+    **{
+        "experiment": "opened",
+        "threads": 1,
+        "backbones": {"baseline": {}},
+        "seeds": {"pretrain": [0], "transfer": [0, 1]},
+    },
+    **{"data": {"imagenet": DRAWN["imagenet"]}, "tasks": {}},
+}
+CONFIG = overlay(CONFIG, yaml.safe_load(ROWS.read_text(encoding="utf-8")))
+TASKS = {"linear_probe", "fast_probe", "nearest_mean"}
+CHANGES = [
+    ({"tasks": {"fast_probe": {"lr": -1}}}, "tasks.fast_probe.lr: must be above 0, not -1"),
+    ({"tasks": {"nearest_mean": {"lr": 1}}}, "tasks.nearest_mean.lr: unknown key (known: batch, precision, size,"),
+    ({"tasks": {"nearest_mean": {"data": "imagenet"}}}, "tasks.nearest_mean.data: must be a data set with layout"),
+    ({"data": {"dots": {"synthetic": {"classes": 1}}}}, "data.dots.synthetic.classes: must be at least 2, not 1"),
+]
+COLUMNS = "log_loss (nats) ↓", "log_loss (nats) ↓", "accuracy ↑", "auroc ↑"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """The copy: `folder`; and `call(words of a Python command line…)` in it: (exit status, all that it printed)."""
+    folder = tmp_path_factory.mktemp("opened")
+    rooms = [path.name for path in PROJECT.iterdir() if (path / "__init__.py").is_file()]
+    results = shutil.ignore_patterns("opened", "results", ".snakemake")
+    for name in (*rooms, "config", "docs", "tests"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=results)
+    for name in ("Snakefile", "environment.yml", "pyproject.toml", "README.md"):
+        shutil.copy(PROJECT / name, folder)
+    for file in added():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        assert not (folder / file).exists(), "a user adds files, and edits none"
+        shutil.copy(ADDED / file, folder / file)
+    (folder / "mine.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
+
+    def call(*words: str, timeout: float = 1800) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return SimpleNamespace(folder=folder, call=call)
+
+
+def jobs(said: str) -> dict[str, int]:
+    """Rule to its number of jobs, as Snakemake says what it plans."""
+    return {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE)}
+
+
+def test_its_own_tests_and_the_laws_of_declarations_hold(opened):
+    tests = [file for file in added() if Path(file).name.startswith("test_")]
+    theirs = "probe or nearest_mean or dots or own_files"
+    words = "-m", "pytest", "-p", "no:cacheprovider", *tests, "tests/workflow/test_registry.py", "-k", theirs
+    status, said = opened.call(*words)
+    assert status == 0, said
+    assert len(tests) == 2
+    assert int(re.search(r"(\d+) passed", said)[1]) > 15, said
+
+
+def test_the_tutorial_s_commands_are_for_what_there_is(opened):
+    source, tests, *plans, manual = commands(PAGE)
+    assert source == "source .venv/bin/activate"
+    assert all((opened.folder / path).exists() for path in tests.split()[1:])
+    assert manual == "python -m workflow.manual", "which another test runs"
+    assert [re.sub(r" (-n|--cores all)\b", "", each) for each in plans] == [
+        "snakemake --configfile config/demo.yaml probe.yaml"] * 2  # fmt: skip
+    status, said = opened.call("-m", "snakemake", "-n", "--configfile", "config/demo.yaml", "probe.yaml")
+    assert status == 0, said
+    planned = jobs(said)
+    assert (planned["probe"], planned["evaluate_probe"], planned["detection"]) == (8, 4, 8), "beside the demo's"
+
+
+def test_its_config_is_checked(opened):
+    status, said = opened.call("-m", "workflow.config", "mine.yaml")
+    assert (status, said) == (0, "mine.yaml: nothing wrong with it\n")
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGES)
+def test_a_wrong_value_is_refused_with_its_key(opened, change, message):
+    (opened.folder / "wrong.yaml").write_text(yaml.safe_dump(overlay(CONFIG, change)), encoding="utf-8")
+    status, said = opened.call("-m", "workflow.config", "wrong.yaml")
+    assert status == 1
+    assert said.startswith(f"error: wrong.yaml: {message}"), said
+    assert f"`error: config/demo.yaml, probe.yaml: {CHANGES[0][1]}`" in PAGE
+
+
+def test_its_runs_are_planned(opened):
+    """Of what trains, each transfer seed; of what scores, each backbone; with two GPUs a run that scores takes one."""
+    words = "-m", "snakemake", "-n", "--configfile", "mine.yaml", "--directory", "planned", "--config", "gpus=2"
+    more = "seeds={pretrain: [0, 1], transfer: [0, 1]}", "tasks={nearest_mean: {batch: 9}}"  # which two would not share
+    status, said = opened.call(*words, *more)
+    assert status == 0, said
+    planned = jobs(said)
+    assert (planned["pretrain"], planned["probe"], planned["evaluate_probe"]) == (2, 2 * 2 * 2, 2)
+    assert (planned["draw_confusion"], planned["make_data"], planned["check_data"]) == (2, 2, 2)
+    for rule, gpus in (("probe", {"2"}), ("evaluate_probe", {"1"})):
+        assert set(re.findall(rf"^rule {rule}:$(?:\n .*)*?\n    resources: .*?\bgpu=(\d)", said, re.M)) == gpus
+    assert "results/opened/fast_probe/baseline/p1s1/metrics.json" in said
+    assert "results/opened/nearest_mean/baseline/p1/metrics.json" in said
+
+
+def test_it_has_its_sections_in_the_manual(opened):
+    status, said = opened.call("-m", "workflow.manual")
+    assert status == 0, said
+    page = (opened.folder / "config/README.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^#+ (\S+)\n(.*?)(?=^#+ )", page, re.M | re.S))
+    names = list(sections)
+    assert names.index("data.coco") + 1 == names.index("data.dots")
+    assert names.index("tasks.nic_coco") + 1 == names.index("tasks.linear_probe")
+    assert names.index("tasks.nearest_mean") == names.index("tasks.linear_probe") + 1
+    assert (
+        "| `lr` | number, above 0 |  | required | Learning rate of SGD after the warm-up. |"
+        in sections["tasks.linear_probe"]
+    )
+    assert "| `synthetic.test` | integer, at least 1 | images | required |" in sections["data.dots"]
+
+
+def test_its_columns_are_in_the_table_before_there_are_results(opened):
+    status, said = opened.call("-m", "workflow.reporting.report", "--config", "mine.yaml", "--out", "pending")
+    assert status == 0, said
+    assert re.search(r"^backbone .*" + " +".join(map(re.escape, COLUMNS)) + r"$", said, re.M), said
+    assert "6 of 6 runs are pending" in said
+
+
+def check_report(folder: Path) -> None:
+    """Every column in every table, with its unit; on the page both figures, embedded."""
+    report = folder / "results/opened/report"
+    rows = (report / "transfer.csv").read_text(encoding="utf-8").splitlines()
+    found = {tuple(row.split(",")[1:3]): row for row in rows[1:]}
+    units = {pair: row.rpartition(",")[2] for pair, row in found.items() if pair[0] in TASKS}
+    assert units == {("linear_probe", "log_loss"): "nats", ("fast_probe", "log_loss"): "nats",
+                     ("nearest_mean", "accuracy"): "%", ("nearest_mean", "auroc"): "%"}  # fmt: skip
+    assert "pending" not in (report / "transfer.md").read_text(encoding="utf-8")
+    assert "| nearest_mean<br>auroc ↑ |" in (report / "transfer.md").read_text(encoding="utf-8")
+    tex = (report / "transfer.tex").read_text(encoding="utf-8")
+    assert "{Linear probe (fast\\_probe)}" in tex
+    assert "log\\_loss (nats) $\\downarrow$" in tex
+    page = (report / "transfer.html").read_text(encoding="utf-8")
+    section = page.partition('<h2 id="confusion">')[2].partition("</section>")[0]
+    assert re.findall("<h3>(.*)</h3>", section) == ["fast_probe", "linear_probe"]
+    assert section.count("data:image/png;base64,") == 2
+    assert "a cell counts test images" in section
+    assert "log_loss (nats) ↓</th>" in page
+    assert {path.name for path in report.glob("curves_*.svg")} == {
+        f"curves_{name}.svg" for name in ("pretrain", "linear_probe", "fast_probe")}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_it_runs_to_the_report_and_then_has_nothing_to_do(opened):
+    words = "-m", "snakemake", "--cores", "1", "--configfile", "mine.yaml"
+    status, said = opened.call(*words)
+    assert status == 0, said
+    assert all(column in said for column in COLUMNS), said
+    assert re.search(r"^baseline .* \d+\.\d{3} ± .* \d+\.\d{3}@", said, re.M), "with the digits of nats, and the best"
+    check_report(opened.folder)
+    status, said = opened.call(*words)
+    assert (status, "Nothing to be done" in said) == (0, True), said
+
+
+@pytest.mark.slow
+def test_its_cost_is_measured(opened):
+    status, said = opened.call("-m", "workflow.cost", "--config", "mine.yaml")
+    assert status == 0, said
+    assert set(re.findall(r"^(\w+) +\d+ +\d", said, re.M)) >= TASKS, said
