@@ -34,7 +34,7 @@ test-all: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/rules $(wildcard */rules.smk)
 	$(BIN)/snakemake --lint
 
 bench: $(READY)

@@ -27,6 +27,7 @@ rule vocabulary:
     wildcard_constraints:
         data="|".join(plan.checks),
         threshold=r"\d+",
+    retries: 0
     conda:
         "../environment.yml"
     threads: 1

@@ -8,6 +8,7 @@ from workflow.reasons import settled
 
 
 # On the host that submits to a cluster: nodes often have no network, and a check must speak before anything is queued.
+# A profile's `retries` are for what is sent.
 localrules:
     fetch_data,
     make_data,
@@ -21,6 +22,7 @@ checkpoint fetch_data:
         record="results/data/{set}-{key}.fetched.json",
     log:
         "results/data/{set}-{key}.fetch.log",
+    retries: 0
     conda:
         "../../environment.yml"
     threads: 1
@@ -41,6 +43,7 @@ rule make_data:
         root=directory("results/data/{set}-{key}"),
     log:
         "results/data/{set}-{key}.make.log",
+    retries: 0
     conda:
         "../../environment.yml"
     threads: 1
@@ -68,6 +71,7 @@ rule check_data:
         check="results/data/{set}-{key}.json",
     log:
         "results/data/{set}-{key}.check.log",
+    retries: 0
     conda:
         "../../environment.yml"
     # All that Snakemake was given; where it was given none (a cluster), as many as a training takes.
@@ -99,6 +103,7 @@ rule checked:
         gate="results/data/checked.txt",
     log:
         "results/data/checked.log",
+    retries: 0
     conda:
         "../../environment.yml"
     threads: 1

@@ -1,6 +1,6 @@
 # Photos to the gallery, records to tables and page. At any time, also without all records: python -m
 # workflow.reporting.report.
-# `tracked` and `config` as `tracked` and `run` in pretrain.smk.
+# `tracked` and `config` as `tracked` and `command` in backbones.smk.
 import json
 
 from workflow.reporting.differences import departures
@@ -148,6 +148,7 @@ rule report:
         pages=[report(page, caption=str(caption), category=title) for page, title, caption in plan.pages],
     log:
         f"{plan.folder}/log.txt",
+    retries: 0
     conda:
         "../../environment.yml"
     threads: 1
