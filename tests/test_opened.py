@@ -58,7 +58,7 @@ def opened(tmp_path_factory):
     (folder / "mine.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
 
     def call(*words: str, timeout: float = 1800) -> tuple[int, str]:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, *words],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(folder)},
@@ -67,24 +67,24 @@ def opened(tmp_path_factory):
             timeout=timeout,
             check=False,
         )
-        return done.returncode, done.stdout + done.stderr
+        return process.returncode, process.stdout + process.stderr
 
     return SimpleNamespace(folder=folder, call=call)
 
 
-def jobs(said: str) -> dict[str, int]:
+def jobs(output: str) -> dict[str, int]:
     """Rule to its number of jobs, as Snakemake says what it plans."""
-    return {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE)}
+    return {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
 
 
 def test_its_own_tests_and_the_laws_of_declarations_hold(opened):
     tests = [file for file in added() if Path(file).name.startswith("test_")]
     theirs = "probe or nearest_mean or dots or own_files"
     words = "-m", "pytest", "-p", "no:cacheprovider", *tests, "tests/workflow/test_registry.py", "-k", theirs
-    status, said = opened.call(*words)
-    assert status == 0, said
+    status, output = opened.call(*words)
+    assert status == 0, output
     assert len(tests) == 2
-    assert int(re.search(r"(\d+) passed", said)[1]) > 15, said
+    assert int(re.search(r"(\d+) passed", output)[1]) > 15, output
 
 
 def test_the_tutorial_s_commands_are_for_what_there_is(opened):
@@ -94,23 +94,23 @@ def test_the_tutorial_s_commands_are_for_what_there_is(opened):
     assert manual == "python -m workflow.manual", "which another test runs"
     assert [re.sub(r" (-n|--cores all)\b", "", each) for each in plans] == [
         "snakemake --configfile config/demo.yaml probe.yaml"] * 2  # fmt: skip
-    status, said = opened.call("-m", "snakemake", "-n", "--configfile", "config/demo.yaml", "probe.yaml")
-    assert status == 0, said
-    planned = jobs(said)
+    status, output = opened.call("-m", "snakemake", "-n", "--configfile", "config/demo.yaml", "probe.yaml")
+    assert status == 0, output
+    planned = jobs(output)
     assert (planned["probe"], planned["evaluate_probe"], planned["detection"]) == (8, 4, 8), "beside the demo's"
 
 
 def test_its_config_is_checked(opened):
-    status, said = opened.call("-m", "workflow.config", "mine.yaml")
-    assert (status, said) == (0, "mine.yaml: nothing wrong with it\n")
+    status, output = opened.call("-m", "workflow.config", "mine.yaml")
+    assert (status, output) == (0, "mine.yaml: nothing wrong with it\n")
 
 
 @pytest.mark.parametrize(("change", "message"), CHANGES)
 def test_a_wrong_value_is_refused_with_its_key(opened, change, message):
     (opened.folder / "wrong.yaml").write_text(yaml.safe_dump(overlay(CONFIG, change)), encoding="utf-8")
-    status, said = opened.call("-m", "workflow.config", "wrong.yaml")
+    status, output = opened.call("-m", "workflow.config", "wrong.yaml")
     assert status == 1
-    assert said.startswith(f"error: wrong.yaml: {message}"), said
+    assert output.startswith(f"error: wrong.yaml: {message}"), output
     assert f"`error: config/demo.yaml, probe.yaml: {CHANGES[0][1]}`" in PAGE
 
 
@@ -118,20 +118,20 @@ def test_its_runs_are_planned(opened):
     """Of what trains, each transfer seed; of what scores, each backbone; with two GPUs a run that scores takes one."""
     words = "-m", "snakemake", "-n", "--configfile", "mine.yaml", "--directory", "planned", "--config", "gpus=2"
     more = "seeds={pretrain: [0, 1], transfer: [0, 1]}", "tasks={nearest_mean: {batch: 9}}"  # which two would not share
-    status, said = opened.call(*words, *more)
-    assert status == 0, said
-    planned = jobs(said)
+    status, output = opened.call(*words, *more)
+    assert status == 0, output
+    planned = jobs(output)
     assert (planned["pretrain"], planned["probe"], planned["evaluate_probe"]) == (2, 2 * 2 * 2, 2)
     assert (planned["draw_confusion"], planned["make_data"], planned["check_data"]) == (2, 2, 2)
     for rule, gpus in (("probe", {"2"}), ("evaluate_probe", {"1"})):
-        assert set(re.findall(rf"^rule {rule}:$(?:\n .*)*?\n    resources: .*?\bgpu=(\d)", said, re.M)) == gpus
-    assert "results/opened/fast_probe/baseline/p1s1/metrics.json" in said
-    assert "results/opened/nearest_mean/baseline/p1/metrics.json" in said
+        assert set(re.findall(rf"^rule {rule}:$(?:\n .*)*?\n    resources: .*?\bgpu=(\d)", output, re.M)) == gpus
+    assert "results/opened/fast_probe/baseline/p1s1/metrics.json" in output
+    assert "results/opened/nearest_mean/baseline/p1/metrics.json" in output
 
 
 def test_it_has_its_sections_in_the_manual(opened):
-    status, said = opened.call("-m", "workflow.manual")
-    assert status == 0, said
+    status, output = opened.call("-m", "workflow.manual")
+    assert status == 0, output
     page = (opened.folder / "config/README.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^#+ (\S+)\n(.*?)(?=^#+ )", page, re.M | re.S))
     names = list(sections)
@@ -146,18 +146,18 @@ def test_it_has_its_sections_in_the_manual(opened):
 
 
 def test_its_columns_are_in_the_table_before_there_are_results(opened):
-    status, said = opened.call("-m", "workflow.reporting.report", "--config", "mine.yaml", "--out", "pending")
-    assert status == 0, said
-    assert re.search(r"^backbone .*" + " +".join(map(re.escape, COLUMNS)) + r"$", said, re.M), said
-    assert "6 of 6 runs are pending" in said
+    status, output = opened.call("-m", "workflow.reporting.report", "--config", "mine.yaml", "--out", "pending")
+    assert status == 0, output
+    assert re.search(r"^backbone .*" + " +".join(map(re.escape, COLUMNS)) + r"$", output, re.M), output
+    assert "6 of 6 runs are pending" in output
 
 
 def check_report(folder: Path) -> None:
     """Every column in every table, with its unit; on the page both figures, embedded."""
     report = folder / "results/opened/report"
     rows = (report / "transfer.csv").read_text(encoding="utf-8").splitlines()
-    found = {tuple(row.split(",")[1:3]): row for row in rows[1:]}
-    units = {pair: row.rpartition(",")[2] for pair, row in found.items() if pair[0] in TASKS}
+    cells = {tuple(row.split(",")[1:3]): row for row in rows[1:]}
+    units = {pair: row.rpartition(",")[2] for pair, row in cells.items() if pair[0] in TASKS}
     assert units == {("linear_probe", "log_loss"): "nats", ("fast_probe", "log_loss"): "nats",
                      ("nearest_mean", "accuracy"): "%", ("nearest_mean", "auroc"): "%"}  # fmt: skip
     assert "pending" not in (report / "transfer.md").read_text(encoding="utf-8")
@@ -178,17 +178,27 @@ def check_report(folder: Path) -> None:
 @pytest.mark.slow
 def test_it_runs_to_the_report_and_then_has_nothing_to_do(opened):
     words = "-m", "snakemake", "--cores", "1", "--configfile", "mine.yaml"
-    status, said = opened.call(*words)
-    assert status == 0, said
-    assert all(column in said for column in COLUMNS), said
-    assert re.search(r"^baseline .* \d+\.\d{3} ± .* \d+\.\d{3}@", said, re.M), "with the digits of nats, and the best"
+    status, output = opened.call(*words)
+    assert status == 0, output
+    assert all(column in output for column in COLUMNS), output
+    assert re.search(r"^baseline .* \d+\.\d{3} ± .* \d+\.\d{3}@", output, re.M), "with the digits of nats, and the best"
     check_report(opened.folder)
-    status, said = opened.call(*words)
-    assert (status, "Nothing to be done" in said) == (0, True), said
+    status, output = opened.call(*words)
+    assert (status, "Nothing to be done" in output) == (0, True), output
+
+
+@pytest.mark.slow
+def test_the_laws_of_all_rooms_hold_in_it(opened):
+    """Of what a command line loads, of what may be called, of declarations, keys and messages."""
+    laws = ["test_doors.py", "test_security.py", "workflow/training/test_precision.py", "workflow/test_contracts.py"]
+    laws += ["workflow/test_registry.py", "workflow/test_config.py", "workflow/reporting/test_declarations.py"]
+    words = "-m", "pytest", "-p", "no:cacheprovider", "-m", "not slow", *(f"tests/{law}" for law in laws)
+    status, output = opened.call(*words)
+    assert status == 0, output
 
 
 @pytest.mark.slow
 def test_its_cost_is_measured(opened):
-    status, said = opened.call("-m", "workflow.cost", "--config", "mine.yaml")
-    assert status == 0, said
-    assert set(re.findall(r"^(\w+) +\d+ +\d", said, re.M)) >= TASKS, said
+    status, output = opened.call("-m", "workflow.cost", "--config", "mine.yaml")
+    assert status == 0, output
+    assert set(re.findall(r"^(\w+) +\d+ +\d", output, re.M)) >= TASKS, output

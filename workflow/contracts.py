@@ -218,7 +218,7 @@ class DataSet:
             lacks for it; "" if none.
         classes: of the published set.
         pixels: side of a square of the area of a usual published photo.
-        counts: of the published set, by `split` of the section ("" where it has none).
+        counts: of the published set, by `split` of the section ("" where it has none); empty if none is published.
         generator: "module:function"; function(root, spec) makes a synthetic set in an empty folder.
         parts: keys of `synthetic` that count the images of a part.
         from_photos: whether the scenes of a synthetic set can be made of photos of objects.

@@ -10,9 +10,10 @@ import yaml
 
 from tests.bench.row import Measured, Row, alone
 from workflow.config import load
+from workflow.registry import tasks
 
 HOUSE = Path(__file__).parents[2]
-ROOMS = ("workflow", "pretrain", "detection", "captioning")
+ROOMS = sorted({"workflow", *(task.folder for task in tasks().values())})
 
 
 def matrix() -> dict[str, Any]:

@@ -17,8 +17,8 @@ def auroc(score: np.ndarray, label: np.ndarray, weights: np.ndarray) -> np.ndarr
         Percent, (B,): 50 is chance. A class without an image, or with all of them, has no part in the mean.
     """
     areas = np.stack([_area(score[:, c], label == c, weights) for c in range(score.shape[1])])
-    there = np.isfinite(areas)
-    return 100 * np.where(there, areas, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    defined = np.isfinite(areas)
+    return 100 * np.where(defined, areas, 0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
 
 
 def resampled(arrays: Mapping[str, np.ndarray]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:

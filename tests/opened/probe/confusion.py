@@ -27,8 +27,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     places = np.atleast_1d(figure.subplots(1, len(runs)))
     for axes, (name, folder) in zip(places, runs.items(), strict=True):
         counts = np.zeros((len(classes), len(classes)))
-        for one in read_json(folder / "predictions.json"):
-            counts[one["label"], one["predicted"]] += 1
+        for prediction in read_json(folder / "predictions.json"):
+            counts[prediction["label"], prediction["predicted"]] += 1
         axes.imshow(counts, cmap="Blues")
         for (row, column), count in np.ndenumerate(counts):
             axes.text(column, row, f"{count:.0f}", ha="center", va="center")

@@ -21,8 +21,8 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     publish_untrained(backbone)
     if run.type == "nearest_mean":
         start = now()
-        shown, _ = features(run, check, backbone, "test")
-        return {"image": (now() - start) / len(shown)}
+        passed, _ = features(run, check, backbone, "test")
+        return {"image": (now() - start) / len(passed)}
     start = lambda model: load(model.encoder, backbone)  # noqa: E731
     return measure(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
 

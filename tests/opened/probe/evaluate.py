@@ -30,15 +30,15 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
 
     configure_torch(run.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network, prepare, found, labels = encoder().eval(), read(backbone)[1], [], []
+    network, prepare, outputs, labels = encoder().eval(), read(backbone)[1], [], []
     load(network, backbone, expected)
     channels_last(network.to(device))
     images = DataLoader(Dots(check["root"], part, run.recipe["size"]), run.recipe["batch"], num_workers=run.workers)
     with torch.no_grad(), autocast(run.recipe["precision"]):
         for batch in images:
-            found.append(network(prepare(batch["images"].to(device))).float().cpu())
+            outputs.append(network(prepare(batch["images"].to(device))).float().cpu())
             labels.append(batch["labels"])
-    return functional.normalize(torch.cat(found)), torch.cat(labels)
+    return functional.normalize(torch.cat(outputs)), torch.cat(labels)
 
 
 def scores(run: Any, check: dict[str, Any], backbone: Path, expected: str | None = None) -> tuple:
@@ -46,11 +46,11 @@ def scores(run: Any, check: dict[str, Any], backbone: Path, expected: str | None
     import torch
     from torch.nn import functional
 
-    known, labels = features(run, check, backbone, "train", expected)
-    shown, truth = features(run, check, backbone, "test", expected)
+    train, labels = features(run, check, backbone, "train", expected)
+    test, truth = features(run, check, backbone, "test", expected)
     members = functional.one_hot(labels, len(check["classes"])).float()
-    means = functional.normalize(members.T @ known)
-    return (shown @ means.T).to(torch.float64).numpy(), truth.numpy()
+    means = functional.normalize(members.T @ train)
+    return (test @ means.T).to(torch.float64).numpy(), truth.numpy()
 
 
 def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:

@@ -33,14 +33,14 @@ class LogLoss(BaseMetric):
         """One batch."""
         for batch in data_samples:
             losses = functional.cross_entropy(batch["logits"], batch["labels"], reduction="none")
-            found = batch["image"], batch["labels"], batch["logits"].argmax(dim=1), losses
-            self.results += zip(*(each.tolist() for each in found), strict=True)
+            columns = batch["image"], batch["labels"], batch["logits"].argmax(dim=1), losses
+            self.results += zip(*(column.tolist() for column in columns), strict=True)
 
     def compute_metrics(self, results: list[tuple[int, int, int, float]]) -> dict[str, float]:
         """All batches."""
         results = sorted(results)
         losses = np.array([loss for *_, loss in results])
         evidence.write(self.keep / "evidence.npz", np.array(self.images), log_loss=losses)
-        predicted = [{"image": self.images[n], "label": label, "predicted": one} for n, label, one, _ in results]
+        predicted = [{"image": self.images[n], "label": label, "predicted": guess} for n, label, guess, _ in results]
         write_json(self.keep / "predictions.json", predicted)
         return {"log_loss": float(losses.mean())}

@@ -62,13 +62,13 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     of = made_of(run, check, backbone)
     with resumable(state, out, of):
         start = lambda model: load(model.encoder, backbone, of["backbone"])  # noqa: E731
-        done = fit(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
+        result = fit(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
         for name in PUBLISHED:
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
         protocol = {"split": f"{check['counts']['test']} test images", "epoch": f"last of {run.recipe['epochs']}"}
-        best = min(done.evaluations, key=lambda each: each["log_loss"])
-        write_record(out, run, done, of=of, metrics=done.metrics, protocol=protocol, check=check_file,
+        best = min(result.evaluations, key=lambda evaluation: evaluation["log_loss"])
+        write_record(out, run, result, of=of, metrics=result.metrics, protocol=protocol, check=check_file,
                      backbone=backbone, best=best)  # fmt: skip
 
 

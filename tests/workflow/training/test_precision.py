@@ -10,6 +10,7 @@ from captioning import cache
 from pretrain import evaluate
 from pretrain.backbone import IMAGENET, publish
 from pretrain.train import task
+from tests.bench.workflow import ROOMS
 from tests.pretrain.solved import SCORE
 from workflow.training import precision
 from workflow.training.engine import fit
@@ -98,8 +99,7 @@ def test_each_program_computes_fp32_before_its_first_batch(program, imagenet, co
 
 def test_no_program_sets_the_threads_without_the_precision():
     """A program that runs a network sets its threads; the next one, too, does it by `configure_torch`."""
-    rooms = ("workflow", "pretrain", "detection", "captioning")
-    files = [path for room in rooms for path in (PROJECT / room).rglob("*.py")]
+    files = [path for room in ROOMS for path in (PROJECT / room).rglob("*.py")]
     calls = {
         (path.relative_to(PROJECT).as_posix(), node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id)
         for path in files

@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.data.checking import Faults, command_line, fingerprint, inside, need_folder, refuse_shared
+from workflow.data.checking import Faults, command_line, fingerprint, inside, refuse_shared
 from workflow.data.looking import look_at_all
 from workflow.data.memory import Memory
 from workflow.data.sets.dots import DATASET, PARTS
@@ -52,15 +52,14 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     Raises:
         UserError: with every fault.
     """
-    need_folder(root, "the folder of dots")
     faults, memory, content, looked = Faults(), Memory(remember, root), read(root), {}
     for part in PARTS:
         paths = [path for path, _ in samples(root, part)]
         for path in paths:
             if not Path(path).is_file():
                 faults.add("missing images", f"{path}: labels.json lists it, and there is no such file")
-        there = (path for path in paths if Path(path).is_file())
-        looked[part] = look_at_all(there, f"checking dots {part}", faults, memory, threads)
+        existing = (path for path in paths if Path(path).is_file())
+        looked[part] = look_at_all(existing, f"checking dots {part}", faults, memory, threads)
     refuse_shared(looked["train"], looked["test"], False, faults)
     faults.raise_if_any()
     labels = Path(root) / "labels.json"
@@ -69,7 +68,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         "root": str(root),
         "fingerprint": fingerprint(root, looked["train"] | looked["test"], {labels: sha256(labels)}),
         "classes": content["classes"],
-        "counts": {part: len(found) for part, found in looked.items()},
+        "counts": {part: len(images) for part, images in looked.items()},
     }
 
 
