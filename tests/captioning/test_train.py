@@ -287,4 +287,4 @@ def test_evaluate_must_be_given_each_of_its_arguments(required):
 
 
 def test_train_must_be_given_each_of_its_arguments(required):
-    assert required(train_door) == ["--run", "--backbone", "--features", "--vocabulary", "--data", "--state", "--out"]
+    assert required(train_door) == ["--run", "--backbone", "--vocabulary", "--data", "--state", "--out"]

@@ -176,7 +176,7 @@ def test_a_training_s_metric_is_that_of_all_batches_and_is_left(tmp_path):
     ours, expected = COCOMetric(str(tmp_path), str(tmp_path)), evaluated(arrays(found), ground_truth(str(tmp_path)))
     assert ours.compute_metrics([arrays(found[:40]), arrays(found[40:])]) == score(expected, CLASSES)
     assert json.loads((tmp_path / "predictions.json").read_text()) == found
-    assert read(tmp_path / "evidence.npz").images.tolist() == list(expected.images)
+    assert read(tmp_path / "evidence.npz", (RESAMPLING,)).images.tolist() == list(expected.images)
 
 
 @pytest.mark.parametrize(
