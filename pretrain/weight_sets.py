@@ -149,10 +149,10 @@ def of_list(entries: dict[str, Any], path: Path) -> Iterator[WeightSet]:
 
 
 def same(one: WeightSet, other: WeightSet) -> bool:
-    """Have both the same numbers, as a network that is there twice?"""
+    """Have both the same numbers, as a network that is there twice? (Once perhaps without its classifier.)"""
     import torch
 
-    for name in network():
+    for name in network().keys() | (one.weights.keys() & other.weights.keys()):
         a, b = one.weights.get(name), other.weights.get(name)
         if a is None or b is None or (a.dtype, a.shape, a.layout, a.device) != (b.dtype, b.shape, b.layout, b.device):
             return False
