@@ -1,16 +1,9 @@
 # What captioning runs share: a frozen encoder's features are computed once for all transfer seeds, the vocabulary once
 # for all runs. Slots: workflow/rules/backbones.smk.
-from workflow.reasons import fingerprint, settled
+from workflow.reasons import fingerprint
 
 WORDS = "results/vocabularies/{data}-{key}/{threshold}"
 FEATURES = "results/features/{backbone}-{key}/seed{p}/{views}"
-
-
-def words_inputs(wildcards):
-    """The check and the gate, which are no reason to make a vocabulary again that is there."""
-    folder = WORDS.format(**wildcards)
-    once = settled(ancient, folder)
-    return {"check": once(plan.making(folder).check), "gate": once("results/data/checked.txt")}
 
 
 localrules:
@@ -19,7 +12,7 @@ localrules:
 
 rule vocabulary:
     input:
-        unpack(words_inputs),
+        unpack(lambda w: data_inputs(WORDS.format(**w))),
     output:
         folder=directory(WORDS),
     log:

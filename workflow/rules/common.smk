@@ -1,5 +1,7 @@
-# What every rule that trains or evaluates needs: its inputs, and what happens before the first job and after the last.
+# Functions of several files, and what happens before the first job and after the last.
+from workflow.planned_run import CHECKED
 from workflow.preflight import look_over
+from workflow.reasons import settled
 from workflow.training.finished import tidy
 from workflow.training.launch import offer
 
@@ -17,3 +19,34 @@ onsuccess:
 def run_inputs(wildcards):
     """The named inputs of the run that the wildcards of an output name."""
     return plan.find(wildcards).inputs(ancient)
+
+
+def data_inputs(folder):
+    """The named inputs of a folder that is made from the data only: no reason to make it again where it is there."""
+    once = settled(ancient, folder)
+    return {"check": once(plan.making(folder).check), "gate": once(CHECKED)}
+
+
+def figure_inputs(name):
+    """The named inputs of a task's figure, files of the runs that are shown and the check of their data, as a function."""
+
+    def inputs(wildcards):
+        figure, task = plan.task_figures[f"{name}_{wildcards.task}"]
+        drawn = f"{plan.folder}/{name}_{task}{figure.suffix}"
+        check = settled(ancient, drawn)(plan.shown(task)[0].check)
+        return {"files": plan.files(task, *figure.reads), "check": check}
+
+    return inputs
+
+
+def figure_memory(name):
+    """MB for a task's figure, as a function of the wildcards."""
+    return lambda wildcards: plan.task_figures[f"{name}_{wildcards.task}"][0].memory_mb
+
+
+def in_report(path, figure, room):
+    """A figure as `snakemake --report` shows it; what is no picture is only a part of the page."""
+    if not figure.picture:
+        return path
+    caption = str(room / f"report/{figure.name}.rst")
+    return report(path, caption=caption, category=figure.title, labels={"task": "{task}"})

@@ -68,31 +68,6 @@ rule draw_activations:
         "python -m pretrain.cam --run {params.runs:q} --data {input.check:q} --out {output.png:q} 2>&1 | keep {log:q}"
 
 
-def figure_inputs(name):
-    """For the rule of a task's figure: files of the runs that are shown, and the check of their data."""
-
-    def inputs(wildcards):
-        figure, task = plan.task_figures[f"{name}_{wildcards.task}"]
-        drawn = f"{plan.folder}/{name}_{task}{figure.suffix}"
-        check = settled(ancient, drawn)(plan.shown(task)[0].check)
-        return {"files": plan.files(task, *figure.reads), "check": check}
-
-    return inputs
-
-
-def figure_memory(name):
-    """MB for the rule of a task's figure."""
-    return lambda wildcards: plan.task_figures[f"{name}_{wildcards.task}"][0].memory_mb
-
-
-def in_report(path, figure, room):
-    """A figure as `snakemake --report` shows it; what is no picture is only a part of the page."""
-    if not figure.picture:
-        return path
-    caption = str(room / f"report/{figure.name}.rst")
-    return report(path, caption=caption, category=figure.title, labels={"task": "{task}"})
-
-
 for figure, room in plan.figure_kinds:
 
     rule:
