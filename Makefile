@@ -26,7 +26,7 @@ demo: $(READY)
 	@$(BIN)/python -m workflow.reporting.report
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m "not slow"
 
 test-all: $(READY)
 	$(BIN)/pytest -m slow
