@@ -15,14 +15,6 @@ plan = settle(workflow.configfiles, workflow.config_settings.config)
 prepare_jobs(workflow.basedir)
 
 
-wildcard_constraints:
-    set="|".join(plan.checks),
-    key="[0-9a-f]{10}",
-    backbone=plan.named("pretrained", "brought", "random"),
-    p="|".join(map(str, plan.config["seeds"]["pretrain"])),
-    s="|".join(map(str, plan.config["seeds"]["transfer"])),
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/backbones.smk"

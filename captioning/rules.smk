@@ -18,7 +18,7 @@ rule vocabulary:
     log:
         f"{WORDS}.log",
     wildcard_constraints:
-        data="|".join(plan.checks),
+        data=pattern(plan.checks),
         threshold=r"\d+",
     retries: 0
     conda:

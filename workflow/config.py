@@ -23,6 +23,7 @@ from workflow.training.errors import UserError, door
 from workflow.training.escaping import printable
 
 TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
+NO_COLUMNS = (PRETRAIN, "report")  # other columns and folders have these names
 LARGEST = 2**53  # what is counted in floats somewhere must be whole there
 
 
@@ -75,6 +76,8 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
     yield from infinite(config, [])
     if config["experiment"] in TAKEN:
         yield f"experiment: results/{config['experiment']} holds something else; choose another name"
+    for name in set(NO_COLUMNS) & config["tasks"].keys():
+        yield f"tasks.{name}: the name is taken; choose another, and name the type with the key task"
     for task in (PRETRAIN, *config["tasks"]):
         yield from data_faults(task, config)
     for name, section in config["data"].items():

@@ -289,12 +289,12 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
 
 
 def artifact_runs(config: dict[str, Any], run: PlannedRun) -> Iterator[PlannedRun]:
-    """The jobs that make what a run shares with others of its backbone: of its recipe they get only what the folder
-    depends on."""
+    """The jobs that make what a run shares with others of its backbone: their recipe is what the folder depends on."""
     for one in registry.task_of(config, run.task).shared:
         if one.per_backbone and one.name in run.shared:
             recipe = {key: run.run["recipe"][key] for key in one.keys}
             seeds = {"pretrain": run.seeds["pretrain"]}
-            told_less = run.run | {"recipe": recipe, "seeds": seeds, "gpus": min(run.gpus, 1)}  # loading takes the time
+            # The type, as several instances share the folder; one GPU, as loading takes the time.
+            less = {"task": registry.task_of(config, run.task).name, "recipe": recipe, "seeds": seeds}
             made = {"module": one.module, "shared": {}, "artifact": run.shared[one.name]}
-            yield replace(run, seeds=seeds, state="", run=told_less, **made)
+            yield replace(run, seeds=seeds, state="", run=run.run | less | {"gpus": min(run.gpus, 1)}, **made)

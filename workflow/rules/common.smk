@@ -1,4 +1,5 @@
 # Functions of several files, and what happens before the first job and after the last.
+from workflow.plan import pattern
 from workflow.planned_run import CHECKED
 from workflow.preflight import look_over
 from workflow.reasons import settled
@@ -6,6 +7,14 @@ from workflow.training.finished import tidy
 from workflow.training.launch import offer
 
 offer(workflow, plan.config["gpus"])
+
+
+wildcard_constraints:
+    set=pattern(plan.checks),
+    key="[0-9a-f]{10}",
+    backbone=plan.named("pretrained", "brought", "random"),
+    p="|".join(map(str, plan.config["seeds"]["pretrain"])),
+    s="|".join(map(str, plan.config["seeds"]["transfer"])),
 
 
 onstart:

@@ -80,7 +80,7 @@ for figure, room in plan.figure_kinds:
         log:
             f"{plan.folder}/{figure.name}_{{task}}.txt",
         wildcard_constraints:
-            task="|".join(plan.tasks),
+            task=pattern(plan.tasks),
         conda:
             "../../environment.yml"
         threads: 1
