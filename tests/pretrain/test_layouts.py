@@ -124,13 +124,6 @@ def test_the_average_is_meant_unless_the_config_says_raw(make, raw, average, tmp
         assert file.left_over, "the other set is named"
 
 
-def test_sets_that_differ_in_the_classifier_only_are_two(raw, tmp_path):
-    turned = {key: value.roll(1, 0) if key.startswith("fc.") else value for key, value in raw.items()}
-    torchvision_ema(raw, turned, tmp_path / "two.pth")
-    assert same(read(tmp_path)[1], turned)
-    assert same(read(tmp_path, "raw")[1], raw)
-
-
 def test_a_file_of_the_average_alone(average, tmp_path):
     torch.save({"model_ema": module(average)}, tmp_path / "a.pth")
     assert equal(read(tmp_path)[1], average)
