@@ -32,8 +32,8 @@ def main() -> None:
         return sample(self, index)
 
     def dawdling(self, *batch):
+        (args.out / f"evaluates{get_rank()}").touch()
         while get_rank() and (args.out / "dawdle").exists():
-            (args.out / "evaluates").touch()
             time.sleep(0.05)
         process(self, *batch)
 

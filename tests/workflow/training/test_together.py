@@ -119,8 +119,8 @@ def test_it_is_asked_or_killed_and_goes_on(disturb, undisturbed, tmp_path):
 def test_asked_while_one_waits_for_the_other_in_an_evaluation_it_ends_at_once(undisturbed, tmp_path):
     (tmp_path / "dawdle").touch()
     job = begin(tmp_path)
-    wait(job, (tmp_path / "evaluates").exists)
-    before = states(tmp_path / "state")  # that of iteration 50; on a slow machine one of the minute before it too
+    wait(job, lambda: all((tmp_path / f"evaluates{rank}").exists() for rank in (0, 1)))
+    before = states(tmp_path / "state")  # written before the evaluation
     os.kill(job.pid, signal.SIGTERM)
     status, said = finish(job, tmp_path)
     assert status == 128 + signal.SIGTERM
