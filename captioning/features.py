@@ -20,8 +20,11 @@ def main() -> None:
     args = parser.parse_args()
 
     from captioning.cache import make
+    from workflow.training.state import held_artifact
 
-    make(Run.parse(args.run), args.backbone, args.data, args.out)
+    with held_artifact(args.out) as to_make:
+        if to_make:
+            make(Run.parse(args.run), args.backbone, args.data, args.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # What captioning runs share: a frozen encoder's features are computed once for all transfer seeds, the vocabulary once
-# for all runs. Slots: workflow/rules/backbones.smk.
+# for all runs. Slots: workflow/rules/backbones.smk. Outputs are `update`, as another Snakemake whose results are the
+# same by a link may have made them since this one planned: Snakemake would remove them under its readers.
 from workflow.reasons import fingerprint
 
 WORDS = "results/vocabularies/{data}-{key}/{threshold}"
@@ -14,7 +15,7 @@ rule vocabulary:
     input:
         unpack(lambda w: data_inputs(WORDS.format(**w))),
     output:
-        folder=directory(WORDS),
+        index=update(f"{WORDS}/index.json"),
     log:
         f"{WORDS}.log",
     wildcard_constraints:
@@ -28,16 +29,17 @@ rule vocabulary:
         mem_mb=2000,
     params:
         tracked=lambda w: fingerprint(plan.making(WORDS.format(**w)), WORDS.format(**w)),
+        folder=subpath(output.index, parent=True),
     shell:
         "python -m captioning.vocabulary --data {input.check:q} --threshold {wildcards.threshold:q}"
-        " --out {output.folder:q} 2>&1 | keep {log:q}"
+        " --out {params.folder:q} 2>&1 | keep {log:q}"
 
 
 rule features:
     input:
         unpack(lambda w: plan.making(FEATURES.format(**w)).inputs(ancient)),
     output:
-        folder=directory(FEATURES),
+        index=update(f"{FEATURES}/index.json"),
     log:
         f"{FEATURES}.log",
     wildcard_constraints:

@@ -124,7 +124,13 @@ def main() -> None:
     parser.add_argument("--threshold", required=True, type=int, help="how often a word must be said to be learnt")
     parser.add_argument("--out", required=True, type=Path, help="folder of the vocabulary and the encoded captions")
     args = parser.parse_args()
-    words, captions = make(read_check(args.data), args.threshold, args.out)
+
+    from workflow.training.state import held_artifact
+
+    with held_artifact(args.out) as to_make:
+        if not to_make:
+            return
+        words, captions = make(read_check(args.data), args.threshold, args.out)
     print(f"vocabulary: {words:,} words seen {args.threshold} times or more in {captions:,} training captions")
 
 

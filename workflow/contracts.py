@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 Recipe = Mapping[str, Any]  # the section of a task in the config, without `data`
 Faults = Iterator[str]  # a line for each fault of a config, its key first
+INDEX = "index.json"  # of a shared artifact: written last, with the hashes of the other files
 Counts = Mapping[str, int]  # images and captions of a data set by part, as CHECK.json has them
 
 
@@ -105,7 +106,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class SharedArtifact:
-    """A folder that several runs of a task read, made once by a rule of the task's room (`rules.smk`).
+    """A folder that several runs of a task read, made once by a rule of the task's room (`rules.smk`), whose output is
+    its `index.json`.
 
     Args:
         name: of the rule and of the flag by which a run gets the folder.

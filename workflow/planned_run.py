@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workflow.contracts import INDEX
 from workflow.reasons import due, fingerprint, settled, unless
 from workflow.registry import PRETRAIN
 
@@ -49,7 +50,7 @@ class PlannedRun:
 
     def settled(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
         """For an input that is no reason to run the job again."""
-        return settled(ancient, self.artifact) if self.artifact else unless(due(self), ancient)
+        return settled(ancient, f"{self.artifact}/{INDEX}") if self.artifact else unless(due(self), ancient)
 
     def inputs(self, ancient: Callable[[str], str]) -> dict[str, str]:
         """The named inputs of its job. What is made of the backbone is a reason to run again, as the backbone is; what
@@ -61,8 +62,9 @@ class PlannedRun:
                 {"checkpoint": ancient(self.run["recipe"]["checkpoint"])} if self.origin == "brought" else {}
             )
         shared = {} if self.artifact else self.shared
-        folders = {name: folder if name in self.from_backbone else once(folder) for name, folder in shared.items()}
-        return found | {"weights": self.start(ancient)} | folders
+        files = {name: f"{folder}/{INDEX}" for name, folder in shared.items()}
+        files = {name: file if name in self.from_backbone else once(file) for name, file in files.items()}
+        return found | {"weights": self.start(ancient)} | files
 
     @property
     def command(self) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.compare import differing
+from workflow.contracts import INDEX
 from workflow.training.errors import UserError
 from workflow.training.files import read_json, sha256
 
@@ -56,7 +57,7 @@ def fingerprint(run: Any, shared: str = "") -> str | None:
     finished run was made with."""
     if Path(run.check).exists():
         return read_json(run.check, "fingerprint")["fingerprint"]
-    if shared and (index := Path(shared) / "index.json").is_file():
+    if shared and (index := Path(shared) / INDEX).is_file():
         return read_json(index, "data")["data"]
     return known(run) if Path(run.record).is_file() else None
 

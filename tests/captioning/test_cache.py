@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +24,7 @@ from workflow.training import code
 from workflow.training.errors import UserError
 from workflow.training.files import read_json
 from workflow.training.machine import machine
+from workflow.training.state import held
 
 
 def run_of(run, **changes):
@@ -192,6 +195,29 @@ def test_the_door(made, run, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["features", *words])
     features.main()
     assert np.array_equal(cache.read(tmp_path, "train"), cache.read(made.features, "train"))
+
+
+def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path, monkeypatch, capsys):
+    """Another process holds the folder, and leaves what `made` has."""
+    from captioning import features
+
+    out, holds = tmp_path / "features", threading.Event()
+    pairs = {"--run": json.dumps(run.as_dict()), "--backbone": made.backbone, "--data": made.check, "--out": out}
+    monkeypatch.setattr("sys.argv", ["features", *(str(word) for pair in pairs.items() for word in pair)])
+    monkeypatch.setattr(cache, "make", lambda *args: pytest.fail("computed again"))
+
+    def other():
+        with held(out.resolve()):
+            holds.set()
+            time.sleep(1)
+            shutil.copytree(made.features, out)
+
+    first = threading.Thread(target=other)
+    first.start()
+    holds.wait()
+    features.main()
+    first.join()
+    assert f"{out}: another process has made it meanwhile" in capsys.readouterr().out
 
 
 def test_a_random_view_lies_anywhere_and_is_mirrored_half_the_time():

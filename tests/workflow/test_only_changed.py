@@ -56,6 +56,19 @@ def test_a_shell_line_plans_the_jobs_of_its_rule(house):
     assert jobs(house()) == {"vocabulary": 1}
 
 
+def test_what_another_snakemake_has_made_meanwhile_is_not_removed_under_its_readers(house, snakemake):
+    """Two folders of work whose results are one by a link: the job finds what is there, as it would with a lock."""
+    assert jobs(house()) == {}
+    rules, index = Path("house/captioning/rules.smk"), plan(SMALL).shown("nic_coco")[0].shared["vocabulary"]
+    assert (command := "python -m captioning.vocabulary") in rules.read_text()
+    rules.write_text(rules.read_text().replace(command, "cat {output.index:q} && touch {output.index:q} && :"))
+    Path(index, "index.json").write_text("of the other")
+    call = ["-s", "house/Snakefile", "--configfile", "x.yaml", "--cores", "1", "--forcerun", "vocabulary"]
+    status, said = snakemake(*call, "--until", "vocabulary")
+    assert status == 0, said
+    assert Path(index, "index.json").read_text() == "of the other"
+
+
 def test_a_regularizer_s_parameter_plans_its_backbone_and_what_hangs_on_it(dry_run):  # noqa: F811
     said = dry_run(changed("backbones/cutmix/regularizers/cutmix/probability", 0.5))
     assert jobs(said) == {"pretrain": 1, **TRANSFERS, "gallery": 1, **FIGURES, "report": 1, "all": 1}

@@ -42,11 +42,13 @@ def pretend(todo: Plan) -> None:
     for run in todo.runs:
         files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "evidence.npz"))]
         files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
-    folders = [run.artifact for run in todo.artifacts] + [root for name in todo.checks for root in todo.made(name)]
-    folders += {run.shared["vocabulary"] for run in todo.runs if "vocabulary" in run.shared}
-    for file in [*files, *(f"{folder}/.snakemake_timestamp" for folder in folders)]:
+    files += [f"{root}/.snakemake_timestamp" for name in todo.checks for root in todo.made(name)]
+    shared = {f"{folder}/index.json": run.check for run in todo.runs for folder in run.shared.values()}
+    for file in [*files, *shared]:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
+    for index, check in shared.items():
+        Path(index).write_text(json.dumps({"data": f"of {check}"}))
     for check in todo.checks.values():
         Path(check).write_text(json.dumps({"fingerprint": f"of {check}"}))
     for run in todo.runs:

@@ -1,4 +1,5 @@
 # Functions of several files, and what happens before the first job and after the last.
+from workflow.contracts import INDEX
 from workflow.plan import pattern
 from workflow.planned_run import CHECKED
 from workflow.preflight import look_over
@@ -32,7 +33,7 @@ def run_inputs(wildcards):
 
 def data_inputs(folder):
     """The named inputs of a folder that is made from the data only: no reason to make it again where it is there."""
-    once = settled(ancient, folder)
+    once = settled(ancient, f"{folder}/{INDEX}")
     return {"check": once(plan.making(folder).check), "gate": once(CHECKED)}
 
 

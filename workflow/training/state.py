@@ -19,6 +19,7 @@ from typing import Any
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 
+from workflow.contracts import INDEX
 from workflow.training import attempts, finished, processes
 from workflow.training.ending import diverged
 from workflow.training.errors import UserError
@@ -169,6 +170,16 @@ def held(folder: Path) -> Iterator[bool]:
             yield waited
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held_artifact(folder: Path) -> Iterator[bool]:
+    """A shared folder for this process alone: whether there is still something to make in it, which is not so after
+    another process, waited for, has made it (its index is written last)."""
+    with held(folder.resolve()) as waited:
+        if there := waited and (folder / INDEX).is_file():
+            print(f"{folder}: another process has made it meanwhile", flush=True)
+        yield not there
 
 
 @contextlib.contextmanager
