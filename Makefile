@@ -48,7 +48,7 @@ coverage: $(READY)
 
 CONFIG ?= config/paper.yaml
 cost: $(READY)
-	$(BIN)/python -m workflow.cost --config $(CONFIG)
+	$(BIN)/python -m workflow.planning.cost --config $(CONFIG)
 
 # An environment holds absolute paths: it is made again after a move of the checkout, a new lock, or the loss of its Python.
 $(READY): FORCE

@@ -1,10 +1,10 @@
-# One ResNet-50 per regularizer, three networks, one recipe, one table. What: config/README.md; how: workflow/plan.py.
+# One ResNet-50 per regularizer, three networks, one recipe, one table. What: config/README.md; how: workflow/planning/plan.py.
 from snakemake.utils import min_version
 
 min_version("9.0")
 
-from workflow.jobs import prepare_jobs
-from workflow.preflight import settle
+from workflow.planning.job_environment import prepare_jobs
+from workflow.planning.preflight import settle
 
 if not (config or workflow.configfiles):
 

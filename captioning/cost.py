@@ -1,5 +1,5 @@
 """What training a captioner costs here, and a view's features where the encoder is frozen: `python -m captioning.cost
---run JSON --data CHECK.json --out DIR` (workflow/cost.py)."""
+--run JSON --data CHECK.json --out DIR` (workflow/planning/cost.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,16 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     import captioning.dataset
     import captioning.metric
     import captioning.model  # noqa: F401 (registers)
-    from captioning import cache, vocabulary
+    from captioning import feature_cache, vocabulary
     from captioning.train import task
     from pretrain.backbone import load_into, publish_untrained
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.timing import measure
 
     check, state, backbone, seconds = read_check(check_file), out / "state", out / "backbone.safetensors", {}
     publish_untrained(backbone)
     if not run.recipe["finetune"]:
-        cache.make(run, backbone, check_file, out / "features")
+        feature_cache.make(run, backbone, check_file, out / "features")
         seconds["features"] = view_seconds(run, backbone, check)
     _, samples = vocabulary.make(check, 1, state)
     words = vocabulary.Vocabulary.load(state / "vocabulary.json").words
@@ -39,11 +39,11 @@ def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
     """Seconds of a view, decoding included: of the training images, the first batch left out."""
     import torch
 
-    from captioning.cache import Views, encoded
     from captioning.encoder import Encoder
+    from captioning.feature_cache import Views, encoded
     from pretrain.backbone import load_into, read
     from workflow.data import coco
-    from workflow.training.layout import channels_last
+    from workflow.training.cpu_convs import channels_last
     from workflow.training.timing import now
 
     encoder = Encoder(read(backbone)[1])

@@ -12,18 +12,18 @@ import torch
 from mmengine.registry import DATASETS, FUNCTIONS
 from torch.nn.utils.rnn import pad_sequence
 
-from captioning import cache, encoder
+from captioning import encoder, feature_cache
 from captioning.vocabulary import PAD
+from workflow.core.files import read_check, read_json
+from workflow.core.rng import rng
 from workflow.data import coco
-from workflow.training.files import read_check, read_json
-from workflow.training.rng import rng
 
 
 class CachedViews:
     """The views of a split's images as cached features (2048,)."""
 
     def __init__(self, folder: str, split: str) -> None:
-        self.views = cache.read(folder, split)
+        self.views = feature_cache.read(folder, split)
         self.folder, self.split = folder, split
 
     def name(self, row: int) -> str:

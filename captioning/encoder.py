@@ -15,7 +15,7 @@ from torchvision.models import resnet50
 from torchvision.transforms.v2 import functional
 
 from pretrain.backbone import STRIDE, Preprocessing, place_stride
-from workflow.data.decoding import decode
+from workflow.data.validation.decoding import decode
 
 CHANNELS = 2048
 

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import UserError, door
-from workflow.training.files import read_json
+from workflow.core.errors import UserError, door
+from workflow.core.files import read_json
 
 
 def read_predictions(path: Path) -> list[dict[str, Any]]:
@@ -36,12 +36,12 @@ def main() -> None:
     predictions = read_predictions(args.predictions)
 
     from captioning.metric import evaluate, references
-    from workflow.training import evidence
+    from workflow.training import per_image
 
     truth = references(args.data)
     metrics, each = evaluate(predictions, truth)
     if args.evidence:
-        evidence.write(args.evidence, list(truth), **each)
+        per_image.write(args.evidence, list(truth), **each)
     print(json.dumps(metrics, indent=1))
 
 

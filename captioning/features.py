@@ -4,13 +4,13 @@
 import argparse
 from pathlib import Path
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of a captioning run, as planned")
@@ -19,8 +19,8 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder of the features")
     args = parser.parse_args()
 
-    from captioning.cache import make
-    from workflow.training.state import held_artifact
+    from captioning.feature_cache import make
+    from workflow.training.resume.checkpointing import held_artifact
 
     with held_artifact(args.out) as to_make:
         if to_make:

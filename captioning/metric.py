@@ -22,10 +22,10 @@ from pycocoevalcap.meteor.meteor import METEOR_JAR, Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 
 from captioning import jvm
+from workflow.core.errors import UserError
+from workflow.core.files import read_check, write_json
 from workflow.data import coco
-from workflow.training import evidence
-from workflow.training.errors import UserError
-from workflow.training.files import read_check, write_json
+from workflow.training import per_image
 
 Captions = dict[int, list[str]]
 PerImage = dict[str, np.ndarray]
@@ -173,5 +173,5 @@ class CaptionMetric(BaseMetric):
         self.references = self.references or references(self.check)
         metrics, each = evaluate(results, self.references)
         write_json(self.keep / "predictions.json", results)
-        evidence.write(self.keep / "evidence.npz", list(self.references), **each)
+        per_image.write(self.keep / "evidence.npz", list(self.references), **each)
         return metrics

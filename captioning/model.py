@@ -14,11 +14,11 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
-from captioning import beam
+from captioning import beam_search
 from captioning.encoder import CHANNELS, Encoder
 from captioning.vocabulary import PAD, Vocabulary
 from pretrain.backbone import STRIDE, Preprocessing
-from workflow.training.processes import mean
+from workflow.training.distributed.processes import mean
 
 
 @MODELS.register_module()
@@ -98,9 +98,9 @@ class NIC(BaseModel):
     def say(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The best sentence of each image embedding (N, embedding) and its log-probability: see `beam.search`."""
         state = self.lstm(image.unsqueeze(1))[1]
-        return beam.search(self.step, (state[0][0], state[1][0]), self.beam, self.max_length)
+        return beam_search.search(self.step, (state[0][0], state[1][0]), self.beam, self.max_length)
 
-    def step(self, tokens: Tensor, state: beam.State) -> tuple[Tensor, beam.State]:
+    def step(self, tokens: Tensor, state: beam_search.State) -> tuple[Tensor, beam_search.State]:
         """One word further: tokens (rows,) and states (rows, hidden) to log-probabilities (rows, words) and states."""
         hidden, state = self.lstm(self.embed(tokens).unsqueeze(1), tuple(part.unsqueeze(0) for part in state))
         return self.output(hidden[:, 0]).log_softmax(-1), (state[0][0], state[1][0])

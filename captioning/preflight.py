@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioning.vocabulary import Vocabulary
-from workflow.training.errors import UserError, door
+from workflow.core.errors import UserError, door
 
 
 def often(captions: Sequence[str], times: int) -> bool:
@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--key", required=True, help="the section of the recipe in the config")
     parser.add_argument("--recipe", required=True, type=json.loads, help="that section: JSON")
     args = parser.parse_args()
+    from workflow.core.files import read_check
     from workflow.data import coco
-    from workflow.training.files import read_check
 
     check = read_check(args.data)
     train, test = ([text for image in coco.read(check, part) for text in image.captions] for part in ("train", "test"))

@@ -1,7 +1,7 @@
 # What captioning runs share: a frozen encoder's features are computed once for all transfer seeds, the vocabulary once
 # for all runs. Slots: workflow/rules/backbones.smk. Outputs are `update`, as another Snakemake whose results are the
 # same by a link may have made them since this one planned: Snakemake would remove them under its readers.
-from workflow.reasons import fingerprint
+from workflow.planning.rerun import fingerprint
 
 WORDS = "results/vocabularies/{data}-{key}/{threshold}"
 FEATURES = "results/features/{backbone}-{key}/seed{p}/{views}"
@@ -56,4 +56,4 @@ rule features:
         tracked=lambda w: plan.making(FEATURES.format(**w)).tracked,
         command=lambda w, threads: plan.making(FEATURES.format(**w)).command,
     shell:
-        "python -m workflow.training.launch {params.command:q} 2>&1 | keep {log:q}"
+        "python -m workflow.training.distributed.launch {params.command:q} 2>&1 | keep {log:q}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.contracts import Array, Figure, Metric, Resampling, SharedArtifact, Task
-from workflow.training.files import short
+from workflow.core.files import short
 
 FEATURE_KEYS = ("resize", "crop", "views", "precision")
 JVM_MB = 2500  # METEOR's: up to 2 GB of heap (-Xmx2G), and what the JVM itself needs
@@ -50,7 +50,7 @@ TASKS = (
         sample="training captions",
         preflight="captioning.preflight",
         two_samples=lambda recipe: True,  # batch norm after the projection of the features
-        figures=(Figure("captions", "Captions of the same photos", "captioning.examples", ".json", page=True),),
+        figures=(Figure("captions", "Captions of the same photos", "captioning.qualitative", ".json", page=True),),
         shared=(
             SharedArtifact("features", features_folder, FEATURE_KEYS, module="captioning.features", units=views),
             SharedArtifact("vocabulary", vocabulary_folder, ("threshold",)),

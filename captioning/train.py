@@ -5,13 +5,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 
 def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     from pretrain.backbone import metadata, read
-    from workflow.training.code import config
+    from workflow.training.code_hash import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
@@ -63,21 +63,21 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
     import captioning.dataset
     import captioning.metric
     import captioning.model  # noqa: F401 (registers)
-    from captioning import cache
+    from captioning import feature_cache
     from captioning.vocabulary import SPECIAL, captions, verify
     from pretrain.backbone import load_into, metadata, read
+    from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
-    from workflow.training.files import atomic, read_check
     from workflow.training.record import made_of, write_record
-    from workflow.training.state import resumable
+    from workflow.training.resume.checkpointing import resumable
 
     check, recipe = read_check(check_file), run.recipe
     folders = {"vocabulary": vocabulary} | ({} if recipe["finetune"] else {"features": features})
-    of = made_of(run, check, backbone, **{name: cache.identity(folder) for name, folder in folders.items()})
+    of = made_of(run, check, backbone, **{name: feature_cache.identity(folder) for name, folder in folders.items()})
     with resumable(state, out, of):
         shared = {"vocabulary": verify(vocabulary, check, recipe["threshold"])}
         if not recipe["finetune"]:
-            shared["features"] = cache.verify(features, run, check, backbone)
+            shared["features"] = feature_cache.verify(features, run, check, backbone)
         words, samples = (vocabulary / "vocabulary.json").read_bytes(), captions(vocabulary)
         config = task(run, check_file, backbone, features, vocabulary, state)
         start = None
@@ -100,7 +100,7 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
             ),
             check=check_file,
             backbone=backbone,
-            changed=[line for name in shared for line in cache.differences(folders[name], shared[name])],
+            changed=[line for name in shared for line in feature_cache.differences(folders[name], shared[name])],
             artifacts={name: {key: index[key] for key in ("files", "made_with")} for name, index in shared.items()},
             best=best(done.evaluations, samples // recipe["batch"]),
         )
@@ -109,7 +109,7 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")

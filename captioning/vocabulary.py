@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow.training import code
-from workflow.training.errors import UserError, door
-from workflow.training.files import atomic, read_check, read_hashed, read_json, write_hashed, write_json
+from workflow.core.errors import UserError, door
+from workflow.core.files import atomic, read_check, read_hashed, read_json, write_hashed, write_json
+from workflow.training import code_hash
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -89,7 +89,7 @@ def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
             ends=np.cumsum([len(caption) for caption in encoded]),
             rows=np.asarray([row for row, _ in captions], dtype=np.int32),
         )
-    made_with = {"code": code.hashes(), "libraries": code.libraries()}
+    made_with = {"code": code_hash.hashes(), "libraries": code_hash.libraries()}
     index = {"data": check["fingerprint"], "threshold": threshold, "made_with": made_with}
     write_hashed(out / "index.json", index, [out / "vocabulary.json", out / "captions.npz"])
     return len(vocabulary) - len(SPECIAL), len(captions)
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder of the vocabulary and the encoded captions")
     args = parser.parse_args()
 
-    from workflow.training.state import held_artifact
+    from workflow.training.resume.checkpointing import held_artifact
 
     with held_artifact(args.out) as to_make:
         if not to_make:

@@ -3,6 +3,6 @@
 Importing it puts stand-ins for what mmdet imports and a bare environment lacks in place, before any of mmdet.
 """
 
-from detection.stand_ins import install
+from detection.mmcv_stubs import install
 
 install()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 THRESHOLDS = (1, 10)  # VOC's 0.5; COCO's 0.5 to 0.95
 VOC_POINTS = np.arange(0, 1 + 1e-3, 0.1)  # with the scorers' own rounding, which decides at a recall of just 0.3

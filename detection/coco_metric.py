@@ -18,8 +18,8 @@ from mmengine.evaluator import BaseMetric
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from detection.coco_results import Found, detections, entries, joined
 from detection.metric import Matches, keep
-from detection.results import Found, detections, entries, joined
 from workflow.data.coco import NAMES
 from workflow.data.coco_files import annotation_file, load
 

@@ -1,5 +1,5 @@
 """What fine-tuning a detector costs here: `python -m detection.cost --run JSON --data CHECK.json --out DIR`
-(workflow/cost.py)."""
+(workflow/planning/cost.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,15 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     from math import sqrt
 
     import detection.coco_metric
-    import detection.crop
     import detection.loading
     import detection.metric
     import detection.models
+    import detection.ssd_crop
     import detection.voc_reader  # noqa: F401 (registers)
-    from detection.recipe import task
+    from detection.build_config import task
     from detection.train import parts, samples
     from pretrain.backbone import load_into, publish_untrained
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.timing import measure
 
     if "short_side" in run.recipe:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow.training.errors import UserError, door
+from workflow.core.errors import UserError, door
 
 if TYPE_CHECKING:
-    from detection.results import Found
+    from detection.coco_results import Found
 
 
 def ground_truth(check: dict[str, Any]) -> tuple[list[int], list[dict]]:
@@ -41,7 +41,7 @@ def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = N
     `evidence` is the file to write what a resample needs to, if it is wanted.
     """
     from detection.metric import decisive
-    from workflow.training.evidence import write
+    from workflow.training.per_image import write
 
     images, matches, numbers = (of_coco if check["set"] == "coco" else of_voc)(predictions, check)
     if evidence:
@@ -71,7 +71,7 @@ def of_coco(predictions: Path, check: dict[str, Any]) -> tuple[Any, dict[str, An
 
 def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":
     """COCO detection results; UserError, naming the file and the entry, if they are none or of another test set."""
-    from detection.results import arrays, stream
+    from detection.coco_results import arrays, stream
 
     def checked() -> Iterator[dict[str, Any]]:
         for i, one in enumerate(stream(predictions)):
@@ -92,7 +92,7 @@ def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, type=Path, help="COCO results JSON")

@@ -5,7 +5,7 @@ from typing import Any
 from mmcv.transforms import LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 
-from workflow.data.decoding import decode
+from workflow.data.validation.decoding import decode
 
 
 @TRANSFORMS.register_module()

@@ -15,9 +15,9 @@ from mmdet.evaluation.functional import average_precision
 from mmdet.evaluation.metrics import VOCMetric
 from mmdet.registry import METRICS
 
+from detection.coco_results import Found, detections, joined, write
 from detection.matching import judge, objects
-from detection.results import Found, detections, joined, write
-from workflow.training import evidence
+from workflow.training import per_image
 
 Matches = dict[str, np.ndarray]  # the arrays of evidence.npz but for `images` (design: Contracts)
 
@@ -80,7 +80,7 @@ def decisive(matches: Matches) -> Matches:
 def keep(folder: Path, found: Found, images: Sequence[int], matches: Matches) -> None:
     """Leave predictions.json and evidence.npz in `folder`."""
     write(folder / "predictions.json", found)
-    evidence.write(folder / "evidence.npz", images, **decisive(matches))
+    per_image.write(folder / "evidence.npz", images, **decisive(matches))
 
 
 @METRICS.register_module()

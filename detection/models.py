@@ -17,7 +17,7 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from workflow.training.processes import mean
+from workflow.training.distributed.processes import mean
 
 Outputs = tuple[list[Tensor], list[Tensor]]
 

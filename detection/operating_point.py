@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workflow.reporting.evidence import Evidence
+from workflow.reporting.statistics.per_image import Evidence
 
 
 def best_f1_score(scores: np.ndarray, evidence: Evidence) -> float | None:

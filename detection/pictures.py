@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import UserError, door
+from workflow.core.errors import UserError, door
 
 IMAGES, SIDE = 6, 380  # how many, and px of the longer side at most
 LEAST = 0.3  # a detection with a lower score is not drawn, if none of the run finds anything
@@ -52,10 +52,10 @@ def scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 
 def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From VOC2007 test. The devkit counts pixels from 1."""
+    from workflow.core.figures import spread
     from workflow.data import voc
-    from workflow.data.ids import numbers
+    from workflow.data.validation.voc_image_ids import numbers
     from workflow.data.voc_lists import members
-    from workflow.pictures import spread
 
     root, found = check["root"], []
     images = members(root, "test07")
@@ -71,9 +71,9 @@ def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 
 def coco_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From val2014 of a set in COCO's layout, by image id."""
+    from workflow.core.figures import spread
     from workflow.data import coco
     from workflow.data.coco_files import annotation_file, load
-    from workflow.pictures import spread
 
     root, name = Path(check["root"]), coco.NAMES["test"]
     content = load(annotation_file(root, name, "instances"), root / name, "instances")
@@ -100,10 +100,10 @@ def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple
     UserError if a file of it is broken."""
     import numpy as np
 
+    from detection.coco_results import stream
     from detection.operating_point import best_f1_score
-    from detection.results import stream
     from detection.task import RESAMPLING
-    from workflow.reporting import evidence
+    from workflow.reporting.statistics import per_image
 
     file, numbers, scores = folder / "predictions.json", {scene.image_id: [] for scene in found}, array("d")
     try:
@@ -114,7 +114,7 @@ def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple
                 numbers[one["image_id"]].append(thing)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file}: not COCO detection results: {type(error).__name__}: {error}") from None
-    per_image = evidence.read(folder / "evidence.npz", (RESAMPLING,))
+    per_image = per_image.read(folder / "evidence.npz", (RESAMPLING,))
     if per_image is None:
         raise UserError(f"{folder / 'evidence.npz'}: missing")
     best = best_f1_score(np.frombuffer(scores), per_image)
@@ -148,8 +148,8 @@ def overlap(one: Box, other: Box) -> float:
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     """Draw the figure of runs (backbone to folder) of one task."""
     from detection.figure import draw
-    from workflow.pictures import records
-    from workflow.training.files import atomic
+    from workflow.core.figures import records
+    from workflow.core.files import atomic
 
     found, names = scenes(check)
     shown = {name: detections(folder, found, names) for name, folder in runs.items()}
@@ -163,8 +163,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.pictures import folders
-    from workflow.training.files import read_check
+    from workflow.core.figures import folders
+    from workflow.core.files import read_check
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")

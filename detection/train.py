@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 METRICS = {"coco": ("AP", "AP50", "AP75"), "voc": ("mAP", "mAP_area")}  # of a set, the main one first
 PARTS = {"coco": ("train_images",), "voc": ("trainval07", "trainval12")}  # what of a set is trained on
@@ -55,17 +55,17 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     import shutil
 
     import detection.coco_metric
-    import detection.crop
     import detection.loading
     import detection.metric
     import detection.models
+    import detection.ssd_crop
     import detection.voc_reader  # noqa: F401 (registers)
-    from detection.recipe import task
+    from detection.build_config import task
     from pretrain.backbone import load_into, metadata, read
+    from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
-    from workflow.training.files import atomic, read_check
     from workflow.training.record import made_of, write_record
-    from workflow.training.state import resumable
+    from workflow.training.resume.checkpointing import resumable
 
     check, prepare, stride = read_check(check_file), read(backbone)[1], metadata(backbone)["stride"]
     names = METRICS[check["set"]]
@@ -94,7 +94,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")

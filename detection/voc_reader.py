@@ -8,7 +8,7 @@ from mmdet.datasets import XMLDataset
 from mmdet.registry import DATASETS
 
 from workflow.data import voc
-from workflow.data.ids import numbers
+from workflow.data.validation.voc_image_ids import numbers
 from workflow.data.voc_lists import members
 
 

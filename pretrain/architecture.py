@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 NETWORKS = {  # blocks of the four stages, and whether a block has three convolutions
     ((2, 2, 2, 2), False): "ResNet-18",

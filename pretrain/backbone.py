@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
-from workflow.training.errors import UserError
-from workflow.training.files import atomic, digest
+from workflow.core.errors import UserError
+from workflow.core.files import atomic, digest
 
 KEY = "backbone"  # of the metadata
 CHECKSUM = "sha256"  # in the value of that key

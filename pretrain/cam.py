@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pretrain.figure import Row, draw
-from workflow.training.errors import door
+from pretrain.photo_grid import Row, draw
+from workflow.core.errors import door
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,8 +62,8 @@ def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
     import torch
 
     from pretrain.dataset import ImageNetVal
-    from workflow.pictures import spread
-    from workflow.training.files import read_json
+    from workflow.core.figures import spread
+    from workflow.core.files import read_json
 
     images = ImageNetVal(f"{check['root']}/val", read_json(folder / "config.json")["recipe"])
     found = [images[place] for place in spread(len(images), PHOTOS)]
@@ -121,8 +121,8 @@ def main() -> None:
     args = parser.parse_args()
 
     from pretrain.gallery import class_names
-    from workflow.pictures import folders, records
-    from workflow.training.files import atomic, read_check
+    from workflow.core.figures import folders, records
+    from workflow.core.files import atomic, read_check
     from workflow.training.precision import configure_torch
 
     configure_torch(1)

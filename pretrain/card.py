@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pretrain.layouts import set_words
-from workflow.training.escaping import printable
-from workflow.words import plain
+from workflow.core.escaping import printable
+from workflow.core.formatting import plain
 
 KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
@@ -35,7 +35,7 @@ def write_card(
     `of` is what the run is made of, `brought` what was found in a brought file (file, layout, weights, matched,
     left_over).
     """
-    from workflow.training.files import atomic, read_check
+    from workflow.core.files import atomic, read_check
 
     check = read_check(check_file)
     parts = [

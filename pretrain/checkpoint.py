@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pretrain import file_kinds
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 ARRAYS = ("multiarray.scalar", "multiarray._reconstruct")
 DATA = [

@@ -1,4 +1,5 @@
-"""What pretraining costs here: `python -m pretrain.cost --run JSON --data CHECK.json --out DIR` (workflow/cost.py)."""
+"""What pretraining costs here: `python -m pretrain.cost --run JSON --data CHECK.json --out DIR`
+(workflow/planning/cost.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.train import task
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.timing import measure
 
     check, state = read_check(check_file), out / "state"

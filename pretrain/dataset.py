@@ -11,10 +11,10 @@ from torchvision.transforms import v2
 
 from pretrain.folder import ClassFolders
 from pretrain.regularizers import build
-from workflow.data import decoding
-from workflow.data.decoding import SHRUNK, open_image, pixels, plain
-from workflow.training.counted import seed_everything
-from workflow.training.rng import rng
+from workflow.core.rng import rng
+from workflow.data.validation import decoding
+from workflow.data.validation.decoding import SHRUNK, open_image, pixels, plain
+from workflow.training.seeding import seed_everything
 
 # The PCA of ImageNet's colours (Krizhevsky et al., 2012; figures of fb.resnet.torch), pixels in [0, 1].
 EIGENVALUES = torch.tensor([0.2175, 0.0188, 0.0045])

@@ -10,8 +10,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from workflow.pictures import spread
-from workflow.training.errors import UserError, door
+from workflow.core.errors import UserError, door
+from workflow.core.figures import spread
 
 
 def evaluate(
@@ -57,10 +57,10 @@ def ranked(
     from pretrain.dataset import ImageNetVal
     from pretrain.metric import ranks
     from pretrain.model import Classifier
-    from workflow.training.ending import data_worker, watched
+    from workflow.training.cpu_convs import channels_last
     from workflow.training.hooks import autocast
-    from workflow.training.layout import channels_last
     from workflow.training.precision import configure_torch
+    from workflow.training.resume.interrupts import data_worker, watched
 
     configure_torch(threads)
     model, found = channels_last(Classifier(len(check["classes"])).eval()), []
@@ -105,7 +105,7 @@ def near_chance(top1_error: float, classes: int, images: int) -> bool:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.files import read_check, read_json
+    from workflow.core.files import read_check, read_json
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backbone", required=True, type=Path, help="a backbone.safetensors that carries its fc")

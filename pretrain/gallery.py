@@ -9,9 +9,9 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pretrain.figure import Row, draw
-from workflow.training.errors import UserError, door
-from workflow.words import plain
+from pretrain.photo_grid import Row, draw
+from workflow.core.errors import UserError, door
+from workflow.core.formatting import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ NAMES = "LOC_synset_mapping.txt"  # as ImageNet's Kaggle edition has it: `n01440
 
 
 def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
-    """The rows of `shown` (workflow.plan.Plan.gallery), from the training photos of a checked ImageNet."""
+    """The rows of `shown` (workflow.planning.plan.Plan.gallery), from the training photos of a checked ImageNet."""
     import torch
 
     from pretrain.dataset import ImageNetTrain, augmentation
@@ -91,7 +91,7 @@ def acting(
     """Images, targets and changes inside, in the first iteration in which there is one, at the end of the schedule."""
     import torch
 
-    from workflow.training.rng import rng
+    from workflow.core.rng import rng
 
     for iteration in range(PATIENCE):
         draws = rng(seed, regularizer.name, iteration)
@@ -214,9 +214,9 @@ def class_names(check: dict[str, Any]) -> list[str]:
 def make(config: str, check_file: Path, out: Path) -> None:
     """Draw the gallery of a config (a file, or its content as JSON). UserError if there is nothing to draw."""
 
-    from workflow.config import load
-    from workflow.plan import plan
-    from workflow.training.files import atomic, read_check
+    from workflow.config.loading import load
+    from workflow.core.files import atomic, read_check
+    from workflow.planning.plan import plan
     from workflow.training.precision import configure_torch
 
     todo = plan(load(config))

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import UserError, door
-from workflow.training.escaping import say
+from workflow.core.errors import UserError, door
+from workflow.core.escaping import say
 
 SAMPLE = 1000  # validation images that other declarations are tried on
 CAUSES = (
@@ -29,7 +29,7 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
     from pretrain.backbone import verify
     from pretrain.checkpoint import contents
     from pretrain.layouts import found
-    from workflow.training.files import sha256
+    from workflow.core.files import sha256
 
     content, metadata = contents(path)
     if sha256(path) != recipe["sha256"]:
@@ -126,7 +126,7 @@ def refuse_misdeclared(
     """UserError if another channel order or stride is clearly better on a sample of the validation images."""
     from pretrain.evaluate import better, ranked
     from pretrain.metric import errors
-    from workflow.pictures import spread
+    from workflow.core.figures import spread
 
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
     for words, other, stride in others(prepare, run.recipe["stride"]):
@@ -148,7 +148,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     from pretrain.card import write_card
     from pretrain.evaluate import ranked
     from pretrain.metric import errors, leave
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.record import made_of, write_record
 
     check, recipe, published = read_check(check_file), run.recipe, out / "backbone.safetensors"
@@ -177,7 +177,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(
         prog="python -m pretrain.import_backbone", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -188,9 +188,9 @@ def main() -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone.safetensors, its card and record")
     args = parser.parse_args()
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.record import made_of  # slow to import: --help does without
-    from workflow.training.state import resumable
+    from workflow.training.resume.checkpointing import resumable
 
     run = Run.parse(args.run)
     with resumable(args.state, args.out, made_of(run, read_check(args.data), None)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pretrain.key_names import STATISTICS
 from pretrain.weight_sets import WeightSet, containers, left_over, tensors_of, weight_sets
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 PUBLISHED = "backbone published by this workflow"
 SETS = {"ema": "its averaged weights (EMA)", "raw": "its weights without averaging", "only": "the weights that it has"}

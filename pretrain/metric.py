@@ -10,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
 from pretrain.folder import ClassFolders
-from workflow.training import evidence
+from workflow.training import per_image
 
 
 def ranks(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -43,7 +43,7 @@ def leave(path: Path, root: str | Path, ranks: Sequence[int]) -> None:
     """
     images = ClassFolders(str(root)).paths if ranks else []
     names = [path.decode(errors="surrogateescape") for path, _ in zip(images, ranks, strict=True)]
-    evidence.write(path, np.array(names, dtype=str), **(each(ranks) if ranks else {}))
+    per_image.write(path, np.array(names, dtype=str), **(each(ranks) if ranks else {}))
 
 
 @METRICS.register_module()

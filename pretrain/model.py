@@ -16,7 +16,7 @@ from torchvision.models.resnet import Bottleneck
 from pretrain.backbone import IMAGENET
 from pretrain.regularizers import build
 from pretrain.regularizers.base import Changes
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 
 @MODELS.register_module()

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 
 @door

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 IMAGES, BATCH = 512, 64  # that the statistics are taken of, evenly spread over the training set, and at once
 
@@ -33,8 +33,8 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
     from tqdm import tqdm
 
     from pretrain.backbone import IMAGENET
-    from workflow.pictures import spread
-    from workflow.training.layout import channels_last
+    from workflow.core.figures import spread
+    from workflow.training.cpu_convs import channels_last
     from workflow.training.precision import configure_torch
 
     configure_torch(threads)
@@ -64,9 +64,9 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     from pretrain.card import write_card
     from pretrain.dataset import ImageNetVal
     from pretrain.metric import leave
-    from workflow.training.counted import seed_everything
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.record import made_of, write_record
+    from workflow.training.seeding import seed_everything
 
     check = read_check(check_file)
     of, classes = made_of(run, check, None), check["classes"]
@@ -89,7 +89,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")
@@ -97,9 +97,9 @@ def main() -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
     args = parser.parse_args()
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.record import made_of  # slow to import: --help does without
-    from workflow.training.state import resumable
+    from workflow.training.resume.checkpointing import resumable
 
     run = Run.parse(args.run)
     with resumable(args.state, args.out, made_of(run, read_check(args.data), None)):

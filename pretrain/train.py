@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 
 def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     import torch
     from mmengine.dist import get_world_size
 
-    from workflow.training.code import config
+    from workflow.training.code_hash import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
@@ -44,10 +44,10 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.backbone import IMAGENET, publish
     from pretrain.card import write_card
+    from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
-    from workflow.training.files import atomic, read_check
     from workflow.training.record import made_of, write_record
-    from workflow.training.state import resumable
+    from workflow.training.resume.checkpointing import resumable
 
     check, recipe = read_check(check_file), run.recipe
     of = made_of(run, check, None)
@@ -70,7 +70,7 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")

@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.snakemake_call import caller
+from workflow.core.files import write_hashed
 from workflow.data import coco as coco_set
 from workflow.data import imagenet as imagenet_set
-from workflow.data import synthetic
 from workflow.data import voc as voc_set
-from workflow.training.files import write_hashed
+from workflow.data.synthetic import generate
 
 # The same examples in every run, however slow the machine, and nothing left behind.
 PROJECT = Path(__file__).parent.parent
@@ -41,7 +41,7 @@ def _make(folder: Path, module, section: dict) -> SimpleNamespace:
     """root: the data; check: the path of CHECK.json; section: the set's section of a config."""
     name = module.__name__.split(".")[-1]
     root, check = folder / name, folder / f"{name}.json"
-    synthetic.make(name, section["synthetic"], root)
+    generate.make(name, section["synthetic"], root)
     write_hashed(check, module.check(section, root))
     return SimpleNamespace(root=root, check=check, section=section)
 

@@ -19,7 +19,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from workflow.training.files import read_json
+from workflow.core.files import read_json
 
 VOLATILE = ("seconds", "images_per_second", "data_wait", "peak_memory_mb")
 PARTS = ("dataset", "metric", "coco_metric", "model", "models", "recipe", "card", "cache", "crop")
@@ -64,7 +64,7 @@ def at_file(moment: str, pattern: str, number: int) -> None:
 
 def note_what_is_loaded(path: Path) -> None:
     """A line for each sample: its index and epoch."""
-    from workflow.training.counted import CountedSampler
+    from workflow.training.seeding import CountedSampler
 
     real, file = CountedSampler.__iter__, path.open("a", buffering=1)
 
@@ -82,9 +82,9 @@ def attempt(door: Any, folder: Path, number: int, kill: list | None) -> int:
     if child == 0:
         said = os.open(folder / f"{number}.said", os.O_WRONLY | os.O_CREAT)
         os.dup2(said, 1), os.dup2(said, 2)
-        from workflow.training import state
+        from workflow.training.resume import checkpointing
 
-        state.SECONDS_BETWEEN_SAVES = 0
+        checkpointing.SECONDS_BETWEEN_SAVES = 0
         note_what_is_loaded(folder / f"{number}.loaded")
         if kill:
             at_step(kill[1]) if kill[0] == "step" else at_file(*kill)

@@ -1,5 +1,5 @@
 """What one training step of every task touches under every switch of its recipe, counted in as many processes as are
-started: `python -m workflow.training.launch tests.switches --run JSON --out DIR --inputs JSON`."""
+started: `python -m workflow.training.distributed.launch tests.switches --run JSON --out DIR --inputs JSON`."""
 
 import argparse
 import contextlib
@@ -14,11 +14,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from captioning import metric
 from tests.captioning.conftest import NoMeteor
-from workflow.config import load
-from workflow.training import processes
+from workflow.config.loading import load
+from workflow.core.files import read_check, write_json
+from workflow.planning.run_spec import Run
+from workflow.training.distributed import processes
 from workflow.training.engine import fit
-from workflow.training.files import read_check, write_json
-from workflow.training.run import Run
 
 DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
 SHORT = {"epochs": 1, "iterations": 1, "warmup": 0, "steps": [], "batch": 4, "evaluate_every": 0}
@@ -117,12 +117,12 @@ def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, 
         start = (lambda model: load_into(backbone, model.encoder.network)) if learns else None
         return task(run, check, backbone, *folders, state), captions(folders[1]), start
     import detection.coco_metric
-    import detection.crop
     import detection.loading
     import detection.metric
     import detection.models
+    import detection.ssd_crop
     import detection.voc_reader  # noqa: F401 (registers)
-    from detection.recipe import task
+    from detection.build_config import task
     from detection.train import parts, samples
 
     check = read_check(Path(inputs["coco" if run.task.endswith("coco") else "voc"]))

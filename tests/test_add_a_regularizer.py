@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow import config
-from workflow.training.errors import UserError
+from workflow.config import loading
+from workflow.core.errors import UserError
 
 PROJECT = Path(__file__).parents[1]
 FILE = PROJECT / "docs/add_a_regularizer.md"
@@ -60,10 +60,10 @@ def test_the_message_that_it_quotes_is_the_one(tmp_path, monkeypatch):
     Path("erasing.yaml").write_text(wrong, encoding="utf-8")
     assert yaml.safe_load(wrong) != yaml.safe_load(rows)
     with pytest.raises(UserError) as error:
-        config.load("config/demo.yaml", "erasing.yaml")
+        loading.load("config/demo.yaml", "erasing.yaml")
     assert f"`error: {error.value}`" in PAGE
 
 
 def test_its_definitions_are_the_schema_s():
     (listed,) = re.findall(r"schema\.yaml\) \((.+?)\) or a JSON schema", PAGE)
-    assert set(re.findall(r"`(\w+)`", listed)) <= config.validator().schema["$defs"].keys()
+    assert set(re.findall(r"`(\w+)`", listed)) <= loading.validator().schema["$defs"].keys()

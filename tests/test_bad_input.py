@@ -22,14 +22,14 @@ from tests.bad.cases import fits, writable
 from tests.bad.doors import WORDS
 from tests.bad.table import GROUPS, main_of, markdown, odd
 from tests.conftest import PROJECT
-from workflow.config import load
+from workflow.config.loading import load
+from workflow.core.files import read_json, sha256, write_hashed
 from workflow.data import coco as coco_set
 from workflow.data import voc as voc_set
 from workflow.data.coco_files import annotation_file
-from workflow.data.decoding import decode
+from workflow.data.validation.decoding import decode
 from workflow.data.voc_lists import members
-from workflow.enough import needs
-from workflow.training.files import read_json, sha256, write_hashed
+from workflow.planning.dataset_size import needs
 
 TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what} ({group.door})")
          for group in GROUPS for case in group.cases]  # fmt: skip

@@ -19,11 +19,11 @@ from tests.bad.brought import Call
 from tests.snakemake_call import caller, link
 from tests.unpickling import free
 from tests.workflow.reporting import chromium
-from workflow.config import load, overlay
-from workflow.plan import Plan, plan
-from workflow.reporting.sections import sections, words
+from workflow.config.loading import load, overlay
+from workflow.core.files import read_json, sha256
+from workflow.planning.plan import Plan, plan
+from workflow.reporting.page.sections import sections, words
 from workflow.reporting.summary import summarize
-from workflow.training.files import read_json, sha256
 
 pytestmark = pytest.mark.slow
 

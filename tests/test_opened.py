@@ -17,7 +17,7 @@ import yaml
 from tests.opened_files import ADDED, PROJECT, added
 from tests.test_dag import DEMO, DRAWN, TINY
 from tests.test_readme import commands
-from workflow.config import overlay
+from workflow.config.loading import overlay
 
 PAGE = (PROJECT / "docs/add_a_task.md").read_text(encoding="utf-8")
 ROWS = ADDED / "probe.yaml"
@@ -91,7 +91,7 @@ def test_the_tutorial_s_commands_are_for_what_there_is(opened):
     source, tests, *plans, manual = commands(PAGE)
     assert source == "source .venv/bin/activate"
     assert all((opened.folder / path).exists() for path in tests.split()[1:])
-    assert manual == "python -m workflow.manual", "which another test runs"
+    assert manual == "python -m workflow.config.manual", "which another test runs"
     assert [re.sub(r" (-n|--cores all)\b", "", each) for each in plans] == [
         "snakemake --configfile config/demo.yaml probe.yaml"] * 2  # fmt: skip
     status, output = opened.call("-m", "snakemake", "-n", "--configfile", "config/demo.yaml", "probe.yaml")
@@ -130,7 +130,7 @@ def test_its_runs_are_planned(opened):
 
 
 def test_it_has_its_sections_in_the_manual(opened):
-    status, output = opened.call("-m", "workflow.manual")
+    status, output = opened.call("-m", "workflow.config.manual")
     assert status == 0, output
     page = (opened.folder / "config/README.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^#+ (\S+)\n(.*?)(?=^#+ )", page, re.M | re.S))
@@ -199,6 +199,6 @@ def test_the_laws_of_all_rooms_hold_in_it(opened):
 
 @pytest.mark.slow
 def test_its_cost_is_measured(opened):
-    status, output = opened.call("-m", "workflow.cost", "--config", "mine.yaml")
+    status, output = opened.call("-m", "workflow.planning.cost", "--config", "mine.yaml")
     assert status == 0, output
     assert set(re.findall(r"^(\w+) +\d+ +\d", output, re.M)) >= TASKS, output

@@ -15,9 +15,9 @@ import yaml
 
 from pretrain.regularizers import base
 from tests.snakemake_call import caller
-from workflow import config, regularizers
-from workflow.training.errors import UserError
-from workflow.training.rng import rng
+from workflow.config import loading, regularizers
+from workflow.core.errors import UserError
+from workflow.core.rng import rng
 
 HOUSE = Path(__file__).parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -197,9 +197,9 @@ def test_the_rows_of_imported_backbones_fit_the_schema():
     for page in ("README.md", "docs/add_a_backbone.md"):
         for language, block in FENCES.findall(content(page)):
             if language == "yaml" and "checkpoint" in block:
-                rows = config.overlay({}, yaml.safe_load(block))
-                demo = config.overlay(config.read(HOUSE / "config/demo.yaml"), rows)
-                assert list(config.schema_faults(demo)) == []
+                rows = loading.overlay({}, yaml.safe_load(block))
+                demo = loading.overlay(loading.read(HOUSE / "config/demo.yaml"), rows)
+                assert list(loading.schema_faults(demo)) == []
 
 
 def test_the_regularizers_that_it_names_are_those_that_there_are():
@@ -221,11 +221,11 @@ def test_the_regularizer_that_it_shows_works_with_its_rows(tmp_path, monkeypatch
     gray = found["Gray"](strength=1.0, probability=1.0).image(image, rng(0))
     assert torch.equal(gray[0], gray[1])
     assert torch.equal(gray[1], gray[2])
-    config.validator.cache_clear()
+    loading.validator.cache_clear()
     try:
-        demo = config.read(HOUSE / "config/demo.yaml")
-        config.check(config.overlay(demo, yaml.safe_load(rows)), "README")
+        demo = loading.read(HOUSE / "config/demo.yaml")
+        loading.check(loading.overlay(demo, yaml.safe_load(rows)), "README")
         with pytest.raises(UserError, match=r"gray\.strength: must be at most 1, not 2"):
-            config.check(config.overlay(demo, yaml.safe_load(rows.replace("strength: 1.0", "strength: 2"))), "README")
+            loading.check(loading.overlay(demo, yaml.safe_load(rows.replace("strength: 1.0", "strength: 2"))), "README")
     finally:
-        config.validator.cache_clear()
+        loading.validator.cache_clear()

@@ -13,16 +13,16 @@ import torch
 import yaml
 from PIL import Image
 
-from captioning import cache, examples
+from captioning import feature_cache, qualitative
 from captioning.dataset import CaptionTrain
 from tests.bad.brought import Call
 from tests.bench.workflow import ROOMS
 from tests.conftest import PROJECT
 from tests.test_dag import DEMO, TINY
-from workflow.config import overlay
-from workflow.plan import plan
-from workflow.reporting import evidence, resamples
-from workflow.training.errors import UserError
+from workflow.config.loading import overlay
+from workflow.core.errors import UserError
+from workflow.planning.plan import plan
+from workflow.reporting.statistics import per_image, resamples
 
 SOURCES = [path for room in ROOMS for path in sorted((PROJECT / room).rglob("*.py"))]
 NEVER = {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "yaml.unsafe_load", "marshal.loads"}
@@ -82,10 +82,10 @@ def test_the_trap_works(tmp_path):
 
 
 READERS = {
-    "evidence": lambda folder: evidence.read(pickled(folder / "evidence.npz", "images", "hit")),
-    "examples": lambda folder: examples.captions(pickled(folder / "evidence.npz", "images", "CIDEr").parent),
+    "evidence": lambda folder: per_image.read(pickled(folder / "evidence.npz", "images", "hit")),
+    "examples": lambda folder: qualitative.captions(pickled(folder / "evidence.npz", "images", "CIDEr").parent),
     "captions": lambda folder: CaptionTrain(str(pickled(folder / "c.npz", "words", "ends", "rows")), {}, 0),
-    "features": lambda folder: cache.read(pickled(folder / "test.npy").parent, "test"),
+    "features": lambda folder: feature_cache.read(pickled(folder / "test.npy").parent, "test"),
 }
 
 
@@ -157,7 +157,7 @@ def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco,
 
 
 def test_a_photo_s_hard_name_is_decoded(tmp_path):
-    from workflow.data.looking import look
+    from workflow.data.validation.image_scan import look
 
     Image.new("RGB", (9, 8)).save(tmp_path / f"{HARD}.png")
     assert look(str(tmp_path / f"{HARD}.png")).width == 9

@@ -15,10 +15,10 @@ import yaml
 
 from tests import slurm
 from tests.test_dag import DEMO, DRAWN, TINY
-from workflow.config import overlay
-from workflow.plan import PlannedRun, plan
-from workflow.training.files import read_json
-from workflow.training.launch import devices
+from workflow.config.loading import overlay
+from workflow.core.files import read_json
+from workflow.planning.plan import PlannedRun, plan
+from workflow.training.distributed.launch import devices
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, slurm.needs_slurm]

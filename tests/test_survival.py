@@ -19,8 +19,8 @@ from tests.kills import results
 from tests.test_dag import DEMO, DRAWN, TINY
 from tests.waiting import PATIENCE
 from tests.workflow.test_rules_killed import unnoted
-from workflow.config import overlay
-from workflow.plan import plan
+from workflow.config.loading import overlay
+from workflow.planning.plan import plan
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ from importlib.machinery import PathFinder
 
 class Sooner:
     def find_spec(self, name, path=None, target=None):
-        if name != "workflow.training.state":
+        if name != "workflow.training.resume.checkpointing":
             return None
         spec = PathFinder.find_spec(name, path)
         run = spec.loader.exec_module

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from captioning import cache, metric, vocabulary
+from captioning import feature_cache, metric, vocabulary
 from pretrain.backbone import publish_untrained
 from tests import switches
 from tests.captioning.conftest import NoMeteor
-from workflow.training.files import read_json
+from workflow.core.files import read_json
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def inputs(imagenet, voc, coco, tmp_path_factory) -> dict[str, str]:
     for key in ("features", "vocabulary"):
         paths[key].mkdir()
     publish_untrained(paths["backbone.safetensors"])
-    cache.make(run, paths["backbone.safetensors"], coco.check, paths["features"])
+    feature_cache.make(run, paths["backbone.safetensors"], coco.check, paths["features"])
     vocabulary.make(read_json(coco.check), run.recipe["threshold"], paths["vocabulary"])
     checks = {key: each.check for key, each in (("imagenet", imagenet), ("voc", voc), ("coco", coco))}
     return {key.split(".")[0]: str(path) for key, path in (paths | checks).items()}
@@ -50,7 +50,7 @@ def two(inputs, tmp_path_factory) -> dict[str, dict]:
     """Counted in two processes."""
     out = tmp_path_factory.mktemp("two")
     run = dataclasses.replace(switches.run_of("ssd_voc", {}), gpus=2).as_dict()
-    call = [sys.executable, "-m", "workflow.training.launch", "tests.switches", "--out", str(out)]
+    call = [sys.executable, "-m", "workflow.training.distributed.launch", "tests.switches", "--out", str(out)]
     call += ["--run", json.dumps(run), "--inputs", json.dumps(inputs)]
     done = subprocess.run(call, cwd=PROJECT, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,15 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workflow.training.files import read_json
-from workflow.training.run import Run
+from workflow.core.files import read_json
+from workflow.planning.run_spec import Run
 
 PROJECT = Path(__file__).parent.parent
 
 
 def begin(door: list[str], run: Run, out: Path, state: Path, **paths: Path) -> subprocess.Popen:
     """Start it, in a group of its own."""
-    call = [sys.executable, "-m", "workflow.training.launch", *door]
+    call = [sys.executable, "-m", "workflow.training.distributed.launch", *door]
     call += ["--run", json.dumps(dataclasses.replace(run, gpus=2).as_dict()), "--out", str(out), "--state", str(state)]
     call += [str(word) for name, path in paths.items() for word in (f"--{name}", path)]
     return subprocess.Popen(call, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -40,8 +40,8 @@ def losses(record: dict) -> list[float]:
 
 
 if __name__ == "__main__":
-    from workflow.training import state
+    from workflow.training.resume import checkpointing
 
-    state.SECONDS_BETWEEN_SAVES = 0
+    checkpointing.SECONDS_BETWEEN_SAVES = 0
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

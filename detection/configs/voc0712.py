@@ -1,7 +1,7 @@
 """PASCAL VOC as both detectors read it: trained on 07+12 trainval, tested on 07 test.
 
 Difficult objects are marked as ignored by the reader. The recipe says what they are in training; the metric neither
-rewards nor punishes a detection of one. Root, classes, batch and seed come in by detection/recipe.py.
+rewards nor punishes a detection of one. Root, classes, batch and seed come in by detection/build_config.py.
 """
 
 image = dict(type="DecodeImage")  # as the check and all other tasks read it; mmcv's own refuses and reads other files

@@ -61,7 +61,7 @@ def register(
     `parameters` says, for each argument of the constructor but `probability`, what the config may give: the name of a
     definition in workflow/schemas/config.schema.yaml, or a JSON schema. `mixes`: it pairs each image with a partner and
     blends their targets, so no other one that does so may be beside it. The planning reads both from the source,
-    without torch (workflow/regularizers.py), so they are written out here. ValueError if the name is taken.
+    without torch (workflow/config/regularizers.py), so they are written out here. ValueError if the name is taken.
     """
 
     def add(cls: type[Regularizer]) -> type[Regularizer]:

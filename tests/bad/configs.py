@@ -9,7 +9,7 @@ import yaml
 
 from tests.bad.cases import Case, Damage, write
 from tests.conftest import PROJECT
-from workflow.reading import GROWN
+from workflow.config.yaml_loader import GROWN
 
 FILE = "x.yaml"
 GONE = object()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.bad.cases import Case, Damage, several, write
 from tests.bad.configs import DEMO
-from workflow.training.files import hashed
+from workflow.core.files import hashed
 
 WORDS = "words.json"  # holds the words of a command line
 BYTES = b"\xff\xfe\x00\x01" * 100
@@ -54,7 +54,7 @@ DOORS = {
         door("the check of a folder that is gone", GONE, *WORDS_OUT,
              file=COCO),
     ],
-    "workflow.enough": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--data", ODD)],
+    "workflow.planning.dataset_size": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--data", ODD)],
     "captioning.evaluate": [
         door("no such predictions", f"{ODD}: {NONE}", *SCORED),
         door("predictions of bytes", f"{ODD}: not valid JSON: 'utf-8' codec …", *SCORED, file=BYTES),
@@ -63,7 +63,7 @@ DOORS = {
         door("an image that is a list", f"{ODD}: entry 0 lacks an image_id or a caption", *SCORED,
              file='[{"image_id": [1], "caption": "a"}]'),
     ],
-    "workflow.data.synthetic": [
+    "workflow.data.synthetic.generate": [
         door("a list for a mapping", "synthetic voc: must be a mapping, not [1]", "voc", "--spec=[1]", "--out", "x"),
         door("no key", "synthetic coco: key 'classes' is missing", "coco", "--spec={}", "--out", "x"),
         door("a size in words", "synthetic imagenet: size must be a whole number of at least 32, not 'big'", "imagenet",
@@ -79,7 +79,7 @@ DOORS = {
         door("no split", "data.coco.split: must be one of 2014, karpathy, not None", "--section={}", "--root=.",
              "--out=x.json"),
     ],
-    "workflow.data.fetch": [
+    "workflow.data.fetch.fetch": [
         door("a list for a mapping", "data.voc: it has no root; …", "voc", "--section=[]", "--root=x"),
         door("a file for the folder of archives", f"{ODD}/VOCtrainval_06-Nov-2007.tar: the archive is …", "voc",
              "--section", json.dumps({"root": "x", "classes": "voc", "from": ODD}), "--root=x", file="")],
@@ -88,7 +88,7 @@ DOORS = {
     "workflow.reporting.report": [
         door("no such config", f"{ODD}: cannot be read: {NONE}", "--config", ODD),
         door("a config of bytes", f"{ODD}: not UTF-8 text: byte 0: …", "--config", ODD, file=BYTES)],
-    "workflow.training.launch": [
+    "workflow.training.distributed.launch": [
         door("a run that is no JSON", "--run is not the JSON of a run: Expecting …", "pretrain.train", "--run=x"),
         door("a run that is a list", "--run is not the JSON of a run: …", "pretrain.train", "--run=[1]"),
         door("a run that lacks all", "--run is not the JSON of a run: …missing 8 …", "pretrain.train", "--run={}")],

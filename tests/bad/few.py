@@ -1,5 +1,5 @@
 """Configs that ask for more than their data have, and folders that nothing can be written into: found by the job of a
-data check (`python -m workflow.enough`), or by Snakemake before its first job."""
+data check (`python -m workflow.planning.dataset_size`), or by Snakemake before its first job."""
 
 import json
 import re
@@ -11,8 +11,8 @@ from tests.bad.cases import Case, Damage, edit_json, read_only, several, write
 from tests.bad.coco import OBJECTS, TEST_CAPTIONS, TEST_OBJECTS
 from tests.bad.configs import DEMO, FILE, value
 from tests.bad.sets import XML
-from workflow.config import overlay
-from workflow.plan import plan
+from workflow.config.loading import overlay
+from workflow.planning.plan import plan
 
 # What the drawn sets of the tests are just enough for.
 SMALL = overlay(DEMO, {"pretrain": {"batch": 8, "warmup": 2}, "tasks": {

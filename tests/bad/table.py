@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.bad import brought, coco, configs, doors, few, good, sets
 from tests.bad.cases import Case
-from workflow.preflight import look_over, settle
+from workflow.planning.preflight import look_over, settle
 
 HEAD = """# Input validation: every error message
 
@@ -85,13 +85,12 @@ GROUPS = [
     Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
     Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
     Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
-    Group("ImageNet, too small for the config", "workflow.enough", few.FEW["imagenet"], asked("imagenet")),
-    Group("Pascal VOC, too small for the config", "workflow.enough", few.FEW["voc"], asked("voc")),
-    Group("COCO, too small for the config", "workflow.enough", few.FEW["coco"], asked("coco")),
+    *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], asked(name))
+      for name, title in {"imagenet": "ImageNet", "voc": "Pascal VOC", "coco": "COCO"}.items()),
     Group("A call of Snakemake, before its first job", "snakemake", few.CALLS, lambda folder, drawn: [configs.FILE]),
     Group("An imported backbone", "pretrain.import_backbone", brought.BROUGHT, weights),
-    Group("Photos for composed scenes", "workflow.data.synthetic", brought.PHOTOS, photos),
-    Group("Archives", "workflow.data.fetch", brought.FETCHED, archives),
+    Group("Photos for composed scenes", "workflow.data.synthetic.generate", brought.PHOTOS, photos),
+    Group("Archives", "workflow.data.fetch.fetch", brought.FETCHED, archives),
     Group("Tiny ImageNet", "workflow.data.tiny_imagenet", brought.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
     *(Group("Files that a command line gets", name, cases, doors.nothing)
       for name, cases in doors.DOORS.items()),
@@ -102,7 +101,8 @@ def main_of(group: Group) -> Callable[[], None]:
     """The door itself; of Snakemake, what the Snakefile does before any job."""
     if group.door == "snakemake":
         return lambda: look_over(settle([configs.FILE], {}).runs)
-    return importlib.import_module(group.door).main
+    module = importlib.import_module(group.door)
+    return module.main if hasattr(module, "main") else importlib.import_module(f"{group.door}.__main__").main
 
 
 def odd(group: Group) -> list[Case]:

@@ -12,8 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.bench.row import Measured
 from tests.bench.table import HOUSE, KEPT, OUT, PAGE, machine, measured, read, rows, table, write
+from workflow.core.errors import door
 from workflow.reporting.publish import insert
-from workflow.training.errors import door
 
 
 @door

@@ -12,9 +12,9 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from captioning import cache
+from captioning import feature_cache
 from captioning.vocabulary import END, SPECIAL, START, Vocabulary
-from workflow.training.files import write_hashed, write_json
+from workflow.core.files import write_hashed, write_json
 
 WORDS, PLACES, CAPTIONS = 10_000, 11, 5
 PAPER = yaml.safe_load((Path(__file__).parents[2] / "config/paper.yaml").read_text(encoding="utf-8"))
@@ -72,9 +72,12 @@ def coco(root: Path, train: int, test: int) -> Path:
 
 
 def features(folder: Path, train: int, test: int, views: int) -> None:
-    """A cache of made features, with the layout of `captioning.cache.make`."""
+    """A cache of made features, with the layout of `captioning.feature_cache.make`."""
     draw = np.random.default_rng(0)
-    for split, shape in {"train": (train, views, cache.CHANNELS), "test": (test, 1, cache.CHANNELS)}.items():
+    for split, shape in {
+        "train": (train, views, feature_cache.CHANNELS),
+        "test": (test, 1, feature_cache.CHANNELS),
+    }.items():
         folder.mkdir(parents=True, exist_ok=True)
         array = np.lib.format.open_memmap(folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=shape)
         for row in array:

@@ -9,8 +9,8 @@ from detection.average_precision import VOC_POINTS
 from detection.task import RESAMPLING
 from tests.bench.row import REPEATS, Measured, Row, seconds
 from tests.bench.simulated import Noise, detector, scene
-from workflow.reporting.bootstrap import RESAMPLES, resample, weights
-from workflow.reporting.evidence import Evidence
+from workflow.reporting.statistics.bootstrap import RESAMPLES, resample, weights
+from workflow.reporting.statistics.per_image import Evidence
 
 IMAGES, CLASSES, DETECTIONS = 4952, 20, 200
 

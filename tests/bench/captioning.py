@@ -13,7 +13,7 @@ from PIL import Image
 from torch.nn.utils.rnn import pad_sequence
 
 import captioning.dataset  # noqa: F401 - registers it
-from captioning import cache, train
+from captioning import feature_cache, train
 from captioning.encoder import Encoder
 from captioning.model import NIC
 from captioning.vocabulary import PAD, SPECIAL
@@ -21,12 +21,12 @@ from pretrain.backbone import IMAGENET
 from tests.bench import _captions as made
 from tests.bench.references import captioning as reference
 from tests.bench.row import REPEATS, Measured, Row, in_turn, seconds
+from workflow.core.files import read_json
 from workflow.data import coco
+from workflow.planning.run_spec import Run
+from workflow.training.cpu_convs import channels_last
 from workflow.training.engine import fit
-from workflow.training.files import read_json
 from workflow.training.hooks import autocast
-from workflow.training.layout import channels_last
-from workflow.training.run import Run
 
 WORDS = made.WORDS + len(SPECIAL)
 STEPS, THEIR_STEPS = 100, 2  # of 20 captions
@@ -97,12 +97,12 @@ def features() -> Measured:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         check = read_json(made.coco(folder / "coco", train=12, test=6))
-        splits = {split: cache.Views(coco.read(check, split), split, run.recipe) for split in ("train", "test")}
-        batches = [batch for views in splits.values() for batch in torch.cat([*views]).split(cache.BATCH)]
+        splits = {split: feature_cache.Views(coco.read(check, split), split, run.recipe) for split in ("train", "test")}
+        batches = [batch for views in splits.values() for batch in torch.cat([*views]).split(feature_cache.BATCH)]
 
         def ours() -> None:
             for split, views in splits.items():
-                cache.fill(folder / f"{split}.npy", encoder, views, run)
+                feature_cache.fill(folder / f"{split}.npy", encoder, views, run)
 
         def bare() -> None:
             with torch.inference_mode(), autocast(run.recipe["precision"]):

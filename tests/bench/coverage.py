@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.bench.simulated import Noise, captioners, detector, detectors, scene
-from workflow.reporting.bootstrap import RESAMPLES, resample
-from workflow.reporting.evidence import Evidence
-from workflow.reporting.intervals import interval
+from workflow.core.rng import rng
 from workflow.reporting.publish import insert
-from workflow.training.rng import rng
+from workflow.reporting.statistics.bootstrap import RESAMPLES, resample
+from workflow.reporting.statistics.intervals import interval
+from workflow.reporting.statistics.per_image import Evidence
 
 IMAGES, CLASSES, REPETITIONS, SEEDS = 400, 3, 600, (1, 3, 5)
 GRID = np.linspace(-0.3, 0.4, 8)  # abilities at which a detector's points are looked up

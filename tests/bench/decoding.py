@@ -10,7 +10,7 @@ from torchvision import transforms
 from pretrain.dataset import augmentation
 from tests.bench._photos import photos
 from tests.bench.row import Measured, Row, in_turn
-from workflow.training.counted import seed_everything
+from workflow.training.seeding import seed_everything
 
 SIZE = 224
 

@@ -76,15 +76,11 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
     from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
-    import detection.coco_metric
-    import detection.crop
-    import detection.loading
-    import detection.models  # noqa: F401 (registers)
-    from detection.recipe import task
+    from detection.build_config import task
     from pretrain.backbone import IMAGENET
+    from workflow.planning.run_spec import Run
     from workflow.training import hooks  # noqa: F401 (registers)
-    from workflow.training.layout import channels_last
-    from workflow.training.run import Run
+    from workflow.training.cpu_convs import channels_last
 
     MMLogger.get_instance("bench", log_level="ERROR")  # or it prints every weight's origin
     init_default_scope("mmdet")

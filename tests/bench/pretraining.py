@@ -27,10 +27,10 @@ from pretrain.backbone import IMAGENET
 from pretrain.train import task
 from tests.bench._photos import imagenet
 from tests.bench.row import REPEATS, Measured, Row, seconds
-from workflow.config import load
+from workflow.config.loading import load
+from workflow.planning.run_spec import Run
+from workflow.training.cpu_convs import channels_last
 from workflow.training.engine import fit
-from workflow.training.layout import channels_last
-from workflow.training.run import Run
 
 BATCH, STEPS, CLASSES, THREADS, WORKERS = 16, 3, 1000, 2, 0
 TURNS = REPEATS + 1  # the first one is to warm up

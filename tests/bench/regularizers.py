@@ -43,9 +43,9 @@ def stepping(recipe: dict[str, Any], regularizers: dict[str, Any], folder: Path,
     from pretrain.dataset import ImageNetTrain
     from pretrain.model import Classifier
     from pretrain.regularizers import build
-    from workflow.data.synthetic import make
+    from workflow.data.synthetic.generate import make
+    from workflow.training.cpu_convs import channels_last
     from workflow.training.hooks import PrecisionOptimWrapper
-    from workflow.training.layout import channels_last
 
     make("imagenet", {"classes": 4, "train": IMAGES, "val": 4, "size": 400, "seed": 0}, folder)
     data = ImageNetTrain(f"{folder}/train", {**recipe, "regularizers": regularizers}, 0)

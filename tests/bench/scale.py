@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests import bench
+from workflow.core.files import atomic
 from workflow.reporting.publish import insert
-from workflow.training.files import atomic
 
 HOUSE = Path(__file__).parents[2]
 CSV, SVG, PAGE = HOUSE / "docs/results/scale.csv", HOUSE / "docs/results/scale.svg", HOUSE / "docs/benchmarks.md"

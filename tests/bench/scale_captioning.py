@@ -24,7 +24,7 @@ def read(folder: Path) -> tuple[float, float]:
 
     from captioning.dataset import CaptionTrain, caption_batch
     from tests.bench._memory import Peak
-    from workflow.training.counted import CountedSampler
+    from workflow.training.seeding import CountedSampler
 
     data = CaptionTrain(str(folder / "captions.npz"), {"folder": str(folder)}, seed=0)
     times = []

@@ -23,8 +23,8 @@ TIMES, PART, REPEATS = (1, 10, 100), 3200, 5  # images that are timed at once, a
 
 def demo() -> dict[str, Any]:
     """--run of the demo's baseline, loading in its own process."""
-    from workflow.config import load
-    from workflow.plan import plan
+    from workflow.config.loading import load
+    from workflow.planning.plan import plan
 
     return plan(load(HOUSE / "config/demo.yaml") | {"workers": 0, "threads": 1}).runs[0].run
 
@@ -37,7 +37,7 @@ def serve(root: Path) -> None:
     import pretrain.dataset
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.train import task
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     torch.set_num_threads(1)
     run = Run(**demo())
@@ -74,11 +74,11 @@ def linked(small: Path, times: int) -> Path:
 def points() -> list[tuple[str, int, float, float]]:
     """(part, images, images a second, peak MiB): each size in a process of its own, which take turns; the best of
     `REPEATS` after a part to warm up."""
-    from workflow.data import synthetic
+    from workflow.data.synthetic import generate
 
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ended:
         spec, small = demo()["data"]["synthetic"], Path(folder) / "imagenet"
-        synthetic.make("imagenet", spec, small)
+        generate.make("imagenet", spec, small)
         call, pipes = [sys.executable, "-W", "ignore", "-m", "tests.bench.scale_loading"], {"text": True, "cwd": HOUSE}
         pipes |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         roots = [str(linked(small, times)) for times in TIMES]

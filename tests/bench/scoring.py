@@ -37,7 +37,7 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
 
     No two scores are equal: the order of equal ones is not defined in mmdet.
     """
-    from detection.results import detections
+    from detection.coco_results import detections
 
     draw = np.random.default_rng(0)
     annotations = [truth(draw) for _ in range(images)]
@@ -55,8 +55,8 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
 
 def measure() -> Measured:
     """Both from what the images left to mAP by 11 points; `eval_map` with its own four processes."""
+    from detection.coco_results import joined
     from detection.metric import match, score  # before mmdet: it brings the stand-ins
-    from detection.results import joined
 
     from mmdet.evaluation.functional import eval_map  # isort: skip
 

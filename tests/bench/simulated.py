@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detection.task import RESAMPLING
-from workflow.reporting.evidence import Evidence
+from workflow.reporting.statistics.per_image import Evidence
 
 MISSED = -3.0  # an object that scores lower is not found: few, so that mean mAP is smooth in the ability
 OBJECTS, ALARMS = 0.5, 1.5  # per image and class

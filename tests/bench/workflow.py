@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.bench.row import Measured, Row, alone
-from workflow.config import load
+from workflow.config.loading import load
 from workflow.registry import tasks
 
 HOUSE = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def doors() -> list[str]:
     """The modules that are a command line."""
     files = sorted(file for room in ROOMS for file in (HOUSE / room).rglob("*.py"))
     mains = [file for file in files if '\nif __name__ == "__main__":\n' in file.read_text(encoding="utf-8")]
-    return [".".join(file.relative_to(HOUSE).with_suffix("").parts) for file in mains]
+    return [".".join(file.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__main__") for file in mains]
 
 
 def helped(door: str) -> None:

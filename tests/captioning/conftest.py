@@ -10,10 +10,10 @@ import torch
 from pycocoevalcap.rouge.rouge import Rouge
 from torchvision.models import resnet50
 
-from captioning import cache, metric, vocabulary
+from captioning import feature_cache, metric, vocabulary
 from pretrain.backbone import IMAGENET, publish
-from workflow.training.files import read_json
-from workflow.training.run import Run
+from workflow.core.files import read_json
+from workflow.planning.run_spec import Run
 
 RECIPE = {
     "epochs": 2,
@@ -58,7 +58,7 @@ def backbone(tmp_path_factory) -> Path:
 def made(coco, backbone, run, tmp_path_factory) -> SimpleNamespace:
     """`coco` and `backbone` with what `run` needs of them in `features` and in `vocabulary`."""
     features, words = tmp_path_factory.mktemp("features"), tmp_path_factory.mktemp("vocabulary")
-    cache.make(run, backbone, coco.check, features)
+    feature_cache.make(run, backbone, coco.check, features)
     vocabulary.make(read_json(coco.check), run.recipe["threshold"], words)
     return SimpleNamespace(check=coco.check, root=coco.root, backbone=backbone, features=features, vocabulary=words)
 

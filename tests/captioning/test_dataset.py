@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from captioning import cache
+from captioning import feature_cache
 from captioning.dataset import CaptionTrain
 from captioning.jvm import tokenize
 from captioning.vocabulary import END, START, Vocabulary
+from workflow.core.files import read_json
 from workflow.data import coco as coco_set
-from workflow.training.files import read_json
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_each_caption_is_there_once_with_a_view_of_its_image(train, made):
     images = coco_set.read(read_json(made.check), "train")
     captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
     assert len(data) == len(captions)
-    features, said = cache.read(made.features, "train"), tokenize([caption for _, caption in captions])
+    features, said = feature_cache.read(made.features, "train"), tokenize([caption for _, caption in captions])
     for index, ((row, _), caption) in enumerate(zip(captions, said, strict=True)):
         sample = data[index, 0]
         assert sample["tokens"].tolist() == [START, *words.encode(caption), END]
@@ -31,7 +31,7 @@ def test_each_caption_is_there_once_with_a_view_of_its_image(train, made):
 
 def test_the_view_is_drawn_anew_by_seed_epoch_and_sample(train, made):
     """Both views of an image come up, each in half of the draws; the same key draws the same."""
-    features, trains = cache.read(made.features, "train"), [train(seed) for seed in range(20)]
+    features, trains = feature_cache.read(made.features, "train"), [train(seed) for seed in range(20)]
 
     def first(index, epoch, seed):
         view = trains[seed][index, epoch]["inputs"]

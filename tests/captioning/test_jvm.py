@@ -9,7 +9,7 @@ import pytest
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from captioning import jvm
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 CAPTIONS = [
     "A man's dog -- isn't it? (yes)",

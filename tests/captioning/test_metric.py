@@ -19,7 +19,7 @@ from pycocoevalcap.tokenizer import ptbtokenizer
 
 from captioning import evaluate, jvm, metric, resampling
 from tests.snakemake_call import PROJECT, link
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 REFERENCES = {
     7: ["A man rides a horse.", "Someone is riding a brown horse", "a horse and its rider, outside"],

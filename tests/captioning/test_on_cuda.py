@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from captioning import cache, train
+from captioning import feature_cache, train
 from tests.pretended_cuda.runtime import pretended_cuda
 from tests.pretended_cuda.trainings import survives
+from workflow.core.files import read_json
 from workflow.training import engine
-from workflow.training.files import read_json
 
 pytestmark = pytest.mark.usefixtures("no_meteor")
 
@@ -42,8 +42,8 @@ def test_a_run_survives_a_kill(finetune, made, run, tmp_path, monkeypatch):
 
 def test_features_are_those_of_the_cpu(made, run, tmp_path):
     with pretended_cuda() as device:
-        cache.make(run, made.backbone, made.check, tmp_path)
+        feature_cache.make(run, made.backbone, made.check, tmp_path)
     for split in ("train", "test"):
-        found, expected = (cache.read(folder, split) for folder in (tmp_path, made.features))
+        found, expected = (feature_cache.read(folder, split) for folder in (tmp_path, made.features))
         np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
     assert sum(device.costs.kernels.values()) > 100, "they were made on the device"

@@ -6,7 +6,7 @@ from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_refs, cook_test
 
 from captioning.resampling import bleu, meteor
 from tests.workflow.reporting import plain
-from workflow.reporting.bootstrap import weights
+from workflow.reporting.statistics.bootstrap import weights
 
 CAPTIONS = [
     ("a red dog runs", ["a red dog runs fast", "the dog runs"]),

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from captioning import cache, dataset, vocabulary
+from captioning import dataset, feature_cache, vocabulary
 from captioning.model import NIC
 from captioning.vocabulary import END, PAD, SPECIAL, START
-from workflow.training.files import read_json
+from workflow.core.files import read_json
 
 LONGEST = 20  # as in the paper's recipe
 WIDTHS = (1, 2, 3, 5, 20)
@@ -33,7 +33,9 @@ def speaker(request, made, tmp_path_factory):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    photos = torch.cat([torch.tensor(cache.read(made.features, split)).flatten(0, 1) for split in ("train", "test")])
+    photos = torch.cat(
+        [torch.tensor(feature_cache.read(made.features, split)).flatten(0, 1) for split in ("train", "test")]
+    )
     with torch.inference_mode():
         return SimpleNamespace(model=model.eval(), image=model(photos), trained=request.param > 0)
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from captioning import dataset, evaluate, metric, train, vocabulary
-from captioning.cache import read
 from captioning.evaluate import main as evaluate_door
+from captioning.feature_cache import read
 from captioning.model import NIC
 from captioning.train import main as train_door
 from captioning.vocabulary import END, PAD, START
@@ -21,11 +21,11 @@ from pretrain.backbone import read as read_backbone
 from tests.captioning.conftest import NoMeteor
 from tests.kills import survives
 from tests.together import losses, trained
+from workflow.core.errors import UserError
+from workflow.core.files import digest, read_json, write_hashed
 from workflow.data import coco as coco_set
 from workflow.training import engine
-from workflow.training import state as saving
-from workflow.training.errors import UserError
-from workflow.training.files import digest, read_json, write_hashed
+from workflow.training.resume import checkpointing as saving
 
 pytestmark = pytest.mark.usefixtures("no_meteor")
 

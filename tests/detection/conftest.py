@@ -13,16 +13,16 @@ from mmengine.runner import Runner
 from torchvision.models import resnet50
 
 import detection.coco_metric
-import detection.crop
 import detection.loading
 import detection.metric
 import detection.models
+import detection.ssd_crop
 import detection.voc_reader  # noqa: F401 (registers)
-import workflow.training.counted  # noqa: F401 (registers)
-from detection.recipe import task
+import workflow.training.seeding  # noqa: F401 (registers)
+from detection.build_config import task
 from detection.train import parts
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish
-from workflow.training.run import Run
+from workflow.planning.run_spec import Run
 
 COMMON = {"iterations": 4, "batch": 2, "lr": 0.001, "momentum": 0.9, "weight_decay": 5e-4, "warmup": 2, "steps": [3]}
 COMMON |= {"precision": "fp32", "frozen_stages": 1, "bn": "frozen", "evaluate_every": 0}

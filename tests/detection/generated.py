@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 
 def objects(draw: np.random.Generator, apart: bool) -> np.ndarray:

@@ -108,18 +108,20 @@ def test_pycocotools_says_the_same_of_repeated_images(capsys):
 
 def test_the_scorer_of_the_records_says_the_same_of_repeated_images():
     """Boxes in, mmdet's matching and rules out, difficult objects and duplicates included."""
-    from detection import results
+    from detection import coco_results
     from detection.metric import decisive, match, score
 
     boxes, found = _boxes(images=10, classes=3)
     truth = [_annotation([one for one in boxes if one[0] == image]) for image in range(10)]
-    arrays = decisive(match(results.arrays(_results(found, range(10))), list(range(10)), truth, 3))
+    arrays = decisive(match(coco_results.arrays(_results(found, range(10))), list(range(10)), truth, 3))
     assert arrays["left"].any()
     drawn = draws(10, 12)
     ours = Detections(arrays)(drawn)
     for b, column in enumerate(drawn.T):
         chosen = plain.repeated(column)
-        matches = match(results.arrays(_results(found, chosen)), list(range(10)), [truth[image] for image in chosen], 3)
+        matches = match(
+            coco_results.arrays(_results(found, chosen)), list(range(10)), [truth[image] for image in chosen], 3
+        )
         expected = score(matches, ("a", "b", "c"))
         assert {key: ours[key][b] for key in ours} == pytest.approx({key: expected[key] for key in ours}, abs=1e-4)
 

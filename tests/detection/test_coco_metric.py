@@ -11,12 +11,12 @@ from pycocotools.cocoeval import COCOeval
 from detection import metric
 from detection.average_precision import Detections
 from detection.coco_metric import COCOMetric, evaluated, ground_truth, score
+from detection.coco_results import arrays, entries
 from detection.evaluate import evaluate
 from detection.metric import keep
-from detection.results import arrays, entries
 from detection.task import RESAMPLING
-from workflow.reporting.evidence import read
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
+from workflow.reporting.statistics.per_image import read
 
 from .generated import world
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from detection.average_precision import Detections
+from detection.coco_results import arrays
 from detection.metric import decisive, keep, match, score
-from detection.results import arrays
 from detection.task import RESAMPLING
-from workflow.reporting.evidence import read
+from workflow.reporting.statistics.per_image import read
 
 from .generated import world
 

@@ -8,10 +8,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from detection import metric
+from detection.coco_results import arrays, detections, entries
 from detection.evaluate import evaluate, ground_truth
 from detection.evaluate import main as evaluate_door
-from detection.results import arrays, detections, entries
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's
 

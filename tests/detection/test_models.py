@@ -13,7 +13,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.models import resnet50
 from torchvision.ops import roi_align
 
-from detection.recipe import task
+from detection.build_config import task
 from detection.train import parts
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish
 

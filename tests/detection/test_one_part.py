@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from mmengine.config import Config
 
-from detection.recipe import loaders
+from detection.build_config import loaders
 from detection.train import scoring
 from tests.conftest import PROJECT
 

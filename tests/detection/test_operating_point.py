@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from detection.coco_results import arrays
 from detection.metric import keep, match
 from detection.operating_point import best_f1_score
-from detection.results import arrays
 from detection.task import RESAMPLING
-from workflow.reporting.evidence import read
+from workflow.reporting.statistics.per_image import read
 
 from .generated import world
 

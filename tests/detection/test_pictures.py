@@ -15,12 +15,12 @@ from detection import pictures as door
 from detection.figure import CELL, DPI, GAP, HEAD, draw, draw_cell
 from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
 from detection.pictures import main as pictures_door
+from workflow.core.errors import UserError
+from workflow.core.figures import made_of
+from workflow.core.files import read_json, sha256, write_json
 from workflow.data import voc as voc_set
 from workflow.data.voc_lists import members
-from workflow.pictures import made_of
-from workflow.training import evidence
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, sha256, write_json
+from workflow.training import per_image
 
 ONE = (0.0, 0.0, 10.0, 10.0)
 
@@ -79,7 +79,7 @@ def run(tmp_path):
         hit = np.ones((len(hits), 1), bool)
         arrays = {"image": np.zeros(len(hits), int), "label": np.ones(len(hits), int), "score": np.float32(hits)}
         truths = np.array([[0, 4], [0, 0]])
-        evidence.write(tmp_path / "run/evidence.npz", [1, 2], **arrays, hit=hit, left=~hit, truths=truths)
+        per_image.write(tmp_path / "run/evidence.npz", [1, 2], **arrays, hit=hit, left=~hit, truths=truths)
         write_json(tmp_path / "run/metrics.json", {})
         return tmp_path / "run"
 

@@ -8,7 +8,7 @@ import torch
 from mmdet.structures.bbox import HorizontalBoxes
 
 from pretrain.backbone import IMAGENET
-from workflow.training.counted import seed_everything
+from workflow.training.seeding import seed_everything
 
 NAMES = ["ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco"]
 SIDES = HEIGHT, WIDTH = 60, 80

@@ -22,13 +22,13 @@ from tests.bad.cases import edit
 from tests.bad.good import all_renamed
 from tests.bad.sets import as_file
 from tests.workflow.data.test_annotations_fuzzed import GOOD, JSON, KNOWN, OBJECTS, faults_of, paths, with_images, xml
+from workflow.core.errors import UserError
+from workflow.core.files import read_json
 from workflow.data import voc as voc_set
-from workflow.data.checking import Faults
 from workflow.data.coco_files import annotation_file, load
-from workflow.data.decoding import decode
+from workflow.data.validation.decoding import decode
+from workflow.data.validation.errors import Faults
 from workflow.data.voc_lists import SPLITS
-from workflow.training.errors import UserError
-from workflow.training.files import read_json
 
 
 @pytest.fixture(scope="module")

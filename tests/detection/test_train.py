@@ -14,11 +14,11 @@ from detection.train import samples, scoring, train
 from pretrain.backbone import IMAGENET, publish
 from tests.kills import survives
 from tests.together import losses, trained
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, write_hashed, write_json
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
-from workflow.training import state as saving
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_hashed, write_json
+from workflow.training.resume import checkpointing as saving
 
 from . import outside
 from .conftest import make_run

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from mmdet.evaluation.functional import eval_map
 
+from detection.coco_results import arrays
 from detection.metric import decisive, match, score
-from detection.results import arrays
 
 from .generated import world
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.pretended_cuda.device import Costs, Device
 from tests.pretended_cuda.runtime import pretended_cuda
-from workflow.training import counted, hooks
-from workflow.training import state as saving
+from workflow.training import hooks, seeding
+from workflow.training.resume import checkpointing as saving
 
 
 class Killed(BaseException):
@@ -68,10 +68,10 @@ def costs_of_a_step(train: Callable[[], Any], of: int = 1) -> Costs:
             raise Killed
 
     device: Device
-    begin, end = counted.CountedRandomness.before_train_iter, hooks.History.after_train_iter
+    begin, end = seeding.CountedRandomness.before_train_iter, hooks.History.after_train_iter
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks, "POINTS_OF_A_CURVE", 1)
-        patch.setattr(counted.CountedRandomness, "before_train_iter", begins)
+        patch.setattr(seeding.CountedRandomness, "before_train_iter", begins)
         patch.setattr(hooks.History, "after_train_iter", ends)
         with pretended_cuda() as device, pytest.raises(Killed):
             train()

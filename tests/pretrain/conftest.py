@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.pretrain.solved import SCORE, solve
-from workflow.training.files import read_json
+from workflow.core.files import read_json
 
 
 @pytest.fixture(scope="session")

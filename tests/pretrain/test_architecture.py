@@ -7,7 +7,7 @@ from torchvision import models
 from torchvision.models import resnet50
 
 from pretrain.architecture import checked
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_another_network_is_named(name, tmp_path):
 
 
 def test_mmpretrains_deep_stem_is_named(tmp_path):
-    from detection.stand_ins import install
+    from detection.mmcv_stubs import install
 
     install()  # mmdet imports what a bare environment lacks
     from mmdet.models.backbones import ResNetV1d

@@ -23,8 +23,8 @@ from pretrain.backbone import (
     publish,
     read,
 )
-from workflow.training.errors import UserError
-from workflow.training.files import sha256
+from workflow.core.errors import UserError
+from workflow.core.files import sha256
 
 
 @pytest.fixture(scope="module")

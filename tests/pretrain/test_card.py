@@ -11,9 +11,9 @@ from pretrain.backbone import IMAGENET, load_into, metadata, publish
 from pretrain.card import code, escaped, write_card
 from pretrain.random_backbone import make
 from pretrain.train import train
-from workflow.training.files import read_check, read_json, sha256, write_hashed
+from workflow.core.files import read_check, read_json, sha256, write_hashed
+from workflow.planning.run_spec import Run
 from workflow.training.record import made_of
-from workflow.training.run import Run
 
 RECIPE = {
     "epochs": 1, "batch": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 0,

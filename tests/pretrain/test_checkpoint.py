@@ -14,7 +14,7 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from safetensors.torch import save_file
 
 from pretrain.checkpoint import ENDS, Inert, contents, reason, refuse_arrays
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 
 def hub() -> dict:

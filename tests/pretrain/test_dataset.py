@@ -10,8 +10,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from pretrain.dataset import Crop, ImageNetTrain, ImageNetVal, decode
-from workflow.data.decoding import pixels
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
+from workflow.data.validation.decoding import pixels
 
 
 def photo(width: int, height: int, seed: int = 0) -> Image.Image:

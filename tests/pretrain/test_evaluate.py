@@ -10,9 +10,9 @@ from pretrain.backbone import IMAGENET, Preprocessing, publish
 from pretrain.evaluate import better, evaluate, main, near_chance, ranked
 from pretrain.evaluate import main as evaluate_door
 from pretrain.metric import errors
-from workflow.pictures import spread
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_json
+from workflow.core.errors import UserError
+from workflow.core.figures import spread
+from workflow.core.files import read_json, write_json
 
 BGR = Preprocessing("BGR", IMAGENET.mean[::-1], IMAGENET.std[::-1])
 DARK = Preprocessing("RGB", (0.0, 0.0, 0.0), IMAGENET.std)

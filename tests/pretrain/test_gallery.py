@@ -11,18 +11,18 @@ from PIL import Image
 from pretrain import gallery as door
 from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetTrain
-from pretrain.figure import Row, caption
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
 from pretrain.gallery import main as gallery_door
 from pretrain.model import Classifier, changed
+from pretrain.photo_grid import Row, caption
 from pretrain.regularizers import REGULARIZERS, Regularizer, build
 from pretrain.regularizers.cutout import FILL
 from tests.pretrain.regularizers.examples import PARAMETERS
-from workflow.config import load
-from workflow.plan import plan
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_hashed
-from workflow.training.rng import rng
+from workflow.config.loading import load
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, write_hashed
+from workflow.core.rng import rng
+from workflow.planning.plan import plan
 
 DEMO = load(Path(__file__).parents[2] / "config/demo.yaml")
 ALWAYS = {"probability": 1.0}

@@ -15,9 +15,9 @@ from pretrain import evaluate
 from pretrain.backbone import IMAGENET, Preprocessing, metadata, publish, read
 from pretrain.import_backbone import bring, main, published, refuse_misdeclared
 from pretrain.import_backbone import main as import_backbone_door
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, sha256
-from workflow.training.run import Run
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, sha256
+from workflow.planning.run_spec import Run
 
 BGR = {"channel_order": "BGR", "mean": [103.53, 116.28, 123.675], "std": [1, 1, 1]}
 

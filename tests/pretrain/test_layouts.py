@@ -30,7 +30,7 @@ from tests.pretrain.layouts import (
     torchvision_legacy,
     torchvision_training,
 )
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 
 def network(seed):

@@ -12,7 +12,7 @@ from pretrain.architecture import checked
 from pretrain.checkpoint import contents
 from pretrain.key_names import network
 from pretrain.layouts import found
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 SMALL = {name: torch.zeros(()).expand(shape) for name, shape in network().items()}  # shapes without memory
 PARTS = st.text("abc_", min_size=1, max_size=3)

@@ -12,8 +12,8 @@ from pretrain.train import train
 from tests.pretended_cuda.runtime import pretended_cuda
 from tests.pretended_cuda.trainings import costs_of_a_step, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
-from workflow.training.files import read_json, sha256, write_json
-from workflow.training.run import Run
+from workflow.core.files import read_json, sha256, write_json
+from workflow.planning.run_spec import Run
 
 RECIPE = {
     "epochs": 1, "batch": 16, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 2,

@@ -11,10 +11,10 @@ import yaml
 from pretrain.preflight import main
 from pretrain.preflight import main as preflight_door
 from tests.conftest import PROJECT
-from workflow.config import load
-from workflow.plan import plan
-from workflow.preflight import look_over
-from workflow.training.files import sha256
+from workflow.config.loading import load
+from workflow.core.files import sha256
+from workflow.planning.plan import plan
+from workflow.planning.preflight import look_over
 
 
 @pytest.fixture

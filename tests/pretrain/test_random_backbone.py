@@ -11,8 +11,8 @@ from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetVal
 from pretrain.random_backbone import main as random_backbone_door
 from pretrain.random_backbone import make
-from workflow.training.counted import seed_everything
-from workflow.training.run import Run
+from workflow.planning.run_spec import Run
+from workflow.training.seeding import seed_everything
 
 SIZES = {"size": 48, "resize": 48}
 

@@ -21,9 +21,9 @@ from pretrain.train import main as train_door
 from tests.kills import results, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from tests.together import begin, losses, trained
-from workflow.training import state as saving
-from workflow.training.files import read_json, sha256
-from workflow.training.run import Run
+from workflow.core.files import read_json, sha256
+from workflow.planning.run_spec import Run
+from workflow.training.resume import checkpointing as saving
 
 RECIPE = {
     "epochs": 2, "batch": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 2,

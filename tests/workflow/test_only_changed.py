@@ -19,8 +19,8 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     jobs,
     outputs,
 )
-from workflow.config import overlay
-from workflow.plan import plan
+from workflow.config.loading import overlay
+from workflow.planning.plan import plan
 
 TRANSFERS = {"detection": 2, "features": 1, "captioning": 1}
 
@@ -60,7 +60,8 @@ def test_what_another_snakemake_has_made_meanwhile_is_not_removed_under_its_read
     """Two folders of work whose results are one by a link: the job finds what is there, as it would with a lock."""
     assert jobs(house()) == {}
     rules, index = Path("house/captioning/rules.smk"), plan(SMALL).shown("nic_coco")[0].shared["vocabulary"]
-    assert (command := "python -m captioning.vocabulary") in rules.read_text()
+    command = "python -m captioning.vocabulary"
+    assert command in rules.read_text()
     rules.write_text(rules.read_text().replace(command, "cat {output.index:q} && touch {output.index:q} && :"))
     Path(index, "index.json").write_text("of the other")
     call = ["-s", "house/Snakefile", "--configfile", "x.yaml", "--cores", "1", "--forcerun", "vocabulary"]

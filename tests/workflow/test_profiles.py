@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests import slurm
-from workflow.config import load
+from workflow.config.loading import load
 
 PROJECT = Path(__file__).parents[2]
 PROFILES = PROJECT / "workflow/profiles"

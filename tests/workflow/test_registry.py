@@ -10,9 +10,12 @@ import pytest
 
 from workflow import registry
 from workflow.contracts import Metric, Task
-from workflow.data import synthetic
+from workflow.data.synthetic import generate
 
-PREPROCESSING = ("workflow/plan.py", "imagenet")  # of a brought backbone: the channel statistics have the set's name
+PREPROCESSING = (
+    "workflow/planning/plan.py",
+    "imagenet",
+)  # of a brought backbone: the channel statistics have the set's name
 
 
 def test_what_is_declared_is_found():
@@ -46,7 +49,7 @@ def test_a_synthetic_set_has_the_counts_that_are_declared(data, split, tmp_path)
     """What `make cost` expects of a set that is not made yet, and of one that is made to time a task on."""
     section = {"split": split} if data.name == "coco" else {}
     spec = {"classes": 3, "size": 48, "seed": 0, **data.small(section, batch=3)}
-    synthetic.make(data.name, spec, tmp_path / "data")
+    generate.make(data.name, spec, tmp_path / "data")
     section |= {"synthetic": spec}
     check = importlib.import_module(data.module).check(section, tmp_path / "data")
     assert data.made_counts(section).items() <= check["counts"].items()

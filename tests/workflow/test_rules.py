@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow.config import load, overlay
-from workflow.plan import Plan, plan
+from workflow.config.loading import load, overlay
+from workflow.planning.plan import Plan, plan
 
 PROJECT = Path(__file__).parents[2]
 DEMO = load(PROJECT / "config/demo.yaml")

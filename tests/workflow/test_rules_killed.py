@@ -13,7 +13,7 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     finished_once,
     jobs,
 )
-from workflow.plan import plan
+from workflow.planning.plan import plan
 
 GATE = "results/data/checked.txt"
 RUNS = {"pretrain": 2, "detection": 4, "features": 2, "vocabulary": 1, "captioning": 2}

@@ -7,8 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow.core.errors import UserError
+from workflow.core.files import sha256
 from workflow.data import karpathy
-from workflow.data.checking import (
+from workflow.data.coco_files import LISTS, NAMES, annotation_file, is_box, load
+from workflow.data.sets.coco import DATASET
+from workflow.data.validation.errors import (
     Faults,
     box_fault,
     command_line,
@@ -18,13 +22,9 @@ from workflow.data.checking import (
     text_fault,
     warn_of_absent,
 )
-from workflow.data.coco_files import LISTS, NAMES, annotation_file, is_box, load
-from workflow.data.looking import look_at_all
-from workflow.data.memory import Looked, Memory
-from workflow.data.sets.coco import DATASET
-from workflow.data.unused import say_unused
-from workflow.training.errors import UserError
-from workflow.training.files import sha256
+from workflow.data.validation.image_cache import Looked, Memory
+from workflow.data.validation.image_scan import look_at_all
+from workflow.data.validation.unused import say_unused
 
 # The one place that says what a split is made of: config value -> its parts.
 SPLITS = {"2014": ("train", "test"), "karpathy": tuple(karpathy.PARTS)}

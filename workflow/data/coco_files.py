@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from workflow.data.checking import ANY, NUMBER, TEXT, Kind, inside, load_lists, text_fault
-from workflow.data.decoding import open_image
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
+from workflow.data.validation.decoding import open_image
+from workflow.data.validation.errors import ANY, NUMBER, TEXT, Kind, inside, load_lists, text_fault
 
 
 def _whole(value: object) -> bool:

@@ -3,13 +3,13 @@ torchvision's ImageFolder, whose extensions are also ours. Class names are the f
 
 from pathlib import Path
 
-from workflow.data.checking import Faults, command_line, fingerprint, need_folder, refuse_shared, text_fault
-from workflow.data.looking import look_at_all
-from workflow.data.memory import Memory
+from workflow.core.errors import UserError
+from workflow.core.escaping import say
 from workflow.data.sets.imagenet import DATASET
-from workflow.data.unused import files_below, is_leftover, say_kinds, say_unused, walk
-from workflow.training.errors import UserError
-from workflow.training.escaping import say
+from workflow.data.validation.errors import Faults, command_line, fingerprint, need_folder, refuse_shared, text_fault
+from workflow.data.validation.image_cache import Memory
+from workflow.data.validation.image_scan import look_at_all
+from workflow.data.validation.unused import files_below, is_leftover, say_kinds, say_unused, walk
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 OFFICIAL = {"classes": DATASET.classes, **DATASET.counts[""]}

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from workflow.data.checking import FILE, LIST, TEXT, WHOLE, Faults, load_lists, text_fault
 from workflow.data.sets.coco import DATASET
+from workflow.data.validation.errors import FILE, LIST, TEXT, WHOLE, Faults, load_lists, text_fault
 
 PARTS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 PUBLISHED = DATASET.counts["karpathy"]

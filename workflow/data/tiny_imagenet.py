@@ -13,8 +13,8 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm import tqdm
 
-from workflow.data.decoding import decode
-from workflow.training.errors import UserError, door
+from workflow.core.errors import UserError, door
+from workflow.data.validation.decoding import decode
 
 PRETRAINED = [
     "n01944390",

@@ -8,8 +8,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import NamedTuple
 
-from workflow.data.casts import class_names
-from workflow.data.checking import (
+from workflow.core.errors import UserError
+from workflow.core.files import sha256
+from workflow.data.sets.voc import DATASET
+from workflow.data.synthetic.sprites import class_names
+from workflow.data.validation.decoding import open_image
+from workflow.data.validation.errors import (
     Faults,
     box_fault,
     command_line,
@@ -19,14 +23,10 @@ from workflow.data.checking import (
     refuse_shared,
     warn_of_absent,
 )
-from workflow.data.decoding import open_image
-from workflow.data.looking import look_at_all
-from workflow.data.memory import Looked, Memory
-from workflow.data.sets.voc import DATASET
-from workflow.data.unused import say_unused
+from workflow.data.validation.image_cache import Looked, Memory
+from workflow.data.validation.image_scan import look_at_all
+from workflow.data.validation.unused import say_unused
 from workflow.data.voc_lists import SPLITS, Part, annotation_path, image_folder, listed, need_layout, split_file
-from workflow.training.errors import UserError
-from workflow.training.files import sha256
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),

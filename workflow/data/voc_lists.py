@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from workflow.data.checking import FETCH, decoded, inside
+from workflow.core.errors import UserError
 from workflow.data.imagenet import EXTENSIONS
-from workflow.data.unused import is_leftover
-from workflow.training.errors import UserError
+from workflow.data.validation.errors import FETCH, decoded, inside
+from workflow.data.validation.unused import is_leftover
 
 SPLITS = {"trainval07": ("2007", "trainval"), "trainval12": ("2012", "trainval"), "test07": ("2007", "test")}
 NAMED = {"trainval07": ("trainval", "train"), "test07": ("test", "valid", "val", "validation")}  # the first counts

@@ -10,16 +10,16 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from workflow.config import load
-from workflow.plan import Plan, PlannedRun, plan
+from workflow.config.loading import load
+from workflow.core.errors import UserError, door
+from workflow.core.files import atomic, read_json
+from workflow.planning.plan import Plan, PlannedRun, plan
 from workflow.reporting.metrics import heading, number
-from workflow.reporting.notes import one_machine
 from workflow.reporting.records import read
-from workflow.reporting.statistics import BASELINE, Cell
+from workflow.reporting.statistics.cells import BASELINE, Cell
 from workflow.reporting.summary import Summary, summarize
-from workflow.reporting.text import long_csv, markdown
-from workflow.training.errors import UserError, door
-from workflow.training.files import atomic, read_json
+from workflow.reporting.tables.footnotes import one_machine
+from workflow.reporting.tables.text_tables import long_csv, markdown
 
 KEPT = ("metrics.json", "config.json", "evidence.npz")
 DOCS, PAGE = Path("docs"), "README.md"

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from workflow import registry
 from workflow.contracts import Task
+from workflow.core.errors import UserError
+from workflow.core.files import digest
+from workflow.core.formatting import plain
 from workflow.reporting import verification
 from workflow.reporting.staleness import differences, other_backbone, published
-from workflow.training.errors import UserError
-from workflow.training.files import digest
-from workflow.words import plain
 
 WHEN = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d ")  # error.txt starts with the time of the failure
 
@@ -55,7 +55,7 @@ class Outcome:
 
 
 def read(plan: Any) -> list[Outcome]:
-    """The outcomes of the runs of `plan` (workflow.plan.Plan), ordered by task, backbone and seeds.
+    """The outcomes of the runs of `plan` (workflow.planning.plan.Plan), ordered by task, backbone and seeds.
 
     UserError if a file that is there is not what it should be.
     """

@@ -4,16 +4,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from workflow.config import load
-from workflow.plan import plan
-from workflow.reporting.differences import departures
-from workflow.reporting.drawn import figures
-from workflow.reporting.latex import latex
-from workflow.reporting.page import html
+from workflow.config.loading import load
+from workflow.core.errors import door
+from workflow.core.files import atomic
+from workflow.planning.plan import plan
+from workflow.reporting.page.external_figures import figures
+from workflow.reporting.page.html_page import html
 from workflow.reporting.summary import summarize
-from workflow.reporting.text import long_csv, markdown, terminal
-from workflow.training.errors import door
-from workflow.training.files import atomic
+from workflow.reporting.tables.latex import latex
+from workflow.reporting.tables.paper_deviations import departures
+from workflow.reporting.tables.text_tables import long_csv, markdown, terminal
 
 
 def report(config: str, out: Path | None) -> str:

@@ -1,12 +1,12 @@
 """Why a record is not the plan's: it is of another recipe, of other data or of another backbone (law 8). Runs are
-workflow.plan.PlannedRun, outcomes workflow.reporting.records.Outcome."""
+workflow.planning.plan.PlannedRun, outcomes workflow.reporting.records.Outcome."""
 
 from pathlib import Path
 from typing import Any
 
-from workflow.reasons import changes
-from workflow.training.files import sha256
-from workflow.words import plain
+from workflow.core.files import sha256
+from workflow.core.formatting import plain
+from workflow.planning.rerun import changes
 
 
 def differences(run: Any) -> list[str]:

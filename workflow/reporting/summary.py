@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from workflow import registry
 from workflow.contracts import Metric, Task
-from workflow.reporting import notes
-from workflow.reporting.classification import Classified, classified
-from workflow.reporting.guard import check_columns
-from workflow.reporting.paper import paper_numbers
+from workflow.reporting.comparability import check_columns
 from workflow.reporting.records import Outcome, instances, read
-from workflow.reporting.statistics import Cell, Cells, cells, mean_over
+from workflow.reporting.statistics.cells import Cell, Cells, cells, mean_over
+from workflow.reporting.statistics.paper import paper_numbers
+from workflow.reporting.tables import footnotes
+from workflow.reporting.tables.classification_table import Classified, classified
 
 Column = tuple[str, Metric]  # instance of a task, and one of its metrics
 
@@ -69,7 +69,7 @@ class Summary:
 
 
 def summarize(plan: Any) -> Summary:
-    """Read the records of `plan` (workflow.plan.Plan); UserError if they cannot share a table."""
+    """Read the records of `plan` (workflow.planning.plan.Plan); UserError if they cannot share a table."""
     backbones = list(plan.backbones)
     tasks = instances(plan)
     order = list(tasks)
@@ -87,12 +87,12 @@ def summarize(plan: Any) -> Summary:
         cells=table,
         classified=classified(specs, tasks[registry.PRETRAIN], table, outcomes),
         outcomes=outcomes,
-        origins={name: notes.origin(specs[name]) for name in backbones},
-        notices=notes.notices(plan.config, outcomes),
-        remarks=notes.remarks(outcomes, table, tasks, brought),
+        origins={name: footnotes.origin(specs[name]) for name in backbones},
+        notices=footnotes.notices(plan.config, outcomes),
+        remarks=footnotes.remarks(outcomes, table, tasks, brought),
         brought=brought,
         controls=[name for name, spec in specs.items() if "init" in spec],
-        protocols={task: notes.protocol(outcomes, task) for task in tasks},
+        protocols={task: footnotes.protocol(outcomes, task) for task in tasks},
     )
 
 

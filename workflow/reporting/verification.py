@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workflow.config.yaml_loader import shown
 from workflow.contracts import Task
-from workflow.reading import shown
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, record_digest, sha256
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, record_digest, sha256
 
 DAMAGED = "damaged: its content is not what the run wrote"
 AGAIN = "remove the folder, and the workflow makes it again"

@@ -30,7 +30,7 @@ rule pretrain:
         tracked=lambda w: plan.find(w).tracked,
         command=lambda w, threads: plan.find(w).command,
     shell:
-        "python -m workflow.training.launch {params.command:q} 2>&1 | keep {log:q}"
+        "python -m workflow.training.distributed.launch {params.command:q} 2>&1 | keep {log:q}"
 
 
 use rule pretrain as import_backbone with:

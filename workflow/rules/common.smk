@@ -1,11 +1,11 @@
 # Functions of several files, and what happens before the first job and after the last.
 from workflow.contracts import INDEX
-from workflow.plan import pattern
-from workflow.planned_run import CHECKED
-from workflow.preflight import look_over
-from workflow.reasons import settled
-from workflow.training.finished import tidy
-from workflow.training.launch import offer
+from workflow.planning.plan import pattern
+from workflow.planning.planned_run import CHECKED
+from workflow.planning.preflight import look_over
+from workflow.planning.rerun import settled
+from workflow.training.resume.publish_backup import tidy
+from workflow.training.distributed.launch import offer
 
 offer(workflow, plan.config["gpus"])
 

@@ -3,8 +3,8 @@ import json
 
 from snakemake.io import flag
 
-from workflow.enough import needs
-from workflow.reasons import settled
+from workflow.planning.dataset_size import needs
+from workflow.planning.rerun import settled
 
 
 # On the host that submits to a cluster: nodes often have no network, and a check must speak before anything is queued.
@@ -34,7 +34,7 @@ checkpoint fetch_data:
         times=lambda w: plan.asked(w.set),
         check=lambda w: plan.checks[w.set],
     shell:
-        "python -m workflow.data.fetch {wildcards.set:q} --section {params.section:q} --root={params.root:q}"
+        "python -m workflow.data.fetch.fetch {wildcards.set:q} --section {params.section:q} --root={params.root:q}"
         " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | keep {log:q}"
 
 
@@ -53,7 +53,7 @@ rule make_data:
         layout=lambda w: plan.layout(w.set).name,
         spec=lambda w: plan.section(w.set, "synthetic"),
     shell:
-        "python -m workflow.data.synthetic {params.layout:q} --spec {params.spec:q} --out {output.root:q}"
+        "python -m workflow.data.synthetic.generate {params.layout:q} --spec {params.spec:q} --out {output.root:q}"
         " 2>&1 | keep {log:q}"
 
 
@@ -82,12 +82,12 @@ rule check_data:
         module=lambda w: plan.layout(w.set).module,
         section=lambda w: plan.section(w.set),
         root=lambda w: plan.root(w.set),
-        # Asks for `threads` so that Snakemake does not compare it: another batch repeats no check (workflow/enough.py).
+        # Asks for `threads` so that Snakemake does not compare it: another batch repeats no check (workflow/planning/dataset_size.py).
         needs=lambda w, threads: json.dumps(needs(plan.config, w.set)),
     shell:
         "( python -m {params.module:q} --section {params.section:q} --root={params.root:q}"
         " --threads {threads} --out {output.check:q}"
-        " && python -m workflow.enough --needs {params.needs:q} --data {output.check:q} ) 2>&1 | keep {log:q}"
+        " && python -m workflow.planning.dataset_size --needs {params.needs:q} --data {output.check:q} ) 2>&1 | keep {log:q}"
 
 
 # What every training rule waits for: one file for all sets, under one name for all configs, so that another data set is

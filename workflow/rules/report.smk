@@ -3,7 +3,7 @@
 # `tracked` and `config` as `tracked` and `command` in backbones.smk.
 import json
 
-from workflow.reporting.differences import departures
+from workflow.reporting.tables.paper_deviations import departures
 
 
 report: "../report/workflow.rst"

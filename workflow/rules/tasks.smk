@@ -1,5 +1,5 @@
 # Fine-tune or score a published backbone: a rule for each room of tasks, under the room's name. Slots: backbones.smk.
-from workflow.plan import PLACES
+from workflow.planning.plan import PLACES
 from workflow.registry import room_rules
 
 for room, kind, instances in plan.rooms:
@@ -31,7 +31,7 @@ for room, kind, instances in plan.rooms:
             tracked=lambda w: plan.find(w).tracked,
             command=lambda w, threads: plan.find(w).command,
         shell:
-            "python -m workflow.training.launch {params.command:q} 2>&1 | keep {log:q}"
+            "python -m workflow.training.distributed.launch {params.command:q} 2>&1 | keep {log:q}"
 
 
 # What a room's runs share is made by rules of the room.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 
 def command_line(cost: Callable[[Any, Path, Path], dict[str, float]]) -> Callable[[], None]:
@@ -23,8 +23,8 @@ def command_line(cost: Callable[[Any, Path, Path], dict[str, float]]) -> Callabl
         parser.add_argument("--data", required=True, type=Path, help="result of the data check")
         parser.add_argument("--out", required=True, type=Path, help="folder of cost.json")
         args = parser.parse_args()
-        from workflow.training.files import write_json
-        from workflow.training.run import Run
+        from workflow.core.files import write_json
+        from workflow.planning.run_spec import Run
         from workflow.training.timing import device, shortened
 
         run = Run.parse(args.run)

@@ -17,16 +17,16 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from workflow.training import processes
-from workflow.training.counted import CountedRandomness, seed_everything
-from workflow.training.ending import Ending, Finite, watched
+from workflow.core.signals import Stopped, asked
+from workflow.planning.run_spec import Run
+from workflow.training.cpu_convs import channels_last
+from workflow.training.distributed import processes
 from workflow.training.hooks import EvaluationPrecision, History, Start
-from workflow.training.layout import channels_last
 from workflow.training.precision import configure_torch
-from workflow.training.resume import ResumableRunner
-from workflow.training.run import Run
-from workflow.training.state import ResumeState, newest
-from workflow.training.stopping import Stopped, asked
+from workflow.training.resume.checkpointing import ResumeState, newest
+from workflow.training.resume.interrupts import Ending, Finite, watched
+from workflow.training.resume.load_state import ResumableRunner
+from workflow.training.seeding import CountedRandomness, seed_everything
 
 LOADERS = ("train_dataloader", "val_dataloader")
 

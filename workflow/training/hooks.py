@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
-from workflow.training.processes import bare
+from workflow.training.distributed.processes import bare
 
 SECONDS_BETWEEN_LINES = 10.0
 POINTS_OF_A_CURVE = 100

@@ -14,7 +14,7 @@ from mmengine.fileio import register_handler
 from mmengine.fileio.handlers import PickleHandler, YamlHandler
 from mmengine.runner import CheckpointLoader
 
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
 
 
 def load(path: str | Path, map_location: Any = "cpu") -> Any:

@@ -7,7 +7,7 @@ same of matrix products, which an environment variable can switch on. What a bf1
 
 import torch
 
-from workflow.training.usable import refuse_unusable
+from workflow.training.distributed.usable_gpus import refuse_unusable
 
 FP32 = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
 

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from mmengine.dist import get_world_size
 
-from workflow.training import attempts, code
+from workflow.core.errors import UserError
+from workflow.core.files import digest, read_check, sha256, write_json, write_record_file
+from workflow.planning.run_spec import Run
+from workflow.training import code_hash
 from workflow.training.engine import Fit
-from workflow.training.errors import UserError
-from workflow.training.files import digest, read_check, sha256, write_json, write_record_file
-from workflow.training.run import Run
+from workflow.training.resume import attempts
 
 
 def peak_memory_mb() -> float:
@@ -27,15 +28,15 @@ def peak_memory_mb() -> float:
 
 def made_of(run: Run, check: dict[str, Any], backbone: Path | None, **more: str) -> dict[str, Any]:
     """Hashes of all that a result depends on (`more`: of shared artifacts) and the libraries, at the run's begin: what
-    it loads is what is hashed here. Its code is hashed file by file, when that is loaded (workflow/training/code.py).
+    it loads is what is hashed here. Its code is hashed file by file, when that is loaded: see code_hash.py.
     """
-    code.watch()
+    code_hash.watch()
     of = {
         "recipe": run.recipe_hash,
         "backbone": sha256(backbone) if backbone else None,
         "data": check["fingerprint"],
         **more,
-        "libraries": code.libraries(),
+        "libraries": code_hash.libraries(),
     }
     attempts.begin(of["libraries"])
     return of

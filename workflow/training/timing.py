@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 
+from workflow.planning.run_spec import Run
 from workflow.training.engine import fit
 from workflow.training.hooks import History, autocast
-from workflow.training.run import Run
 
 WARM, MOST = 2, 100  # steps: not timed; timed at most
 SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
@@ -19,8 +19,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from workflow.pictures import COMMENT, comment, records
-    from workflow.training.files import atomic, read_json
+    from workflow.core.figures import COMMENT, comment, records
+    from workflow.core.files import atomic, read_json
 
     classes = check["classes"]
     figure = Figure(figsize=(3 * len(runs), 3.2), layout="constrained")
@@ -41,8 +41,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.pictures import folders
-    from workflow.training.files import read_check
+    from workflow.core.figures import folders
+    from workflow.core.files import read_check
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")

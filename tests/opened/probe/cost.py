@@ -1,4 +1,5 @@
-"""What a probe costs here: `python -m probe.cost --run JSON --data CHECK.json --out DIR` (workflow/cost.py)."""
+"""What a probe costs here: `python -m probe.cost --run JSON --data CHECK.json --out DIR`
+(workflow/planning/cost.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     from probe.evaluate import features
     from probe.features import load
     from probe.train import task
-    from workflow.training.files import read_check
+    from workflow.core.files import read_check
     from workflow.training.timing import measure, now
 
     check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"

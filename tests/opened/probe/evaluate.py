@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 
 def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expected: str | None = None) -> tuple:
@@ -24,8 +24,8 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
 
     from pretrain.backbone import read
     from probe.features import Dots, encoder, load
+    from workflow.training.cpu_convs import channels_last
     from workflow.training.hooks import autocast
-    from workflow.training.layout import channels_last
     from workflow.training.precision import configure_torch
 
     configure_torch(run.threads)
@@ -58,11 +58,11 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
     import numpy as np
 
     from probe.auroc import auroc
+    from workflow.core.files import read_check, write_json
     from workflow.data.dots import samples
-    from workflow.training import evidence
-    from workflow.training.files import read_check, write_json
+    from workflow.training import per_image
     from workflow.training.record import made_of, write_record
-    from workflow.training.state import resumable
+    from workflow.training.resume.checkpointing import resumable
 
     check = read_check(check_file)
     of = made_of(run, check, backbone)
@@ -71,7 +71,7 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
         images = [Path(path).name for path, _ in samples(check["root"], "test")]
         predicted = score.argmax(axis=1)
         accuracy = 100.0 * (predicted == label)
-        evidence.write(out / "evidence.npz", np.array(images), accuracy=accuracy, score=score, label=label)
+        per_image.write(out / "evidence.npz", np.array(images), accuracy=accuracy, score=score, label=label)
         rows = zip(images, label.tolist(), predicted.tolist(), strict=True)
         write_json(out / "predictions.json", [{"image": i, "label": a, "predicted": b} for i, a, b in rows])
         every = np.ones((len(label), 1))
@@ -83,7 +83,7 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")

@@ -11,8 +11,8 @@ from torchvision.models import resnet50
 from torchvision.transforms import v2
 
 from pretrain.backbone import load_into
-from workflow.data.decoding import decode
 from workflow.data.dots import samples
+from workflow.data.validation.decoding import decode
 
 FEATURES = 2048  # of a ResNet-50
 

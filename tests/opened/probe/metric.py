@@ -10,8 +10,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 from torch.nn import functional
 
-from workflow.training import evidence
-from workflow.training.files import write_json
+from workflow.core.files import write_json
+from workflow.training import per_image
 
 
 @METRICS.register_module()
@@ -40,7 +40,7 @@ class LogLoss(BaseMetric):
         """All batches."""
         results = sorted(results)
         losses = np.array([loss for *_, loss in results])
-        evidence.write(self.keep / "evidence.npz", np.array(self.images), log_loss=losses)
+        per_image.write(self.keep / "evidence.npz", np.array(self.images), log_loss=losses)
         predicted = [{"image": self.images[n], "label": label, "predicted": guess} for n, label, guess, _ in results]
         write_json(self.keep / "predictions.json", predicted)
         return {"log_loss": float(losses.mean())}

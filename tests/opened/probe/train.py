@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.training.errors import door
+from workflow.core.errors import door
 
 PUBLISHED = ("predictions.json", "evidence.npz")
 
@@ -53,10 +53,10 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     import probe.metric
     import probe.model  # noqa: F401 (registers)
     from probe.features import load
+    from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
-    from workflow.training.files import atomic, read_check
     from workflow.training.record import made_of, write_record
-    from workflow.training.state import resumable
+    from workflow.training.resume.checkpointing import resumable
 
     check = read_check(check_file)
     of = made_of(run, check, backbone)
@@ -75,7 +75,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
 @door
 def main() -> None:
     """The command line."""
-    from workflow.training.run import Run
+    from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="JSON of the run, as planned")

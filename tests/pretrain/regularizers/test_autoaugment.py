@@ -5,7 +5,7 @@ import torch
 from torchvision.transforms import v2
 
 from pretrain.regularizers.autoaugment import FASTER, FILL, MOVES, AutoAugment, Policy
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {}
 IMAGE = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))

@@ -8,8 +8,8 @@ import torch
 from pretrain.regularizers import REGULARIZERS, base, build
 from pretrain.regularizers.base import Permuted, Regularizer, of_share, register, seeded
 from tests.pretrain.regularizers.examples import PARAMETERS
-from workflow.regularizers import declared
-from workflow.training.rng import rng
+from workflow.config.regularizers import declared
+from workflow.core.rng import rng
 
 IMAGES = torch.rand(6, 3, 10, 10, generator=torch.Generator().manual_seed(1))
 FEATURES = torch.rand(6, 4, 6, 6, generator=torch.Generator().manual_seed(2)) + 1

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pretrain.regularizers.cutmix import CutMix, box
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"alpha": 1.0}
 IMAGES = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 3, 12, 20).contiguous()

@@ -6,7 +6,7 @@ import torch
 
 from pretrain.backbone import IMAGENET
 from pretrain.regularizers.cutout import FILL, Cutout
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"size": 4}
 IMAGE = torch.full((3, 30, 40), 255, dtype=torch.uint8)

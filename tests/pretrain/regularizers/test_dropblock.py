@@ -6,7 +6,7 @@ import torch
 from torchvision.ops import drop_block2d
 
 from pretrain.regularizers.dropblock import DropBlock, drawn, masked
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"block": 3, "keep": 0.7}
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)

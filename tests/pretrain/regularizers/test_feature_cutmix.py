@@ -7,7 +7,7 @@ from torchvision.models import resnet50
 
 from pretrain.regularizers.cutmix import CutMix
 from pretrain.regularizers.feature_cutmix import STRIDES, FeatureCutMix
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"alpha": 1.0, "layers": ["input", "layer1", "layer2"]}
 IMAGES = torch.rand(8, 3, 50, 70, generator=torch.Generator().manual_seed(1))

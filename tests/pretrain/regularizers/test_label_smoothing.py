@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from pretrain.regularizers.label_smoothing import LabelSmoothing
 from pretrain.regularizers.mixup import Mixup
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"smoothing": 0.1}
 

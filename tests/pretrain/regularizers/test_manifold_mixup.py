@@ -6,7 +6,7 @@ import torch
 
 from pretrain.regularizers.manifold_mixup import ManifoldMixup, drawn
 from pretrain.regularizers.mixup import Mixup
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"alpha": 1.0, "layers": ["input", "layer1", "layer2"]}
 IMAGES = torch.rand(8, 3, 12, 12, generator=torch.Generator().manual_seed(1))

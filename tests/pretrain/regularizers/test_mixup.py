@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pretrain.regularizers.mixup import Mixup
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"alpha": 1.0}
 IMAGES = torch.rand(8, 3, 4, 4, generator=torch.Generator().manual_seed(0))

@@ -6,7 +6,7 @@ import torch
 
 from pretrain.backbone import IMAGENET
 from pretrain.regularizers.random_erasing import RandomErasing
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"scale": [0.1, 0.4], "ratio": [0.5, 2.0], "value": "random"}
 PAPER = {"scale": [0.02, 0.4], "ratio": [0.3, 1 / 0.3], "value": "random"}

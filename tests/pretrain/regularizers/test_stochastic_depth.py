@@ -4,7 +4,7 @@ import torch
 from torchvision.models import resnet50
 
 from pretrain.regularizers.stochastic_depth import BLOCKS, StochasticDepth, dropped
-from workflow.training.rng import rng
+from workflow.core.rng import rng
 
 PARAMETERS = {"drop": 0.5}
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)

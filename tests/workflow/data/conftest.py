@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from workflow.data import voc_lists
-from workflow.data.fetch import Source, official
+from workflow.data.fetch.fetch import Source, official
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tests.workflow.test_config_fuzzed import paths
+from tests.workflow.config.test_loading_fuzzed import paths
+from workflow.core.errors import UserError
 from workflow.data import coco, karpathy, voc
-from workflow.data.checking import SLACK, Faults, box_fault, text_fault
 from workflow.data.coco_files import annotation_file, load
-from workflow.training.errors import UserError
+from workflow.data.validation.errors import SLACK, Faults, box_fault, text_fault
 
 EDGES = st.integers(-3, 60) | st.floats(-3, 60, width=32) | st.sampled_from([math.nan, math.inf, -math.inf, 1e300])
 SIDES = st.integers(1, 50)

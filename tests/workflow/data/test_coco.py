@@ -11,9 +11,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from detection.coco_metric import QuietCocoDataset
+from workflow.core.errors import UserError
+from workflow.core.files import read_json
 from workflow.data import coco as door
-from workflow.training.errors import UserError
-from workflow.training.files import read_json
 
 IMAGE = "COCO_train2014_000000000009.jpg"
 TRAIN_CAPTIONS, VAL_CAPTIONS = (f"annotations/captions_{split}2014.json" for split in ("train", "val"))

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from detection.coco_metric import QuietCocoDataset
+from workflow.core.errors import UserError
 from workflow.data import coco as door
 from workflow.data.coco_files import FLAG, ID, SIDE, is_box
-from workflow.training.errors import UserError
 
 TRAIN, VAL = PARTS = [f"annotations/instances_{split}2014.json" for split in ("train", "val")]
 

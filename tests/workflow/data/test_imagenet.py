@@ -9,9 +9,9 @@ import pytest
 from torchvision.datasets import ImageFolder
 
 from pretrain.folder import ClassFolders
+from workflow.core.errors import UserError
+from workflow.core.files import read_json
 from workflow.data import imagenet as door
-from workflow.training.errors import UserError
-from workflow.training.files import read_json
 
 
 @pytest.fixture

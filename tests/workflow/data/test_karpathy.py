@@ -7,10 +7,10 @@ import pytest
 
 from captioning import vocabulary
 from captioning.metric import references
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, write_hashed
 from workflow.data import coco as door
 from workflow.data import karpathy
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, write_hashed
 
 DRAWN = {"synthetic": {}, "split": "karpathy"}
 ROOTED = {"root": "x", "split": "karpathy"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow.config import check, load
-from workflow.plan import plan
-from workflow.training.errors import UserError
-from workflow.training.files import write_json
+from workflow.config.loading import check, load
+from workflow.core.errors import UserError
+from workflow.core.files import write_json
+from workflow.planning.plan import plan
 
 CONFIGS = Path(__file__).parents[3] / "config"
 PAPER, DEMO = load(CONFIGS / "paper.yaml"), load(CONFIGS / "demo.yaml")

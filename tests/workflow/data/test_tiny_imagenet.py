@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workflow.core.errors import UserError
 from workflow.data.tiny_imagenet import HELD_OUT, PRETRAINED, prepare
 from workflow.data.tiny_imagenet import main as tiny_imagenet_door
-from workflow.training.errors import UserError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import sys
 import pytest
 from PIL import Image
 
+from workflow.core.errors import UserError
+from workflow.core.files import read_json
 from workflow.data import voc as door
-from workflow.training.errors import UserError
-from workflow.training.files import read_json
 
 XML = "VOC2007/Annotations/000001.xml"
 JPEG = "VOC2007/JPEGImages/000001.jpg"

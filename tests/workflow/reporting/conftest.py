@@ -13,9 +13,9 @@ import pytest
 
 from workflow import registry
 from workflow.contracts import Task
-from workflow.plan import PlannedRun
-from workflow.training.evidence import write as write_evidence
-from workflow.training.files import digest, write_record_file
+from workflow.core.files import digest, write_record_file
+from workflow.planning.plan import PlannedRun
+from workflow.training.per_image import write as write_evidence
 
 RECIPES = {
     "pretrain": {"epochs": 4, "batch": 32, "lr": 0.1, "resize": 56, "size": 48},
@@ -33,7 +33,7 @@ PROTOCOLS = {
 
 @dataclass
 class Plan:
-    """As workflow.plan has it."""
+    """As workflow.planning.plan has it."""
 
     experiment: str
     backbones: list[str]
@@ -95,7 +95,7 @@ class Experiment:
 def planned(
     folder: Path, task: str, row: str, seeds: dict[str, int], recipe: dict[str, Any], origin: str
 ) -> PlannedRun:
-    """A run as workflow.plan plans it, below `folder`."""
+    """A run as workflow.planning.plan plans it, below `folder`."""
     published = folder / f"results/backbones/{row}-k/seed{seeds['pretrain']}"
     name = "".join(f"{key[0].replace('t', 's')}{seed}" for key, seed in seeds.items())
     return PlannedRun(

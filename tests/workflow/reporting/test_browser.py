@@ -9,11 +9,11 @@ import pytest
 
 from tests.workflow.reporting import chromium
 from workflow import registry
-from workflow.reporting.page import html
-from workflow.reporting.sections import sections
+from workflow.core.files import hashed, read_json, write_json
+from workflow.reporting.page.html_page import html
+from workflow.reporting.page.sections import sections
 from workflow.reporting.summary import summarize
-from workflow.training import evidence
-from workflow.training.files import hashed, read_json, write_json
+from workflow.training import per_image
 
 pytestmark = [
     pytest.mark.slow,
@@ -29,7 +29,7 @@ ROWS = {
 
 def figures(folder, voc, coco):
     """All that other rules draw, by their own code, of runs that find everything and say one thing."""
-    from captioning.examples import examples
+    from captioning.qualitative import examples
     from detection.figure import draw
     from detection.pictures import SIDE, Thing, scenes
     from workflow.data.coco import read
@@ -38,7 +38,7 @@ def figures(folder, voc, coco):
     ids = [image.image_id for image in read(check, "test")]
     write_json(said / "predictions.json", [{"image_id": i, "caption": "a red circle"} for i in ids])
     write_json(said / "metrics.json", {})
-    evidence.write(said / "evidence.npz", ids, CIDEr=np.arange(len(ids), dtype=float))
+    per_image.write(said / "evidence.npz", ids, CIDEr=np.arange(len(ids), dtype=float))
     found = scenes(read_json(voc.check))[0]
     seen = [[Thing(one.name, one.box, True, 0.9) for one in scene.truth] for scene in found]
     picture = draw(found, dict.fromkeys(ROWS, seen), SIDE, {})
@@ -56,7 +56,7 @@ def told(small):
             small.sign(run, per_class={"pottedplant": 20.0 + len(run.backbone), "dog": 40.0})
         if run.task == "nic_coco":
             cider = record["metrics"]["CIDEr"]
-            evidence.write(beside, np.arange(40), CIDEr=np.linspace(-5, 5, 40) + cider)
+            per_image.write(beside, np.arange(40), CIDEr=np.linspace(-5, 5, 40) + cider)
             small.sign(run, metrics={"CIDEr": cider})
     return small
 

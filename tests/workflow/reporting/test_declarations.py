@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.workflow.reporting.test_page import CAPTIONS
+from tests.workflow.reporting.page.test_html_page import CAPTIONS
 from workflow import registry
 from workflow.contracts import Array, Metric, Resampling, Task
-from workflow.reporting.latex import latex
-from workflow.reporting.page import html
+from workflow.core.errors import UserError
+from workflow.reporting.page.html_page import html
+from workflow.reporting.page.sections import sections
 from workflow.reporting.publish import table
-from workflow.reporting.sections import sections
 from workflow.reporting.summary import summarize
-from workflow.reporting.text import long_csv, markdown, terminal
-from workflow.training.errors import UserError
-from workflow.training.evidence import write as write_evidence
+from workflow.reporting.tables.latex import latex
+from workflow.reporting.tables.text_tables import long_csv, markdown, terminal
+from workflow.training.per_image import write as write_evidence
 
 REPORTING = Path(registry.__file__).parent / "reporting"
 TASKS = registry.transfer_tasks().values()
@@ -32,7 +32,7 @@ NAMES |= {name for data in registry.datasets().values() for name in (data.name, 
 def test_no_template_of_the_report_names_what_is_declared():
     ids = re.compile(r'id="[^"]*"|"#[^"]*"')  # the anchor of the classification table
     pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in NAMES))
-    files = sorted((REPORTING / "templates").glob("*.j2"))
+    files = sorted((REPORTING / "page/templates").glob("*.j2"))
     assert len(files) > 10
     found = {file.name: pattern.findall(ids.sub("", file.read_text())) for file in files}
     assert {name: names for name, names in found.items() if names} == {}

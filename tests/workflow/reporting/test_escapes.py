@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pretrain.card import code, escaped
-from tests.workflow.reporting.test_page import Links, page
-from workflow.reporting import latex, text
-from workflow.reporting.page import html
+from tests.workflow.reporting.page.test_html_page import Links, page
+from workflow.reporting.page.html_page import html
 from workflow.reporting.summary import summarize
+from workflow.reporting.tables import latex, text_tables
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -51,12 +51,12 @@ def test_why_a_run_failed_is_text_everywhere(experiment):
     small.fail(small.run("ssd_voc", "cutmix"), " ".join(HOSTILE))
     summary = summarize(small.plan)
     assert not {"script", "img"} & set(Links(page(small)[0]).tags)
-    table = [line for line in text.markdown(summary).partition("\n## ")[0].splitlines() if line.startswith("|")]
+    table = [line for line in text_tables.markdown(summary).partition("\n## ")[0].splitlines() if line.startswith("|")]
     assert len(table) == 2 + 2
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1, "no cell is torn"
-    assert "<script" not in text.markdown(summary)
-    assert "<img" not in text.markdown(summary)
-    for shown in (text.markdown(summary), text.terminal(summary, Path("\x1b[2J")), latex.latex(summary)):
+    assert "<script" not in text_tables.markdown(summary)
+    assert "<img" not in text_tables.markdown(summary)
+    for shown in (text_tables.markdown(summary), text_tables.terminal(summary, Path("\x1b[2J")), latex.latex(summary)):
         assert shown.replace("\n", "").isprintable()
 
 
@@ -65,7 +65,7 @@ TEXTS = st.text(st.sampled_from("ab <>|&\\`*_[]{}$#%~^\"'\n\r\u2028é\x00漢\x1b
 
 @given(TEXTS)
 def test_markdown_of_any_text_is_one_line_without_tags(data):
-    for shown in (text._md(data), escaped(data)):
+    for shown in (text_tables._md(data), escaped(data)):
         assert len(shown.splitlines()) <= 1
         assert not re.search(r"(?<!\\)[<|]", shown)
         assert shown.isprintable()

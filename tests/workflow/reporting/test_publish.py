@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workflow.config import load
-from workflow.plan import plan
+from workflow.config.loading import load
+from workflow.core.errors import UserError
+from workflow.planning.plan import plan
 from workflow.reporting import publish
 from workflow.reporting.publish import insert, inserted, kept, table
 from workflow.reporting.publish import main as publish_door
 from workflow.reporting.summary import summarize
-from workflow.reporting.text import long_csv, markdown
-from workflow.training.errors import UserError
+from workflow.reporting.tables.text_tables import long_csv, markdown
 
 HOUSE = Path(__file__).parents[3]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")

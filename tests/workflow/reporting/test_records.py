@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from workflow.core.errors import UserError
 from workflow.reporting.records import read
-from workflow.training.errors import UserError
 
 
 def outcome(small, run):

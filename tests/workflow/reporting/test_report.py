@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from workflow.config import load
-from workflow.pictures import comment, jpeg, records
-from workflow.plan import plan
+from workflow.config.loading import load
+from workflow.core.figures import comment, jpeg, records
+from workflow.core.files import sha256, write_hashed, write_record_file
+from workflow.planning.plan import plan
 from workflow.reporting import report
-from workflow.training.files import sha256, write_hashed, write_record_file
 
 DEMO = Path(report.__file__).parents[2] / "config/demo.yaml"
 

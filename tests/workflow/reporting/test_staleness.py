@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from workflow.reporting.latex import latex
-from workflow.reporting.page import html
+from workflow.core.files import record_digest, sha256, write_json
+from workflow.reporting.page.html_page import html
 from workflow.reporting.summary import summarize
-from workflow.reporting.text import long_csv, markdown, terminal
-from workflow.training.files import record_digest, sha256, write_json
+from workflow.reporting.tables.latex import latex
+from workflow.reporting.tables.text_tables import long_csv, markdown, terminal
 
 
 def cell(small, backbone="cutmix", task="ssd_voc", metric="mAP"):

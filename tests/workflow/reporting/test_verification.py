@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workflow.reporting.page import html
+from workflow.core.errors import UserError
+from workflow.core.files import record_digest
+from workflow.reporting.page.html_page import html
 from workflow.reporting.records import read
 from workflow.reporting.summary import summarize
-from workflow.reporting.text import long_csv, markdown, terminal
-from workflow.training.errors import UserError
-from workflow.training.evidence import write as write_evidence
-from workflow.training.files import record_digest
+from workflow.reporting.tables.text_tables import long_csv, markdown, terminal
+from workflow.training.per_image import write as write_evidence
 
 FILES = ("metrics.json", "config.json", "evidence.npz", "backbone.safetensors", "predictions.json")
 

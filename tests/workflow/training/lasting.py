@@ -12,10 +12,10 @@ from mmengine.dist import get_rank
 
 from tests.workflow.training import pair
 from tests.workflow.training.test_engine import Points
-from workflow.training.errors import door
-from workflow.training.files import write_json
-from workflow.training.run import Run
-from workflow.training.state import resumable
+from workflow.core.errors import door
+from workflow.core.files import write_json
+from workflow.planning.run_spec import Run
+from workflow.training.resume.checkpointing import resumable
 
 
 @door

@@ -17,12 +17,13 @@ from torch import nn
 
 import tests.workflow.training.test_engine  # noqa: F401 (registers Points)
 from pretrain.regularizers.base import of_share
-from workflow.training import processes, state
+from workflow.core.files import write_json
+from workflow.core.rng import rng
+from workflow.planning.run_spec import Run
+from workflow.training.distributed import processes
 from workflow.training.engine import fit
-from workflow.training.files import write_json
 from workflow.training.hooks import History
-from workflow.training.rng import rng
-from workflow.training.run import Run
+from workflow.training.resume import checkpointing
 
 RECIPE = {"epochs": 3, "batch": 4, "warmup": 3, "steps": [2], "evaluate_every": 2, "precision": "fp32"}
 SAMPLES, KILLED = 20, 7  # an iteration inside the second epoch
@@ -89,7 +90,7 @@ def train(run: Run, folder: Path) -> dict:
 
 def train_and_die(run: Run, folder: Path) -> None:
     """Until the iteration KILLED is over; a state lies there from its beginning."""
-    state.SECONDS_BETWEEN_SAVES, after = 0, History.after_train_iter
+    checkpointing.SECONDS_BETWEEN_SAVES, after = 0, History.after_train_iter
 
     def die(self, runner, *args, **kwargs):
         after(self, runner, *args, **kwargs)

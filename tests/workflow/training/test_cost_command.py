@@ -13,12 +13,12 @@ from mmengine.config import Config
 
 from captioning.cost import view_seconds
 from pretrain.backbone import publish_untrained
-from workflow.config import load
-from workflow.plan import plan
+from workflow.config.loading import load
+from workflow.core.files import read_json
+from workflow.planning.plan import plan
+from workflow.planning.run_spec import Run
 from workflow.training import timing
 from workflow.training.cost_command import command_line
-from workflow.training.files import read_json
-from workflow.training.run import Run
 
 DEMO = load(Path(__file__).parents[3] / "config/demo.yaml")
 
@@ -93,7 +93,7 @@ def test_a_captioner_is_measured_with_as_many_words_as_coco_has(data, words, ask
 def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, coco, tmp_path):
     clock = itertools.count(0.0, 10.0)
     monkeypatch.setattr(timing, "now", lambda: next(clock))
-    monkeypatch.setattr("captioning.cache.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
+    monkeypatch.setattr("captioning.feature_cache.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
     publish_untrained(tmp_path / "b")
     run = SimpleNamespace(recipe={"views": 3})
     assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)

@@ -11,11 +11,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS, OPTIMIZERS
 
+from workflow.planning.run_spec import Run
 from workflow.training import hooks
-from workflow.training import state as saving
+from workflow.training.cpu_convs import channels_last
 from workflow.training.engine import Budget, fit, schedule
-from workflow.training.layout import channels_last
-from workflow.training.run import Run
+from workflow.training.resume import checkpointing as saving
 
 
 @MODELS.register_module()

@@ -8,9 +8,10 @@ import pytest
 from mmengine.hooks import Hook
 
 from tests.workflow.training.test_engine import Line, Points, die_after, run_of, task
-from workflow.training import hooks, state
+from workflow.training import hooks
 from workflow.training.engine import fit
 from workflow.training.hooks import History
+from workflow.training.resume import checkpointing
 
 
 class Losses(Hook):
@@ -37,7 +38,7 @@ def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, mo
     run = run_of(iterations=205, evaluate_every=0)
     whole = fit(run, task(run), 20, tmp_path / "whole")
     with monkeypatch.context() as patched:
-        patched.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+        patched.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
         die_after(7, run, tmp_path / "killed", patched)  # two iterations are a point
     assert fit(run, task(run), 20, tmp_path / "killed").points == whole.points
     rates = [point["lr"] for point in whole.points if point["iteration"] > 8]
@@ -67,7 +68,7 @@ def clock(monkeypatch):
 @pytest.mark.parametrize("killed", [None, 7])
 def test_seconds_are_those_of_steps_and_of_waiting_for_their_data_alone(killed, clock, tmp_path, monkeypatch):
     """Evaluations are left out, and what was done again after a kill."""
-    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run = run_of()
     if killed:
         die_after(killed, run, tmp_path, monkeypatch)
@@ -78,7 +79,7 @@ def test_seconds_are_those_of_steps_and_of_waiting_for_their_data_alone(killed, 
 
 
 def test_a_line_comes_at_the_first_step_after_ten_seconds_and_at_the_end(clock, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run = run_of(evaluate_every=0)
     die_after(3, run, tmp_path, monkeypatch)
     capsys.readouterr()
@@ -106,7 +107,7 @@ def test_the_time_left_is_that_of_the_steps_left_at_the_speed_since_the_start(ca
 
 
 def test_a_network_gets_its_weights_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run, given = run_of(), []
     die_after(3, run, tmp_path, monkeypatch)
     fit(run, task(run), 20, tmp_path, start=given.append)

@@ -11,8 +11,8 @@ import yaml
 from mmengine.runner import CheckpointLoader, load_checkpoint
 
 from tests.bad.brought import Call
+from workflow.core.errors import UserError
 from workflow.training import loaders
-from workflow.training.errors import UserError
 
 
 def trap(folder):

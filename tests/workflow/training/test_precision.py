@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from captioning import cache
+from captioning import feature_cache
 from pretrain import evaluate
 from pretrain.backbone import IMAGENET, publish
 from pretrain.train import task
 from tests.bench.workflow import ROOMS
 from tests.pretrain.solved import SCORE
+from workflow.core.errors import UserError
+from workflow.core.files import read_json
+from workflow.planning.run_spec import Run
 from workflow.training import precision
 from workflow.training.engine import fit
-from workflow.training.errors import UserError
-from workflow.training.files import read_json
-from workflow.training.run import Run
 
 PROJECT = Path(__file__).parents[3]
 PRETRAIN = {
@@ -75,8 +75,8 @@ def features(imagenet, coco, folder, reached):
     run = Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, CAPTIONS, {}, threads=1, workers=0, gpus=0)
     publish(folder / "backbone.safetensors", untrained_network().state_dict(), IMAGENET, origin="random")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "fill", lambda path, encoder, views, run: reached(encoder))
-        cache.make(run, folder / "backbone.safetensors", coco.check, folder)
+        patch.setattr(feature_cache, "fill", lambda path, encoder, views, run: reached(encoder))
+        feature_cache.make(run, folder / "backbone.safetensors", coco.check, folder)
 
 
 def untrained_network():
@@ -107,7 +107,7 @@ def test_no_program_sets_the_threads_without_the_precision():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
     }
     assert {file for file, name in calls if name == "set_num_threads"} == {"workflow/training/precision.py"}
-    programs = {"workflow/training/engine.py", "captioning/cache.py", "pretrain/random_backbone.py"}
+    programs = {"workflow/training/engine.py", "captioning/feature_cache.py", "pretrain/random_backbone.py"}
     programs |= {f"pretrain/{name}.py" for name in ("evaluate", "gallery", "cam")}
     assert programs <= {file for file, name in calls if name == "configure_torch"}
 

@@ -6,14 +6,14 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from workflow.training import code
-from workflow.training.code import PROJECT, hashes, now
+from workflow.core.errors import UserError
+from workflow.core.files import digest, read_check, read_json, record_digest, sha256, write_hashed
+from workflow.planning.run_spec import Run
+from workflow.training import code_hash
+from workflow.training.code_hash import PROJECT, hashes, now
 from workflow.training.engine import Budget, Fit
-from workflow.training.errors import UserError
-from workflow.training.files import digest, read_check, read_json, record_digest, sha256, write_hashed
 from workflow.training.machine import machine
 from workflow.training.record import made_of, write_record
-from workflow.training.run import Run
 
 RUN = Run(
     "nic_coco", "cutmix", {"pretrain": 0, "transfer": 3}, {"lr": 0.1, "batch": 2}, {}, threads=1, workers=0, gpus=0
@@ -65,10 +65,10 @@ def test_what_changes_while_it_runs_is_said_and_does_not_vouch(tmp_path, check, 
     begun, before = of(check, backbone), hashes()
     write_hashed(check, read_json(check) | {"fingerprint": "other"})
     backbone.write_bytes(b"others")
-    monkeypatch.setattr(code, "libraries", lambda: begun["libraries"] | {"torch": "9.9"})
-    real = code.now
-    edited = "workflow/training/rng.py"
-    monkeypatch.setattr(code, "now", lambda file: "another" if str(file).endswith(edited) else real(file))
+    monkeypatch.setattr(code_hash, "libraries", lambda: begun["libraries"] | {"torch": "9.9"})
+    real = code_hash.now
+    edited = "workflow/core/rng.py"
+    monkeypatch.setattr(code_hash, "now", lambda file: "another" if str(file).endswith(edited) else real(file))
     write_record(tmp_path / "out", RUN, None, of=begun, metrics={}, protocol={}, check=check, backbone=backbone)
     trail = read_json(tmp_path / "out/metrics.json")["provenance"]
     assert trail["changed"] == [

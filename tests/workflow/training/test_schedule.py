@@ -4,9 +4,9 @@ import pytest
 from mmengine.hooks import Hook
 
 from tests.workflow.training.test_engine import Line, die_after, run_of, task
-from workflow.training import ending
+from workflow.core.errors import UserError
 from workflow.training.engine import fit
-from workflow.training.errors import UserError
+from workflow.training.resume import interrupts
 
 LR, ITERATIONS = 0.02, 12
 
@@ -55,9 +55,9 @@ def test_the_rate_of_each_iteration(tmp_path, warmup, steps):
 @pytest.mark.parametrize("work", [task, slow_part])
 @pytest.mark.parametrize("killed", [1, 3, 6])
 def test_a_resumed_run_goes_on_at_the_rates_it_would_have_had(tmp_path, monkeypatch, killed, work):
-    from workflow.training import state
+    from workflow.training.resume import checkpointing
 
-    monkeypatch.setattr(state, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run, rates = run_of(warmup=5, steps=[4, 8], iterations=ITERATIONS), Rates()
     die_after(killed, run, tmp_path, monkeypatch, work)
     done = fit(run, work(run), 20, tmp_path, more=[rates])
@@ -70,7 +70,7 @@ def test_a_resumed_run_goes_on_at_the_rates_it_would_have_had(tmp_path, monkeypa
 @pytest.mark.parametrize("iteration", [0, 3, 7, 9])
 def test_a_loss_that_is_not_finite_is_said_with_its_own_rate(tmp_path, monkeypatch, iteration, work):
     """In the warm-up, after a drop, and where losses are looked at some iterations later, as on a GPU."""
-    monkeypatch.setattr(ending.Finite, "before_train", lambda self, runner: setattr(self, "together", 5))
+    monkeypatch.setattr(interrupts.Finite, "before_train", lambda self, runner: setattr(self, "together", 5))
     run, forward, calls = run_of(warmup=5, steps=[4, 8], iterations=ITERATIONS, evaluate_every=0), Line.forward, []
 
     def breaks(self, x, y, mode="tensor"):

@@ -14,9 +14,9 @@ import pytest
 
 from tests.waiting import PATIENCE, children, end, gone
 from tests.workflow.training import pair
-from workflow.training.files import read_json
-from workflow.training.run import Run
-from workflow.training.state import states
+from workflow.core.files import read_json
+from workflow.planning.run_spec import Run
+from workflow.training.resume.checkpointing import states
 
 PROJECT = Path(__file__).parents[3]
 RECIPE = pair.RECIPE | {"epochs": 20, "evaluate_every": 10}  # 100 iterations
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 def begin(out):
     """In a group of its own, as Snakemake's jobs are on a cluster."""
-    call = [sys.executable, "-u", "-m", "workflow.training.launch", "tests.workflow.training.lasting"]
+    call = [sys.executable, "-u", "-m", "workflow.training.distributed.launch", "tests.workflow.training.lasting"]
     with (out / "said").open("w") as said:
         return subprocess.Popen(
             [*call, "--out", str(out), "--run", json.dumps(RUN.as_dict())],

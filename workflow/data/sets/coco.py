@@ -49,7 +49,7 @@ DATASET = DataSet(
         "2014": {"train_images": 82_783, "train_captions": 414_113, "test_images": 40_504},
         "karpathy": {"train_images": 113_287, "train_captions": 566_747, "test_images": 5000},
     },
-    generator="workflow.data.synthetic_coco:make",
+    generator="workflow.data.synthetic.coco:make",
     parts=PARTS,
     small=small,
     made_counts=made_counts,

@@ -4,12 +4,12 @@
 from pathlib import Path
 from typing import Any
 
-from workflow.data.checking import Faults, command_line, fingerprint, inside, refuse_shared
-from workflow.data.looking import look_at_all
-from workflow.data.memory import Memory
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, sha256
 from workflow.data.sets.dots import DATASET, PARTS
-from workflow.training.errors import UserError
-from workflow.training.files import read_json, sha256
+from workflow.data.validation.errors import Faults, command_line, fingerprint, inside, refuse_shared
+from workflow.data.validation.image_cache import Memory
+from workflow.data.validation.image_scan import look_at_all
 
 
 def read(root: str | Path) -> dict[str, Any]:

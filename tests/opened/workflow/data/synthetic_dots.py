@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from workflow.data.scenes import progress
+from workflow.core.files import write_json
+from workflow.core.rng import rng
 from workflow.data.sets.dots import PARTS
-from workflow.training.files import write_json
-from workflow.training.rng import rng
+from workflow.data.synthetic.scenes import progress
 
 
 def make(root: Path, spec: dict) -> None:

@@ -4,15 +4,16 @@ import json
 
 import pytest
 
-from workflow.data import dots, synthetic
-from workflow.training.errors import UserError
+from workflow.core.errors import UserError
+from workflow.data import dots
+from workflow.data.synthetic import generate
 
 SPEC = {"classes": 3, "train": 9, "test": 6, "size": 32, "seed": 0}
 
 
 @pytest.fixture
 def root(tmp_path):
-    synthetic.make("dots", SPEC, tmp_path / "dots")
+    generate.make("dots", SPEC, tmp_path / "dots")
     return tmp_path / "dots"
 
 

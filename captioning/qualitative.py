@@ -1,0 +1,87 @@
+"""The same photos with each backbone's captions, for the report: `python -m captioning.qualitative
+--run BACKBONE=FOLDER ... --data CHECK.json --out JSON`.
+
+Six photos, evenly spread over the test images: nobody chose them. CIDEr is each caption's own, from the run's evidence.
+"""
+
+import argparse
+import base64
+from pathlib import Path
+from typing import Any
+
+from workflow.core.errors import UserError, door
+
+PHOTOS, SIDE = 6, 240  # how many, and px of the longer side at most
+
+
+def examples(runs: dict[str, Path], check: dict[str, Any]) -> dict[str, Any]:
+    """`records`: what it is made of (workflow.core.figures); `total`: how many test images there are; `photos`:
+    image_id, photo (JPEG, base64), references, and for each backbone of `runs` (name to the run's folder) its caption
+    with its CIDEr in percent."""
+    from workflow.core.figures import RECORDS, jpeg, photo, records, spread
+    from workflow.data import coco
+
+    test = coco.read(check, "test")
+    said = {name: captions(folder) for name, folder in runs.items()}
+    chosen = [test[place] for place in spread(len(test), PHOTOS)]
+    return {
+        RECORDS: records(runs),
+        "total": len(test),
+        "photos": [
+            {
+                "image_id": image.image_id,
+                "photo": base64.b64encode(jpeg(photo(image.path, SIDE))).decode(),
+                "references": image.captions,
+                "captions": [{"backbone": name, **of(image.image_id, runs[name], said[name])} for name in runs],
+            }
+            for image in chosen
+        ],
+    }
+
+
+def captions(folder: Path) -> dict[int, dict[str, Any]]:
+    """Image id to the caption of a run and its CIDEr; UserError if one of its files is not what it should be."""
+    from captioning.evaluate import read_predictions
+    from workflow.core.files import open_regular
+    from workflow.training.per_image import parse
+
+    file = folder / "evidence.npz"
+    try:
+        with open_regular(file) as opened:
+            arrays = parse(file, opened.read())
+        cider = dict(zip(arrays["images"].tolist(), arrays["CIDEr"].tolist(), strict=True))
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{file}: holds no CIDEr of each image: {error}") from None
+    entries = read_predictions(folder / "predictions.json")
+    return {
+        entry["image_id"]: {"caption": entry["caption"], "CIDEr": round(cider[entry["image_id"]], 1)}
+        for entry in entries
+        if entry["image_id"] in cider
+    }
+
+
+def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """What is said of one image; UserError if nothing is."""
+    if image_id not in said:
+        raise UserError(f"{folder}: its predictions and evidence have no caption of image {image_id}")
+    return said[image_id]
+
+
+@door
+def main() -> None:
+    """The command line."""
+    from workflow.core.figures import folders
+    from workflow.core.files import read_check, write_hashed
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of nic_coco")
+    parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
+    parser.add_argument("--out", required=True, type=Path, help="the JSON")
+    args = parser.parse_args()
+    found = examples(folders(args.run), read_check(args.data))
+    write_hashed(args.out, found)
+    print(f"captions: {len(found['photos'])} photos, {len(args.run)} backbones: {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""Features of the frozen encoder: computed once, by the published backbone, and refused where they do not fit."""
+
+import json
+import os
+import re
+import shutil
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torchvision.models import resnet50
+
+from captioning import feature_cache
+from captioning.encoder import Encoder, centre_view, load, random_view
+from captioning.features import main as features_door
+from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish, read
+from workflow.core.errors import UserError
+from workflow.core.files import read_json
+from workflow.data import coco as coco_set
+from workflow.training import code_hash
+from workflow.training.machine import machine
+from workflow.training.resume.checkpointing import held
+
+
+def run_of(run, **changes):
+    return replace(run, recipe={**run.recipe, **changes})
+
+
+def make(run, made, out):
+    feature_cache.make(run, made.backbone, made.check, out)
+    return feature_cache.read(out, "train"), feature_cache.read(out, "test"), read_json(out / "index.json")
+
+
+def test_shapes_and_rows(made):
+    train, test = feature_cache.read(made.features, "train"), feature_cache.read(made.features, "test")
+    check, index = read_json(made.check), read_json(made.features / "index.json")
+    assert train.shape == (12, 2, 2048)
+    assert test.shape == (6, 1, 2048)
+    for split in ("train", "test"):
+        assert index[split] == [image.image_id for image in coco_set.read(check, split)]
+
+
+def test_each_view_is_encoded_once(made, run, tmp_path, monkeypatch):
+    seen, forward = [], Encoder.forward
+    monkeypatch.setattr(Encoder, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
+    make(run, made, tmp_path)
+    assert sum(seen) == 12 * 2 + 6
+
+
+def test_views_differ_and_their_number_is_a_switch(made, run, tmp_path):
+    train, _, _ = make(run_of(run, views=3), made, tmp_path)
+    assert train.shape[1] == 3
+    assert all(len(np.unique(views, axis=0)) == 3 for views in train)
+    # The same views come first: their draws follow from image and view alone.
+    np.testing.assert_allclose(train[:, :2], feature_cache.read(made.features, "train"), rtol=2e-2, atol=1e-3)
+
+
+def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(made, run, monkeypatch):
+    """Of photos whose pixels are their places: crops of several images lie elsewhere, in whatever order they come."""
+    places = torch.stack([*torch.meshgrid(torch.arange(40), torch.arange(40), indexing="ij"), torch.zeros(40, 40)])
+    monkeypatch.setattr(feature_cache, "load", lambda path, resize: places.to(torch.uint8))
+    samples = coco_set.read(read_json(made.check), "train")
+    views = feature_cache.Views(samples, "train", run.recipe)
+    found, other = list(map(views.__getitem__, range(12))), feature_cache.Views(samples[::-1], "train", run.recipe)
+    assert len({tuple(view.amin((1, 2)).tolist()) for several in found for view in several}) > 12
+    assert all(torch.equal(one, other[11 - row]) for row, one in enumerate(found))
+
+
+def test_views_do_not_depend_on_the_transfer_seed(made, run, tmp_path):
+    other = replace(run, seeds={"pretrain": 0, "transfer": 5})
+    assert np.array_equal(make(other, made, tmp_path)[0], feature_cache.read(made.features, "train"))
+
+
+@pytest.mark.parametrize(("key", "value"), [("crop", 24), ("resize", 48)])
+def test_size_switches_change_the_features(made, run, tmp_path, key, value):
+    assert not np.allclose(
+        make(run_of(run, **{key: value}), made, tmp_path)[1], feature_cache.read(made.features, "test")
+    )
+
+
+def test_bf16_is_near_fp32(made, run, tmp_path):
+    test, full = make(run_of(run, precision="bf16"), made, tmp_path)[1], feature_cache.read(made.features, "test")
+    assert not np.array_equal(test, full)
+    assert np.abs(test - full).max() < 0.1 * np.abs(full).max()
+
+
+def test_features_equal_torchvision(made):
+    """One photo through our preprocessing and encoder, and through Pillow and torchvision's network by hand."""
+    image = coco_set.read(read_json(made.check), "test")[0]
+    network = resnet50(weights=None)
+    network.load_state_dict(load_file(made.backbone))
+    network.fc = torch.nn.Identity()
+    pixels = np.asarray(Image.open(image.path).convert("RGB").resize((40, 40), Image.Resampling.BILINEAR))
+    photo = pixels.transpose(2, 0, 1)[:, 4:36, 4:36] / 255
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    photo = (photo - mean[:, None, None]) / std[:, None, None]
+    with torch.inference_mode():
+        expected = network.eval()(torch.tensor(photo, dtype=torch.float32)[None])
+        encoder = Encoder(read(made.backbone)[1])
+        load_into(made.backbone, encoder.network)
+        found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
+    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(feature_cache.read(made.features, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_bgr_backbone_sees_bgr(made, run, tmp_path):
+    caffe = Preprocessing("BGR", (103.53, 116.28, 123.675), (1.0, 1.0, 1.0))
+    photo = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
+    mean = torch.tensor(caffe.mean).view(3, 1, 1)
+    assert torch.equal(Encoder(caffe).prepare(photo), photo[:, [2, 1, 0]] - mean)
+    publish(tmp_path / "bgr.safetensors", read(made.backbone)[0], caffe)
+    feature_cache.make(run, tmp_path / "bgr.safetensors", made.check, tmp_path)
+    assert not np.allclose(feature_cache.read(tmp_path, "test"), feature_cache.read(made.features, "test"), rtol=0.1)
+
+
+def test_the_stride_is_the_backbones(made, run, tmp_path):
+    publish(tmp_path / "caffe.safetensors", read(made.backbone)[0], IMAGENET, "1x1")
+    feature_cache.make(run, tmp_path / "caffe.safetensors", made.check, tmp_path)
+    encoder = Encoder(IMAGENET, "1x1")
+    load_into(tmp_path / "caffe.safetensors", encoder.network)
+    image = coco_set.read(read_json(made.check), "test")[0]
+    with torch.inference_mode():
+        found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
+    np.testing.assert_allclose(feature_cache.read(tmp_path, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
+    assert not np.allclose(feature_cache.read(tmp_path, "test"), feature_cache.read(made.features, "test"), rtol=0.1)
+
+
+def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
+    weights = {key: 50 * value if "weight" in key else value for key, value in read(made.backbone)[0].items()}
+    publish(tmp_path / "loud.safetensors", weights, IMAGENET)
+    with pytest.raises(UserError, match="leave float16's range"):
+        feature_cache.make(run, tmp_path / "loud.safetensors", made.check, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_verify_names_what_differs(made, run, tmp_path):
+    check = read_json(made.check)
+    feature_cache.verify(made.features, run, check, made.backbone)
+    with pytest.raises(UserError, match=r"index.json: made with views 2, but this run has 5"):
+        feature_cache.verify(made.features, run_of(run, views=5), check, made.backbone)
+    with pytest.raises(UserError, match=r"index.json: made with data .*, but this run has other"):
+        feature_cache.verify(made.features, run, {**check, "fingerprint": "other"}, made.backbone)
+    with pytest.raises(UserError, match=r"index.json is missing"):
+        feature_cache.verify(tmp_path, run, check, made.backbone)
+
+
+@pytest.mark.parametrize("name", ["index.json", "train.npy", "test.npy"])
+@pytest.mark.parametrize("harm", ["bit", "zeros", "cut", "gone"])
+def test_what_is_damaged_is_refused_in_one_line(harm, name, made, run, tmp_path):
+    folder = shutil.copytree(made.features, tmp_path / "features")
+    file, content = folder / name, bytearray((folder / name).read_bytes())
+    stamps = file.stat()
+    middle = len(content) // 2
+    if harm == "bit":
+        content[middle] ^= 1
+    elif harm == "zeros":
+        content[middle : middle + 4096] = bytes(4096)
+    else:
+        del content[middle:]
+    file.write_bytes(content)
+    os.utime(file, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
+    if harm == "gone":
+        file.unlink()
+    with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
+        feature_cache.verify(folder, run, read_json(made.check), made.backbone)
+
+
+def test_by_what_they_were_made_is_recorded_and_what_differs_named(made, run, tmp_path, monkeypatch):
+    index = feature_cache.verify(made.features, run, read_json(made.check), made.backbone)
+    assert index["made_with"]["code"]["captioning/encoder.py"] == code_hash.now(
+        code_hash.PROJECT / "captioning/encoder.py"
+    )
+    assert index["made_with"]["libraries"] == code_hash.libraries()
+    assert feature_cache.differences(made.features, index) == []
+    made_with = json.loads(json.dumps(index["made_with"]))
+    made_with["code"]["captioning/encoder.py"] = "another"
+    made_with["libraries"]["torch"], made_with["machine"]["cpu"] = "2.0", "another CPU"
+    made_with["machine"]["threads"] = 64
+    assert feature_cache.differences(made.features, index | {"made_with": made_with}) == [
+        f"{made.features}: made by another captioning/encoder.py",
+        f"{made.features}: made with torch 2.0, this run has {code_hash.libraries()['torch']}",
+        f"{made.features}: made with cpu another CPU, this run has {machine(1).cpu}",
+    ]
+    folder = shutil.copytree(made.features, tmp_path / "features")
+    (folder / "index.json").unlink()
+    assert feature_cache.differences(folder, index) == [f"{folder} has changed since it was loaded"]
+
+
+def test_the_door(made, run, tmp_path, monkeypatch):
+    from captioning import features
+
+    arguments = {"--run": json.dumps(run.as_dict()), "--backbone": made.backbone, "--data": made.check}
+    words = [str(word) for pair in {**arguments, "--out": tmp_path}.items() for word in pair]
+    monkeypatch.setattr("sys.argv", ["features", *words])
+    features.main()
+    assert np.array_equal(feature_cache.read(tmp_path, "train"), feature_cache.read(made.features, "train"))
+
+
+def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path, monkeypatch, capsys):
+    """Another process holds the folder, and leaves what `made` has."""
+    from captioning import features
+
+    out, holds = tmp_path / "features", threading.Event()
+    pairs = {"--run": json.dumps(run.as_dict()), "--backbone": made.backbone, "--data": made.check, "--out": out}
+    monkeypatch.setattr("sys.argv", ["features", *(str(word) for pair in pairs.items() for word in pair)])
+    monkeypatch.setattr(feature_cache, "make", lambda *args: pytest.fail("computed again"))
+
+    def other():
+        with held(out.resolve()):
+            holds.set()
+            time.sleep(1)
+            shutil.copytree(made.features, out)
+
+    first = threading.Thread(target=other)
+    first.start()
+    holds.wait()
+    features.main()
+    first.join()
+    assert f"{out}: another process has made it meanwhile" in capsys.readouterr().out
+
+
+def test_a_random_view_lies_anywhere_and_is_mirrored_half_the_time():
+    """Each of the 3 x 3 places of a crop of 6 in 8 pixels comes up, mirrored or not; the centre is the middle one."""
+    image = torch.arange(64).view(1, 8, 8).expand(3, 8, 8)
+    views = [random_view(image, 6, np.random.default_rng(seed)) for seed in range(600)]
+    corners = [(int(view.min()), bool(view[0, 0, 0] > view[0, 0, 1])) for view in views]
+    assert {*corners} == {(8 * top + left, mirrored) for top in range(3) for left in range(3) for mirrored in (0, 1)}
+    assert np.mean([mirrored for _, mirrored in corners]) == pytest.approx(0.5, abs=0.09)
+    assert all(view.shape == (3, 6, 6) for view in views)
+    assert torch.equal(centre_view(image, 6), image[:, 1:7, 1:7])
+
+
+def test_features_must_be_given_each_of_its_arguments(required):
+    assert required(features_door) == ["--run", "--backbone", "--data", "--out"]

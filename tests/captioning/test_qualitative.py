@@ -1,0 +1,100 @@
+"""The same photos with each backbone's captions: which photos, whose words, and whose scores."""
+
+import base64
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioning import qualitative as door
+from captioning.qualitative import examples
+from captioning.qualitative import main as examples_door
+from workflow.core.figures import made_of
+from workflow.core.files import read_json, sha256, write_json
+from workflow.data.coco import read
+from workflow.training import per_image
+
+
+@pytest.fixture
+def runs(coco, tmp_path):
+    """Two finished runs: captions that name the backbone and the image, CIDEr 10 or 20 plus the image's place."""
+    test, folders = read(read_json(coco.check), "test"), {}
+    for row, name in enumerate(("baseline", "cutmix"), start=1):
+        folder = folders[name] = tmp_path / name
+        ids = [image.image_id for image in test]
+        said = [{"image_id": i, "caption": f"{name} sees {i}"} for i in reversed(ids)]
+        write_json(folder / "predictions.json", said)
+        write_json(folder / "metrics.json", {"backbone": name})
+        per_image.write(folder / "evidence.npz", ids, CIDEr=np.arange(len(ids)) + 10.04 * row)
+    return folders
+
+
+def test_photos_are_spread_and_everything_is_of_the_same_image(coco, runs, monkeypatch):
+    monkeypatch.setattr(door, "PHOTOS", 3)
+    found = examples(runs, read_json(coco.check))
+    test = read(read_json(coco.check), "test")
+    assert found["total"] == 6
+    for place, shown in zip((0, 2, 4), found["photos"], strict=True):
+        image = test[place]
+        assert (shown["image_id"], shown["references"]) == (image.image_id, image.captions)
+        assert shown["captions"] == [
+            {"backbone": name, "caption": f"{name} sees {image.image_id}", "CIDEr": score + place}
+            for name, score in (("baseline", 10.0), ("cutmix", 20.1))
+        ]
+        photo = Image.open(io.BytesIO(base64.b64decode(shown["photo"])))
+        original = Image.open(image.path).convert("RGB")
+        assert photo.size == original.size
+        assert np.abs(np.asarray(photo, float) - np.asarray(original, float)).mean() < 8
+
+
+def test_photos_are_no_larger_than_a_page_can_carry(coco, runs, monkeypatch):
+    monkeypatch.setattr(door, "SIDE", 20)
+    shown = examples(runs, read_json(coco.check))["photos"][0]
+    assert max(Image.open(io.BytesIO(base64.b64decode(shown["photo"]))).size) == 20
+
+
+@pytest.fixture
+def main(monkeypatch, coco, tmp_path):
+    """Runs the command line on runs given as text; returns the file that it writes."""
+
+    def call(*named):
+        out = tmp_path / "report/captions.json"
+        monkeypatch.setattr(sys, "argv", ["x", "--run", *named, "--data", str(coco.check), "--out", str(out)])
+        door.main()
+        return out
+
+    return call
+
+
+def test_the_command_line_keeps_the_order_of_the_rows(main, runs):
+    out = main(*(f"{name}={runs[name]}" for name in ("cutmix", "baseline")))
+    assert made_of(out.read_bytes()) == {f"{run}/metrics.json": sha256(run / "metrics.json") for run in runs.values()}
+    shown = json.loads(out.read_text())["photos"][0]
+    assert [said["backbone"] for said in shown["captions"]] == ["cutmix", "baseline"]
+
+
+def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
+    folder = runs["baseline"]
+
+    def said(*named):
+        with pytest.raises(SystemExit):
+            main(*named)
+        return capsys.readouterr().err
+
+    assert (
+        said("baseline=nowhere")
+        == "error: --run baseline=nowhere: must be a backbone's name, = and the folder of its run\n"
+    )
+    write_json(folder / "predictions.json", [])
+    assert "baseline: its predictions and evidence have no caption of image" in said(f"baseline={folder}")
+    per_image.write(folder / "evidence.npz", [1], ROUGE_L=np.zeros(1))
+    assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
+    (folder / "evidence.npz").unlink()
+    assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
+
+
+def test_examples_must_be_given_each_of_its_arguments(required):
+    assert required(examples_door) == ["--run", "--data", "--out"]

@@ -1,0 +1,278 @@
+"""Every fault of a config ends in one line that names the file and the key or line; what is right passes."""
+
+import copy
+import functools
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow.config import loading
+from workflow.core.errors import UserError
+
+PROJECT = Path(__file__).parents[3]
+# The demo's config, with the values that the messages below quote.
+PINNED = {
+    "pretrain": {"epochs": 5, "steps": [3, 4], "size": 48, "resize": 48},
+    "tasks": {
+        "ssd_voc": {"iterations": 200, "steps": [140], "warmup": 40},
+        "faster_rcnn_voc": {"short_side": 160, "long_side": 160},
+        "nic_coco": {"resize": 96, "crop": 80},
+    },
+}
+DEMO = loading.load(PROJECT / "config/demo.yaml", overrides=PINNED)
+THEIRS = {
+    "autoaugment",
+    "cutmix",
+    "cutout",
+    "dropblock",
+    "feature_cutmix",
+    "label_smoothing",
+    "manifold_mixup",
+    "mixup",
+}
+THEIRS |= {"stochastic_depth"}
+GONE = object()
+COCO = {key: value for key, value in DEMO["tasks"]["faster_rcnn_voc"].items() if key != "difficult"}
+
+
+def changed(*edits: tuple[str, object]) -> dict:
+    """The demo's config with values at dotted paths set or, by GONE, removed."""
+    result = copy.deepcopy(DEMO)
+    for path, value in edits:
+        *parents, last = path.split("/")
+        place = functools.reduce(lambda node, key: node[key], parents, result)
+        if value is GONE:
+            del place[last]
+        else:
+            place[last] = value
+    return result
+
+
+BAD = [
+    ("pretrain/epochs", -3, "pretrain.epochs: must be at least 1, not -3"),
+    ("pretrain/epochs", "five", "pretrain.epochs: must be a whole number, not 'five'"),
+    ("pretrain/epochs", 2.5, "pretrain.epochs: must be a whole number, not 2.5"),
+    ("pretrain/epochs", True, "pretrain.epochs: must be a whole number, not true"),
+    ("pretrain/lr", 0, "pretrain.lr: must be above 0, not 0"),
+    ("pretrain/lr", float("nan"), "pretrain.lr: must be a finite number, not nan"),
+    ("pretrain/lr", GONE, "pretrain.lr: missing key"),
+    ("pretrain/epoch", 3, "pretrain.epoch: unknown key (known: epochs, batch, lr,"),
+    ("pretrain/steps", [3, 5], "pretrain.steps: 5 is not before the end (5 epochs)"),
+    ("pretrain/steps", [4, 3], "pretrain.steps: must rise, not [4, 3]"),
+    ("pretrain/nesterov", "yes", "pretrain.nesterov: must be true or false, not 'yes'"),
+    ("pretrain/precision", "fp16", "pretrain.precision: must be bf16 or fp32, not 'fp16'"),
+    ("pretrain/momentum", 1.0, "pretrain.momentum: must be below 1, not 1.0"),
+    ("pretrain/size", 64, "pretrain.size: 64 is larger than resize (48)"),
+    ("pretrain/crop_scale", [0.9, 0.5], "pretrain.crop_scale: must be in ascending order, not [0.9, 0.5]"),
+    ("pretrain/crop_scale", [0.9], "pretrain.crop_scale: must have 2 values, not [0.9]"),
+    ("pretrain/crop_scale", [0.5, 1.5], "pretrain.crop_scale[1]: must be at most 1, not 1.5"),
+    ("experiment", "a/b", "experiment: must be a name of letters, digits, _ . and -, because it becomes the name of a"),
+    ("experiment", "..", "experiment: must be a name of letters"),
+    ("experiment", "vocabularies", "experiment: results/vocabularies holds something else"),
+    ("experiment", 3, "experiment: must be text, not 3"),
+    ("threads", 0, "threads: must be at least 1, not 0"),
+    ("workers", -1, "workers: must be at least 0, not -1"),
+    ("gpus", -1, "gpus: must be at least 0, not -1"),
+    ("gpus", GONE, "gpus: missing key"),
+    ("minutes", 0, "minutes: must be at least 1, not 0"),
+    ("minutes", "1-00:00", "minutes: must be a whole number, not '1-00:00'"),
+    ("memory", 0, "memory: must be at least 1, not 0"),
+    ("gpus", 3, "pretrain.batch: 64 is no multiple of gpus (3), which share it evenly (and 3 more)"),
+    ("seeds/pretrain", [], "seeds.pretrain: must not be empty, not []"),
+    ("seeds/transfer", [1, 1], "seeds.transfer: must not name a value twice, not [1, 1]"),
+    ("seeds/transfer", [-1], "seeds.transfer[0]: must be at least 0, not -1"),
+    ("seeds/transfer", 0, "seeds.transfer: must be a list, not 0"),
+    ("seeds", GONE, "seeds: missing key"),
+    ("data/voc", GONE, "data.voc: missing data set (tasks.ssd_voc needs it)"),
+    ("data/imagenet", GONE, "data.imagenet: missing data set"),
+    ("data/voc2012", {}, "data.voc2012: unknown data set (known: imagenet, voc, coco"),
+    ("data/imagenet", {}, "data.imagenet: needs exactly one of synthetic and root"),
+    ("data/imagenet/root", "x", "data.imagenet: needs exactly one of synthetic and root"),
+    ("data/voc", {"root": "x"}, "data.voc.classes: missing key"),
+    ("data/voc/classes", "voc", "data.voc.classes: belongs to a root"),
+    ("data/voc", {"root": "x", "classes": "coco"}, "data.voc.classes: must be voc (its 20 classes) or a list of class"),
+    ("data/voc", {"root": "x", "classes": []}, "data.voc.classes: must not be empty"),
+    ("data/coco/split", 2014, "data.coco.split: must be text, not 2014"),
+    ("data/coco/synthetic/photos", "x", "data.coco.synthetic: needs exactly one of classes and photos"),
+    ("data/coco/synthetic/classes", 99, "data.coco.synthetic.classes: must be at most 12, not 99"),
+    ("backbones", {}, "backbones: must not be empty"),
+    ("backbones/baseline", GONE, "backbones.baseline: missing backbone (every change in the table is one against it)"),
+    ("backbones/baseline", None, "backbones.baseline: must be a mapping, not null"),
+    ("backbones/cut mix", {}, "backbones.cut mix: must be a name of letters, digits, _ . and -"),
+    ("backbones/a", {"regularizers": {"cutmx": {}}},
+     "backbones.a.regularizers.cutmx: unknown regularizer (known: autoaugment, cutmix, cutout, "),
+    ("backbones/a", {"regularizers": {key: {"alpha": 1, "probability": 1} for key in ("cutmix", "mixup")}},
+     "backbones.a.regularizers: cutmix and mixup exclude each other: each pairs every image with a partner"),
+    ("backbones/a", {"regularizers": {"dropblock": {"block": 4, "keep": 0.9, "probability": 1}}},
+     "backbones.a.regularizers.dropblock.block: must be odd, not 4"),
+    ("backbones/a", {"regularizers": {"dropblock": {"block": 3, "keep": 0, "probability": 1}}},
+     "backbones.a.regularizers.dropblock.keep: must be above 0, not 0"),
+    ("backbones/a", {"regularizers": {"manifold_mixup": {"alpha": 1, "layers": ["stem"], "probability": 1}}},
+     "backbones.a.regularizers.manifold_mixup.layers[0]: must be input or layer1 or layer2 or layer3 or layer4"),
+    ("backbones/a", {"regularizers": {}}, "backbones.a.regularizers: must not be empty"),
+    ("backbones/a", {"regularizers": {"mixup": None}}, "backbones.a.regularizers.mixup: must be a mapping, not null"),
+    ("backbones/a", {"regularizers": {"mixup": {}}}, "backbones.a.regularizers.mixup.alpha: missing key (and 1 more)"),
+    ("backbones/a", {"regularizers": {"mixup": {"alpha": 1, "probability": 2}}},
+     "backbones.a.regularizers.mixup.probability: must be at most 1, not 2"),
+    ("backbones/a", {"init": "random", "pretrain": {"lr": 1}}, "backbones.a: init and pretrain exclude each other"),
+    ("backbones/a", {"init": "zero"}, "backbones.a.init: must be random, not 'zero'"),
+    ("backbones/a", {"pretrain": {"steps": [9]}}, "backbones.a.pretrain.steps: 9 is not before the end (5 epochs)"),
+    ("backbones/a", {"pretrain": {"epoch": 9}}, "backbones.a.pretrain.epoch: unknown key"),
+    ("tasks", {}, "tasks: must not be empty"),
+    ("tasks/ssd", {}, "tasks.ssd: unknown task (known: ssd_voc, faster_rcnn_voc, faster_rcnn_coco, nic_coco"),
+    ("tasks/ssd_voc/rois", 8, "tasks.ssd_voc.rois: unknown key"),
+    ("tasks/ssd_voc/steps", [200], "tasks.ssd_voc.steps: 200 is not before the end (200 iterations)"),
+    ("tasks/ssd_voc/warmup", 200, "tasks.ssd_voc.warmup: 200 is not before the end (200 iterations)"),
+    ("tasks/ssd_voc/size", 32, "tasks.ssd_voc.size: must be at least 33, not 32"),
+    ("tasks/faster_rcnn_voc/short_side", 999, "tasks.faster_rcnn_voc.short_side: 999 is larger than long_side (160)"),
+    ("tasks/faster_rcnn_voc/frozen_stages", 4, "tasks.faster_rcnn_voc.frozen_stages: must be at most 3, not 4"),
+    ("tasks/faster_rcnn_voc/proposals", 9, "tasks.faster_rcnn_voc.proposals: must be a mapping, not 9"),
+    ("tasks/faster_rcnn_coco", COCO | {"rois": 0}, "tasks.faster_rcnn_coco.rois: must be at least 1, not 0"),
+    ("tasks/faster_rcnn_coco", COCO | {"short_side": 161},
+     "tasks.faster_rcnn_coco.short_side: 161 is larger than long_side (160)"),
+    ("tasks/nic_coco/crop", 97, "tasks.nic_coco.crop: 97 is larger than resize (96)"),
+    ("tasks/nic_coco/beam", 0, "tasks.nic_coco.beam: must be at least 1, not 0"),
+    ("tasks/nic_coco/finetune", 1, "tasks.nic_coco.finetune: must be true or false, not 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "message"), BAD)
+def test_a_bad_value_is_named_with_its_key(key, value, message):
+    with pytest.raises(UserError) as caught:
+        loading.check(changed((key, value)), "x.yaml")
+    assert str(caught.value).startswith(f"x.yaml: {message}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: [1\n", "x.yaml:3: not YAML: "),
+        ("a: 1\n\tb: 2\n", "x.yaml:2: not YAML: "),
+        ("a: 1\nb: {c: 1, c: 2}\n", "x.yaml:2: the key c stands twice"),
+        ("a: 1\nb: 2\na: 3\n", "x.yaml:3: the key a stands twice"),
+        ("1: 2\n", "x.yaml:1: the key 1 is not text: put it in quotes"),
+        ("- a\n", "x.yaml: not a mapping of keys to values"),
+        ("", "x.yaml: not a mapping of keys to values"),
+        ("a: \x01", "x.yaml: not YAML: "),
+        (b"a: \xff", "x.yaml: not UTF-8 text: byte 3"),
+        (None, "x.yaml: cannot be read: No such file or directory"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_named_with_its_line(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("x.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as caught:
+        loading.load("x.yaml")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_snakemake_shows_the_line_and_plans_nothing(snakemake, tmp_path):
+    wrong = changed(("backbones/cutmix/regularizers", {"cutmx": {"alpha": 1.0, "probability": 1.0}}))
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(wrong))
+    status, said = snakemake("-n", "--configfile", "x.yaml")
+    assert status == 1
+    known = ", ".join(loading.regularizers.declared())
+    place = "backbones.cutmix.regularizers.cutmx"
+    assert said.strip() == f"error: x.yaml: {place}: unknown regularizer (known: {known})"
+
+
+def test_snakemake_names_the_line_of_a_key_that_stands_twice(snakemake, tmp_path):
+    (tmp_path / "x.yaml").write_text((PROJECT / "config/demo.yaml").read_text() + "\nthreads: 2\n")
+    lines = (tmp_path / "x.yaml").read_text().count("\n")
+    assert snakemake("-n", "--configfile", "x.yaml") == (1, f"error: x.yaml:{lines}: the key threads stands twice\n")
+
+
+def test_config_alone_is_refused(snakemake):
+    status, said = snakemake("-n", "--config", "threads=2")
+    assert (status, said.count("\n")) == (1, 1)
+    assert said.startswith("error: --config alone: name the file that it changes")
+
+
+def test_the_door_checks_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("x.yaml").write_text("a: [")
+    monkeypatch.setattr("sys.argv", ["config", "x.yaml"])
+    with pytest.raises(SystemExit) as end:
+        loading.main()
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("error: x.yaml:1: not YAML")
+
+
+def test_numbers_are_read_as_people_write_them(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1e-4\nb: 1.0e-4\nc: -2E3\nd: '1e-4'\ne: 1e-4x\n")
+    assert loading.read(path) == {"a": 1e-4, "b": 1e-4, "c": -2000.0, "d": "1e-4", "e": "1e-4x"}
+
+
+def test_anchors_and_merge_keys_work(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
+    assert loading.read(path)["b"] == {"x": 1, "y": 3}
+
+
+def test_later_files_and_overrides_are_laid_over_the_first(tmp_path):
+    (tmp_path / "over.yaml").write_text("seeds: {transfer: [4]}\nthreads: 3\n")
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(DEMO))
+    loaded = loading.load(tmp_path / "x.yaml", tmp_path / "over.yaml", overrides={"seeds": {"pretrain": [5]}})
+    assert loaded == changed(("seeds", {"pretrain": [5], "transfer": [4]}), ("threads", 3))
+
+
+def test_inline_json_is_a_config():
+    assert loading.load(json.dumps(DEMO)) == DEMO
+    with pytest.raises(UserError, match=r"^--config: threads: missing key$"):
+        loading.load(json.dumps(changed(("threads", GONE))))
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        {"init": "random"},
+        {"pretrain": {"epochs": 9, "steps": [8]}},
+        {"regularizers": {"mixup": {"alpha": 1, "probability": 0}, "cutout": {"size": 9, "probability": 0.5}}},
+    ],
+)
+def test_what_is_right_passes(backbone):
+    loading.check(changed(("backbones/a", backbone)), "x.yaml")
+
+
+def test_a_task_need_not_have_a_warm_up():
+    assert list(loading.recipe_faults("tasks.probe", {"iterations": 5, "steps": [2]})) == []
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)
+def test_every_config_that_is_shipped_opens(path):
+    below = [PROJECT / "config/demo.yaml"] if path.stem == "demo-all" else []
+    assert loading.load(*below, path)["experiment"] == path.stem.removesuffix("-all")
+
+
+def test_demo_and_paper_have_a_row_for_each_regularizer_of_the_paper():
+    demo = loading.load(PROJECT / "config/demo.yaml", PROJECT / "config/demo-all.yaml")
+    paper = loading.load(PROJECT / "config/paper.yaml")
+    for rows in (demo["backbones"], paper["backbones"]):
+        named = {name: set(row["regularizers"]) for name, row in rows.items() if "regularizers" in row}
+        assert named == {name: {name} for name in THEIRS}
+
+
+def test_the_paper_has_the_papers_settings():
+    paper = loading.load(PROJECT / "config/paper.yaml")
+    pretrain, tasks = paper["pretrain"], paper["tasks"]
+    ssd, rcnn, nic = (tasks[name] for name in ("ssd_voc", "faster_rcnn_voc", "nic_coco"))
+    assert [pretrain[k] for k in ("epochs", "batch", "lr", "steps")] == [300, 256, 0.1, [75, 150, 225]]
+    assert [ssd[k] for k in ("iterations", "batch", "lr", "steps", "size")] == [120000, 32, 1e-3, [80000, 100000], 300]
+    assert [rcnn[k] for k in ("iterations", "batch", "lr", "steps", "short_side")] == [120000, 8, 0.01, [100000], 600]
+    assert [nic[k] for k in ("epochs", "batch", "lr", "beam", "hidden", "threshold")] == [100, 20, 1e-3, 20, 300, 4]
+    assert paper["backbones"]["cutout"]["regularizers"]["cutout"]["size"] == 112
+
+
+def test_schema_knows_how_many_shapes_can_be_drawn():
+    from workflow.data.synthetic.shapes import SHAPES
+
+    sets = loading.validator().schema["properties"]["data"]["properties"]
+    assert {each["properties"]["synthetic"]["properties"]["classes"]["maximum"] for each in sets.values()} == {
+        len(SHAPES)
+    }

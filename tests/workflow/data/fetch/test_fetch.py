@@ -1,0 +1,309 @@
+"""What `snakemake data` calls: official archives come to the root, whole and once; what is there stays as it is."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tests.workflow.data.conftest import below, small, tar_of
+from tests.workflow.data.fetch.test_unpack import devkit
+from workflow.core.errors import UserError
+from workflow.core.files import read_json
+from workflow.data import voc as voc_set
+from workflow.data.fetch import fetch as fetching
+from workflow.data.fetch.download import Patience
+from workflow.data.fetch.fetch import fetch, incomplete, official, times
+
+HASTE = Patience(timeout=1, tries=2, wait=0.01)
+
+
+@pytest.fixture
+def get_voc(server, voc_archives, voc_sources, tmp_path):
+    """Fetch VOC from the server to tmp_path/VOCdevkit."""
+    server.files |= voc_archives
+
+    def call(sources=voc_sources, check=None, **section):
+        section = {"root": "x", "classes": "voc", "from": f"{server.url}/"} | section
+        return fetch("voc", section, tmp_path / "VOCdevkit", sources, HASTE, check)
+
+    return call
+
+
+def test_the_official_sources_are_complete():
+    for name in ("imagenet", "voc", "coco"):
+        for source in official(name):
+            assert source.published_by, source.file
+            assert len(source.md5 or source.sha256) == (32 if source.md5 else 64)
+            assert source.gives
+            assert (source.url is None) == (name == "imagenet")
+            assert source.url is None or (source.url.endswith(f"/{source.file}") and source.bytes > 1e7)
+    assert [source.file for source in official("coco") if source.split == "karpathy"] == ["caption_datasets.zip"]
+    assert sum(n for source in official("voc") for n in source.gives.values()) == 5011 + 4952 + 11540
+
+
+def test_the_archives_of_a_set_are_those_of_its_layout(tmp_path):
+    (tmp_path / "x/train2014").mkdir(parents=True)
+    mine = {"layout": "coco", "root": "x", "split": "2014"}
+    assert times("mine", mine, tmp_path / "x", tmp_path / "record.json") == 1
+    assert incomplete("mine", mine, tmp_path / "x")
+    with pytest.raises(UserError, match=r"annotations_trainval2014\.zip: the archive is missing; data\.mine"):
+        fetch("mine", mine | {"from": str(tmp_path)}, tmp_path / "x")
+    with pytest.raises(UserError, match=r"^data\.mine\.layout: must be coco or imagenet or voc, not mine$"):
+        fetch("mine", {"root": "x"}, tmp_path / "x")
+    assert official("none published") == []
+
+
+def test_voc_comes_whole_and_passes_its_check(get_voc, voc, voc_archives, tmp_path):
+    record = get_voc()
+    root = tmp_path / "VOCdevkit"
+    came = below(root)
+    assert json.loads(came.pop("fetched.json")) == record["archives"]
+    assert came == below(voc.root), "and no archive and nothing half-done is left"
+    section = {"root": "x", "classes": voc_set.classes(voc.section)}
+    assert voc_set.check(section, root)["fingerprint"] == read_json(voc.check)["fingerprint"]
+    entry = record["archives"]["VOCtest_06-Nov-2007.tar"]
+    data = voc_archives["VOCtest_06-Nov-2007.tar"]
+    assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert entry["published_by"].startswith("torchvision")
+
+
+def test_what_is_there_is_not_asked_for_again(get_voc, server, tmp_path):
+    first = get_voc()
+    asked = len(server.asked)
+    assert get_voc() == first
+    assert len(server.asked) == asked == 3
+    shutil.rmtree(tmp_path / "VOCdevkit/VOC2012")
+    get_voc()
+    assert [path for path, _ in server.asked[asked:]] == ["/VOCtrainval_11-May-2012.tar"]
+
+
+def test_a_set_that_was_there_before_is_not_touched(get_voc, server, voc, tmp_path):
+    root, check = shutil.copytree(voc.root, tmp_path / "VOCdevkit"), tmp_path / "check.json"
+    before = below(root)
+    check.touch()
+    assert set(get_voc(check=check)["archives"].values()) == {"in place"}
+    assert (below(root), server.asked) == (before, [])
+    assert check.exists()
+
+
+def test_the_check_of_a_set_is_gone_before_anything_is_put_in_place(get_voc, server, tmp_path):
+    check = tmp_path / "check.json"
+    for fails in (True, False):
+        check.touch()
+        server.faults = [{}, {"status": 404}] if fails else []
+        with pytest.raises(UserError) if fails else contextlib.nullcontext():
+            get_voc(check=check)
+        assert (tmp_path / "VOCdevkit/VOC2007").is_dir()
+        assert not check.exists()
+
+
+def test_a_set_that_is_not_the_official_one_is_left_alone(get_voc, server, voc, tmp_path, capsys):
+    root = shutil.copytree(voc.root, tmp_path / "VOCdevkit")
+    shutil.rmtree(root / "VOC2012")
+    listed = root / "VOC2007/ImageSets/Main/trainval.txt"
+    listed.write_text("".join(listed.read_text().splitlines(keepends=True)[1:]))
+    (root / ".fetch").mkdir()
+    (root / ".fetch/VOCtrainval_11-May-2012.tar.part").write_bytes(b"half of it")
+    (root / "fetched.json").write_text('{"VOCtest_06-Nov-2007.tar": {"from": "a"}, "VOCtrainval_11-May-2012.tar": {}}')
+    before = below(root)
+    record = get_voc()
+    assert list(record["archives"].values()) == ["in place", {"from": "a"}, "not fetched"]
+    assert (below(root), server.asked) == (before, []), "nor is what has come of an archive thrown away"
+    assert "not the official set, so nothing is fetched: VOC2007/ImageSets/Main/trainval.txt: 7, not 8" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_download_that_was_stopped_goes_on(get_voc, server, voc_sources, tmp_path):
+    server.faults = [{"cut": 5000}, {"status": 500}, {"status": 500}]
+    with pytest.raises(UserError, match=r"500 Internal Server Error \(2 tries\)"):
+        get_voc()
+    assert not (tmp_path / "VOCdevkit/VOC2007").exists()
+    get_voc()
+    assert server.asked[3] == ("/VOCtrainval_06-Nov-2007.tar", "bytes=5000-")
+
+
+def test_a_wrong_file_is_refused_and_removed(get_voc, server, voc_sources, tmp_path):
+    right = server.files["VOCtest_06-Nov-2007.tar"]
+    server.files["VOCtest_06-Nov-2007.tar"] = bytes(len(right))
+    with pytest.raises(UserError) as caught:
+        get_voc()
+    where, wrong = f"{server.url}/VOCtest_06-Nov-2007.tar", hashlib.sha256(bytes(len(right))).hexdigest()
+    official = f"torchvision (datasets/voc.py) publishes {voc_sources[1].sha256}"
+    assert str(caught.value) == f"{where}: not the official file: its sha256 is {wrong}, {official}"
+    assert not list(tmp_path.rglob("VOCtest*"))
+    server.files["VOCtest_06-Nov-2007.tar"] = right
+    get_voc()
+    assert [path for path, _ in server.asked].count("/VOCtrainval_06-Nov-2007.tar") == 1
+
+
+def test_without_a_published_checksum_our_own_is_recorded_as_such(get_voc, voc_sources):
+    sources = [dataclasses.replace(source, sha256=None, published_by=None) for source in voc_sources]
+    entry = get_voc(sources)["archives"]["VOCtest_06-Nov-2007.tar"]
+    assert entry["sha256"] == voc_sources[1].sha256
+    assert entry["published_by"] == "none is published; the sha256 is our own, recorded at first download"
+
+
+def test_an_archive_that_lacks_images_is_refused(get_voc, voc_sources, tmp_path):
+    sources = [dataclasses.replace(source, gives=dict.fromkeys(source.gives, 5)) for source in voc_sources]
+    with pytest.raises(UserError, match=r"does not hold what it should: VOC2007/ImageSets/Main/trainval.txt: 8, not 5"):
+        get_voc(sources)
+    assert not (tmp_path / "VOCdevkit/VOC2007").exists()
+
+
+@pytest.mark.parametrize("evil", [tar_of({"../evil": b""}), tar_of({"/evil": b""}), tar_of({}, link="/etc/passwd")])
+def test_an_archive_that_leads_outside_is_refused(evil, get_voc, server, voc_sources, tmp_path):
+    server.files["VOCtrainval_06-Nov-2007.tar"] = evil
+    first = dataclasses.replace(voc_sources[0], sha256=None, bytes=None)
+    with pytest.raises(UserError, match=r"VOCtrainval_06-Nov-2007.tar: refused: "):
+        get_voc([first, *voc_sources[1:]])
+    assert [path.name for path in tmp_path.iterdir()] == ["VOCdevkit"]
+
+
+def test_unpacking_needs_room(get_voc, monkeypatch):
+    free = iter([1_000_000_000, 1000])  # before the download, and after it
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    with pytest.raises(UserError, match=r"unpacking VOCtrainval_06-Nov-2007.tar needs 0.0 GB, the disk has 0.0 GB"):
+        get_voc()
+
+
+def test_what_was_unpacked_before_is_room_that_is_not_needed(imagenet_archives, tmp_path, monkeypatch):
+    root, asked = tmp_path / "i", []
+    monkeypatch.setattr(fetching, "need_room", lambda folder, size, what: asked.append(size))
+    for archive, done in (("train", "train/n01/n01_0.JPEG"), ("val", "val/n01/of_old.JPEG")):
+        left = root / f".fetch/ILSVRC2012_img_{archive}.tar.unpacking" / done
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"1234567")
+    sources = [
+        dataclasses.replace(s, gives={f"{part}/*": 2})
+        for s, part in zip(imagenet_archives.sources, ("train", "val"), strict=True)
+    ]
+    fetch("imagenet", {"root": "x", "from": str(imagenet_archives.folder)}, root, sources)
+    train, val = (path.stat().st_size for path in sorted(imagenet_archives.folder.glob("*.tar")))
+    assert asked == [train - 7, val], "training classes are kept, the rest is unpacked anew"
+    assert (root / "train/n01/n01_0.JPEG").read_bytes() == b"1234567"
+    assert not (root / "val/n01/of_old.JPEG").exists()
+
+
+def test_what_was_unpacked_and_not_yet_in_place_is_put_there(get_voc, server, voc, tmp_path):
+    get_voc()
+    work = tmp_path / "VOCdevkit/.fetch/VOCtest_06-Nov-2007.tar.unpacked"
+    moved = list((tmp_path / "VOCdevkit/VOC2007").rglob("000002.*"))
+    assert len(moved) == 2
+    for path in moved:
+        place = work / path.relative_to(tmp_path / "VOCdevkit")
+        place.parent.mkdir(parents=True)
+        path.rename(place)
+    asked = len(server.asked)
+    get_voc()
+    assert below(tmp_path / "VOCdevkit", "").keys() - {"fetched.json"} == below(voc.root).keys()
+    assert len(server.asked) == asked
+
+
+def test_no_file_of_the_user_is_replaced(get_voc, tmp_path):
+    mine = tmp_path / "VOCdevkit/VOC2007/JPEGImages/000001.jpg"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"000001.jpg: exists and is not that of the archive; move it away"):
+        get_voc()
+    assert mine.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("split", ["2014", "karpathy"])
+def test_coco_comes_from_a_folder_whose_archives_stay(split, coco, coco_archives, coco_sources, tmp_path):
+    folder, root = tmp_path / "archives", tmp_path / "coco"
+    folder.mkdir()
+    for name, data in coco_archives.items():
+        (folder / name).write_bytes(data)
+    record = fetch("coco", {"root": "x", "split": split, "from": str(folder)}, root, coco_sources)
+    came = below(root)
+    assert json.loads(came.pop("fetched.json")) == record["archives"]
+    expected = below(coco.root)
+    if split == "2014":
+        expected.pop("annotations/dataset_coco.json")
+    assert came == expected
+    assert below(folder) == coco_archives
+    (folder / "val2014.zip").unlink()
+    shutil.rmtree(root / "val2014")
+    with pytest.raises(UserError, match=r"archives/val2014.zip: the archive is missing; data.coco.from names this"):
+        fetch("coco", {"root": "x", "split": split, "from": str(folder)}, root, coco_sources)
+
+
+@pytest.fixture
+def imagenet_archives(tmp_path):
+    """A folder with ImageNet's three archives: two classes, three and two images."""
+    classes = {f"{wnid}.tar": tar_of({f"{wnid}_{n}.JPEG": b"x" for n in range(3)}) for wnid in ("n01", "n02")}
+    archives = {
+        "ILSVRC2012_img_train.tar": tar_of(classes),
+        "ILSVRC2012_img_val.tar": tar_of({f"ILSVRC2012_val_{n:08d}.JPEG": b"x" for n in (1, 2)}),
+        "ILSVRC2012_devkit_t12.tar.gz": devkit({1: "n02", 2: "n01"}, [1, 2]),
+    }
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    for name, data in archives.items():
+        (folder / name).write_bytes(data)
+    train, val = small("imagenet", archives, [{"train/*": 2, "train/*/*.JPEG": 6}, {"val/*": 2, "val/*/*.JPEG": 2}])
+    kit = {"file": val.devkit["file"], "sha256": hashlib.sha256(archives[val.devkit["file"]]).hexdigest()}
+    return SimpleNamespace(folder=folder, sources=[train, dataclasses.replace(val, devkit=kit)])
+
+
+def test_imagenet_is_unpacked_from_its_tars(imagenet_archives, tmp_path):
+    section, root = {"root": "x", "from": str(imagenet_archives.folder)}, tmp_path / "imagenet"
+    fetch("imagenet", section, root, imagenet_archives.sources)
+    assert sorted(below(root)) == [
+        "fetched.json",
+        *(f"train/{wnid}/{wnid}_{n}.JPEG" for wnid in ("n01", "n02") for n in range(3)),
+        *("val/n01/ILSVRC2012_val_00000002.JPEG", "val/n02/ILSVRC2012_val_00000001.JPEG"),
+    ]
+    assert len(list(imagenet_archives.folder.iterdir())) == 3
+
+
+@pytest.mark.parametrize("lacks", ["ILSVRC2012_img_val.tar", "ILSVRC2012_devkit_t12.tar.gz"])
+def test_all_archives_must_be_there_before_the_first_is_unpacked(lacks, imagenet_archives, tmp_path):
+    (imagenet_archives.folder / lacks).unlink()
+    section = {"root": "x", "from": str(imagenet_archives.folder)}
+    with pytest.raises(UserError, match=rf"archives/{lacks}: the archive is missing; data.imagenet.from must hold "):
+        fetch("imagenet", section, tmp_path / "i", imagenet_archives.sources)
+    assert not (tmp_path / "i").exists()
+
+
+def test_a_wrong_devkit_is_refused(imagenet_archives, tmp_path):
+    (imagenet_archives.folder / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(b"another")
+    with pytest.raises(UserError, match=r"ILSVRC2012_devkit_t12.tar.gz: not the official file"):
+        fetch(
+            "imagenet", {"root": "x", "from": str(imagenet_archives.folder)}, tmp_path / "i", imagenet_archives.sources
+        )
+    assert not (tmp_path / "i/val").exists()
+
+
+def test_imagenet_is_not_downloaded_and_the_message_says_what_to_do(tmp_path):
+    with pytest.raises(UserError) as caught:
+        fetch("imagenet", {"root": "x"}, tmp_path / "imagenet")
+    archives = "ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz"
+    register = f"{archives}; they are given to registered users only: https://image-net.org/download"
+    where = "data.imagenet.from: missing: name the folder here, beside `root`, that holds"
+    assert str(caught.value) == f"{where} {register}"
+    with pytest.raises(UserError) as caught:
+        fetch("imagenet", {"root": "x", "from": "archives"}, tmp_path / "imagenet")
+    where = "archives/ILSVRC2012_img_train.tar: the archive is missing; data.imagenet.from must hold"
+    assert str(caught.value) == f"{where} {register}"
+
+
+def test_the_command_line(voc, tmp_path):
+    command = [sys.executable, "-m", "workflow.data.fetch.fetch", "voc", "--root", str(voc.root), "--section"]
+    strange = subprocess.run([*command, '{"root": "x"}'], capture_output=True, text=True)
+    assert strange.returncode == 0, strange.stderr
+    assert "so nothing is fetched: " in strange.stdout
+    bad = subprocess.run([*command, '{"synthetic": {}}'], capture_output=True, text=True)
+    assert bad.returncode == 1
+    assert bad.stderr == "error: data.voc: it has no root; synthetic data are drawn, not fetched\n"
+    (tmp_path / "file").touch()
+    command = [*command[:4], "--root", str(tmp_path / "file"), "--section", '{"root": "x"}']
+    bad = subprocess.run(command, capture_output=True, text=True)
+    assert bad.stderr == f"error: {tmp_path / 'file/.fetch'}: Not a directory\n"

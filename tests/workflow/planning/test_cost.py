@@ -1,0 +1,262 @@
+"""What a config costs: the arithmetic on made-up seconds, and that every kind of run can be measured."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import workflow.planning.cost as cost_of_all
+from detection.cost import cost
+from tests.workflow.training.test_engine import Line, run_of, task
+from workflow.config.loading import load, overlay
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, write_json
+from workflow.planning.cost import counts, drawn, jobs, kinds, made_of, report, row, sizes, spent, table
+from workflow.planning.cost import main as cost_door
+from workflow.planning.makespan import makespan
+from workflow.planning.plan import plan
+from workflow.planning.run_spec import Run
+from workflow.registry import datasets, task_of
+from workflow.training import timing
+
+CONFIGS = Path(__file__).parents[3] / "config"
+PAPER = load(CONFIGS / "paper.yaml")
+DEMO = load(CONFIGS / "demo.yaml")
+
+
+def made_up(todo):
+    """A cost.json of each kind: 1 s a step, 0.1 s a test image, 0.01 s a view's features."""
+    return {key: {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"} for key in kinds(todo)}
+
+
+def found(todo):
+    return {name: counts(todo.config, name, Path("nothing")) for name in todo.checks}
+
+
+def test_a_run_of_the_paper_is_its_steps_and_its_evaluations():
+    todo = plan(PAPER)
+    first = {run.task: run for run in reversed(todo.runs)}
+    numbers = found(todo)
+    unit = {"step": 1.0, "image": 0.1}
+
+    def of(name, data):
+        return spent(task_of(PAPER, name), first[name], unit, numbers[data])
+
+    assert of("pretrain", "imagenet") == (300 * 5004, 300 * 5004, 300 * 50_000 * 0.1)
+    assert of("ssd_voc", "voc") == (120_000, 120_000, pytest.approx(12 * 495.2))
+    assert of("nic_coco", "coco")[0] == 100 * (414_113 // 20)
+
+
+@pytest.mark.parametrize(("parts", "images"), [((), 4952), (("trainval07",), 4952 + 5011)])
+def test_a_task_that_trains_nothing_costs_each_of_its_images_once(parts, images):
+    todo = plan(PAPER)
+    run = next(run for run in todo.runs if run.task == "ssd_voc")
+    task = dataclasses.replace(task_of(PAPER, "ssd_voc"), kind="evaluate", train_parts=parts)
+    assert spent(task, run, {"image": 0.1}, found(todo)["voc"]) == (0, 0.0, pytest.approx(images / 10))
+
+
+def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
+    assert counts(DEMO, "imagenet", Path("nothing")) == {"train": 3200, "val": 400}
+    drawn = {"train_images": 400, "train_captions": 2000, "test_images": 150}
+    assert counts(DEMO, "coco", Path("nothing")) == drawn
+    (tmp_path / "check.json").write_text(json.dumps({"counts": {"train": 7}}))
+    assert counts(PAPER, "imagenet", tmp_path / "check.json") == {"train": 7}
+    karpathy = overlay(PAPER, {"data": {"coco": {"split": "karpathy"}}})
+    assert counts(karpathy, "coco", Path("nothing"))["test_images"] == 5000
+
+
+def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
+    mine = {"layout": "voc", "root": "data/mine", "classes": ["dog", "cat", "hen"], "from": "archives"}
+    config = overlay(DEMO, {"data": {"mine": mine}})
+    assert counts(config, "mine", Path("nothing")) == counts(PAPER, "voc", Path("nothing"))
+    check = read_json(drawn(config, "mine", 2, tmp_path))
+    assert (check["set"], check["root"]) == ("voc", str(tmp_path / "mine"))
+    assert len(check["classes"]) == 12, "as many as are drawn, where the real set has fewer"
+
+
+def test_a_set_of_unknown_size_is_to_be_checked_first(monkeypatch):
+    unpublished = dataclasses.replace(datasets()["voc"], counts={})
+    monkeypatch.setattr("workflow.planning.cost.layout_of", lambda config, name: unpublished)
+    with pytest.raises(UserError, match=r"data\.voc: not checked yet, and no set is published in its layout"):
+        counts(PAPER, "voc", Path("nothing"))
+
+
+def test_it_says_whose_numbers_the_hours_are_of(tmp_path):
+    todo = plan(PAPER)
+    lines = dict(line.split(": ", 1) for line in sizes(todo, found(todo)))
+    assert lines["imagenet"] == "1,281,167 train, 50,000 val (as published: the set is not checked yet)"
+    assert all(line.endswith("(as drawn)") for line in sizes(plan(DEMO), found(plan(DEMO))))
+    (tmp_path / "check.json").touch()
+    checked = SimpleNamespace(config=PAPER, checks={"imagenet": str(tmp_path / "check.json")})
+    assert sizes(checked, {"imagenet": {"train": 7}}) == ["imagenet: 7 train (as checked)"]
+
+
+def test_shapes_take_the_place_of_missing_photos(tmp_path, capsys):
+    own = {"photos": str(tmp_path), "size": 48, "seed": 0}
+    assert made_of("voc", own) == {"photos": str(tmp_path)}
+    config = overlay(DEMO, {"data": {"voc": {"synthetic": own | {"photos": "nowhere", "classes": None}}}})
+    del config["data"]["voc"]["synthetic"]["classes"]
+    assert len(read_json(drawn(config, "voc", 2, tmp_path))["classes"]) == 12
+    assert "data.voc.synthetic.photos: no folder nowhere: shapes in their place\n" in capsys.readouterr().out
+
+
+def test_fewer_cores_than_a_job_is_to_have_are_said(monkeypatch):
+    monkeypatch.setattr("workflow.planning.cost.measure", lambda todo, folder: made_up(todo))
+    here = len(os.sched_getaffinity(0))
+    assert f"measured on GPU, with {here} cores at hand\n\nimagenet: 3,200 train" in report(DEMO, [1])
+    said = report(DEMO | {"threads": here, "workers": 1}, [1])
+    assert f"warning: a job is to have {here + 1} cores (threads + workers)" in said
+
+
+def test_the_matrix_counts_every_job_once_and_shares_features():
+    todo = plan(DEMO | {"seeds": {"pretrain": [0], "transfer": [0, 1]}})
+    every = jobs(todo, made_up(todo), found(todo))
+    assert len(every) == 4 + 4 + 4 * 3 * 2, "backbones, their features, two seeds of three tasks"
+    assert sum(name.startswith("results/features/") for name in every) == 4
+    features = next(job for name, job in every.items() if name.startswith("results/features/"))
+    assert features.seconds == pytest.approx((400 * 2 + 150) * 0.01)
+    captioner = next(job for name, job in every.items() if "/nic_coco/" in name)
+    assert [every[need].seconds for need in captioner.needs] == [features.seconds]
+    assert makespan(every, 1) == pytest.approx(sum(job.seconds for job in every.values()))
+    alone = max(job.seconds for job in every.values())
+    assert alone < makespan(every, 8) < makespan(every, 1)
+
+
+def test_instances_are_counted_by_their_own_names_and_what_they_share_once():
+    short = DEMO["tasks"]["nic_coco"] | {"task": "nic_coco", "epochs": 3}
+    mine = DEMO["tasks"]["ssd_voc"] | {"task": "ssd_voc", "data": "mine"}
+    small = DEMO["data"]["voc"] | {"layout": "voc", "synthetic": DEMO["data"]["voc"]["synthetic"] | {"test07": 7}}
+    todo = plan(overlay(DEMO, {"tasks": {"short": short, "mine": mine}, "data": {"mine": small}}))
+    lines = [line.split() for line in table(todo, made_up(todo), found(todo))]
+    assert [line[1] for line in lines if line[0] == "features"] == ["4"], "one line for what both captioners read"
+    assert {line[0] for line in lines} >= {"short", "nic_coco", "mine", "ssd_voc"}
+    every = jobs(todo, made_up(todo), found(todo))
+    assert sum(name.startswith("results/features/") for name in every) == 4
+    last = {name.split("/")[2]: job.seconds for name, job in every.items() if name.endswith("metrics.json")}
+    assert last["ssd_voc"] - last["mine"] == pytest.approx((150 - 7) * 0.1)
+
+
+def test_a_brought_backbone_is_waited_for_by_nobody(tmp_path):
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    config = DEMO | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}, "scratch": {"init": "random"}}}
+    todo = plan(config)
+    every = jobs(todo, made_up(todo), found(todo))
+    assert not [name for name in every if name.startswith("results/backbones/")]
+    assert all(need in every for job in every.values() for need in job.needs)
+
+
+def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others():
+    long = {"cutmix": {"pretrain": {"epochs": 8}}}
+    config = overlay(DEMO, {"pretrain": {"epochs": 4, "evaluate_every": 1}, "backbones": long})
+    todo = plan(config)
+    assert len(kinds(todo)) == 4
+    assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"size": 40}}}})))) == 5
+    lines = table(todo, made_up(todo), found(todo))
+    (pretraining,) = [line for line in lines if line.startswith("pretrain")]
+    assert pretraining.split()[1] == "4"
+    hours = (3 * (200 + 4 * 40) + 400 + 8 * 40) / 3600
+    assert pretraining.endswith(f"{hours:.1f} h")
+
+
+def test_a_line_of_the_table_has_milliseconds_and_hours():
+    line = row("ssd_voc", 3, 0.0125, 120_000, 5400.0, 900.0, 18_900.0)
+    cells = zip(
+        ("3", "12.5", "120,000", "1.50 h", "0.25 h", "1.75 h", "5.2 h"), (5, 11, 11, 11, 10, 11, 12), strict=True
+    )
+    assert line == f"{'ssd_voc':18}" + "".join(f"{text:>{width}}" for text, width in cells)
+
+
+def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
+    monkeypatch.setattr(timing, "MOST", 3)
+    config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})
+    (run,) = [run for run in plan(config).runs if run.task == "ssd_voc" and run.backbone == "baseline"]
+    found = cost(timing.shortened(Run.parse(run.json)), drawn(config, "voc", 8, tmp_path), tmp_path / "out")
+    assert found["step"] > 0
+    assert found["image"] > 0
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(0.05, 102), (1.0, 12), (4.0, 5), (30.0, 3)])
+def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, monkeypatch, tmp_path):
+    """By a clock on which a step, and a batch of four test images, take so long."""
+    clock, calls, forward = [0.0], [], Line.forward
+
+    def passed(self, x, y, mode="tensor"):
+        clock[0] += 100.0 if len(calls) < 2 else seconds
+        calls.append((mode, self.training, torch.is_grad_enabled()))
+        return forward(self, x, y, mode)
+
+    monkeypatch.setattr(Line, "forward", passed)
+    monkeypatch.setattr(timing, "now", lambda: clock[0])
+    run = timing.shortened(run_of(iterations=7, steps=[2]))
+    assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch": 4, "warmup": 0, "steps": [], "lr": 0.0,
+                                               "evaluate_every": 0, "precision": "fp32"}  # fmt: skip
+    found = timing.measure(run, task(run), 20, tmp_path) | {"device": timing.device(run)}
+    assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads"}
+    assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * 5
+
+
+@pytest.mark.slow
+def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(CONFIGS.parent))
+    small = {"ssd_voc": {"batch": 2, "size": 64}, "nic_coco": {"views": 1, "crop": 64, "resize": 64}}
+    small |= {"faster_rcnn_voc": {"batch": 1, "short_side": 64, "long_side": 96}}
+    drawn = {name: {"synthetic": {"size": 64}} for name in ("voc", "coco")}
+    said = report(overlay(DEMO, {"tasks": small, "pretrain": {"batch": 8}, "data": drawn}), [1, 2])
+    for name in ("pretrain", "features", "ssd_voc", "faster_rcnn_voc", "nic_coco"):
+        (line,) = [line for line in said.splitlines() if line.startswith(name + " ")]
+        assert float(line.split()[2].replace(",", "")) > 0
+    assert "1: " in said
+    assert list(tmp_path.iterdir()) == [], "it leaves nothing behind"
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Stands in for the measuring of each kind: what became of it, by task; made-up seconds where all is well."""
+
+    def stand_in(**status):
+        def run(call, **_):
+            task = json.loads(call[call.index("--run") + 1])["task"]
+            if not status.get(task):
+                write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"})
+            return SimpleNamespace(returncode=status.get(task, 0))
+
+        monkeypatch.setattr(cost_of_all, "drawn", lambda *_: Path())
+        monkeypatch.setattr(cost_of_all.subprocess, "run", run)
+
+    return stand_in
+
+
+def test_a_kind_that_the_machine_is_too_small_for_is_in_no_sum(measured):
+    measured(ssd_voc=-9)
+    said = report(DEMO, [1])
+    assert "ssd_voc: not measured, and in no sum: it was killed, often for want of memory" in said
+    runs = [run for run in plan(DEMO).runs if run.task != "ssd_voc"]
+    assert f"The whole of {len(runs) + 4} jobs" in said, "four of them compute features"
+
+
+def test_a_machine_that_is_too_small_for_all_is_said(measured):
+    measured(**dict.fromkeys(["pretrain", *DEMO["tasks"]], -9))
+    with pytest.raises(UserError, match="no kind of run could be measured on this machine"):
+        report(DEMO, [1])
+
+
+def test_a_kind_that_fails_ends_it(measured):
+    measured(ssd_voc=1)
+    with pytest.raises(UserError, match="the cost of ssd_voc could not be measured; the reason stands above"):
+        report(DEMO, [1])
+
+
+def test_cost_must_be_given_each_of_its_arguments(required):
+    assert required(cost_door) == ["--config"]
+
+
+def test_without_a_number_of_gpus_several_are_said(monkeypatch, capsys):
+    monkeypatch.setattr(cost_of_all, "report", lambda config, places: str(places))
+    monkeypatch.setattr("sys.argv", ["x", "--config", str(CONFIGS / "demo.yaml")])
+    cost_door()
+    assert capsys.readouterr().out == "[1, 2, 4, 8]\n"

@@ -1,0 +1,68 @@
+"""What differs from the paper: one list for page and README, and one by comparison with config/paper.yaml."""
+
+import copy
+from pathlib import Path
+
+from workflow.config.loading import load, overlay
+from workflow.planning.plan import plan
+from workflow.reporting.page.html_page import html
+from workflow.reporting.summary import summarize
+from workflow.reporting.tables.paper_deviations import PAPER, Departure, choices, compared, departures
+
+HOUSE = Path(__file__).parents[4]
+
+
+def test_the_paper_s_config_departs_nowhere():
+    assert departures(load(PAPER)) == []
+    assert departures(plan(load(PAPER)).config) == [], "from where data are fetched is no part of it"
+
+
+def test_a_changed_value_is_named_with_both():
+    changed = {"pretrain": {"lr": 0.5}, "tasks": {"ssd_voc": {"bn": "trained"}}, "seeds": {"transfer": [0, 1]}}
+    found = departures(overlay(load(PAPER), changed) | {"experiment": "other", "threads": 99})
+    assert found == [
+        Departure("seeds.transfer", "0 1", "0"),
+        Departure("pretrain.lr", "0.5", "0.1"),
+        Departure("tasks.ssd_voc.bn", "trained", "frozen"),
+    ]
+
+
+def test_a_number_written_otherwise_is_no_departure():
+    config = load(PAPER)
+    cutmix, images = config["backbones"]["cutmix"]["regularizers"]["cutmix"], config["data"]["imagenet"]
+    cutmix["alpha"] = int(cutmix["alpha"])
+    assert departures(config) == []
+    assert compared("data", {"set": images | {"size": 1}}, {"set": images | {"size": 1.0}}, whole=True) == []
+    assert compared("data", {"set": {"size": True}}, {"set": {"size": 1}}, whole=True)
+
+
+def test_rows_and_columns_that_one_has_alone_are_named():
+    config = copy.deepcopy(load(PAPER))
+    del config["backbones"]["dropblock"], config["tasks"]["nic_coco"]
+    config["backbones"]["mine"] = {"init": "random"}
+    config["backbones"]["cutout"]["regularizers"]["cutout"]["size"] = 24
+    assert departures(config) == [
+        Departure("backbones.cutout.regularizers.cutout.size", "24", "112"),
+        Departure("backbones.dropblock", "absent", "there"),
+        Departure("backbones.mine", "there", "absent"),
+        Departure("tasks.nic_coco", "absent", "there"),
+    ]
+
+
+def test_the_demo_departs_in_its_data_and_sizes():
+    found = {departure.key: departure for departure in departures(load(HOUSE / "config/demo.yaml"))}
+    assert found["pretrain.epochs"][1:] == ("4", "300")
+    assert found["data.voc"].here.startswith("synthetic classes 6")
+    assert not {"experiment", "threads", "workers"} & found.keys()
+
+
+def test_both_lists_stand_on_the_page(experiment):
+    small = experiment()
+    departed = [Departure("pretrain.lr", "<b>0.5", "0.1")]
+    text = html(summarize(small.plan), small.folder, {}, {}, departed)["transfer.html"]
+    section = text.partition('<h2 id="differences">')[2].partition("</section>")[0]
+    assert "<summary>1 value</summary>" in section
+    assert "&lt;b&gt;0.5</td><td" in section
+    assert section.count("<tr>") == len(choices()) + 1 + 2
+    nowhere = html(summarize(small.plan), small.folder, {}, {}, [])["transfer.html"]
+    assert "<p>Nowhere.</p>" in nowhere

@@ -1,0 +1,283 @@
+"""Laws of the hand-out of devices: no two jobs share one, and however a job ends, its devices are free again.
+
+The node's devices are what a stand-in for `nvidia-smi` on the PATH lists; the jobs are processes of their own.
+"""
+
+import itertools
+import json
+import os
+import pwd
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.waiting import end, told
+from workflow.config.loading import load
+from workflow.training.distributed.launch import devices, hold, main, visible
+
+PROJECT = Path(__file__).parents[4]
+UUIDS = [f"GPU-{name}-{os.getpid()}" for name in ("aa11", "bb22", "cc33")]  # no other test run's
+JOB = """
+import os, sys, time
+line = " ".join(["sees", repr(os.environ.get("CUDA_VISIBLE_DEVICES")), *sys.argv[3:]])
+os.write(1, line.encode() + b"\\n")  # at once: torchrun's processes have no buffer, and print is word by word
+while os.path.exists("go on"):
+    time.sleep(0.02)
+"""
+
+
+USER = pwd.getpwuid(os.geteuid()).pw_name
+UNTIL = "until the jobs that hold them end: "
+
+
+def waiting(what, held):
+    """What a job says that waits for processes."""
+    who = ", ".join(f"{device} by process {process} of {USER}" for device, process in held.items())
+    return f"[ssd_voc mine s0] waiting for {what}, 0 min so far, {UNTIL}{who}\n"
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    """Call it with a number: a node with so many devices and a job that lasts as long as the file `go on`. Gives a
+    function that starts a job with `gpus` and environment; all jobs are killed in the end."""
+    started = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", f"{PROJECT}{os.pathsep}{tmp_path}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    Path("job.py").write_text(JOB)
+    Path("go on").touch()
+
+    def make(count):
+        tool = Path("nvidia-smi")
+        tool.write_text(
+            "#!/bin/sh\nprintf '%s\\n' " + " ".join(UUIDS[:count]) + "\n" if count else "#!/bin/sh\nexit 6\n"
+        )
+        tool.chmod(0o755)
+        return start
+
+    def start(gpus, *arguments, **environment):
+        run = {"task": "ssd_voc", "backbone": "mine", "seeds": {"transfer": 0}, "recipe": {}, "data": {}}
+        run |= {"threads": 1, "workers": 0, "gpus": gpus}
+        call = [
+            sys.executable,
+            "-m",
+            "workflow.training.distributed.launch",
+            "job",
+            "--run",
+            json.dumps(run),
+            *arguments,
+        ]
+        job = subprocess.Popen(
+            call, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        started.append(job)
+        return job
+
+    yield make
+    for job in started:
+        end(job)
+        job.wait()
+        job.stdout.close()
+
+
+def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node):
+    start = node(2)
+    first, second = start(1), start(1)
+    one, other = told(first, "sees"), told(second, "sees")
+    assert {one, other} == {f"sees '{UUIDS[0]}'\n", f"sees '{UUIDS[1]}'\n"}
+    third = start(1)
+    who = {one[6:-2]: first.pid, other[6:-2]: second.pid}
+    assert told(third, "waiting") == waiting("1 of 2 devices", {uuid: who[uuid] for uuid in UUIDS[:2]})
+    second.send_signal(signal.SIGKILL)
+    second.wait()
+    assert told(third, "sees") == other
+    Path("go on").unlink()
+    assert first.wait(300) == third.wait(300) == 0
+
+
+def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
+    start = node(3)
+    one = start(1, "--out", "a b; c")
+    assert told(one, "sees") == f"sees '{UUIDS[0]}' --out a b; c\n"
+    assert told(start(0), "sees") == "sees ''\n", "0: whatever the node has, it is not used"
+    Path("go on").unlink()
+    assert one.wait(300) == 0
+
+
+def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(node):
+    start = node(3)
+    two = start(2)
+    assert told(two, " on ") == f"[ssd_voc mine s0] on {UUIDS[0]},{UUIDS[1]}\n"
+    assert {told(two, "sees") for _ in range(2)} == {f"sees '{UUIDS[0]},{UUIDS[1]}'\n"}
+    one = start(1)
+    assert told(one, "sees") == f"sees '{UUIDS[2]}'\n"
+    third = start(2)
+    held = {UUIDS[0]: two.pid, UUIDS[1]: two.pid, UUIDS[2]: one.pid}
+    assert told(third, "waiting") == waiting("2 of 3 devices", held)
+    Path("go on").unlink()
+    assert two.wait(300) == one.wait(300) == third.wait(300) == 0
+    assert not list(Path("temporary").glob("torchelastic_*"))
+
+
+def test_a_job_of_several_devices_holds_none_while_it_waits(node):
+    node(3)
+    held, me = [hold(device) for device in UUIDS[:2]], f"process {os.getpid()} of {USER}"
+    take = f"from workflow.training.distributed.launch import take; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", take], stdout=subprocess.PIPE, text=True) as job:
+        marked = f"{UUIDS[0]} by {me}, {UUIDS[1]} by {me}, {UUIDS[2]} by nobody any more"
+        assert told(job, "waiting") == f"[x] waiting for 2 of 3 devices, 0 min so far, {UNTIL}{marked}\n"
+        free = hold(UUIDS[2])
+        while free is None:  # it tries now and then
+            free = hold(UUIDS[2])
+        held[0].close()
+        free.close()
+        assert told(job, "took") == f"took {UUIDS[0]} {UUIDS[2]}\n"
+    held[1].close()
+
+
+def test_whoever_waits_says_so_again(node):
+    node(1)
+    held = hold(UUIDS[0])
+    code = f"from workflow.training import launch; launch.SECONDS_BETWEEN_LINES = 0; launch.take({UUIDS[:1]}, 1, 'x')"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
+        assert told(job, "waiting").startswith("[x] waiting for the device, 0 min so far, ")
+        assert told(job, "waiting")
+        held.close()
+        assert job.wait(300) == 0
+
+
+@pytest.fixture
+def stranger():
+    """Call it with a line of Python, in which `s` is a socket: another user runs it and goes on living; its number."""
+    if os.geteuid():
+        pytest.skip("to be another user needs root")
+    started = []
+
+    def be(line):
+        code = f"import os, socket, time; os.setgroups([]); os.setgid(65534); os.setuid(65534); s = socket.socket(1); {line}; print(0, flush=True); time.sleep(1e6)"  # noqa: E501
+        job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        started.append(job)
+        assert told(job, "0")
+        return job.pid
+
+    yield be
+    for job in started:
+        end(job)
+        job.wait()
+        job.stdout.close()
+
+
+MARKS = {
+    "answers": "s.bind('\\0backbone-transfer {} x'); s.listen(99)",
+    "answers no more": "s.bind('\\0backbone-transfer {} x'); s.listen(0); c = socket.socket(1); "
+    "c.connect('\\0backbone-transfer {} x')",
+    "does not answer": "s.bind('\\0backbone-transfer {} x')",
+    "as it was named once": "s.bind('\\0backbone-transfer {}'); s.listen(1)",
+}
+
+
+@pytest.mark.parametrize("kind", MARKS)
+def test_a_mark_of_another_user_blocks_nobody(kind, node, stranger):
+    start = node(2)
+    process = stranger(MARKS[kind].replace("{}", UUIDS[0]))
+    first, second, third = start(2), None, None
+    both = first.stdout.readline()
+    if kind == "answers":
+        who = [f"process {process} of nobody", f"process {first.pid} of {USER}"]
+        assert both.startswith("[ssd_voc mine s0] another user has a mark on it, which is no reason to wait: ")
+        assert all(text in both for text in who)
+        both = told(first, " on ")
+    assert both == f"[ssd_voc mine s0] on {UUIDS[0]},{UUIDS[1]}\n"
+    second = start(1)
+    assert "waiting for 1 of 2 devices" in told(second, "waiting"), "one's own marks do, there too"
+    Path("go on").unlink()
+    assert first.wait(300) == second.wait(300) == 0
+    Path("go on").touch()
+    third = start(1)
+    free = UUIDS[1] if kind == "answers" else UUIDS[0]
+    assert told(third, "sees") == f"sees '{free}'\n", "what nobody has marked is taken first"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "found"),
+    [
+        (None, UUIDS),
+        ("2,0", [UUIDS[2], UUIDS[0]]),
+        ("GPU-bb", [UUIDS[1]]),
+        (f"{UUIDS[1]}, 1,7", [UUIDS[1]]),
+        ("0,-1,2", [UUIDS[0]]),
+        ("0,,2", [UUIDS[0]]),
+        ("MIG-1/2", ["MIG-1/2"]),
+        ("", []),
+        ("NoDevFiles", []),
+        ("-1", []),
+    ],
+    ids=itertools.count(),  # the UUIDs differ from process to process
+)
+def test_only_what_is_visible_is_handed_out(allowed, found, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if allowed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    assert visible(UUIDS) == found
+
+
+def test_a_job_uses_what_it_may_and_no_more(node):
+    start = node(3)
+    first = start(1, CUDA_VISIBLE_DEVICES="2")
+    assert told(first, "sees") == f"sees '{UUIDS[2]}'\n"
+    other = start(1, CUDA_VISIBLE_DEVICES="2")
+    assert told(other, "waiting") == waiting("the device", {UUIDS[2]: first.pid})
+    job = start(1, CUDA_VISIBLE_DEVICES="")
+    assert job.communicate()[0] == "error: gpus: 1, but this node has 3, CUDA_VISIBLE_DEVICES allows 0 of them\n"
+    assert job.returncode == 1
+
+
+def test_several_mig_slices_are_refused(node):
+    job = node(3)(2, CUDA_VISIBLE_DEVICES="MIG-1,MIG-2")
+    said = "error: gpus: 2, but MIG-1 is a MIG slice: a training uses one of them at most, gpus: 1\n"
+    assert job.communicate()[0] == said
+    assert job.returncode == 1
+
+
+def test_more_than_the_node_has_is_refused(node):
+    job = node(2)(3)
+    assert job.communicate()[0] == "error: gpus: 3, but this node has 2\n"
+    assert job.returncode == 1
+
+
+def test_without_a_device_the_training_goes_on_the_cpu_and_sees_what_it_saw(node):
+    start = node(0)
+    assert devices() == []
+    job = start(1, CUDA_VISIBLE_DEVICES="0")  # as a Slurm with a made-up device sets it
+    assert told(job, "gpus") == "[ssd_voc mine s0] gpus: 1, but no NVIDIA device on this node: training on the CPU\n"
+    assert told(job, "sees") == "sees '0'\n"
+
+
+def test_a_run_that_is_none_is_refused(node):
+    node(1)
+    call = [sys.executable, "-m", "workflow.training.distributed.launch", "job", "--run", "{}"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --run is not the JSON of a run")
+
+
+@pytest.mark.parametrize(("given", "taken"), [([], 2), (["--resources", "gpu=5"], 5)])
+def test_snakemake_begins_no_more_jobs_here_than_there_are_devices_for(given, taken, node, snakemake):
+    node(2)
+    Path("w.pth").write_bytes(b"weights")
+    config = load(PROJECT / "config/demo.yaml") | {"backbones": {"baseline": {"checkpoint": "w.pth"}}, "gpus": 1}
+    Path("x.yaml").write_text(yaml.safe_dump(config))
+    said = snakemake("gallery", "--cores", "1", "--configfile", "x.yaml", *given)[1]  # of nothing: quick
+    assert re.search(rf"^Provided resources: gpu=.*\b{taken}\b", said, re.M)
+
+
+def test_launch_must_be_given_each_of_its_arguments(required):
+    assert required(main) == ["module", "arguments"]

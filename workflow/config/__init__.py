@@ -1,0 +1,1 @@
+"""The config: read, checked against its schema and for sense. No torch."""

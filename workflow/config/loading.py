@@ -1,0 +1,206 @@
+"""The config: read, checked against workflow/schemas/config.schema.yaml and against what no schema can say.
+
+Every fault ends in one line that names the file and the key (or the line). No torch: planning must be quick.
+`python -m workflow.config FILE` checks a config without planning anything.
+"""
+
+import contextlib
+import copy
+import functools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow import registry
+from workflow.config import regularizers
+from workflow.config.schema import dotted, instances, schema_faults, validator
+from workflow.config.yaml_loader import Loader, inline, read, relative, shown
+from workflow.core.errors import UserError
+from workflow.core.escaping import printable
+from workflow.registry import PRETRAIN
+
+TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
+NO_COLUMNS = (PRETRAIN, "report")  # other columns and folders have these names
+LARGEST = 2**53  # what is counted in floats somewhere must be whole there
+
+
+def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The checked config of one file (or inline JSON); later files and `overrides` are laid over the first.
+
+    UserError names the file and the key or line at fault.
+    """
+    config: dict[str, Any] = {}
+    for source in sources:
+        config = overlay(config, read(source))
+    name = ", ".join("--config" if inline(source) else relative(source) for source in sources)
+    return check(overlay(config, typed(overlay(config, overrides or {}), overrides or {})), name)
+
+
+def typed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`overrides` of a whole `config` with the types that the schema asks for: of a nested value of --config, Snakemake
+    hands over every number as text (its issue 2099)."""
+    overrides = copy.deepcopy(dict(overrides))
+    for error in validator(*instances(config)).iter_errors(config):
+        if error.validator == "type" and isinstance(error.instance, str):
+            *above, last = error.absolute_path
+            with contextlib.suppress(KeyError, TypeError, IndexError, yaml.YAMLError):  # not from --config, or no YAML
+                place = functools.reduce(lambda value, key: value[key], above, overrides)
+                if isinstance(place[last], str):
+                    place[last] = yaml.load(place[last], Loader)
+    return overrides
+
+
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the values of `above`, mapping by mapping; neither is changed."""
+    merged = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = overlay(merged[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
+def check(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """The config itself if nothing is wrong with it; else UserError with its first fault and the count of the rest."""
+    faults = list(schema_faults(config)) or list(faults_of_sense(config))
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise UserError(f"{name}: {printable(faults[0])}{more}")
+    return config
+
+
+def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a config that fits the schema."""
+    yield from infinite(config, [])
+    if config["experiment"] in TAKEN:
+        yield f"experiment: results/{config['experiment']} holds something else; choose another name"
+    for name in set(NO_COLUMNS) & config["tasks"].keys():
+        yield f"tasks.{name}: the name is taken; choose another, and name the type with the key task"
+    for task in (PRETRAIN, *config["tasks"]):
+        yield from data_faults(task, config)
+    for name, section in config["data"].items():
+        yield from set_faults(f"data.{name}", section)
+        yield from registry.layout_of(config, name).check_section(f"data.{name}", section)
+    if "baseline" not in config["backbones"]:
+        yield "backbones.baseline: missing backbone (every change in the table is one against it)"
+    for name, backbone in config["backbones"].items():
+        yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
+    yield from recipe_faults(PRETRAIN, config["pretrain"])
+    for name, recipe in config["tasks"].items():
+        yield from recipe_faults(f"tasks.{name}", recipe)
+        yield from registry.task_of(config, name).check(f"tasks.{name}", recipe, config)
+    yield from share_faults(config)
+
+
+def data_faults(task: str, config: dict[str, Any]) -> Iterator[str]:
+    """The data set of a task is there and of the layout that the task reads."""
+    name, wanted = registry.data_name(config, task), registry.task_of(config, task).dataset
+    path = task if task == PRETRAIN else f"tasks.{task}"
+    if name not in config["data"]:
+        yield f"data.{name}: missing data set ({path} needs it)"
+    elif (layout := registry.layout_of(config, name).name) != wanted:
+        yield f"{path}.data: must be a data set with layout {wanted}, not {name} (layout {layout})"
+
+
+def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:
+    """A data set has one origin."""
+    if ("synthetic" in section) == ("root" in section):
+        yield f"{path}: needs exactly one of synthetic and root"
+    if "synthetic" in section and ("classes" in section["synthetic"]) == ("photos" in section["synthetic"]):
+        yield f"{path}.synthetic: needs exactly one of classes and photos"
+    for key in ("root", "from"):
+        if section.get(key, "").startswith("~"):
+            yield f"{path}.{key}: ~ does not become your home folder: write it out, not {shown(section[key])}"
+    if "from" in section and "root" not in section:
+        yield f"{path}.from: belongs to a root"
+    if "://" in section.get("from", "") and not section["from"].startswith(("http://", "https://")):
+        yield f"{path}.from: must be a folder or an http(s) address, not {shown(section['from'])}"
+
+
+def share_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Batches that the GPUs of a job cannot share."""
+    recipes = {PRETRAIN: (PRETRAIN, config["pretrain"])}
+    for name, each in config["backbones"].items():
+        if {"batch", "size"} & (own := each.get("pretrain", {})).keys():
+            recipes[f"backbones.{name}.pretrain"] = PRETRAIN, config["pretrain"] | own
+    trained = (name for name in config["tasks"] if registry.task_of(config, name).kind == "train")
+    recipes |= {f"tasks.{name}": (name, config["tasks"][name]) for name in trained}
+    for path, (task, recipe) in recipes.items():
+        batch, gpus = recipe.get("batch", 0), max(1, config["gpus"])
+        if batch % gpus:
+            yield f"{path}.batch: {batch} is no multiple of gpus ({config['gpus']}), which share it evenly"
+        elif batch == gpus and registry.task_of(config, task).two_samples(recipe):
+            yield f"{path}.batch: {batch} leaves a process one sample, and batch norm needs two"
+
+
+def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
+    """Numbers that are none, as YAML knows .nan and .inf, and those that no float can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{dotted(path)}: must be a finite number, not {value}"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        yield f"{dotted(path)}: must be at most {LARGEST}, not {shown(value)}"
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in items:
+        yield from infinite(below, [*path, key])
+
+
+def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any]) -> Iterator[str]:
+    """A backbone has one origin: pretrained here, brought as a file, or random."""
+    origin = next((key for key in ("checkpoint", "init") if key in backbone), None)
+    if origin:
+        for other in ("init", "regularizers", "pretrain"):
+            if other in backbone and other != origin:
+                yield f"{path}: {origin} and {other} exclude each other"
+    for key in ("preprocessing", "stride", "weights"):
+        if key in backbone and origin != "checkpoint":
+            yield f"{path}.{key}: belongs to a checkpoint"
+    if isinstance(backbone.get("preprocessing"), dict):
+        yield from unit_faults(f"{path}.preprocessing", backbone["preprocessing"])
+    if origin == "checkpoint" and set("{}") & set(backbone["checkpoint"]):
+        yield f"{path}.checkpoint: Snakemake takes braces for wildcards: {backbone['checkpoint']}"
+    elif origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
+        folder = Path(backbone["checkpoint"]).is_dir()
+        what = "a folder (name the file of weights in it)" if folder else "no such file"
+        yield f"{path}.checkpoint: {what}: {backbone['checkpoint']}"
+    mixing = [
+        name
+        for name, each in regularizers.declared().items()
+        if each.mixes and name in backbone.get("regularizers", {})
+    ]
+    if len(mixing) > 1:
+        yield f"{path}.regularizers: {' and '.join(mixing)} exclude each other: each pairs every image with a partner"
+    if "pretrain" in backbone:
+        yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
+
+
+def unit_faults(path: str, declared: dict[str, Any]) -> Iterator[str]:
+    """Mean and std of pixels of 0 to 1 where those of 0 to 255 are meant. (A std of 1 with large means is Caffe's, with
+    means of 0 it leaves the pixels as they are.)"""
+    untouched = set(declared["mean"]) == {0} and set(declared["std"]) == {1}
+    if not untouched and all(abs(value) < 2 for value in declared["mean"] + declared["std"]):
+        scaled = {key: [round(255 * value, 3) for value in declared[key]] for key in ("mean", "std")}
+        hint = f"mean: {scaled['mean']}, std: {scaled['std']}"
+        yield f"{path}: mean and std are in units of 0 to 1, but pixels go from 0 to 255: write {hint}"
+
+
+def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
+    """Schedules that go beyond their end, sizes that do not fit into each other."""
+    if "epochs" in recipe or "iterations" in recipe:
+        yield from schedule_faults(path, recipe)
+    for small, large in (("size", "resize"), ("crop", "resize"), ("short_side", "long_side")):
+        if small in recipe and large in recipe and recipe[small] > recipe[large]:
+            yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
+
+
+def schedule_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
+    """Steps and warm-up end before the training does."""
+    unit = "epochs" if "epochs" in recipe else "iterations"
+    end, steps = recipe[unit], recipe.get("steps", [])
+    if steps != sorted(set(steps)):
+        yield f"{path}.steps: must rise, not {shown(steps)}"
+    elif steps and steps[-1] >= end:
+        yield f"{path}.steps: {steps[-1]} is not before the end ({end} {unit})"
+    if unit == "iterations" and recipe.get("warmup", 0) >= end:
+        yield f"{path}.warmup: {recipe['warmup']} is not before the end ({end} {unit})"

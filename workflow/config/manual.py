@@ -1,0 +1,141 @@
+"""The generated tables of the manual: `python -m workflow.config.manual` writes them between the marks of their pages.
+
+Keys come from workflow/schemas/config.schema.yaml, regularizers from their classes, and what differs from the paper
+from workflow/reporting/tables/choices.yaml. tests/workflow/config/test_manual.py fails if a page differs from it."""
+
+import argparse
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workflow.config.schema import dotted, validator
+from workflow.core.errors import door
+from workflow.reporting.publish import insert
+from workflow.reporting.tables.paper_deviations import choices
+
+PROJECT = Path(__file__).parents[2]
+CONFIG, DEVIATIONS = PROJECT / "config/README.md", PROJECT / "docs/deviations.md"
+MACHINE = ("threads", "workers", "gpus", "minutes", "memory")  # keys that do not change what is trained
+KEYS = "| key | type | unit | default | effect |\n|:--|:--|:--|:--|:--|"
+PLACES = {"image": "image", "batch": "batch", "inside": "network", "target": "target"}  # method of a regularizer: where
+
+
+def tables() -> Iterator[tuple[Path, str, str]]:
+    """(page, name of the table, table) of every generated table."""
+    schema = validator().schema
+    top, machine = ({} for _ in range(2))
+    for key, value in schema["properties"].items():
+        (machine if key in MACHINE else top)[key] = value
+    yield CONFIG, "top", keys(schema | {"properties": top}, nested=False)
+    yield CONFIG, "machine", keys(schema | {"properties": machine})
+    yield CONFIG, "seeds", keys(schema["properties"]["seeds"])
+    yield CONFIG, "data", keys(schema["properties"]["data"], nested=False)
+    for name, section in schema["properties"]["data"]["properties"].items():
+        yield CONFIG, f"data.{name}", keys(section)
+    yield CONFIG, "backbones", keys(schema["properties"]["backbones"]["additionalProperties"])
+    yield CONFIG, "regularizers", regularizers()
+    yield CONFIG, "pretrain", keys(schema["properties"]["pretrain"])
+    yield CONFIG, "tasks", keys(schema["properties"]["tasks"], nested=False)
+    for name, section in schema["properties"]["tasks"]["properties"].items():
+        yield CONFIG, f"tasks.{name}", keys(section)
+    yield DEVIATIONS, "deviations", deviations()
+
+
+def place(page: Path, name: str) -> None:
+    """Give a page an empty section for the table of a task or of a data set that has none: behind the last one of its
+    kind."""
+    content, kind = page.read_text(encoding="utf-8"), name.partition(".")[0]
+    if f"<!-- table: {name} -->" in content or name == kind:
+        return
+    last = list(re.finditer(rf"^(#+) {kind}\.\S+$", content, re.M))[-1]
+    end = re.compile(rf"^#{{1,{len(last[1])}}} ", re.M).search(content, last.end())
+    at = end.start() if end else len(content)
+    section = f"{last[1]} {name}\n\n<!-- table: {name} -->\n<!-- end of table -->\n\n"
+    page.write_text(content[:at] + section + content[at:], encoding="utf-8")
+
+
+def keys(schema: Mapping[str, Any], nested: bool = True) -> str:
+    """A row for each key of a mapping, with those of the mappings in it if `nested`."""
+    return "\n".join([KEYS, *_rows(resolved(schema), [], nested)])
+
+
+def _rows(schema: Mapping[str, Any], above: list[str], nested: bool) -> Iterator[str]:
+    required = schema.get("required", ())
+    for key, entry in schema["properties"].items():
+        value = resolved(entry)
+        default = "required" if key in required else value.get("default", "")
+        cells = [f"`{dotted([*above, key])}`", kind(value), value.get("unit", ""), f"{default}", value["description"]]
+        yield f"| {' | '.join(cells)} |"
+        if nested and "properties" in value and "$ref" not in entry:
+            yield from _rows(value, [*above, key], nested)
+
+
+def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with the definition that it refers to; its own values count."""
+    if "$ref" not in schema:
+        return dict(schema)
+    return validator().schema["$defs"][schema["$ref"].rpartition("/")[2]] | schema
+
+
+def kind(schema: Mapping[str, Any]) -> str:
+    """The type of a value with its limits, as Markdown: `integer, at least 1`."""
+    schema = resolved(schema)
+    if "enum" in schema:
+        return " or ".join(f'`"{value}"`' if value.isdigit() else f"`{value}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        items = kind(schema["items"])
+        return f"{schema['maxItems']} values: {items}" if "maxItems" in schema else f"list: {items}"
+    names = {"object": "mapping", "string": "text", "boolean": "`true` or `false`"}
+    wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return " or ".join(names.get(each, each) for each in wanted).replace("array", "list") + limits(schema)
+
+
+def limits(schema: Mapping[str, Any]) -> str:
+    """`, 0 to 1`, or what else the schema demands of a number; empty for other types."""
+    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f", {low} to {high}"
+    words = [("at least", low), ("above", above), ("at most", high), ("below", below)]
+    text = " and ".join(f"{word} {value}" for word, value in words if value is not None)
+    odd = ", odd" if "not" in schema else ""
+    return (f", {text}" if text else "") + odd
+
+
+def regularizers() -> str:
+    """A row for each regularizer with the place where it acts, and for each parameter, from the classes' docstrings."""
+    from pretrain.regularizers import REGULARIZERS
+
+    lines = ["| key | type | acts on | effect |", "|:--|:--|:--|:--|"]
+    for name, schema in validator().schema["$defs"]["regularizers"]["properties"].items():
+        cls = REGULARIZERS[name]
+        place = ", ".join(PLACES[method] for method in PLACES if method in vars(cls))
+        summary, _, args = inspect.getdoc(cls).partition("Args:")
+        what = " ".join(summary.partition("\n\n")[0].split())
+        lines.append(f"| `{name}` | mapping | {place} | {what} |")
+        effects = {
+            key: " ".join(text.split()) for key, text in re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", args, re.M)
+        }
+        for key, value in schema["properties"].items():
+            lines.append(f"| `{name}.{key}` | {kind(value)} |  | {effects.get(key, '')} |")
+    return "\n".join(lines)
+
+
+def deviations() -> str:
+    """What differs from the paper: a row for each choice."""
+    return "\n".join(["| part | choice |", "|:--|:--|", *(f"| {what} | {choice} |" for what, choice in choices())])
+
+
+@door
+def main() -> None:
+    """The command line."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    for page, name, table in tables():
+        place(page, name)
+        insert(page, name, table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What the regularizers are called and which parameters they take, read from their sources without running them: a plan
+is made without torch. The one place where both stand is the `@register(...)` of each file in pretrain/regularizers/."""
+
+import ast
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FOLDER = Path(__file__).parents[2] / "pretrain/regularizers"
+
+
+class Declared(NamedTuple):
+    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`."""
+
+    name: str
+    parameters: dict[str, str | dict[str, Any]]
+    mixes: bool = False
+
+
+def declared() -> dict[str, Declared]:
+    """All regularizers by name. ValueError (of `ast`) if the arguments of a `@register` are not written out."""
+    found = [_arguments(call) for file in sorted(FOLDER.glob("*.py")) for call in _registrations(file)]
+    return {each.name: each for each in found}
+
+
+def _registrations(file: Path) -> list[ast.Call]:
+    classes = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+    calls = [d for node in classes for d in node.decorator_list if isinstance(d, ast.Call)]
+    return [call for call in calls if getattr(call.func, "id", "") == "register"]
+
+
+def _arguments(call: ast.Call) -> Declared:
+    named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    return Declared(*map(ast.literal_eval, call.args), **named)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of each regularizer's parameters: all are required, and `probability` is one of each."""
+    return {name: _schema({**each.parameters, "probability": "fraction"}) for name, each in declared().items()}
+
+
+def _schema(parameters: dict[str, str | dict[str, Any]]) -> dict[str, Any]:
+    names = {key: {"$ref": f"#/$defs/{name}"} for key, name in parameters.items() if isinstance(name, str)}
+    return {
+        "type": "object",
+        "required": list(parameters),
+        "additionalProperties": False,
+        "properties": {**parameters, **names},
+    }

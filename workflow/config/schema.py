@@ -1,0 +1,119 @@
+"""The schema of a config: workflow/schemas/config.schema.yaml with the regularizers, tasks and instances there are,
+and its objections in words. Each is one line that begins with the key."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from workflow import registry
+from workflow.config import regularizers
+from workflow.config.yaml_loader import Loader, shown
+
+SCHEMA = Path(__file__).parents[1] / "schemas/config.schema.yaml"
+TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+TYPE = {"task": "Type of the task.", "layout": "Layout of the set on disk."}
+Named = tuple[tuple[str, str], ...]  # an instance with the type that its section names
+
+
+def instances(config: Any) -> tuple[Named, Named]:
+    """The tasks and the data sets of a config that is not checked yet, each with the type that it names."""
+    return _named(config, "tasks", "task"), _named(config, "data", "layout")
+
+
+def _named(config: Any, section: str, key: str) -> Named:
+    found = config.get(section) if isinstance(config, dict) else None
+    pairs = found.items() if isinstance(found, dict) else ()
+    return tuple((name, str(each[key])) for name, each in pairs if isinstance(each, dict) and key in each)
+
+
+@functools.cache
+def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Validator:
+    """The compiled schema, with the regularizers that there are and the instances that a config names."""
+    schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)
+    schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
+    sections = schema["properties"]
+    sections["tasks"]["properties"] |= registry.task_schemas()
+    sections["data"]["properties"] |= registry.dataset_schemas()
+    for section, key, named in (("tasks", "task", tasks), ("data", "layout", data)):
+        sections[section]["properties"] = with_instances(sections[section]["properties"], key, dict(named))
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"ascending": unsorted})(schema)
+
+
+def unsorted(_: Any, rule: bool, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    """The keyword `ascending: true`, which JSON Schema lacks: the numbers of a list do not fall."""
+    numbers = isinstance(value, list) and all(isinstance(each, int | float) for each in value)
+    if rule and numbers and value != sorted(value):
+        yield jsonschema.ValidationError("not ascending")
+
+
+def with_instances(types: dict[str, Any], key: str, named: dict[str, str]) -> dict[str, Any]:
+    """The schemas of types by their own names, and of instances by theirs. Each may say its type (`key`), and a task
+    its data set."""
+    kind = {"type": "string", "enum": list(types), "default": "the section's name", "description": TYPE[key]}
+    data = {"$ref": "#/$defs/name", "default": "the task's own set", "description": "Name of its dataset in `data`."}
+    more = {key: kind} | ({"data": data} if key == "task" else {})
+    open_types = {name: schema | {"properties": schema["properties"] | more} for name, schema in types.items()}
+    unknown = {"type": "object", "properties": {key: kind}}
+    return open_types | {name: open_types.get(kind, unknown) for name, kind in named.items()}
+
+
+def schema_faults(config: Any) -> Iterator[str]:
+    """What the schema objects to, in the order of the config's keys."""
+    errors = validator(*instances(config)).iter_errors(config)
+    for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
+        yield describe(error)
+
+
+def dotted(parts: Sequence[str | int]) -> str:
+    """`tasks.ssd_voc.steps[1]`"""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def describe(error: jsonschema.ValidationError) -> str:
+    """One line about one fault, key first."""
+    kind, rule, value = error.validator, error.validator_value, error.instance
+    path = list(error.absolute_path)
+    known = error.schema.get("properties", {})
+    if kind == "additionalProperties":
+        unknown = next(key for key in value if key not in known)
+        return f"{dotted([*path, unknown])}: unknown {error.schema.get('title', 'key')} (known: {', '.join(known)})"
+    if kind == "required":
+        absent = next(key for key in rule if key not in value and repr(key) in error.message)
+        return f"{dotted([*path, absent])}: missing {error.schema.get('title', 'key')}"
+    if "propertyNames" in error.absolute_schema_path:
+        path, value = [*path, value], value
+    return f"{dotted(path)}: {demand(kind, rule, error.schema)}, not {shown(value)}"
+
+
+def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
+    """What the schema wants at this place."""
+    if kind == "type":
+        return "must be " + " or ".join(TYPES[each] for each in ([rule] if isinstance(rule, str) else rule))
+    wording = {
+        "enum": lambda: f"must be {' or '.join(map(str, rule))}",
+        "pattern": lambda: f"must be {schema['expected']}",
+        "minimum": lambda: f"must be at least {rule}",
+        "maximum": lambda: f"must be at most {rule}",
+        "exclusiveMinimum": lambda: f"must be above {rule}",
+        "exclusiveMaximum": lambda: f"must be below {rule}",
+        "minItems": lambda: "must not be empty" if rule == 1 else f"must have {rule} values",
+        "maxItems": lambda: f"must have {rule} values",
+        "minProperties": lambda: "must not be empty",
+        "minLength": lambda: "must not be empty",
+        "maxLength": lambda: f"must have at most {rule} characters",
+        "not": lambda: f"must be {schema['expected']}",
+        "uniqueItems": lambda: "must not name a value twice",
+        "ascending": lambda: "must be in ascending order",
+    }
+    return wording[kind]()

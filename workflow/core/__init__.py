@@ -1,0 +1,1 @@
+"""What everything may import: errors, files, random numbers, signals, words. No torch."""

@@ -1,0 +1,1 @@
+"""Made data sets in the official layouts."""

@@ -1,0 +1,234 @@
+"""How long a config takes on this machine: `python -m workflow.planning.cost --config FILE` or `make cost CONFIG=FILE`.
+
+No data are needed: where the photos of drawn scenes are missing, shapes take their place. Each job has one GPU. A few
+steps of every kind of run are timed with its own network, recipe and loaders, on drawn images of the area of the
+official set's photos, and multiplied by the steps, test images and views of the config. The `cost` module of each
+task's room measures its own: this module imports none.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from workflow.config.loading import load
+from workflow.contracts import SharedArtifact, Task
+from workflow.core.errors import UserError, door
+from workflow.core.escaping import say
+from workflow.core.files import read_json, write_hashed
+from workflow.planning.job_environment import prepare_jobs, usable_cores
+from workflow.planning.makespan import Job, makespan
+from workflow.planning.plan import Plan, PlannedRun, plan
+from workflow.registry import PRETRAIN, data_name, layout_of, task_of
+
+# What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
+IGNORED = {"epochs", "iterations", "steps", "warmup", "lr", "momentum", "nesterov", "weight_decay", "evaluate_every"}
+IGNORED |= {"regularizers"}
+OF_ROOT = ("root", "from", "classes")  # keys of a data set that a drawn one has not
+NOT_COUNTED = """
+Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
+they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, brought backbones, the report."""
+
+
+def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
+    """Images and captions of a set: as it was checked, as it will be drawn, or as it is published."""
+    section, data = config["data"][name], layout_of(config, name)
+    if check.is_file():
+        return read_json(check, "counts")["counts"]
+    if "root" not in section:
+        return data.made_counts(section)
+    split = section.get("split", "")
+    if split not in data.counts:
+        raise UserError(f"data.{name}: not checked yet, and no set is published in its layout: its size is not known")
+    return dict(data.counts[split])
+
+
+def sizes(todo: Plan, found: dict[str, dict[str, int]]) -> list[str]:
+    """A line for each set: the numbers that the hours are of, and where they come from."""
+    lines = []
+    for name, check in todo.checks.items():
+        numbers = ", ".join(f"{number:,} {part.replace('_', ' ')}" for part, number in found[name].items())
+        published = "published: the set is not checked yet" if "root" in todo.config["data"][name] else "drawn"
+        lines.append(f"{name}: {numbers} (as {'checked' if Path(check).is_file() else published})")
+    return lines
+
+
+def kind(run: PlannedRun) -> tuple[str, str]:
+    """Runs of one kind cost the same a step."""
+    kept = {key: value for key, value in run.run["recipe"].items() if key not in IGNORED}
+    return run.task, repr(sorted(kept.items()))
+
+
+def kinds(todo: Plan) -> dict[tuple[str, str], list[PlannedRun]]:
+    """The runs that train, by kind."""
+    found: dict[tuple[str, str], list[PlannedRun]] = {}
+    for run in todo.runs:
+        if run.task != PRETRAIN or run.origin == "pretrained":
+            found.setdefault(kind(run), []).append(run)
+    return found
+
+
+def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
+    """CHECK.json of a small drawn set, with as many classes as the real one has."""
+    from workflow.data.synthetic import generate
+
+    section, data = config["data"][name], layout_of(config, name)
+    own, listed = section.get("synthetic", {}), section.get("classes")
+    spec = {**made_of(name, own), **data.small(section, batch), "size": own.get("size", data.pixels), "seed": 0}
+    generate.make(data.name, spec, folder / name)
+    kept = {key: value for key, value in section.items() if key not in OF_ROOT}
+    check = importlib.import_module(data.module).check({**kept, "synthetic": spec}, folder / name)
+    classes = len(listed) if isinstance(listed, list) else 0 if own else data.classes
+    check["classes"] += [f"class {n}" for n in range(len(check["classes"]), classes)]
+    write_hashed(folder / f"{name}.json", check)
+    return folder / f"{name}.json"
+
+
+def made_of(name: str, own: dict[str, Any]) -> dict[str, Any]:
+    """What the drawn set shows: the photos that the config names, if they are there, or shapes."""
+    if "photos" in own and Path(own["photos"]).is_dir():
+        return {"photos": own["photos"]}
+    if "photos" in own:
+        say(f"data.{name}.synthetic.photos: no folder {own['photos']}: shapes in their place")
+    return {"classes": own.get("classes", 12)}
+
+
+def batch_sizes(todo: Plan) -> dict[str, int]:
+    """The largest batch that any run takes of each data set."""
+    found: dict[str, int] = {}
+    for run in todo.runs:
+        name = data_name(todo.config, run.task)
+        found[name] = max(found.get(name, 0), run.run["recipe"].get("batch", 0))
+    return found
+
+
+def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a unit of what runs share.
+    A kind that this machine is too small for is left out; UserError if that is all."""
+    found, checks, batches = {}, {}, batch_sizes(todo)
+    for number, (key, runs) in enumerate(kinds(todo).items()):
+        run, name = runs[0], data_name(todo.config, runs[0].task)
+        checks[name] = checks.get(name) or drawn(todo.config, name, batches[name], folder)
+        print(f"measuring {run.task} …", flush=True)
+        out = folder / str(number)
+        module, one = f"{task_of(todo.config, run.task).folder}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
+        call = [sys.executable, "-m", "workflow.training.distributed.launch", module, "--run", one]
+        status = subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode
+        if status > 0:
+            raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
+        if status < 0:
+            print(f"{run.task}: it was killed, often for want of memory", flush=True)
+            continue
+        found[key] = read_json(out / "cost.json")
+    if not found:
+        raise UserError("no kind of run could be measured on this machine")
+    return found
+
+
+def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, int]) -> tuple[int, float, float]:
+    """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated."""
+    from workflow.training.engine import Budget
+
+    trained, tested = sum(found[part] for part in task.train_parts), found[task.test_part]
+    if task.kind == "evaluate":
+        return 0, 0.0, (trained + tested) * cost["image"]
+    budget = Budget.of(run.run["recipe"], trained)
+    passes = math.ceil(budget.iterations / budget.evaluate_every)
+    return budget.iterations, budget.iterations * cost["step"], passes * tested * cost["image"]
+
+
+def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str]]:
+    """What takes time of the folders that a run shares with others, each with its path."""
+    return [(each, run.shared[each.name]) for each in task.shared if each.units and each.name in run.shared]
+
+
+def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
+    """All jobs that take long, by the file or folder that they leave."""
+    every: dict[str, Job] = {}
+    for key, runs in kinds(todo).items():
+        task, numbers = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])]
+        for run in runs:
+            _, training, evaluating = spent(task, run, costs[key], numbers)
+            if run.task == PRETRAIN:
+                every[run.weights] = Job(training + evaluating)
+                continue
+            needs = [run.weights]
+            for made, folder in shared(task, run):
+                waits = (run.weights,) if made.per_backbone else ()
+                every[folder] = Job(made.units(run.run["recipe"], numbers) * costs[key][made.name], waits)
+                needs = [need for need in needs if need not in waits] + [folder]
+            every[run.record] = Job(training + evaluating, tuple(needs))
+    return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
+
+
+def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> list[str]:
+    """A line for each kind of run, its hours one by one and all together."""
+    lines = [f"{'':18}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
+    seen: set[str] = set()  # folders that another kind has a line for
+    for key, runs in kinds(todo).items():
+        task, numbers, cost = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])], costs[key]
+        for made, _ in shared(task, runs[0]):
+            folders = {folder for run in runs for each, folder in shared(task, run) if each == made} - seen
+            if not folders:
+                continue
+            seen |= folders
+            number = made.units(runs[0].run["recipe"], numbers)
+            seconds = number * cost[made.name]
+            lines.append(row(made.name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))
+        each = [spent(task, run, cost, numbers) for run in runs]
+        steps, training, testing = each[0]
+        whole = sum(sum(seconds) for _, *seconds in each)
+        lines.append(row(key[0], len(runs), cost.get("step", 0.0), steps, training, testing, whole))
+    return lines
+
+
+def row(name: str, runs: int, step: float, steps: int, training: float, testing: float, whole: float) -> str:
+    """One line of the table."""
+    first = f"{name:18}{runs:5}{1000 * step:11,.1f}{steps:11,}{training / 3600:9,.2f} h"
+    return f"{first}{testing / 3600:8,.2f} h{(training + testing) / 3600:9,.2f} h{whole / 3600:10,.1f} h"
+
+
+def report(config: dict[str, Any], places: list[int]) -> str:
+    """Measure, and say it."""
+    todo = plan(config)
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measure(todo, Path(folder))
+    missing = [runs[0].task for key, runs in kinds(todo).items() if key not in costs]
+    todo = dataclasses.replace(todo, runs=[run for run in todo.runs if kind(run) in costs])
+    found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
+    every = jobs(todo, costs, found)
+    device = next(iter(costs.values()))["device"]
+    own = f"each job with {todo.cores} cores of its own"
+    each = "a job on each" + f" (not on {todo.config['gpus']})" * (todo.config["gpus"] > 1)
+    what = f"GPUs, {each}, {own}" if "CPU" not in device else f"jobs at once, {own}"
+    together = "; ".join(f"{n}: {makespan(every, n) / 3600:,.1f} h" for n in places)
+    here = usable_cores()
+    lines = [f"{todo.experiment}, measured on {device}, with {here} cores at hand"]
+    if todo.cores > here:
+        lines.append(f"warning: a job is to have {todo.cores} cores (threads + workers): with them it is faster")
+    lines += ["", *sizes(todo, found), "", *table(todo, costs, found)]
+    lines += [f"{task}: not measured, and in no sum: it was killed, often for want of memory" for task in missing]
+    return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="config file")
+    parser.add_argument("--gpus", type=int, nargs="+", default=[1, 2, 4, 8], help="how many GPUs, or jobs at once")
+    args = parser.parse_args()
+    if min(args.gpus) < 1:
+        parser.error("--gpus: at least 1")
+    prepare_jobs(Path(__file__).parents[2])
+    print(report(load(args.config), args.gpus))
+
+
+if __name__ == "__main__":
+    main()

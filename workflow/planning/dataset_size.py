@@ -1,0 +1,133 @@
+"""Are the data enough for what a config asks of them? No schema can say: it takes what a data check has counted.
+
+Said before anything is trained: by the job of the check (`python -m workflow.planning.dataset_size`), and where the
+check is there already, by Snakemake as soon as it is called: a changed batch repeats no check.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow.config.yaml_loader import relative
+from workflow.contracts import DataSet, Task
+from workflow.core.errors import UserError, door
+from workflow.core.files import read_check, read_json
+from workflow.registry import PRETRAIN, data_name, datasets, layout_of, task_of
+
+SIZED = ("batch", "warmup", "epochs")  # keys of a recipe that the number of training samples bounds
+
+
+def needs(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """What a config asks of a data set.
+
+    Args:
+        config: as checked or planned.
+        name: of the data set, a key of the config's `data`.
+
+    Returns:
+        A recipe an entry, as JSON: `of`, the kind of its training samples; `key`, its section; SIZED keys, and where
+        each stands (`at`); where its task has one, its `preflight`.
+    """
+    found = []
+    if data_name(config, PRETRAIN) == name:
+        task = task_of(config, PRETRAIN)
+        found += [need(task, PRETRAIN, *pretraining(config, row)) for row in config["backbones"]]
+    for instance, recipe in config["tasks"].items():
+        if data_name(config, instance) == name:
+            key = f"tasks.{instance}"
+            found.append(need(task_of(config, instance), key, recipe, {each: f"{key}.{each}" for each in recipe}))
+    return [each for number, each in enumerate(found) if each and each not in found[:number]]
+
+
+def pretraining(config: Mapping[str, Any], row: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """(the recipe that a backbone is pretrained by, where each of its keys stands); an empty one if it is not."""
+    backbone = config["backbones"][row]
+    if "checkpoint" in backbone or "init" in backbone:
+        return {}, {}
+    own = backbone.get("pretrain", {})
+    recipe = config["pretrain"] | own
+    return recipe, {key: f"backbones.{row}.pretrain.{key}" if key in own else f"pretrain.{key}" for key in recipe}
+
+
+def need(task: Task, key: str, recipe: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+    """What of a recipe the data must allow."""
+    kept = {each: recipe[each] for each in SIZED if each in recipe and task.kind == "train"}
+    preflight = {"preflight": {"module": task.preflight, "recipe": recipe}} if task.preflight else {}
+    whole = {"of": task.sample, "key": key, **kept, "at": {each: places[each] for each in kept}, **preflight}
+    return whole if recipe else {}
+
+
+def counted(data: DataSet, check: Mapping[str, Any], sample: str) -> int | None:
+    """How many training samples of a kind a check has found; None if it has not counted them."""
+    found: Any = check
+    for key in data.samples.get(sample, ()):
+        found = found.get(key, {})
+    return found if isinstance(found, int) else None
+
+
+def faults(data: DataSet, check: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each value of the config that the data are too few for.
+
+    Args:
+        data: the declaration of the set.
+        check: content of its CHECK.json.
+        needed: as `needs` gives it.
+    """
+    for each in needed:
+        if missing := data.missing(check, each["of"]):
+            yield f"{each['key']}: {check['root']} {missing}"
+            return
+    for each in needed:
+        number = counted(data, check, each["of"])
+        if number is None or "batch" not in each:
+            continue
+        batch, at = each["batch"], each["at"]
+        if number < batch:
+            yield f"{at['batch']}: {batch} is more than the {number} {each['of']} in {check['root']}"
+        elif "epochs" in each and 0 < (end := each["epochs"] * (number // batch)) <= each.get("warmup", 0):
+            having = f"{end} iterations, with the {number} {each['of']} in {check['root']}"
+            yield f"{at['warmup']}: {each['warmup']} is not before the end ({having})"
+
+
+def refuse_too_few(config: Mapping[str, Any], checks: Mapping[str, str], files: Sequence[str | Path]) -> None:
+    """UserError if data that were checked are too few for this config; `files`: its own."""
+    name = ", ".join(map(relative, files))
+    for data, check in checks.items():
+        if Path(check).exists():
+            for fault in faults(layout_of(config, data), read_json(check), needs(config, data)):
+                raise UserError(f"{name}: {fault}, as counted in {check}; remove that if there are more by now")
+
+
+def suits(check: str | Path, module: str, key: str, recipe: Mapping[str, Any]) -> bool:
+    """Whether checked data suit a recipe in what their counts do not tell. What is missing is printed.
+
+    Args:
+        check: CHECK.json.
+        module: the task's `preflight`, run as a process of its own: planning loads nothing that it needs.
+        key: the section of the recipe.
+        recipe: that section.
+    """
+    words = ["--data", str(check), "--key", key, "--recipe", json.dumps(recipe)]
+    return not subprocess.run([sys.executable, "-m", module, *words], check=False).returncode
+
+
+@door
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Are checked data enough for what a config asks of them?")
+    parser.add_argument("--needs", required=True, type=json.loads, help="what it asks, as planned: JSON")
+    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    args = parser.parse_args()
+    check = read_check(args.data)
+    for fault in faults(datasets()[check["set"]], check, args.needs):
+        raise UserError(fault)
+    if not all(suits(args.data, key=each["key"], **each["preflight"]) for each in args.needs if "preflight" in each):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

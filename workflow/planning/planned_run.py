@@ -1,0 +1,98 @@
+"""One job of the plan: its paths, what its door is told, and which of its inputs are a reason to run it again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workflow.contracts import INDEX
+from workflow.planning.rerun import due, fingerprint, settled, unless
+from workflow.registry import PRETRAIN
+
+MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
+CHECKED = "results/data/checked.txt"  # what every training waits for
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One job of the DAG that leaves a record (or, with `artifact`, that folder, which runs share).
+
+    `task` is the instance, a key of the config, and `module` what runs it. `origin` says where the backbone comes from:
+    pretrained, brought or random. `record` is the path of metrics.json, `state` the folder of the resume state ("" of
+    an artifact), `run` what the module gets as --run, `check` the result of the data check, `weights` the published
+    backbone. `shared` are the folders that it shares with other runs, by the name of the artifact, `from_backbone`
+    those of them that are made from the backbone.
+    """
+
+    task: str
+    backbone: str
+    origin: str
+    seeds: dict[str, int]
+    module: str
+    record: str
+    state: str
+    run: dict[str, Any]
+    check: str
+    weights: str
+    shared: dict[str, str] = field(default_factory=dict)
+    from_backbone: tuple[str, ...] = ()
+    artifact: str = ""
+
+    @property
+    def json(self) -> str:
+        """The text of --run."""
+        return json.dumps(self.run)
+
+    def start(self, ancient: Callable[[str], str]) -> str:
+        """The backbone as an input. What is brought or random follows from its path: made anew it changes nothing."""
+        return self.weights if self.origin == "pretrained" else self.settled(ancient)(self.weights)
+
+    def settled(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
+        """For an input that is no reason to run the job again."""
+        return settled(ancient, f"{self.artifact}/{INDEX}") if self.artifact else unless(due(self), ancient)
+
+    def inputs(self, ancient: Callable[[str], str]) -> dict[str, str]:
+        """The named inputs of its job. What is made of the backbone is a reason to run again, as the backbone is; what
+        is made of the data is not: the data's hash tells."""
+        once = self.settled(ancient)
+        found = {"check": once(self.check), "gate": once(CHECKED)}
+        if self.task == PRETRAIN:
+            return found | (
+                {"checkpoint": ancient(self.run["recipe"]["checkpoint"])} if self.origin == "brought" else {}
+            )
+        shared = {} if self.artifact else self.shared
+        files = {name: f"{folder}/{INDEX}" for name, folder in shared.items()}
+        files = {name: file if name in self.from_backbone else once(file) for name, file in files.items()}
+        return found | {"weights": self.start(ancient)} | files
+
+    @property
+    def command(self) -> list[str]:
+        """The module that its job runs, and what that is told."""
+        words = [self.module, "--run", self.json, "--data", self.check]
+        if self.task == PRETRAIN and self.origin == "brought":
+            words.append(f"--checkpoint={self.run['recipe']['checkpoint']}")  # its name may begin with a dash
+        words += ["--backbone", self.weights] if self.task != PRETRAIN else []
+        words += ["--state", self.state] if self.state else []
+        words += [word for name, folder in self.shared.items() for word in (f"--{name}", folder)]
+        return [*words, "--out", self.artifact or str(Path(self.record).parent)]
+
+    @property
+    def gpus(self) -> int:
+        """How many devices the job takes."""
+        return self.run["gpus"]
+
+    @property
+    def cores(self) -> int:
+        """What it takes of Snakemake's --cores: threads and workers of each of its processes."""
+        return (self.run["threads"] + self.run["workers"]) * max(1, self.gpus)
+
+    @property
+    def compared(self) -> dict[str, Any]:
+        """What the result depends on beside the data's content: not the machine."""
+        return {key: value for key, value in self.run.items() if key not in MACHINE}
+
+    @property
+    def tracked(self) -> str:
+        """What Snakemake is to compare: all that the result depends on."""
+        return json.dumps(self.compared | {"fingerprint": fingerprint(self, self.artifact)})

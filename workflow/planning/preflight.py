@@ -1,0 +1,121 @@
+"""Before any job: what would else be found out after hours of other rows' training. A brought file that is no
+ResNet-50, a vocabulary without a word, a folder that cannot be written into."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow import registry
+from workflow.config.loading import load
+from workflow.contracts import Task
+from workflow.core.errors import UserError
+from workflow.core.escaping import printable
+from workflow.core.files import read_json
+from workflow.planning.dataset_size import refuse_too_few, suits
+from workflow.planning.plan import Plan, PlannedRun, plan
+
+MANY = 2000  # runs
+OTHERS = 15  # jobs: of data sets, vocabulary, pictures, tables
+
+
+def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
+    """The plan of a Snakemake call: its config files and what --config adds. A fault ends the process with one line."""
+    try:
+        if not files:
+            raise UserError("--config alone: name the file that it changes, e.g. --configfile config/demo.yaml")
+        config = load(*files, overrides=overrides)
+        warn_of_many(config)
+        todo = plan(config)
+        refuse_no_folders(todo)
+        refuse_unread(todo)
+        refuse_too_few(todo.config, todo.checks, files)
+        return todo
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+
+
+def warn_of_many(config: Mapping[str, Any]) -> None:
+    """Say at once how much is planned, where that takes long."""
+    seeds, rows = config["seeds"], config["backbones"].values()
+    starts = sum(1 if "checkpoint" in row else len(seeds["pretrain"]) for row in rows)
+    tasks = [(registry.task_of(config, name), recipe) for name, recipe in config["tasks"].items()]
+    transfers = sum(len(seeds["transfer"]) if task.kind == "train" else 1 for task, _ in tasks)
+    runs = starts * (1 + transfers)
+    if runs < MANY:
+        return
+    shared = [one.folder(recipe, "", "") for task, recipe in tasks for one in task.shared if one.per_backbone]
+    jobs = runs + starts * sum(map(bool, shared)) + OTHERS
+    print(
+        f"warning: {runs:,} runs ({starts:,} backbones), about {jobs:,} jobs: Snakemake needs minutes for "
+        "each ten thousand before the first one begins. Fewer seeds, or a config for each part of the rows, need less",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
+
+
+def made(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
+    """The folders that jobs are yet to write into, each with what there is of it: itself, or a folder above it."""
+    files = {file for run in runs for file in (run.record, run.state, *run.shared.values()) if file}
+    folders = sorted({file.rpartition("/")[0] for file in files if not os.path.exists(file)})  # noqa: PTH110 (slow)
+
+    @functools.cache
+    def nearest(folder: str) -> Path:
+        return Path(folder) if os.path.lexists(folder or ".") else nearest(folder.rpartition("/")[0])
+
+    return {Path(folder): nearest(folder) for folder in folders}
+
+
+def refuse_no_folders(todo: Plan) -> None:
+    """UserError for a file where a folder is to be: Snakemake has no words for it."""
+    for folder, there in made(todo.runs).items():
+        if not there.is_dir():
+            raise UserError(f"{there}: not a folder, and {folder} is to be written")
+
+
+def refuse_unread(todo: Plan) -> None:
+    """UserError for a broken file of those that are read in planning, while it can still be said in one line."""
+    for file in (Path(record) for record in todo.fetched.values()):
+        if file.exists():
+            read_json(file, "times")
+    for check in todo.checks.values():
+        if Path(check).exists():
+            read_json(check, "fingerprint")
+    for run in todo.runs:
+        if not Path(run.check).exists() and Path(run.record).is_file():
+            read_json(run.record, "provenance")
+
+
+def declared(run: PlannedRun) -> Task:
+    """The declaration of the task that a run is an instance of."""
+    return registry.tasks()[registry.type_name(run.task, run.run["recipe"])]
+
+
+def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
+    """End the process with a line if what is planned and not yet done cannot be. `cores`: those of `--cores`."""
+    if cores == 0:
+        print("error: --cores 0: no job could ever begin", file=sys.stderr, flush=True)
+        raise SystemExit(1)
+    todo = [run for run in runs if not Path(run.record).exists()]
+    for folder, there in made(todo).items():
+        if not os.access(there, os.W_OK | os.X_OK):
+            text = printable(f"error: {there}: not writable, and {folder} is to be written")
+            print(text, file=sys.stderr, flush=True)
+            raise SystemExit(1)
+    asked = {(run.check, declared(run).preflight, f"tasks.{run.task}"): run.run["recipe"] for run in todo}
+    if not all(suits(*of, recipe) for of, recipe in asked.items() if of[1] and Path(of[0]).exists()):
+        raise SystemExit(1)
+    look_at_files(runs)
+
+
+def look_at_files(runs: Iterable[PlannedRun]) -> None:
+    """Brought files that are not yet published. A process of its own, because planning does without torch."""
+    brought = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "brought"]
+    recipes = [run.run["recipe"] for run in brought if not Path(run.weights).exists()]
+    call = [sys.executable, "-m", "pretrain.preflight", "--recipes", json.dumps(recipes)]
+    if recipes and subprocess.run(call, check=False).returncode:
+        raise SystemExit(1)

@@ -1,0 +1,67 @@
+"""What is a reason for Snakemake to run a job again, and what is none. Runs are workflow.planning.plan.PlannedRun."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workflow.contracts import INDEX
+from workflow.core.compare import differing
+from workflow.core.errors import UserError
+from workflow.core.files import read_json, sha256
+
+
+def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
+    """`ancient` where all of `made` is there. Where an ancient input is made again, Snakemake does not see that what
+    hangs on it is missing, and ends as if all were done (its issue 4166)."""
+    return unless(not all(Path(file).exists() for file in made), ancient)
+
+
+def unless(due: bool, ancient: Callable[[str], str]) -> Callable[[str], str]:
+    """`ancient` for the inputs of a job that is not due."""
+    return (lambda file: file) if due else ancient
+
+
+def due(run: Any) -> bool:
+    """Whether a run is missing, or of a recipe, data or a backbone that have changed since. Snakemake would see none of
+    these where an ancient input is made again, as changed data make the vocabulary."""
+    with contextlib.suppress(UserError, KeyError, TypeError):  # of a record that is broken
+        return bool(changes(run)) or replaced(run)
+    return True
+
+
+def changes(run: Any) -> dict[str, tuple[Any, Any]]:
+    """Where a finished run is not the planned one: dotted key to (its value, the plan's). `data` is the data's hash.
+
+    UserError if a file of the run is not what it should be.
+    """
+    made = read_json(Path(run.record).with_name("config.json"), *run.compared)
+    found = differing({key: made[key] for key in run.compared}, run.compared)
+    hashes = known(run), fingerprint(run)
+    return found if hashes[0] == hashes[1] else found | {"data": tuple(str(one)[:10] for one in hashes)}
+
+
+def replaced(run: Any) -> bool:
+    """Whether the backbone of a finished transfer run was written anew since, with another content. Of one that is
+    pretrained Snakemake sees it; what is brought or random is an ancient input."""
+    weights, record = Path(run.weights), Path(run.record)
+    if "transfer" not in run.seeds or run.origin == "pretrained" or not weights.is_file():
+        return False
+    if weights.stat().st_mtime <= record.stat().st_mtime:
+        return False
+    return sha256(weights) != read_json(record, "provenance")["provenance"]["backbone"]
+
+
+def fingerprint(run: Any, shared: str = "") -> str | None:
+    """The data's hash as last checked; where the check is gone, the one that what runs share (a folder) or else the
+    finished run was made with."""
+    if Path(run.check).exists():
+        return read_json(run.check, "fingerprint")["fingerprint"]
+    if shared and (index := Path(shared) / INDEX).is_file():
+        return read_json(index, "data")["data"]
+    return known(run) if Path(run.record).is_file() else None
+
+
+def known(run: Any) -> str:
+    """The data's hash that a finished run was made with."""
+    return read_json(run.record, "provenance")["provenance"]["data"]

@@ -1,0 +1,71 @@
+"""The guard of the columns (law 1): two data sets or two ways to measure never share one, and no run counts twice.
+
+Two recipes cannot meet in it: a record of another recipe than the plan's is stale (workflow.reporting.staleness).
+"""
+
+from typing import Any, NoReturn
+
+from workflow.core.compare import differing
+from workflow.core.errors import UserError
+from workflow.core.files import digest
+from workflow.registry import PRETRAIN
+from workflow.reporting.records import Outcome
+
+OF_THE_BACKBONE = {"preprocessing", "stride"}  # keys of a protocol that travel with the weights
+
+
+def check_columns(outcomes: list[Outcome], backbones: dict[str, dict[str, Any]]) -> None:
+    """UserError, naming two runs and their differing keys, if records of one task have two data sets or protocols, or
+    if two seeds of one cell are one training.
+
+    `backbones` is that section of the config: it says which rows are pretrained here, with which override.
+    """
+    for task in dict.fromkeys(outcome.task for outcome in outcomes):
+        scored = [o for o in outcomes if o.task == task and o.record and o.record["metrics"]]
+        for outcome in scored[1:]:
+            _compare_data(scored[0], outcome)
+        for outcome in scored[1:]:  # last: data explain more, what is left another version of this project made
+            _compare_protocol(scored[0], outcome, backbones)
+    _check_seeds(outcomes)
+
+
+def refuse_repeated(one: Outcome, other: Outcome, what: str) -> NoReturn:
+    """UserError: two seeds of a cell are one run, counted twice."""
+    raise UserError(f"{one.path} and {other.path} have the same {what}: they are one run under two seeds")
+
+
+def _check_seeds(outcomes: list[Outcome]) -> None:
+    """Two trainings never have the same losses."""
+    curves: dict[tuple[str, str, str], Outcome] = {}
+    for outcome in outcomes:
+        points = outcome.record["history"]["points"] if outcome.record else []
+        if points:
+            first = curves.setdefault((outcome.task, outcome.backbone, digest(points)), outcome)
+            if first is not outcome:
+                refuse_repeated(first, outcome, "learning curve")
+
+
+def _compare_data(one: Outcome, other: Outcome) -> None:
+    """Records of other data than the check's are stale; where that is gone, they must still be of the same."""
+    hashes = one.record["provenance"]["data"], other.record["provenance"]["data"]
+    if hashes[0] != hashes[1]:
+        _refuse(one, other, f"data hash: {hashes[0][:10]} and {hashes[1][:10]}")
+
+
+def _compare_protocol(one: Outcome, other: Outcome, backbones: dict[str, dict[str, Any]]) -> None:
+    own = OF_THE_BACKBONE
+    if one.task == PRETRAIN:
+        sizes = [{"resize", "size"} & backbones.get(o.backbone, {}).get("pretrain", {}).keys() for o in (one, other)]
+        own = {"epoch", "split"} if any(sizes) else {"epoch"}
+    keys = differing(one.record["protocol"], other.record["protocol"])
+    keys = {key: pair for key, pair in keys.items() if key.split(".")[0] not in own}
+    if keys:
+        _refuse(one, other, "; ".join(f"protocol.{key}: {a} and {b}" for key, (a, b) in keys.items()))
+
+
+def _refuse(one: Outcome, other: Outcome, found: str) -> NoReturn:
+    raise UserError(
+        f"{one.task}: the records of {one.backbone} {one.seed_name} and {other.backbone} {other.seed_name} cannot "
+        f"stand in one column, they differ in {found} ({one.path}, {other.path}); "
+        "run the workflow again to bring them in line"
+    )

@@ -1,0 +1,1 @@
+"""From per-image scores to means, intervals and comparisons."""

@@ -1,0 +1,158 @@
+"""Records to cells: mean, standard deviation and n over seeds, the change against the baseline with its interval and
+verdict, or a reason."""
+
+import statistics
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workflow.contracts import Metric, Task
+from workflow.reporting.records import Outcome
+from workflow.reporting.statistics.comparisons import BASELINE, Change, changes, units
+from workflow.reporting.statistics.paper import PaperNumber
+
+TOO_FEW = ("single seed", "few seeds")  # verdicts of a change that has no interval
+ONE_PRETRAINING = "one pretraining"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table, in the unit of its metric. None stands for what is not there; `missing` then says why.
+
+    `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation of these.
+    `mean` gives each pretraining the same weight, however many of its transfers are finished. `low` and `high` bound
+    the 95 % interval of `delta`, `covers` says whose chance it holds: "seeds and test images" (with fewer than three
+    seeds there is none). `verdict` is "better", "worse", "undecided", "one pretraining", "few seeds", "single seed" or
+    "".
+    """
+
+    backbone: str
+    task: str
+    metric: Metric
+    runs: tuple[Outcome, ...]
+    values: tuple[float, ...]
+    mean: float | None
+    std: float | None
+    delta: float | None
+    low: float | None
+    high: float | None
+    covers: str
+    verdict: str
+    missing: str
+    paper: PaperNumber | None
+    paper_delta: float | None
+
+    @property
+    def n(self) -> int:
+        """How many runs are behind the mean."""
+        return len(self.values)
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict with what its interval holds, or that there is none, so that no bracket looks like a claim."""
+        if self.verdict in TOO_FEW:
+            return f"{self.verdict}, no interval"
+        if self.verdict == ONE_PRETRAINING and self.low is not None:
+            return f"{self.verdict}, interval of its transfers only"
+        return self.verdict
+
+
+Cells = dict[tuple[str, str, str], Cell]
+
+
+def cells(
+    backbones: Iterable[str],
+    tasks: Mapping[str, Task],
+    outcomes: list[Outcome],
+    paper: dict[tuple[str, str, str], PaperNumber],
+    brought: Collection[str] = (),
+) -> Cells:
+    """(backbone, task, metric) to its cell, in the order of the table. `brought`: backbones not pretrained here."""
+    table: Cells = {}
+    for backbone in backbones:
+        for name, task in tasks.items():
+            own = [o for o in outcomes if (o.backbone, o.task) == (backbone, name)]
+            base = [o for o in outcomes if (o.backbone, o.task) == (BASELINE, name)]
+            # the paper has one recipe a task: its numbers stand beside the instance that is named like the task
+            known = paper if name == task.name else {}
+            for metric in task.metrics:
+                table[backbone, name, metric.name] = _cell(backbone, name, metric, own, base, known)
+    return _judged(table, tasks, brought)
+
+
+def _judged(table: Cells, tasks: Mapping[str, Task], brought: Collection[str]) -> Cells:
+    """The same cells with intervals and verdicts."""
+    found = changes(
+        {
+            key: Change(cell.delta, cell.runs, cell.backbone in brought)
+            for key, cell in table.items()
+            if cell.delta is not None
+        },
+        tasks,
+    )
+    return {key: replace(cell, **found[key]._asdict()) if key in found else cell for key, cell in table.items()}
+
+
+def mean_over(runs: Sequence[Outcome], value: Callable[[Outcome], float]) -> float | None:
+    """The mean of the means of pretrainings, as the interval has it; None of no run."""
+    return statistics.fmean(statistics.fmean(map(value, group)) for group in units(runs).values()) if runs else None
+
+
+def _values(outcomes: list[Outcome], metric: str) -> dict[int, float]:
+    return {
+        i: o.record["metrics"][metric] for i, o in enumerate(outcomes) if o.record and metric in o.record["metrics"]
+    }
+
+
+def _cell(
+    backbone: str,
+    task: str,
+    metric: Metric,
+    own: list[Outcome],
+    base: list[Outcome],
+    paper: dict[tuple[str, str, str], PaperNumber],
+) -> Cell:
+    found = _values(own, metric.name)
+    runs, values = tuple(own[i] for i in found), tuple(found.values())
+    mean, reference = (
+        mean_over(some, lambda run: run.record["metrics"][metric.name])
+        for some in (runs, [base[i] for i in _values(base, metric.name)])
+    )
+    known, known_base = (paper.get((name, task, metric.name)) for name in (backbone, BASELINE))
+    return Cell(
+        backbone,
+        task,
+        metric,
+        runs=runs,
+        values=values,
+        mean=mean,
+        std=statistics.stdev(values) if len(values) > 1 else None,
+        delta=mean - reference if mean is not None and reference is not None else None,
+        low=None,
+        high=None,
+        covers="",
+        verdict="",
+        missing=_missing(own, set(found)),
+        paper=known,
+        paper_delta=known.value - known_base.value if known and known_base and backbone != BASELINE else None,
+    )
+
+
+def _missing(outcomes: list[Outcome], found: set[int]) -> str:
+    """Why values are missing, e.g. `pending` or `failed: out of memory (p1s0); pending (p2s0)`; empty if none is."""
+    if not outcomes:
+        return "not planned"
+    reasons: dict[str, list[str]] = {}
+    for i, outcome in enumerate(outcomes):
+        if i not in found:
+            why = _unscored(outcome.record) if outcome.record else outcome.why
+            reasons.setdefault(why, []).append(outcome.seed_name)
+    if len(reasons) == 1 and not found:
+        return next(iter(reasons))
+    return "; ".join(f"{text} ({', '.join(names)})" for text, names in reasons.items())
+
+
+def _unscored(record: dict[str, Any]) -> str:
+    """Why a record lacks a metric: what its protocol says of a backbone that was not scored."""
+    split = str(record["protocol"].get("split", ""))
+    return split if split.startswith("not scored") else "not measured"

@@ -1,0 +1,164 @@
+"""The changes of a table against its baseline: how sure is each? Reads the evidence beside the records."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from workflow.contracts import Metric, Task
+from workflow.core.errors import UserError
+from workflow.reporting.comparability import refuse_repeated
+from workflow.reporting.records import Outcome
+from workflow.reporting.statistics import per_image
+from workflow.reporting.statistics.bootstrap import RESAMPLES, Resampled
+from workflow.reporting.statistics.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
+from workflow.reporting.statistics.resamples import resampled
+
+BASELINE = "baseline"
+ROUNDING = 0.01  # percent of a metric's range (points, of a percentage) by which a record may differ from its evidence:
+# some scorers compute in float32
+QUICK = 3  # seconds of resampling that need no progress bar
+
+Key = tuple[str, str, str]
+
+
+class Change(NamedTuple):
+    """What the table says of a cell: its change and the runs behind it. A `brought` backbone is what it is: there is no
+    other pretraining of it."""
+
+    delta: float
+    runs: tuple[Outcome, ...]
+    brought: bool
+
+    @property
+    def once(self) -> bool:
+        """Is all from one pretraining, where others would have come out otherwise?"""
+        return not self.brought and len({run.seeds["pretrain"] for run in self.runs}) == 1
+
+
+class Judged(NamedTuple):
+    """As the fields of a Cell."""
+
+    low: float | None = None
+    high: float | None = None
+    covers: str = ""
+    verdict: str = ""
+
+
+def changes(table: dict[Key, Change], tasks: Mapping[str, Task]) -> dict[Key, Judged]:
+    """(backbone, task, metric) to interval and verdict, for all but the baseline. UserError if evidence is at fault."""
+    judged: dict[Key, Judged] = {}
+    for name, task in tasks.items():
+        column = {key: change for key, change in table.items() if key[1] == name}
+        draws = _draws(name, task, [run for change in column.values() for run in change.runs])
+        for metric in task.metrics:
+            cells = {key: change for key, change in column.items() if key[2] == metric.name}
+            judged |= _column(cells, metric, draws)
+    return judged
+
+
+def units(runs: Iterable[Outcome]) -> dict[int, list[Outcome]]:
+    """The runs by what was repeated: pretraining, or transfer where there is one pretraining alone.
+
+    Runs that share a backbone are not independent: their mean is one unit.
+    """
+    runs = list(runs)
+    once = len({run.seeds["pretrain"] for run in runs}) == 1
+    groups: dict[int, list[Outcome]] = {}
+    for run in runs:
+        groups.setdefault(run.seeds.get("transfer", 0) if once else run.seeds["pretrain"], []).append(run)
+    return groups
+
+
+Draws = dict[str, dict[str, Resampled]]  # a run's name to its metrics
+
+
+def _draws(name: str, task: Task, runs: list[Outcome]) -> Draws:
+    """Each run's metrics in each resample; a run without evidence has none."""
+    draws: Draws = {}
+    first = None
+    seen: dict[tuple[str, str, str], Outcome] = {}
+    each = {run.name: run for run in runs}.values()
+    with tqdm(desc=f"resampling {name}", total=len(each) * RESAMPLES, unit="resample", delay=QUICK) as bar:
+        for run in each:
+            found = per_image.read(run.path.with_name("evidence.npz"), task.resampling)
+            if found is None:
+                bar.update(RESAMPLES)
+                continue
+            if found.sha256 != run.record["files"].get(found.path.name):
+                raise UserError(f"{found.path}: not the file that the run of {run.path.name} has written")
+            first = first or found
+            per_image.check_same_images(first, found)
+            for what, hashed in found.unique.items():
+                if (one := seen.setdefault((run.backbone, what, hashed), run)) is not run:
+                    refuse_repeated(one, run, what)
+            draws[run.name] = resampled(found, bar.update)
+            _check_values(run, task, found, draws[run.name])
+    return draws
+
+
+def _check_values(run: Outcome, task: Task, found: per_image.Evidence, draws: dict[str, Resampled]) -> None:
+    if lacking := [metric for metric in run.record["metrics"] if metric not in draws]:
+        raise UserError(f"{found.path}: lacks what {', '.join(lacking)} in {run.path.name} is made of")
+    for metric in (metric for metric in task.metrics if metric.name in run.record["metrics"]):
+        value, point = run.record["metrics"][metric.name], draws[metric.name].point
+        if abs(point - value) > ROUNDING * min(1.0, metric.maximum / 100):
+            digits = max(4, metric.digits)
+            raise UserError(
+                f"{found.path}: {metric.name} is {point:.{digits}f} by it and {value:.{digits}f} in {run.path.name}: "
+                "they are not of one run"
+            )
+
+
+def _column(column: dict[Key, Change], metric: Metric, draws: Draws) -> dict[Key, Judged]:
+    """The verdicts of one metric of one task, corrected for the finished rows that can have one."""
+    base = next((change for key, change in column.items() if key[0] == BASELINE), None)
+    if base is None:
+        return {}
+    rows = {key: change for key, change in column.items() if key[0] != BASELINE}
+    found = {key: _interval(change, base, metric.name, draws) for key, change in rows.items()}
+    tested = [key for key, one in found.items() if one and one.p is not None and not _once(rows[key], base)]
+    corrected = dict(zip(tested, holm([found[key].p for key in tested]), strict=True))
+    judged = {}
+    for key, change in rows.items():
+        limits = found[key][:3] if found[key] else (None, None, "")
+        judged[key] = Judged(*limits, verdict=_verdict(change, base, metric, corrected.get(key)))
+    return judged
+
+
+def _interval(change: Change, base: Change, metric: str, draws: Draws) -> Interval | None:
+    """None with too few seeds to hold their chance: the test images alone would make a bracket that looks like a claim
+    (docs/results/coverage.md, n = 1). None too where a run has no evidence of the metric."""
+    if _seeds(change, base) < ENOUGH or any(
+        metric not in draws.get(run.name, {}) for run in (*change.runs, *base.runs)
+    ):
+        return None
+    own, other = (
+        [average([draws[run.name][metric] for run in group]) for group in units(side.runs).values()]
+        for side in (change, base)
+    )
+    return interval(own, other, change.delta)
+
+
+def _seeds(change: Change, base: Change) -> int:
+    """Of the side that has fewer."""
+    return min(len(units(change.runs)), len(units(base.runs)))
+
+
+def _once(change: Change, base: Change) -> bool:
+    """Does the change hang on one pretraining, so that nothing is said of what was pretrained with?"""
+    return change.once or base.once or (base.brought and not change.brought)
+
+
+def _verdict(change: Change, base: Change, metric: Metric, p: float | None) -> str:
+    """What may be said; empty where there are seeds enough and no evidence."""
+    seeds = _seeds(change, base)
+    if seeds < ENOUGH:
+        return "single seed" if seeds == 1 else "few seeds"
+    if _once(change, base):
+        return "one pretraining"
+    if p is None:
+        return ""
+    if p > 1 - LEVEL:
+        return "undecided"
+    return "better" if (change.delta < 0) == (metric.better == "lower") else "worse"

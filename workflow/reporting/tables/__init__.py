@@ -1,0 +1,1 @@
+"""The tables, as text, LaTeX and CSV, and what stands below them."""

@@ -1,0 +1,227 @@
+"""The words above and under the table: what must be said so that its numbers are not misread."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from workflow.contracts import Task
+from workflow.core.formatting import plain
+from workflow.reporting.metrics import percent
+from workflow.reporting.records import Outcome
+from workflow.reporting.statistics.bootstrap import RESAMPLES
+from workflow.reporting.statistics.cells import BASELINE, ONE_PRETRAINING, TOO_FEW, Cells
+from workflow.reporting.statistics.intervals import ENOUGH
+
+DEMO = (
+    "This is a demo on generated images: {seeds} and short schedules, too little to tell a difference between its rows "
+    "from noise. It shows that the way from data to table works. "
+    "The paper's numbers beside were measured on ImageNet, VOC and COCO and are no target for it."
+)
+STALE = (
+    "{stale} of {runs} runs are stale: made with another recipe, data or backbone, and in no number; run the workflow "
+    "again"
+)
+COMPOSED = (
+    "The transfer tasks are tested on scenes composed of photos, not on VOC and COCO. The paper's numbers beside were "
+    "measured on ImageNet, VOC and COCO and are no target for it."
+)
+
+
+def notices(config: dict[str, Any], outcomes: list[Outcome]) -> list[str]:
+    """What has to stand above the table: that it is a demo on drawn data, or that its scenes are composed, and how many
+    records are not the plan's."""
+    stale = sum(outcome.status == "stale" for outcome in outcomes)
+    texts = [STALE.format(stale=stale, runs=len(outcomes))] if stale else []
+    made = [section["synthetic"] for section in config["data"].values() if "synthetic" in section]
+    if made and all("photos" in spec for spec in made):
+        return [COMPOSED, *texts]
+    demo = [DEMO.format(seeds="few seeds" if repeated(outcomes) else "one seed")] if made else []
+    return demo + texts
+
+
+def repeated(outcomes: list[Outcome]) -> bool:
+    """Is there a cell of several runs?"""
+    cells = [(o.task, o.backbone) for o in outcomes]
+    return len(cells) > len(set(cells))
+
+
+INTERVAL = (
+    f"In square brackets: 95 % interval of the change, over the chance of seeds and test images, from {RESAMPLES:,} "
+    "paired resamples. Seeds and images are resampled alone and together (Beiden, Wagner and Campbell 2000): seeds are "
+    "the readers and images the cases of a reader study (Obuchowski and Rockette 1995; Hillis 2014). Runs that share a "
+    "pretraining count as one seed; where a row has one pretraining, its transfers are the seeds. "
+    "Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all): the "
+    "finished rows that have one, a random initialisation among them, so further rows may change them. The intervals "
+    "are not corrected, so one may leave out 0 where its row is undecided."
+)
+ALONE = (
+    f"With fewer than {ENOUGH} seeds a change has no interval and no verdict: the test images can be resampled, but "
+    "how far another training would have come out from this one, nobody knows. Runs that share a pretraining count as "
+    "one seed, unless it is the only one."
+)
+ONCE = (
+    "One pretraining, of the row or of baseline: another one might differ by more than its transfers do, so nothing is "
+    f"said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of baseline or another, "
+    "is compared as it is."
+)
+
+
+def remarks(
+    outcomes: list[Outcome], table: Cells, tasks: Mapping[str, Task], brought: Collection[str] = ()
+) -> list[str]:
+    """What has to stand under every table. `brought`: backbones not pretrained here."""
+    units = percent(metric for task in tasks.values() for metric in task.metrics)
+    headlines = ", ".join(dict.fromkeys(task.headline.name for task in tasks.values()))
+    texts = [
+        f"All numbers are {units}; in brackets the change against the row baseline.",
+        "The last epoch counts: it is evaluated, published and transferred. Where there was more than one "
+        f"evaluation, the best one (by {headlines}) is shown beside it, never instead. The paper reports "
+        "its best epoch.",
+    ]
+    if repeated(outcomes):
+        texts.append(
+            "Where n > 1: mean ± sample standard deviation over n runs with different seeds. Each pretraining has the "
+            "same weight in the mean, however many of its transfers are finished."
+        )
+    else:
+        texts.append("One run a cell: nothing here tells a difference from the noise of a repeated run.")
+    texts += interval_remarks(table, brought)
+    texts.append("Paper: CutMix, ICCV 2019, Tables 3 and 10, A1 of its supplement, and its poster (AutoAugment).")
+    return texts + code_remarks(outcomes) + machine_remarks(outcomes)
+
+
+def interval_remarks(table: Cells, brought: Collection[str]) -> list[str]:
+    """Whose chance the intervals hold, in which rows it is less than it seems, and where there is none."""
+    held = [cell for cell in table.values() if cell.covers]
+    texts = [INTERVAL] if held else []
+    if any(cell.verdict in TOO_FEW for cell in table.values()):
+        texts.append(ALONE)
+    compared = [(cell.task, name) for cell in held for name in (cell.backbone, BASELINE) if name not in brought]
+    once = _rows((task, name) for task, name in compared if _pretrained_once(table, task, name))
+    if once:
+        texts.append(f"Of one pretraining, so that intervals hold the noise of its transfers and not its own: {once}.")
+    if any(cell.verdict == ONE_PRETRAINING for cell in table.values()):
+        texts.append(ONCE)
+    return texts + _without(table)
+
+
+def _without(table: Cells) -> list[str]:
+    """Where a change has no interval because a run has none of the file."""
+    found = []
+    for cell in table.values():
+        if cell.delta is None or cell.low is not None or cell.verdict in TOO_FEW or cell.backbone == BASELINE:
+            continue
+        runs = (*table[BASELINE, cell.task, cell.metric.name].runs, *cell.runs)
+        without = [run for run in runs if not run.path.with_name("evidence.npz").is_file()]
+        found += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
+    return [f"No interval where a run has no evidence.npz beside its record: {_rows(found)}."] if found else []
+
+
+def _pretrained_once(table: Cells, task: str, backbone: str) -> bool:
+    runs = [run for cell in table.values() if (cell.task, cell.backbone) == (task, backbone) for run in cell.runs]
+    return len({run.seeds["pretrain"] for run in runs}) == 1
+
+
+def _rows(found: Iterable[tuple[str, str]]) -> str:
+    """`ssd_voc: baseline, cutmix; nic_coco: cutmix`."""
+    groups: dict[str, list[str]] = {}
+    for task, name in dict.fromkeys(found):
+        groups.setdefault(task, []).append(name)
+    return "; ".join(f"{task}: {', '.join(names)}" for task, names in groups.items())
+
+
+def code_remarks(outcomes: list[Outcome]) -> list[str]:
+    """Law 5: where two rows of a column were made by different code."""
+    return _different(outcomes, "by different code", lambda trail: str(trail.get("code"))[:10])
+
+
+def machine_remarks(outcomes: list[Outcome]) -> list[str]:
+    """What all rows were made on; else where those of a column differ, which moves numbers though recipe, data and
+    seeds agree."""
+    if same := one_machine(outcomes):
+        return [same]
+    texts = _different(outcomes, "on different CPUs or GPUs", hardware)
+    texts += _different(
+        outcomes, "with different versions of torch", lambda trail: trail.get("libraries", {}).get("torch")
+    )
+    return [*texts, OTHER_BITS] if texts else []
+
+
+def one_machine(outcomes: list[Outcome]) -> str:
+    """The machine and torch of all runs; empty where they are not the same."""
+    trails = [outcome.record["provenance"] for outcome in outcomes if outcome.record]
+    made = {(hardware(trail), trail.get("libraries", {}).get("torch")) for trail in trails}
+    if len(made) != 1:
+        return ""
+    ((device, version),) = made
+    return f"Made on {device}" + (f" with torch {version}." if version else ".")
+
+
+OTHER_BITS = (
+    "Another kind of CPU or GPU, or another version of torch, rounds otherwise: the same run comes out with another "
+    "number there, as it does with another seed."
+)
+
+
+def hardware(trail: dict[str, Any]) -> str:
+    """What a run was computed on: GPU, or CPU with its instructions for bf16; records from before know less."""
+    machine = trail.get("machine", {})
+    if machine.get("gpu"):
+        return machine["gpu"]
+    parts = [machine.get("cpu"), machine.get("simd"), machine.get("bf16") and f"bf16 {machine['bf16']}"]
+    return ", ".join(filter(None, parts)) or str(trail.get("device"))
+
+
+def _different(outcomes: list[Outcome], how: str, value: Callable[[dict[str, Any]], Any]) -> list[str]:
+    """A line for each task whose rows do not agree in a property of their provenance."""
+    texts = []
+    for task in dict.fromkeys(o.task for o in outcomes):
+        groups = grouped(outcomes, task, lambda o: value(o.record["provenance"]))
+        if len(groups) > 1:
+            parts = "; ".join(f"{', '.join(rows)}: {plain(json.loads(text))}" for text, rows in groups.items())
+            texts.append(f"Rows of {task} were made {how}: {parts}.")
+    return texts
+
+
+def grouped(outcomes: list[Outcome], task: str, value: Callable[[Outcome], Any]) -> dict[str, list[str]]:
+    """A property of a task's records, as JSON, to the names of the rows that have it."""
+    groups: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.task == task and outcome.record:
+            rows = groups.setdefault(json.dumps(value(outcome), sort_keys=True), [])
+            if outcome.backbone not in rows:
+                rows.append(outcome.backbone)
+    return groups
+
+
+def protocol(outcomes: list[Outcome], task: str) -> list[tuple[str, str]]:
+    """(key, text) of how a task's numbers were made: the records' protocol, then the recipe of their config.
+
+    One value where all rows agree; else each value with its rows.
+    """
+    done = [o for o in outcomes if o.task == task and o.record]
+    lines = _lines(done, task, lambda o: o.record["protocol"])
+    trained = [o for o in done if o.record["history"]["points"]]  # brought and random backbones have no recipe
+    recipe = _lines(trained, task, lambda o: (o.config or {}).get("recipe", {}))
+    return lines + ([("recipe", "; ".join(f"{key} {text}" for key, text in recipe))] if recipe else [])
+
+
+def _lines(done: list[Outcome], task: str, mapping: Callable[[Outcome], dict[str, Any]]) -> list[tuple[str, str]]:
+    lines = []
+    for key in dict.fromkeys(key for outcome in done for key in mapping(outcome)):
+        having = [o for o in done if key in mapping(o)]
+        groups = grouped(having, task, lambda o, key=key: mapping(o)[key])
+        everywhere = len(groups) == 1 and len(having) == len(done)
+        texts = {plain(json.loads(v)): rows for v, rows in groups.items()}
+        parts = [text if everywhere else f"{text} ({', '.join(rows)})" for text, rows in texts.items()]
+        lines.append((key, " / ".join(parts)))
+    return lines
+
+
+def origin(spec: dict[str, Any]) -> str:
+    """What a row is, beyond its name: its override of pretraining, its file, or that it is random."""
+    if "checkpoint" in spec:
+        return f"brought: {spec['checkpoint']}"
+    if "init" in spec:
+        return f"{spec['init']} initialisation"
+    return f"own pretraining: {plain(spec['pretrain'])}" if spec.get("pretrain") else ""

@@ -1,0 +1,65 @@
+"""What differs from the paper: our choices, most of them where it is silent, and where this config departs from
+config/paper.yaml."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from workflow.config.loading import read
+from workflow.core.compare import NOTHING, differing, equal
+from workflow.core.formatting import plain
+
+CHOICES = Path(__file__).with_name("choices.yaml")
+PAPER = Path(__file__).parents[3] / "config/paper.yaml"
+
+
+class Departure(NamedTuple):
+    """A value that is another than in config/paper.yaml, both in words."""
+
+    key: str
+    here: str
+    paper: str
+
+
+def choices() -> list[tuple[str, str]]:
+    """(what, our choice) where the paper says otherwise or nothing: the table of docs/deviations.md, row by row."""
+    return [(row["what"], row["choice"].strip()) for row in yaml.safe_load(CHOICES.read_text(encoding="utf-8"))]
+
+
+def departures(config: dict[str, Any]) -> list[Departure]:
+    """Where a config is not config/paper.yaml: seeds, data, the rows and columns that both have, and those that one has
+    alone. The experiment's name and the machine are no part of it."""
+    paper = read(PAPER)
+    found = []
+    for section in ("seeds", "data", "pretrain"):
+        sides = (without_origin(each.get(section, {})) for each in (config, paper))
+        found += compared(section, *sides, whole=section == "data")
+    for section in ("backbones", "tasks"):
+        ours, theirs = config.get(section, {}), paper[section]
+        for name in dict.fromkeys([*theirs, *ours]):
+            if name in ours and name in theirs:
+                found += compared(f"{section}.{name}", ours[name], theirs[name])
+            else:
+                found.append(
+                    Departure(f"{section}.{name}", *("there" if name in s else NOTHING for s in (ours, theirs)))
+                )
+    return found
+
+
+def without_origin(section: dict[str, Any]) -> dict[str, Any]:
+    """Data sets without where they are fetched from, on which nothing depends; other sections as they are."""
+    return {
+        name: {key: part for key, part in value.items() if key != "from"} if isinstance(value, dict) else value
+        for name, value in section.items()
+    }
+
+
+def compared(section: str, ours: dict[str, Any], theirs: dict[str, Any], whole: bool = False) -> list[Departure]:
+    """The differing keys of a section; `whole`: each of its keys as one value."""
+    if whole:
+        pairs = {key: (ours.get(key, NOTHING), theirs.get(key, NOTHING)) for key in dict.fromkeys([*theirs, *ours])}
+        pairs = {key: pair for key, pair in pairs.items() if not equal(*pair)}
+    else:
+        pairs = differing(ours, theirs)
+    return [Departure(f"{section}.{key}", plain(here), plain(paper)) for key, (here, paper) in pairs.items()]

@@ -1,0 +1,86 @@
+"""Average precision of each class and backbone, and how it differs from the baseline's: a table for each detector."""
+
+from dataclasses import dataclass
+
+from workflow.contracts import Metric
+from workflow.reporting.records import Outcome
+from workflow.reporting.statistics.cells import BASELINE, mean_over
+from workflow.reporting.summary import Summary
+
+STRONGEST = 0.45  # opacity of the largest change's colour: the number on it must be read
+
+
+@dataclass(frozen=True)
+class ClassCell:
+    """Mean AP over the runs in percent (None: no run or no such object), its change, and how strong the colour is, from
+    -STRONGEST (the largest loss of a trained backbone) to STRONGEST."""
+
+    ap: float | None
+    change: float | None
+    tint: float
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """One detector: class to backbone to cell. `runs`: backbone to how many are done. `metric`: the one whose mean over
+    the classes the main table has."""
+
+    task: str
+    metric: Metric
+    runs: dict[str, int]
+    rows: dict[str, dict[str, ClassCell]]
+
+    @property
+    def px(self) -> float:
+        """About how wide it is on the page."""
+        letters = [max(map(len, self.rows)), *(max(8, len(backbone)) for backbone in self.runs)]
+        return sum(17 + 7.5 * count for count in letters)
+
+
+def class_tables(summary: Summary) -> list[ClassTable]:
+    """One for each task whose records have AP by class."""
+    found = []
+    for name, task in summary.tasks.items():
+        runs = [o for o in summary.outcomes if o.task == name and o.record and o.record.get("per_class")]
+        if runs:
+            counts = {row: sum(run.backbone == row for run in runs) for row in summary.backbones}
+            done = {row: count for row, count in counts.items() if count}
+            found.append(ClassTable(name, task.headline, done, rows(runs, list(done), summary.controls)))
+    return found
+
+
+def rows(runs: list[Outcome], backbones: list[str], controls: list[str]) -> dict[str, dict[str, ClassCell]]:
+    """Class to backbone to cell, classes in the order of the data. `controls` do not set the scale of the colours,
+    as the changes of all others would pale beside theirs; where there are no others, they do."""
+    classes = list(dict.fromkeys(name for run in runs for name in run.record["per_class"]))
+    means = {name: {backbone: mean(runs, backbone, name) for backbone in backbones} for name in classes}
+    changes = {
+        name: {backbone: change(ap, row.get(BASELINE), backbone) for backbone, ap in row.items()}
+        for name, row in means.items()
+    }
+    known = [(name, abs(c)) for row in changes.values() for name, c in row.items() if c is not None]
+    trained = [size for name, size in known if name not in controls]
+    largest = max(trained or [size for _, size in known], default=0) or 1
+    return {
+        name: {
+            backbone: ClassCell(ap, found := changes[name][backbone], STRONGEST * clipped((found or 0) / largest))
+            for backbone, ap in row.items()
+        }
+        for name, row in means.items()
+    }
+
+
+def clipped(share: float) -> float:
+    """Within -1 and 1."""
+    return max(-1.0, min(1.0, share))
+
+
+def mean(runs: list[Outcome], backbone: str, name: str) -> float | None:
+    """Of a class's AP over a backbone's runs, as the main table takes it; None if none has it."""
+    known = [run for run in runs if run.backbone == backbone and run.record["per_class"].get(name) is not None]
+    return mean_over(known, lambda run: run.record["per_class"][name])
+
+
+def change(ap: float | None, base: float | None, backbone: str) -> float | None:
+    """Against the baseline, which has none against itself."""
+    return ap - base if ap is not None and base is not None and backbone != BASELINE else None
