@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-from workflow.planning.job_environment import prepare_jobs
+from workflow.core.job_environment import prepare_jobs
 from workflow.planning.preflight import settle
 
 if not (config or workflow.configfiles):

@@ -17,12 +17,12 @@ from tqdm import tqdm
 from captioning.encoder import CHANNELS, Encoder, centre_view, load, random_view
 from pretrain.backbone import load_into
 from pretrain.backbone import read as read_backbone
+from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, digest, read_check, read_hashed, read_json, sha256, write_hashed
 from workflow.core.rng import rng
 from workflow.data import coco
 from workflow.planning.run_spec import Run
-from workflow.training import code_hash
 from workflow.training.cpu_convs import channels_last
 from workflow.training.hooks import autocast
 from workflow.training.machine import machine

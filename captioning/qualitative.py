@@ -15,11 +15,11 @@ PHOTOS, SIDE = 6, 240  # how many, and px of the longer side at most
 
 
 def examples(runs: dict[str, Path], check: dict[str, Any]) -> dict[str, Any]:
-    """`records`: what it is made of (workflow.core.figures); `total`: how many test images there are; `photos`:
+    """`records`: what it is made of (workflow.reporting.figures); `total`: how many test images there are; `photos`:
     image_id, photo (JPEG, base64), references, and for each backbone of `runs` (name to the run's folder) its caption
     with its CIDEr in percent."""
-    from workflow.core.figures import RECORDS, jpeg, photo, records, spread
     from workflow.data import coco
+    from workflow.reporting.figures import RECORDS, jpeg, photo, records, spread
 
     test = coco.read(check, "test")
     said = {name: captions(folder) for name, folder in runs.items()}
@@ -70,8 +70,8 @@ def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str
 @door
 def main() -> None:
     """The command line."""
-    from workflow.core.figures import folders
     from workflow.core.files import read_check, write_hashed
+    from workflow.reporting.figures import folders
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of nic_coco")

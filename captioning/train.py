@@ -11,7 +11,7 @@ from workflow.core.errors import door
 def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     from pretrain.backbone import metadata, read
-    from workflow.training.code_hash import config
+    from workflow.core.code_hash import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from workflow.core import code_hash
 from workflow.core.errors import UserError, door
 from workflow.core.files import atomic, read_check, read_hashed, read_json, write_hashed, write_json
-from workflow.training import code_hash
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")

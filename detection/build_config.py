@@ -9,9 +9,9 @@ from mmengine.config import Config, ConfigDict
 import workflow.training.loaders  # noqa: F401 (mmdet's index of configs is YAML)
 from detection import ssd_anchors
 from pretrain.backbone import STRIDE, Preprocessing
+from workflow.core.code_hash import config
 from workflow.core.errors import UserError
 from workflow.planning.run_spec import Run
-from workflow.training.code_hash import config
 
 CONFIGS = {
     "ssd_voc": "ssd300_r50_voc.py",

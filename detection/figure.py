@@ -14,11 +14,11 @@ OBJECT, RIGHT, WRONG = "#ffffff", "#37d67a", "#ff7a59"  # truth, a detection tha
 
 def draw(scenes: "list[Scene]", columns: "dict[str, list[list[Thing]]]", side: int, made_of: dict[str, str]) -> bytes:
     """`columns`: backbone to its detections on each scene. Photos are read with `side` px at most. The file says what
-    it was `made_of` (workflow.core.figures)."""
+    it was `made_of` (workflow.reporting.figures)."""
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from workflow.core.figures import comment, jpeg, photo
+    from workflow.reporting.figures import comment, jpeg, photo
 
     photos = [photo(scene.path, side) for scene in scenes]
     tall = [CELL * image.height / max(image.size) for image in photos]

@@ -52,10 +52,10 @@ def scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 
 def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From VOC2007 test. The devkit counts pixels from 1."""
-    from workflow.core.figures import spread
     from workflow.data import voc
     from workflow.data.validation.voc_image_ids import numbers
     from workflow.data.voc_lists import members
+    from workflow.reporting.figures import spread
 
     root, found = check["root"], []
     images = members(root, "test07")
@@ -71,9 +71,9 @@ def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 
 def coco_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From val2014 of a set in COCO's layout, by image id."""
-    from workflow.core.figures import spread
     from workflow.data import coco
     from workflow.data.coco_files import annotation_file, load
+    from workflow.reporting.figures import spread
 
     root, name = Path(check["root"]), coco.NAMES["test"]
     content = load(annotation_file(root, name, "instances"), root / name, "instances")
@@ -148,8 +148,8 @@ def overlap(one: Box, other: Box) -> float:
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     """Draw the figure of runs (backbone to folder) of one task."""
     from detection.figure import draw
-    from workflow.core.figures import records
     from workflow.core.files import atomic
+    from workflow.reporting.figures import records
 
     found, names = scenes(check)
     shown = {name: detections(folder, found, names) for name, folder in runs.items()}
@@ -163,8 +163,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.core.figures import folders
     from workflow.core.files import read_check
+    from workflow.reporting.figures import folders
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")

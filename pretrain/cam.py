@@ -62,8 +62,8 @@ def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
     import torch
 
     from pretrain.dataset import ImageNetVal
-    from workflow.core.figures import spread
     from workflow.core.files import read_json
+    from workflow.reporting.figures import spread
 
     images = ImageNetVal(f"{check['root']}/val", read_json(folder / "config.json")["recipe"])
     found = [images[place] for place in spread(len(images), PHOTOS)]
@@ -121,8 +121,8 @@ def main() -> None:
     args = parser.parse_args()
 
     from pretrain.gallery import class_names
-    from workflow.core.figures import folders, records
     from workflow.core.files import atomic, read_check
+    from workflow.reporting.figures import folders, records
     from workflow.training.precision import configure_torch
 
     configure_torch(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.core.errors import UserError, door
-from workflow.core.figures import spread
+from workflow.reporting.figures import spread
 
 
 def evaluate(

@@ -126,7 +126,7 @@ def refuse_misdeclared(
     """UserError if another channel order or stride is clearly better on a sample of the validation images."""
     from pretrain.evaluate import better, ranked
     from pretrain.metric import errors
-    from workflow.core.figures import spread
+    from workflow.reporting.figures import spread
 
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
     for words, other, stride in others(prepare, run.recipe["stride"]):

@@ -5,7 +5,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workflow.core.figures import COMMENT, comment
+from workflow.reporting.figures import COMMENT, comment
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ def caption(weights: "Tensor", names: list[str], width: int = 32) -> list[str]:
 
 
 def draw(rows: list[Row], names: list[str], made_of: dict[str, str]) -> bytes:
-    """The figure as a PNG that says what it was `made_of` (workflow.core.figures), in 256 colours if it would be
+    """The figure as a PNG that says what it was `made_of` (workflow.reporting.figures), in 256 colours if it would be
     too large a part of a page otherwise."""
     from matplotlib.figure import Figure
     from PIL import Image

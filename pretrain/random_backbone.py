@@ -33,7 +33,7 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
     from tqdm import tqdm
 
     from pretrain.backbone import IMAGENET
-    from workflow.core.figures import spread
+    from workflow.reporting.figures import spread
     from workflow.training.cpu_convs import channels_last
     from workflow.training.precision import configure_torch
 

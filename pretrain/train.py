@@ -12,7 +12,7 @@ def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     import torch
     from mmengine.dist import get_world_size
 
-    from workflow.training.code_hash import config
+    from workflow.core.code_hash import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy

@@ -80,7 +80,7 @@ def test_make_and_conda_install_without_resolving():
     makefile = (PROJECT / "Makefile").read_text()
     assert re.search(r"^PIP := .*--no-deps --require-hashes --no-build-isolation$", makefile, re.M)
     assert "PIP_NO_DEPS=1" in (PROJECT / "environment.yml").read_text()
-    call = "import os; from workflow.planning.job_environment import prepare_jobs as prepare"
+    call = "import os; from workflow.core.job_environment import prepare_jobs as prepare"
     call += "; prepare('.'); print(os.environ['PIP_NO_DEPS'])"
     env = subprocess.run([sys.executable, "-c", call], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert env.stdout.strip() == "1"

@@ -91,7 +91,7 @@ def test_the_tutorial_s_commands_are_for_what_there_is(opened):
     source, tests, *plans, manual = commands(PAGE)
     assert source == "source .venv/bin/activate"
     assert all((opened.folder / path).exists() for path in tests.split()[1:])
-    assert manual == "python -m workflow.config.manual", "which another test runs"
+    assert manual == "python -m workflow.reporting.manual", "which another test runs"
     assert [re.sub(r" (-n|--cores all)\b", "", each) for each in plans] == [
         "snakemake --configfile config/demo.yaml probe.yaml"] * 2  # fmt: skip
     status, output = opened.call("-m", "snakemake", "-n", "--configfile", "config/demo.yaml", "probe.yaml")
@@ -130,7 +130,7 @@ def test_its_runs_are_planned(opened):
 
 
 def test_it_has_its_sections_in_the_manual(opened):
-    status, output = opened.call("-m", "workflow.config.manual")
+    status, output = opened.call("-m", "workflow.reporting.manual")
     assert status == 0, output
     page = (opened.folder / "config/README.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^#+ (\S+)\n(.*?)(?=^#+ )", page, re.M | re.S))

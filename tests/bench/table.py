@@ -13,7 +13,7 @@ from pathlib import Path
 from tests import bench
 from tests.bench.row import Measured, Row
 from workflow.core.files import atomic
-from workflow.planning.job_environment import usable_cores
+from workflow.core.job_environment import usable_cores
 
 HOUSE = Path(__file__).parents[2]
 OUT, KEPT, PAGE = HOUSE / "results/bench/bench.csv", HOUSE / "docs/results/bench.csv", HOUSE / "docs/benchmarks.md"

@@ -19,10 +19,10 @@ from captioning import feature_cache
 from captioning.encoder import Encoder, centre_view, load, random_view
 from captioning.features import main as features_door
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish, read
+from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data import coco as coco_set
-from workflow.training import code_hash
 from workflow.training.machine import machine
 from workflow.training.resume.checkpointing import held
 

@@ -12,9 +12,9 @@ from PIL import Image
 from captioning import qualitative as door
 from captioning.qualitative import examples
 from captioning.qualitative import main as examples_door
-from workflow.core.figures import made_of
 from workflow.core.files import read_json, sha256, write_json
 from workflow.data.coco import read
+from workflow.reporting.figures import made_of
 from workflow.training import per_image
 
 

@@ -11,9 +11,9 @@ from captioning.preflight import main as preflight_door
 from captioning.preflight import often
 from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, captions, verify
 from captioning.vocabulary import main as vocabulary_door
+from workflow.core.code_hash import PROJECT, libraries, now
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
-from workflow.training.code_hash import PROJECT, libraries, now
 
 CAPTIONS = ["a cat", "a dog", "a cat on a mat", "the dog", ""]
 

@@ -16,10 +16,10 @@ from detection.figure import CELL, DPI, GAP, HEAD, draw, draw_cell
 from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
 from detection.pictures import main as pictures_door
 from workflow.core.errors import UserError
-from workflow.core.figures import made_of
 from workflow.core.files import read_json, sha256, write_json
 from workflow.data import voc as voc_set
 from workflow.data.voc_lists import members
+from workflow.reporting.figures import made_of
 from workflow.training import per_image
 
 ONE = (0.0, 0.0, 10.0, 10.0)

@@ -14,8 +14,8 @@ from pretrain.backbone import IMAGENET, Preprocessing, publish
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows
 from pretrain.cam import main as cam_door
 from pretrain.dataset import ImageNetVal
-from workflow.core.figures import made_of
 from workflow.core.files import read_json, sha256, write_json
+from workflow.reporting.figures import made_of
 
 RECIPE = {"resize": 48, "size": 48}
 BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (50.0, 60.0, 70.0))

@@ -11,8 +11,8 @@ from pretrain.evaluate import better, evaluate, main, near_chance, ranked
 from pretrain.evaluate import main as evaluate_door
 from pretrain.metric import errors
 from workflow.core.errors import UserError
-from workflow.core.figures import spread
 from workflow.core.files import read_json, write_json
+from workflow.reporting.figures import spread
 
 BGR = Preprocessing("BGR", IMAGENET.mean[::-1], IMAGENET.std[::-1])
 DARK = Preprocessing("RGB", (0.0, 0.0, 0.0), IMAGENET.std)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pretrain import photo_grid
 from pretrain.photo_grid import CELL, DPI, GAP, MARGIN, Row, caption, draw, draw_row
-from workflow.core.figures import made_of
+from workflow.reporting.figures import made_of
 
 OF = {"runs/baseline/metrics.json": "a1"}
 NAMES = ["cat", "dog", "cow", "owl", "elk"]

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 
+from workflow.core.code_hash import watch
 from workflow.core.escaping import printable
 from workflow.core.signals import Stopped, asked, at_once
-from workflow.training.code_hash import watch
 
 SECONDS_FOR_THE_FIRST = 5.0
 FULL = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up"}

@@ -22,7 +22,7 @@ from workflow.contracts import SharedArtifact, Task
 from workflow.core.errors import UserError, door
 from workflow.core.escaping import say
 from workflow.core.files import read_json, write_hashed
-from workflow.planning.job_environment import prepare_jobs, usable_cores
+from workflow.core.job_environment import prepare_jobs, usable_cores
 from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, PlannedRun, plan
 from workflow.registry import PRETRAIN, data_name, layout_of, task_of

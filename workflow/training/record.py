@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from mmengine.dist import get_world_size
 
+from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import digest, read_check, sha256, write_json, write_record_file
 from workflow.planning.run_spec import Run
-from workflow.training import code_hash
 from workflow.training.engine import Fit
 from workflow.training.resume import attempts
 

@@ -19,8 +19,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from workflow.core.figures import COMMENT, comment, records
     from workflow.core.files import atomic, read_json
+    from workflow.reporting.figures import COMMENT, comment, records
 
     classes = check["classes"]
     figure = Figure(figsize=(3 * len(runs), 3.2), layout="constrained")
@@ -41,8 +41,8 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
 @door
 def main() -> None:
     """The command line."""
-    from workflow.core.figures import folders
     from workflow.core.files import read_check
+    from workflow.reporting.figures import folders
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")

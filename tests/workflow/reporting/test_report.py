@@ -12,10 +12,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from workflow.config.loading import load
-from workflow.core.figures import comment, jpeg, records
 from workflow.core.files import sha256, write_hashed, write_record_file
 from workflow.planning.plan import plan
 from workflow.reporting import report
+from workflow.reporting.figures import comment, jpeg, records
 
 DEMO = Path(report.__file__).parents[2] / "config/demo.yaml"
 

@@ -6,11 +6,11 @@ from dataclasses import asdict
 import pytest
 import torch
 
+from workflow.core import code_hash
+from workflow.core.code_hash import PROJECT, hashes, now
 from workflow.core.errors import UserError
 from workflow.core.files import digest, read_check, read_json, record_digest, sha256, write_hashed
 from workflow.planning.run_spec import Run
-from workflow.training import code_hash
-from workflow.training.code_hash import PROJECT, hashes, now
 from workflow.training.engine import Budget, Fit
 from workflow.training.machine import machine
 from workflow.training.record import made_of, write_record

@@ -17,14 +17,14 @@ from stat import S_ISREG
 from PIL import Image
 from tqdm import tqdm
 
+from workflow.core import shared_memory
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
+from workflow.core.job_environment import usable_cores
 from workflow.core.signals import leave_to_parent
 from workflow.data.validation.decoding import ImageError, open_image, pixels
 from workflow.data.validation.errors import AnyPath, Faults
 from workflow.data.validation.image_cache import Looked, Memory, State
-from workflow.planning.job_environment import usable_cores
-from workflow.training.distributed import shared_memory
 
 NAMED = {
     ".jpg": "JPEG",

@@ -4,7 +4,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from workflow.core.figures import made_of, records
+from workflow.reporting.figures import made_of, records
 from workflow.reporting.records import Outcome
 from workflow.reporting.summary import Summary
 

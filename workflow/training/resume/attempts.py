@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, write_json
-from workflow.training import code_hash
 from workflow.training.machine import machine
 
 FILE = "ran_with.json"

@@ -13,10 +13,10 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import FUNCTIONS
 
+from workflow.core import shared_memory
 from workflow.core.errors import UserError
 from workflow.core.files import atomic
 from workflow.core.signals import Stopped, hear, leave_to_parent
-from workflow.training.distributed import shared_memory
 from workflow.training.hooks import learning_rate
 
 CHECKED_TOGETHER = 10  # losses on a GPU, which would have to be waited for

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from workflow.core.code_hash import edited
 from workflow.core.errors import UserError
 from workflow.core.files import RECORD, atomic, published, read_json, record_digest, sha256
-from workflow.training.code_hash import edited
 
 
 def beside(state: Path, what: str) -> Path:

@@ -16,9 +16,9 @@ from pretrain.dataset import Crop
 from pretrain.dataset import decode as pretrain_decode
 from tests.workflow.data.validation.test_image_scan import broken_exif, image, ycck
 from workflow.core.errors import UserError
-from workflow.core.figures import photo
 from workflow.data.validation.decoding import ImageError, decode, open_image
 from workflow.data.validation.image_scan import look
+from workflow.reporting.figures import photo
 
 SIDES = (64, 48)
 

@@ -15,8 +15,8 @@ import torch
 from tests.pretrain.test_train import run_of
 from tests.waiting import PATIENCE
 from tests.workflow.training import test_engine as engine
+from workflow.core import code_hash
 from workflow.core.files import read_json
-from workflow.training import code_hash
 from workflow.training import machine as machines
 from workflow.training.resume import attempts, checkpointing
 

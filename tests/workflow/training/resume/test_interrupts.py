@@ -19,8 +19,8 @@ from mmengine.registry import DATASETS
 from tests.waiting import children, gone, told
 from tests.workflow.training.test_engine import Line, MeanError, Points, fit, outcome, run_of, task
 from workflow.core.errors import UserError, door
+from workflow.core.job_environment import SHELL
 from workflow.core.signals import Stopped, asked
-from workflow.planning.job_environment import SHELL
 from workflow.training.resume import checkpointing, interrupts
 from workflow.training.seeding import CountedDataset, CountedSampler
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from workflow.core.code_hash import hashes
 from workflow.core.errors import UserError
 from workflow.core.files import write_record_file
-from workflow.training.code_hash import hashes
 from workflow.training.resume import checkpointing, publish_backup
 
 OF = {"recipe": "r", "backbone": None, "data": "d", "libraries": {"torch": "2"}}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from workflow.training.distributed import shared_memory
+from workflow.core import shared_memory
 
-PROJECT = Path(__file__).parents[4]
+PROJECT = Path(__file__).parents[3]
 FULL = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
 GONE = "mount -t tmpfs -o ro tmpfs /dev/shm"
 TRAIN = """

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from workflow.training import code_hash
-from workflow.training.code_hash import based_on, edited, executed, hashes
+from workflow.core import code_hash
+from workflow.core.code_hash import based_on, edited, executed, hashes
 
 PROJECT = code_hash.PROJECT
 SOURCE = '''"""Module."""
@@ -130,8 +130,8 @@ def test_a_process_knows_what_it_imported_and_when(tmp_path):
 def test_a_file_that_is_gone_or_edited_is_named():
     known = hashes()
     assert edited(known) == []
-    assert set(edited({**known, "workflow/gone.py": "0", "workflow/planning/job_environment.py": "1"})) == {
-        *("workflow/gone.py", "workflow/planning/job_environment.py")
+    assert set(edited({**known, "workflow/gone.py": "0", "workflow/core/job_environment.py": "1"})) == {
+        *("workflow/gone.py", "workflow/core/job_environment.py")
     }
 
 

@@ -1,7 +1,7 @@
-"""The generated tables of the manual: `python -m workflow.config.manual` writes them between the marks of their pages.
+"""The generated tables of the manual: `python -m workflow.reporting.manual` writes them between the marks of their pages.
 
 Keys come from workflow/schemas/config.schema.yaml, regularizers from their classes, and what differs from the paper
-from workflow/reporting/tables/choices.yaml. tests/workflow/config/test_manual.py fails if a page differs from it."""
+from workflow/reporting/tables/choices.yaml. tests/workflow/reporting/test_manual.py fails if a page differs from it."""
 
 import argparse
 import inspect

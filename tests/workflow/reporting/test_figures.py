@@ -11,8 +11,8 @@ from PIL import Image
 
 from tests.workflow.planning.test_plan import planned
 from workflow.core.errors import UserError
-from workflow.core.figures import comment, folders, jpeg, made_of, photo, records, spread
 from workflow.core.files import hashed
+from workflow.reporting.figures import comment, folders, jpeg, made_of, photo, records, spread
 
 
 def test_images_are_evenly_spread_and_no_more_than_there_are():

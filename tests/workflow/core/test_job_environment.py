@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.shell import shell
 
-from workflow.planning.job_environment import SHELL, prepare_jobs, usable_cores
+from workflow.core.job_environment import SHELL, prepare_jobs, usable_cores
 
 
 def test_jobs_run_this_python_on_this_code(monkeypatch):

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from workflow.config import loading, manual
+from workflow.config import loading
+from workflow.reporting import manual
 from workflow.reporting.publish import inserted
 
 TABLES = {name: (page, table) for page, name, table in manual.tables()}
@@ -15,7 +16,9 @@ SCHEMA = loading.validator().schema
 @pytest.mark.parametrize("name", TABLES)
 def test_a_page_has_the_table_of_its_source(name):
     page, table = TABLES[name]
-    assert inserted(page, name, table) == page.read_text(encoding="utf-8"), "python -m workflow.config.manual writes it"
+    assert inserted(page, name, table) == page.read_text(encoding="utf-8"), (
+        "python -m workflow.reporting.manual writes it"
+    )
 
 
 def test_the_page_has_no_mark_that_nothing_fills():
