@@ -22,7 +22,7 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
 
     check, state, backbone, seconds = read_check(check_file), out / "state", out / "backbone.safetensors", {}
     publish_untrained(backbone)
-    if not run.recipe["finetune"]:
+    if not run.recipe["finetune_encoder"]:
         feature_cache.make(run, backbone, check_file, out / "features")
         seconds["features"] = view_seconds(run, backbone, check)
     _, samples = vocabulary.make(check, 1, state)
@@ -30,7 +30,7 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     if "synthetic" not in run.data:  # the drawn sentences have fewer words than COCO's
         more = [f"word {n}" for n in range(len(words), WORDS)]
         vocabulary.Vocabulary(words + more).save(state / "vocabulary.json")
-    start = (lambda model: load_into(backbone, model.encoder.network)) if run.recipe["finetune"] else None
+    start = (lambda model: load_into(backbone, model.encoder.network)) if run.recipe["finetune_encoder"] else None
     config = task(run, check_file, backbone, out / "features", state, state)
     return seconds | measure(run, config, samples, state, start)
 
@@ -51,7 +51,7 @@ def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
     views = Views(coco.read(check, "train"), "train", run.recipe)
     ends = [(now(), len(batch)) for batch in encoded(encoder, views, run)]
-    return (ends[-1][0] - ends[0][0]) / (sum(images for _, images in ends[1:]) * run.recipe["views"])
+    return (ends[-1][0] - ends[0][0]) / (sum(images for _, images in ends[1:]) * run.recipe["num_views"])
 
 
 main = command_line(cost)

@@ -1,7 +1,7 @@
 """Score captions on disk again: `python -m captioning.evaluate --predictions FILE --data CHECK.json [--evidence NPZ]`.
 
 FILE holds COCO caption results, [{"image_id": …, "caption": …}]; the metrics are printed as JSON. Checked: for a run's
-own predictions these are its record's numbers and its evidence.npz, bit for bit.
+own predictions these are its record's numbers and its per_image.npz, bit for bit.
 """
 
 import argparse

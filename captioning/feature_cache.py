@@ -34,7 +34,7 @@ BATCH = 64  # views in one pass of the encoder, about
 
 def origin(run: Run, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
     """All that the features depend on; part of their index."""
-    values = {key: run.recipe[key] for key in ("resize", "crop", "views", "precision")}
+    values = {key: run.recipe[key] for key in ("resize", "crop", "num_views", "precision")}
     return {**values, "data": check["fingerprint"], "backbone": sha256(backbone)}
 
 
@@ -43,7 +43,7 @@ class Views(Dataset):
 
     def __init__(self, samples: list[coco.Captioned], split: str, recipe: dict[str, Any]) -> None:
         self.samples, self.recipe, self.test = samples, recipe, split == "test"
-        self.shape = (len(samples), 1 if self.test else recipe["views"], CHANNELS)
+        self.shape = (len(samples), 1 if self.test else recipe["num_views"], CHANNELS)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -53,7 +53,7 @@ class Views(Dataset):
         image, crop = load(path, self.recipe["resize"]), self.recipe["crop"]
         if self.test:
             return centre_view(image, crop).unsqueeze(0)
-        draws = [rng("view", image_id, view) for view in range(self.recipe["views"])]
+        draws = [rng("view", image_id, view) for view in range(self.recipe["num_views"])]
         return torch.stack([random_view(image, crop, draw) for draw in draws])
 
 

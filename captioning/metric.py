@@ -173,5 +173,5 @@ class CaptionMetric(BaseMetric):
         self.references = self.references or references(self.check)
         metrics, each = evaluate(results, self.references)
         write_json(self.keep / "predictions.json", results)
-        per_image.write(self.keep / "evidence.npz", list(self.references), **each)
+        per_image.write(self.keep / "per_image.npz", list(self.references), **each)
         return metrics

@@ -27,10 +27,10 @@ class NIC(BaseModel):
 
     Args:
         vocabulary: path of the saved vocabulary.
-        embedding: size of a word's and of the image's embedding.
-        hidden: size of the LSTM's state.
+        embed_size: size of a word's and of the image's embedding.
+        hidden_size: size of the LSTM's state.
         dropout: probability, on the LSTM's output.
-        beam: width of the beam search.
+        beam_size: width of the beam search.
         max_length: most words of a caption.
         encoder: the backbone's preprocessing (channel_order, mean, std), for fine-tuning: the inputs are then uint8
             images and the encoder's weights learn too. None: the inputs are features of a frozen encoder.
@@ -40,23 +40,23 @@ class NIC(BaseModel):
     def __init__(
         self,
         vocabulary: str,
-        embedding: int,
-        hidden: int,
+        embed_size: int,
+        hidden_size: int,
         dropout: float,
-        beam: int,
+        beam_size: int,
         max_length: int,
         encoder: dict[str, Any] | None = None,
         stride: str = STRIDE,
     ) -> None:
         super().__init__()
         self.vocabulary = Vocabulary.load(vocabulary)
-        self.beam, self.max_length = beam, max_length
+        self.beam, self.max_length = beam_size, max_length
         self.encoder = Encoder(Preprocessing(**encoder), stride) if encoder else nn.Identity()
-        self.image = nn.Sequential(nn.Linear(CHANNELS, embedding), nn.BatchNorm1d(embedding, momentum=0.01))
-        self.embed = nn.Embedding(len(self.vocabulary), embedding)
-        self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
+        self.image = nn.Sequential(nn.Linear(CHANNELS, embed_size), nn.BatchNorm1d(embed_size, momentum=0.01))
+        self.embed = nn.Embedding(len(self.vocabulary), embed_size)
+        self.lstm = nn.LSTM(embed_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, len(self.vocabulary))
+        self.output = nn.Linear(hidden_size, len(self.vocabulary))
 
     def init_weights(self) -> None:
         """The reference code's start; the LSTM keeps torch's, the encoder gets the backbone's weights later."""
@@ -72,7 +72,7 @@ class NIC(BaseModel):
         """Inputs: features (N, 2048), or images (N, 3, H, W) where the encoder learns.
 
         mode "loss" takes `tokens` (N, L): <start>, words, <end>, padding; "predict" gives one COCO caption result per
-        image, for `image_ids` (N); "tensor" gives the image's embedding (N, embedding).
+        image, for `image_ids` (N); "tensor" gives the image's embedding (N, embed_size).
         """
         features = self.encoder(inputs)
         with torch.autocast(inputs.device.type, enabled=False):
@@ -96,11 +96,12 @@ class NIC(BaseModel):
         return loss if get_world_size() == 1 else loss * (len(logits) / mean(len(logits)))
 
     def say(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The best sentence of each image embedding (N, embedding) and its log-probability: see `beam.search`."""
+        """The best sentence of each image embedding (N, embed_size) and its log-probability: see `beam.search`."""
         state = self.lstm(image.unsqueeze(1))[1]
         return beam_search.search(self.step, (state[0][0], state[1][0]), self.beam, self.max_length)
 
     def step(self, tokens: Tensor, state: beam_search.State) -> tuple[Tensor, beam_search.State]:
-        """One word further: tokens (rows,) and states (rows, hidden) to log-probabilities (rows, words) and states."""
+        """One word further: tokens (rows,) and states (rows, hidden_size) to log-probabilities (rows,
+        words) and states."""
         hidden, state = self.lstm(self.embed(tokens).unsqueeze(1), tuple(part.unsqueeze(0) for part in state))
         return self.output(hidden[:, 0]).log_softmax(-1), (state[0][0], state[1][0])

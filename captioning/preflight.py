@@ -39,10 +39,10 @@ def main() -> None:
 
     check = read_check(args.data)
     train, test = ([text for image in coco.read(check, part) for text in image.captions] for part in ("train", "test"))
-    threshold = args.recipe["threshold"]
+    threshold = args.recipe["min_word_count"]
     if not often(train, threshold):
         what = f"no word of the training captions in {check['root']} is said as often"
-        raise UserError(f"{args.key}.threshold: {threshold}, but {what}")
+        raise UserError(f"{args.key}.min_word_count: {threshold}, but {what}")
     if not often(test, 1):
         raise UserError(f"{check['root']}: no test caption has a word, so none can be scored")
 

@@ -45,7 +45,7 @@ def captions(folder: Path) -> dict[int, dict[str, Any]]:
     from workflow.core.files import open_regular
     from workflow.training.per_image import parse
 
-    file = folder / "evidence.npz"
+    file = folder / "per_image.npz"
     try:
         with open_regular(file) as opened:
             arrays = parse(file, opened.read())

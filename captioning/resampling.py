@@ -1,4 +1,4 @@
-"""BLEU and METEOR in every resample of the test images at once, from the sums of counts of each image (`evidence.npz`).
+"""BLEU and METEOR in every resample of the test images at once, from sums of counts of each image (`per_image.npz`).
 
 `bleu` (N, 10): matching n-grams for n = 1 to 4, n-grams of the caption, length of the caption and of the closest
 reference. `meteor` (N, 23): METEOR's own statistics.

@@ -3,7 +3,7 @@
 # same by a link may have made them since this one planned: Snakemake would remove them under its readers.
 from workflow.planning.rerun import fingerprint
 
-WORDS = "results/vocabularies/{data}-{key}/{threshold}"
+WORDS = "results/vocabularies/{data}-{key}/{min_word_count}"
 FEATURES = "results/features/{backbone}-{key}/seed{p}/{views}"
 
 
@@ -20,7 +20,7 @@ rule vocabulary:
         f"{WORDS}.log",
     wildcard_constraints:
         data=pattern(plan.checks),
-        threshold=r"\d+",
+        min_word_count=r"\d+",
     retries: 0
     conda:
         "../environment.yml"
@@ -31,7 +31,7 @@ rule vocabulary:
         tracked=lambda w: fingerprint(plan.making(WORDS.format(**w)), WORDS.format(**w)),
         folder=subpath(output.index, parent=True),
     shell:
-        "python -m captioning.vocabulary --data {input.check:q} --threshold {wildcards.threshold:q}"
+        "python -m captioning.vocabulary --data {input.check:q} --min-word-count {wildcards.min_word_count:q}"
         " --out {params.folder:q} 2>&1 | keep {log:q}"
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from workflow.contracts import Array, Figure, Metric, Resampling, SharedArtifact, Task
 from workflow.core.files import short
 
-FEATURE_KEYS = ("resize", "crop", "views", "precision")
+FEATURE_KEYS = ("resize", "crop", "num_views", "precision")
 JVM_MB = 2500  # METEOR's: up to 2 GB of heap (-Xmx2G), and what the JVM itself needs
 
 
 def features_folder(recipe: Mapping[str, Any], data: str, weights: str) -> str:
     """The features of a frozen encoder; "" where the encoder is fine-tuned."""
-    if recipe["finetune"]:
+    if recipe["finetune_encoder"]:
         return ""
     views = short([{key: recipe[key] for key in FEATURE_KEYS}, data])
     return str(Path(weights).parent / views).replace("results/backbones/", "results/features/", 1)
@@ -21,12 +21,12 @@ def features_folder(recipe: Mapping[str, Any], data: str, weights: str) -> str:
 
 def vocabulary_folder(recipe: Mapping[str, Any], data: str, weights: str) -> str:
     """The words of the training captions, and the captions as indices."""
-    return f"results/vocabularies/{data}/{recipe['threshold']}"
+    return f"results/vocabularies/{data}/{recipe['min_word_count']}"
 
 
 def views(recipe: Mapping[str, Any], counts: Mapping[str, int]) -> int:
     """How many features an encoder computes: of each view of a training image, and of a test image."""
-    return counts["train_images"] * recipe["views"] + counts["test_images"]
+    return counts["train_images"] * recipe["num_views"] + counts["test_images"]
 
 
 TASKS = (
@@ -53,7 +53,7 @@ TASKS = (
         figures=(Figure("captions", "Captions of the same photos", "captioning.qualitative", ".json", page=True),),
         shared=(
             SharedArtifact("features", features_folder, FEATURE_KEYS, module="captioning.features", units=views),
-            SharedArtifact("vocabulary", vocabulary_folder, ("threshold",)),
+            SharedArtifact("vocabulary", vocabulary_folder, ("min_word_count",)),
         ),
         resampling=(
             Resampling({"bleu": Array(("N", 10), "count")}, "captioning.resampling:bleu"),

@@ -15,16 +15,16 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
-    name = "nic_r50_coco_finetune.py" if recipe["finetune"] else "nic_r50_coco.py"
+    name = "nic_r50_coco_finetune.py" if recipe["finetune_encoder"] else "nic_r50_coco.py"
     cfg = config(Path(__file__).parent / "configs" / name)
-    if recipe["finetune"]:
+    if recipe["finetune_encoder"]:
         images = {"check": check, "resize": recipe["resize"], "crop": recipe["crop"]}
         cfg.model.update(encoder=vars(read(backbone)[1]), stride=metadata(backbone)["stride"])
-    network = {key: recipe[key] for key in ("embedding", "hidden", "dropout", "beam", "max_length")}
+    network = {key: recipe[key] for key in ("embed_size", "hidden_size", "dropout", "beam_size", "max_length")}
     cfg.model.update(vocabulary=str(vocabulary / "vocabulary.json"), **network)
-    cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
+    cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
     cfg.train_dataloader.dataset.update(captions=str(vocabulary / "captions.npz"), images=images, seed=run.seed)
-    cfg.train_dataloader.sampler.update(batch=recipe["batch"], seed=run.seed)
+    cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
     cfg.val_dataloader.update(**workers)
     cfg.val_dataloader.dataset.update(check=check, images=images)
     cfg.val_evaluator.update(check=check, keep=str(state))
@@ -34,17 +34,21 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
 
 def protocol(recipe: dict[str, Any], check: dict[str, Any], prepare: Any, stride: str, words: int) -> dict[str, Any]:
     """How the numbers were made, for the record and the foot of the table."""
-    views = "a fresh random view each time" if recipe["finetune"] else f"{recipe['views']} random views an image"
+    views = (
+        "a fresh random view each time"
+        if recipe["finetune_encoder"]
+        else f"{recipe['num_views']} random views an image"
+    )
     return {
         "split": f"{check['split']}: {check['counts']['test_images']} test images",
         "input": f"squashed to {recipe['resize']}, crop {recipe['crop']}; {views}, one centre crop in the test",
-        "encoder": "fine-tuned" if recipe["finetune"] else "frozen",
+        "encoder": "fine-tuned" if recipe["finetune_encoder"] else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
         "stride": stride,
-        "beam": recipe["beam"],
+        "beam_size": recipe["beam_size"],
         "score": "sum of log-probabilities, no length normalisation",
-        "vocabulary": f"{words} words seen {recipe['threshold']} times or more in the training captions",
+        "vocabulary": f"{words} words seen {recipe['min_word_count']} times or more in the training captions",
         "epoch": f"last of {recipe['epochs']}",
     }
 
@@ -72,19 +76,19 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
     from workflow.training.resume.checkpointing import resumable
 
     check, recipe = read_check(check_file), run.recipe
-    folders = {"vocabulary": vocabulary} | ({} if recipe["finetune"] else {"features": features})
+    folders = {"vocabulary": vocabulary} | ({} if recipe["finetune_encoder"] else {"features": features})
     of = made_of(run, check, backbone, **{name: feature_cache.identity(folder) for name, folder in folders.items()})
     with resumable(state, out, of):
-        shared = {"vocabulary": verify(vocabulary, check, recipe["threshold"])}
-        if not recipe["finetune"]:
+        shared = {"vocabulary": verify(vocabulary, check, recipe["min_word_count"])}
+        if not recipe["finetune_encoder"]:
             shared["features"] = feature_cache.verify(features, run, check, backbone)
         words, samples = (vocabulary / "vocabulary.json").read_bytes(), captions(vocabulary)
         config = task(run, check_file, backbone, features, vocabulary, state)
         start = None
-        if recipe["finetune"]:
+        if recipe["finetune_encoder"]:
             start = lambda model: load_into(backbone, model.encoder.network, expected=of["backbone"])  # noqa: E731
         done = fit(run, config, samples, state, start)
-        for name in ("predictions.json", "evidence.npz"):
+        for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
         with atomic(out / "vocabulary.json") as temporary:
@@ -102,7 +106,7 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
             backbone=backbone,
             changed=[line for name in shared for line in feature_cache.differences(folders[name], shared[name])],
             artifacts={name: {key: index[key] for key in ("files", "made_with")} for name, index in shared.items()},
-            best=best(done.evaluations, samples // recipe["batch"]),
+            best=best(done.evaluations, samples // recipe["batch_size"]),
         )
 
 

@@ -1,5 +1,5 @@
 """The words a captioner can say: those that the training captions alone use often enough. For all runs on these data:
-`python -m captioning.vocabulary --data CHECK.json --threshold N --out DIR`.
+`python -m captioning.vocabulary --data CHECK.json --min-word-count N --out DIR`.
 
 Tokens are those of `captioning.jvm.tokenize`: Penn Treebank, lower-case, no punctuation, i.e. exactly the words that
 the metrics count (the reference code asks nltk's Treebank tokenizer and keeps the punctuation).
@@ -27,16 +27,16 @@ class Vocabulary:
         self.numbers = {word: number for number, word in enumerate(self.words)}
 
     @classmethod
-    def build(cls, captions: Iterable[str], threshold: int) -> "Vocabulary":
-        """From tokenized training captions: words seen `threshold` times or more, the most frequent first.
+    def build(cls, captions: Iterable[str], min_word_count: int) -> "Vocabulary":
+        """From tokenized training captions: words seen `min_word_count` times or more, the most frequent first.
 
         Equally frequent words stand in alphabetical order, so the same captions always give the same numbers.
         UserError if no word is left.
         """
         counts = Counter(word for caption in captions for word in caption.split(" ") if word)
-        kept = [word for word, count in counts.items() if count >= threshold and word not in SPECIAL]
+        kept = [word for word, count in counts.items() if count >= min_word_count and word not in SPECIAL]
         if not kept:
-            raise UserError(f"no word of the training captions is seen {threshold} times or more (threshold)")
+            raise UserError(f"no word of the training captions is seen {min_word_count} times or more (min_word_count)")
         return cls([*SPECIAL, *sorted(kept, key=lambda word: (-counts[word], word))])
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class Vocabulary:
         return cls(read_json(path))
 
 
-def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
+def make(check: dict[str, Any], min_word_count: int, out: Path) -> tuple[int, int]:
     """Write `vocabulary.json` and `captions.npz` of the training images into `out` and, last, what they are made of:
     `index.json`. Returns the numbers of words and of captions.
 
@@ -79,7 +79,7 @@ def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
 
     captions = [(row, caption) for row, image in enumerate(coco.read(check, "train")) for caption in image.captions]
     tokens = tokenize([caption for _, caption in captions])
-    vocabulary = Vocabulary.build(tokens, threshold)
+    vocabulary = Vocabulary.build(tokens, min_word_count)
     encoded = [[START, *vocabulary.encode(caption), END] for caption in tokens]
     vocabulary.save(out / "vocabulary.json")
     with atomic(out / "captions.npz") as temporary, temporary.open("wb") as file:
@@ -90,19 +90,19 @@ def make(check: dict[str, Any], threshold: int, out: Path) -> tuple[int, int]:
             rows=np.asarray([row for row, _ in captions], dtype=np.int32),
         )
     made_with = {"code": code_hash.hashes(), "libraries": code_hash.libraries()}
-    index = {"data": check["fingerprint"], "threshold": threshold, "made_with": made_with}
+    index = {"data": check["fingerprint"], "min_word_count": min_word_count, "made_with": made_with}
     write_hashed(out / "index.json", index, [out / "vocabulary.json", out / "captions.npz"])
     return len(vocabulary) - len(SPECIAL), len(captions)
 
 
-def verify(folder: Path, check: dict[str, Any], threshold: int) -> dict[str, Any]:
-    """The index; UserError, naming the key or file, unless `folder` is of these data and this threshold, and as it was
+def verify(folder: Path, check: dict[str, Any], min_word_count: int) -> dict[str, Any]:
+    """The index; UserError, naming the key or file, unless `folder` is of these data and this count, and as it was
     made."""
     index = folder / "index.json"
     if not index.is_file():
         raise UserError(f"{index} is missing: run captioning.vocabulary first")
-    made = read_hashed(index, "data", "threshold", "files", "made_with", whole=folder)
-    for key, value in {"data": check["fingerprint"], "threshold": threshold}.items():
+    made = read_hashed(index, "data", "min_word_count", "files", "made_with", whole=folder)
+    for key, value in {"data": check["fingerprint"], "min_word_count": min_word_count}.items():
         if made[key] != value:
             raise UserError(f"{index}: made with {key} {made[key]}, but this run has {value}")
     return made
@@ -121,7 +121,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
-    parser.add_argument("--threshold", required=True, type=int, help="how often a word must be said to be learnt")
+    parser.add_argument("--min-word-count", required=True, type=int, help="how often a word must be said to be learnt")
     parser.add_argument("--out", required=True, type=Path, help="folder of the vocabulary and the encoded captions")
     args = parser.parse_args()
 
@@ -130,8 +130,8 @@ def main() -> None:
     with held_artifact(args.out) as to_make:
         if not to_make:
             return
-        words, captions = make(read_check(args.data), args.threshold, args.out)
-    print(f"vocabulary: {words:,} words seen {args.threshold} times or more in {captions:,} training captions")
+        words, captions = make(read_check(args.data), args.min_word_count, args.out)
+    print(f"vocabulary: {words:,} words seen {args.min_word_count} times or more in {captions:,} training captions")
 
 
 if __name__ == "__main__":

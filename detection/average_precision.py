@@ -5,7 +5,7 @@ only needed where a hit is, so a class is a sparse matrix: how many detections o
 one before. Times the draws of the images, summed along the hits, this is every curve.
 Rules as in mmdet's `average_precision` (11 points, area) and pycocotools' `accumulate` (101 points).
 
-The arrays of a run's `evidence.npz`: detections, ranked class by class as the scorer ranked them: `image`, `label`,
+The arrays of a run's `per_image.npz`: detections, ranked class by class as the scorer ranked them: `image`, `label`,
 `score` (D,), and at each of T IoU thresholds `hit` and `left` (out of the count) (D, T); `truths` (N, C) counts the
 objects. What stands below a class's last hit changes no average precision and may be absent.
 """

@@ -73,11 +73,11 @@ def faster_rcnn(cfg: Config, run: Run, classes: int) -> None:
     head, train, test = cfg.model.roi_head, cfg.model.train_cfg, cfg.model.test_cfg
     norm = {key: cfg.model.backbone[key] for key in ("norm_cfg", "norm_eval")}
     head.shared_head.update(norm)
-    head.bbox_roi_extractor.roi_layer.output_size = recipe["roi_size"]
-    head.bbox_head.update(num_classes=classes, roi_feat_size=(recipe["roi_size"] + 1) // 2)
-    train.rpn_proposal.max_per_img = recipe["proposals"]["train"]
-    test.rpn.max_per_img = recipe["proposals"]["test"]
-    train.rcnn.sampler.num = recipe["rois"]
+    head.bbox_roi_extractor.roi_layer.output_size = recipe["roi_output_size"]
+    head.bbox_head.update(num_classes=classes, roi_feat_size=(recipe["roi_output_size"] + 1) // 2)
+    train.rpn_proposal.max_per_img = recipe["rpn_post_nms_top_n"]["train"]
+    test.rpn.max_per_img = recipe["rpn_post_nms_top_n"]["test"]
+    train.rcnn.sampler.num = recipe["rois_per_image"]
     test.rcnn.score_thr, test.rcnn.nms.iou_threshold = recipe["score_threshold"], recipe["nms_threshold"]
     cfg.model.rpn_head.anchor_generator.scales = recipe["anchor_scales"]
     for stage, loss in zip((cfg.model.rpn_head, head.bbox_head), BOX_LOSSES[recipe["box_loss"]], strict=True):
@@ -86,7 +86,7 @@ def faster_rcnn(cfg: Config, run: Run, classes: int) -> None:
         cfg.optim_wrapper.paramwise_cfg = {"bias_decay_mult": 0.0}
     if run.type == "faster_rcnn_voc":
         difficult(cfg, recipe["difficult"], [train.rpn.assigner, train.rcnn.assigner])
-    resize(cfg, (recipe["long_side"], recipe["short_side"]))
+    resize(cfg, (recipe["max_size"], recipe["min_size"]))
 
 
 def difficult(cfg: Config, role: str, assigners: list[dict[str, Any]]) -> None:
@@ -135,8 +135,8 @@ def loaders(cfg: Config, run: Run, check: dict[str, Any]) -> None:
     if run.type == "faster_rcnn_coco":
         cfg.val_evaluator.root = check["root"]
     val.dataset.pipeline = cfg.test_pipeline
-    train.update(batch_size=run.recipe["batch"], num_workers=run.workers, persistent_workers=run.workers > 0)
+    train.update(batch_size=run.recipe["batch_size"], num_workers=run.workers, persistent_workers=run.workers > 0)
     together = 8 if run.type == "ssd_voc" else 1  # its test images have one size; others would be padded, and so differ
     val.update(batch_size=together, num_workers=run.workers, persistent_workers=run.workers > 0)
     train.dataset.seed = run.seed
-    train.sampler.update(batch=run.recipe["batch"], seed=run.seed)
+    train.sampler.update(batch=run.recipe["batch_size"], seed=run.seed)

@@ -25,10 +25,10 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     from workflow.core.files import read_check
     from workflow.training.timing import measure
 
-    if "short_side" in run.recipe:
+    if "min_size" in run.recipe:
         long, short = SIDES
-        run.recipe["short_side"] = round(sqrt(long / short) * run.recipe["short_side"])
-        run.recipe["long_side"] = max(run.recipe["long_side"], run.recipe["short_side"])
+        run.recipe["min_size"] = round(sqrt(long / short) * run.recipe["min_size"])
+        run.recipe["max_size"] = max(run.recipe["max_size"], run.recipe["min_size"])
     check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
     config = task(run, check, publish_untrained(backbone), state)
     return measure(run, config, samples(check), state, lambda model: load_into(backbone, *parts(model)))

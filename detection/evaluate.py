@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, type=Path, help="COCO results JSON")
     parser.add_argument("--data", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--evidence", type=Path, help="write evidence.npz to this file")
+    parser.add_argument("--evidence", type=Path, help="write per_image.npz to this file")
     args = parser.parse_args()
     print(json.dumps(evaluate(args.predictions, read_check(args.data), args.evidence), indent=1))
 

@@ -19,7 +19,7 @@ from detection.coco_results import Found, detections, joined, write
 from detection.matching import judge, objects
 from workflow.training import per_image
 
-Matches = dict[str, np.ndarray]  # the arrays of evidence.npz but for `images` (design: Contracts)
+Matches = dict[str, np.ndarray]  # the arrays of per_image.npz but for `images` (design: Contracts)
 
 
 def match(found: Found, images: Sequence[int], truth: list[dict], classes: int) -> Matches:
@@ -78,9 +78,9 @@ def decisive(matches: Matches) -> Matches:
 
 
 def keep(folder: Path, found: Found, images: Sequence[int], matches: Matches) -> None:
-    """Leave predictions.json and evidence.npz in `folder`."""
+    """Leave predictions.json and per_image.npz in `folder`."""
     write(folder / "predictions.json", found)
-    per_image.write(folder / "evidence.npz", images, **decisive(matches))
+    per_image.write(folder / "per_image.npz", images, **decisive(matches))
 
 
 @METRICS.register_module()

@@ -114,9 +114,9 @@ def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple
                 numbers[one["image_id"]].append(thing)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file}: not COCO detection results: {type(error).__name__}: {error}") from None
-    per_image = per_image.read(folder / "evidence.npz", (RESAMPLING,))
+    per_image = per_image.read(folder / "per_image.npz", (RESAMPLING,))
     if per_image is None:
-        raise UserError(f"{folder / 'evidence.npz'}: missing")
+        raise UserError(f"{folder / 'per_image.npz'}: missing")
     best = best_f1_score(np.frombuffer(scores), per_image)
     least = LEAST if best is None else best
     drawn = [sorted(things, key=lambda one: -one.score) for things in numbers.values()]

@@ -51,7 +51,7 @@ def protocol(run: Any, scored: dict[str, str], prepare: Any, stride: str) -> dic
 
 
 def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
-    """Train, leave `predictions.json` and `evidence.npz`, and write the record last."""
+    """Train, leave `predictions.json` and `per_image.npz`, and write the record last."""
     import shutil
 
     import detection.coco_metric
@@ -74,7 +74,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
         start = lambda model: load_into(backbone, *parts(model), expected=of["backbone"])  # noqa: E731
         done = fit(run, task(run, check, prepare, state, stride), samples(check), state, start)
         last, best = done.metrics, max(done.evaluations, key=lambda each: each[names[0]])
-        for name in ("predictions.json", "evidence.npz"):
+        for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
         write_record(

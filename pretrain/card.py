@@ -1,4 +1,4 @@
-"""The card beside a published backbone, `backbone.md`: what it is, how good, made of what, and how to load it.
+"""The card beside a published backbone, `README.md`: what it is, how good, made of what, and how to load it.
 
 One function for all three origins. File and class names are other people's text: they are escaped.
 """
@@ -30,7 +30,7 @@ def write_card(
     protocol: dict[str, Any],
     brought: dict[str, Any] | None = None,
 ) -> None:
-    """Write `backbone.md` into `out`, where `backbone.safetensors` must be; atomically, and before the record.
+    """Write `README.md` into `out`, where `backbone.safetensors` must be; atomically, and before the record.
 
     `of` is what the run is made of, `brought` what was found in a brought file (file, layout, weights, matched,
     left_over).
@@ -46,7 +46,7 @@ def write_card(
         ["## Recipe", table(("key", "value"), run.recipe.items())],
         ["## Made with", *trail(out, run, of)],
     ]
-    with atomic(out / "backbone.md") as temporary:
+    with atomic(out / "README.md") as temporary:
         temporary.write_text("\n\n".join(line for part in parts for line in part) + "\n", encoding="utf-8")
 
 

@@ -57,7 +57,7 @@ class Lighting(torch.nn.Module):
 
 def augmentation(recipe: dict[str, Any]) -> v2.Compose:
     """The training transform of an opened file; a strength of 0 leaves its step out."""
-    jitter, lighting = recipe["color_jitter"], recipe["lighting"]
+    jitter, lighting = recipe["color_jitter"], recipe["pca_lighting"]
     steps = [
         Crop(recipe["size"], scale=tuple(recipe["crop_scale"])),
         v2.RandomHorizontalFlip(),

@@ -1,7 +1,7 @@
 """Score a published backbone on ImageNet val:
 `python -m pretrain.evaluate --backbone FILE --data CHECK.json --config CONFIG.json [--evidence NPZ]`.
 
-Checked: for a pretrained backbone these are the numbers of its record, and its evidence.npz.
+Checked: for a pretrained backbone these are the numbers of its record, and its per_image.npz.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def ranked(
     images = ImageNetVal(f"{check['root']}/val", recipe)
     images = Subset(images, spread(len(images), sample or len(images)))
     bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
-    loader = DataLoader(images, recipe["batch"], num_workers=workers, worker_init_fn=data_worker)
+    loader = DataLoader(images, recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker)
     with watched("scoring", workers), torch.no_grad(), autocast(recipe["precision"]), bar:
         for batch in loader:
             for said in model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"):

@@ -227,7 +227,7 @@ def make(config: str, check_file: Path, out: Path) -> None:
     check = read_check(check_file)
     if check["set"] != "imagenet":
         raise UserError(f"{check_file}: is the check of {check['set']}, not of imagenet")
-    configure_torch(todo.config["threads"])
+    configure_torch(todo.resources["cpu_threads"])
     picture = draw(gallery(todo.gallery, check), class_names(check), todo.gallery_of)
     with atomic(out) as temporary:
         temporary.write_bytes(picture)

@@ -168,7 +168,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     publish(published, weights, prepare, stride, origin="brought", **made_of)
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
-    leave(out / "evidence.npz", f"{check['root']}/val", ranks)
+    leave(out / "per_image.npz", f"{check['root']}/val", ranks)
     write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, brought=about)
     write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
                  checkpoint=about)  # fmt: skip

@@ -63,5 +63,5 @@ class TopError(BaseMetric):
 
     def compute_metrics(self, results: list[int]) -> dict[str, float]:
         """All batches."""
-        leave(self.keep / "evidence.npz", self.root, results)
+        leave(self.keep / "per_image.npz", self.root, results)
         return errors(results)

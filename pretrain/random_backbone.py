@@ -80,7 +80,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
-    leave(out / "evidence.npz", f"{check['root']}/val", [])
+    leave(out / "per_image.npz", f"{check['root']}/val", [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
     write_record(out, run, None, of=of, metrics={}, protocol=protocol, check=check_file,
                  backbone=out / "backbone.safetensors")  # fmt: skip

@@ -19,10 +19,10 @@ def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     cfg = config(Path(__file__).parent / "configs/resnet50_imagenet.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     cfg.model.update(classes=len(check["classes"]), zero_init_residual=recipe["zero_init_residual"], **regularized)
-    cfg.train_dataloader.update(batch_size=recipe["batch"], **workers)
+    cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
     cfg.train_dataloader.dataset.update(root=f"{check['root']}/train", recipe=recipe, seed=run.seed)
-    cfg.train_dataloader.sampler.update(batch=recipe["batch"], seed=run.seed)
-    cfg.val_dataloader.update(batch_size=recipe["batch"] // get_world_size(), **workers)
+    cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
+    cfg.val_dataloader.update(batch_size=recipe["batch_size"] // get_world_size(), **workers)
     cfg.val_dataloader.dataset.update(root=f"{check['root']}/val", recipe=recipe)
     cfg.val_evaluator.update(root=f"{check['root']}/val", keep=str(state))
     cfg.optim_wrapper.optimizer.update({key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")})
@@ -60,8 +60,8 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
             "epoch": f"last of {recipe['epochs']}",
         }
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])
-        with atomic(out / "evidence.npz") as temporary:
-            shutil.copyfile(state / "evidence.npz", temporary)
+        with atomic(out / "per_image.npz") as temporary:
+            shutil.copyfile(state / "per_image.npz", temporary)
         write_card(out, run, check_file, of=of, metrics=done.metrics, protocol=protocol)
         write_record(out, run, done, of=of, metrics=done.metrics, protocol=protocol, check=check_file,
                      backbone=out / "backbone.safetensors", best=found)  # fmt: skip

@@ -21,21 +21,34 @@ from workflow.training.distributed import processes
 from workflow.training.engine import fit
 
 DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
-SHORT = {"epochs": 1, "iterations": 1, "warmup": 0, "steps": [], "batch": 4, "evaluate_every": 0}
+SHORT = {"epochs": 1, "iterations": 1, "warmup_iters": 0, "milestones": [], "batch_size": 4, "eval_interval": 0}
 SMALL = {
-    "pretrain": {"batch": 40, "size": 32, "resize": 32, "regularizers": {}},  # an epoch is one step
+    "pretrain": {"batch_size": 40, "size": 32, "resize": 32, "regularizers": {}},  # an epoch is one step
     "ssd_voc": {"size": 96},
-    "faster_rcnn_voc": {"short_side": 96, "long_side": 96, "rois": 8, "proposals": {"train": 30, "test": 8}},
-    "nic_coco": {"batch": 60, "resize": 40, "crop": 32, "views": 1, "threshold": 1, "beam": 2, "max_length": 4},
+    "faster_rcnn_voc": {
+        "min_size": 96,
+        "max_size": 96,
+        "rois_per_image": 8,
+        "rpn_post_nms_top_n": {"train": 30, "test": 8},
+    },
+    "nic_coco": {
+        "batch_size": 60,
+        "resize": 40,
+        "crop": 32,
+        "num_views": 1,
+        "min_word_count": 1,
+        "beam_size": 2,
+        "max_length": 4,
+    },
 }
 SMALL["faster_rcnn_coco"] = SMALL["faster_rcnn_voc"]
 LAST = {"ssd_voc": 4, "faster_rcnn_voc": 3, "faster_rcnn_coco": 3}  # the largest value of frozen_stages
 CASES = [  # each value of each switch in each task
     ("pretrain", {"precision": "fp32"}),
     ("pretrain", {"precision": "bf16"}),
-    ("nic_coco", {"finetune": False, "precision": "bf16"}),
-    ("nic_coco", {"finetune": True, "precision": "fp32"}),
-    ("nic_coco", {"finetune": True, "precision": "bf16"}),
+    ("nic_coco", {"finetune_encoder": False, "precision": "bf16"}),
+    ("nic_coco", {"finetune_encoder": True, "precision": "fp32"}),
+    ("nic_coco", {"finetune_encoder": True, "precision": "bf16"}),
 ]
 CASES += [
     (task, {"bn": bn, "frozen_stages": stages, "precision": precision})
@@ -113,7 +126,7 @@ def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, 
         from captioning.vocabulary import captions
 
         check, folders = Path(inputs["coco"]), (Path(inputs["features"]), Path(inputs["vocabulary"]))
-        learns = run.recipe["finetune"]
+        learns = run.recipe["finetune_encoder"]
         start = (lambda model: load_into(backbone, model.encoder.network)) if learns else None
         return task(run, check, backbone, *folders, state), captions(folders[1]), start
     import detection.coco_metric

@@ -110,7 +110,7 @@ def read_for_training(door, check):
     if door == "workflow.data.imagenet":
         folders = {split: ClassFolders(f"{content['root']}/{split}") for split in ("train", "val")}
         assert {split: len(folder) for split, folder in folders.items()} == content["counts"]
-        recipe = {"size": 32, "resize": 32, "crop_scale": (0.3, 1), "color_jitter": 0.4, "lighting": 0.1}
+        recipe = {"size": 32, "resize": 32, "crop_scale": (0.3, 1), "color_jitter": 0.4, "pca_lighting": 0.1}
         train = ImageNetTrain(f"{content['root']}/train", recipe | {"regularizers": {}}, 0)
         val = ImageNetVal(f"{content['root']}/val", recipe)
         assert all(tuple(train[index, 0]["images"].shape) == (3, 32, 32) for index in range(len(train)))

@@ -30,17 +30,17 @@ pytestmark = pytest.mark.slow
 CONFIGS = Path(__file__).parents[1] / "config"
 DEMO = load(CONFIGS / "demo.yaml")
 RCNN = {
-    **{"iterations": 3, "batch": 2, "warmup": 1, "steps": [2], "short_side": 96, "long_side": 96},
-    **{"rois": 8, "proposals": {"train": 32, "test": 16}},
+    **{"iterations": 3, "batch_size": 2, "warmup_iters": 1, "milestones": [2], "min_size": 96, "max_size": 96},
+    **{"rois_per_image": 8, "rpn_post_nms_top_n": {"train": 32, "test": 16}},
 }
 ON_COCO = {key: value for key, value in DEMO["tasks"]["faster_rcnn_voc"].items() if key != "difficult"}
 TINY = {
-    "pretrain": {"epochs": 1, "batch": 8, "warmup": 1, "steps": []},
+    "pretrain": {"epochs": 1, "batch_size": 8, "warmup_iters": 1, "milestones": []},
     "tasks": {
-        "ssd_voc": {"iterations": 3, "batch": 2, "warmup": 1, "steps": [2], "size": 96},
+        "ssd_voc": {"iterations": 3, "batch_size": 2, "warmup_iters": 1, "milestones": [2], "size": 96},
         "faster_rcnn_voc": RCNN,
         "faster_rcnn_coco": ON_COCO | RCNN,  # the demo does without
-        "nic_coco": {"epochs": 1, "resize": 64, "crop": 48, "views": 1, "threshold": 2, "beam": 3},
+        "nic_coco": {"epochs": 1, "resize": 64, "crop": 48, "num_views": 1, "min_word_count": 2, "beam_size": 3},
     },
 }
 DRAWN = {
@@ -166,7 +166,7 @@ def test_every_regularizer_and_scratch(moved, watched, monkeypatch, capsys):
     check_snakemake_report(plan(everything | {"experiment": "tiny"}), snakemake, tmp_path)
     hashes = [sha256(file) for file in tmp_path.glob("results/backbones/*/seed0/backbone.safetensors")]
     assert len(set(hashes)) == 11, "each regularizer makes another backbone"
-    assert len(list(tmp_path.glob("results/backbones/*/seed0/backbone.md"))) == 11
+    assert len(list(tmp_path.glob("results/backbones/*/seed0/README.md"))) == 11
 
 
 def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeypatch):
@@ -214,5 +214,5 @@ def test_real_photos(snakemake, tmp_path, monkeypatch):
         "coco": {"root": f"{root}/coco", "split": "2014"},
     }
     rows = {name: DEMO["backbones"][name] for name in ("baseline", "mixup", "cutout", "cutmix")}
-    tiny = overlay(overlay(DEMO, TINY), {"pretrain": {"batch": 50}})  # 2,000 photos
+    tiny = overlay(overlay(DEMO, TINY), {"pretrain": {"batch_size": 50}})  # 2,000 photos
     run_dag(tiny | {"experiment": "real", "data": data, "backbones": rows}, snakemake, tmp_path)

@@ -82,8 +82,8 @@ def test_the_trap_works(tmp_path):
 
 
 READERS = {
-    "evidence": lambda folder: per_image.read(pickled(folder / "evidence.npz", "images", "hit")),
-    "examples": lambda folder: qualitative.captions(pickled(folder / "evidence.npz", "images", "CIDEr").parent),
+    "evidence": lambda folder: per_image.read(pickled(folder / "per_image.npz", "images", "hit")),
+    "examples": lambda folder: qualitative.captions(pickled(folder / "per_image.npz", "images", "CIDEr").parent),
     "captions": lambda folder: CaptionTrain(str(pickled(folder / "c.npz", "words", "ends", "rows")), {}, 0),
     "features": lambda folder: feature_cache.read(pickled(folder / "test.npy").parent, "test"),
 }
@@ -98,7 +98,7 @@ def test_arrays_that_would_run_code_do_not(reader, tmp_path):
 
 
 def test_kept_resamples_that_would_run_code_are_made_anew(tmp_path):
-    assert resamples._read(pickled(tmp_path / "resamples.npz", "key", "mAP"), "x") is None
+    assert resamples._read(pickled(tmp_path / "bootstrap.npz", "key", "mAP"), "x") is None
     assert not (tmp_path / "ran").exists()
 
 

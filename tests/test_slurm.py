@@ -23,9 +23,9 @@ from workflow.training.distributed.launch import devices
 PROJECT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, slurm.needs_slurm]
 ROWS = {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}
-SMALL = overlay(DEMO, {"pretrain": TINY["pretrain"] | {"epochs": 20, "evaluate_every": 0}})  # 80 iterations
+SMALL = overlay(DEMO, {"pretrain": TINY["pretrain"] | {"epochs": 20, "eval_interval": 0}})  # 80 iterations
 CONFIG = SMALL | {
-    **{"experiment": "small", "gpus": 1, "backbones": ROWS},
+    **{"experiment": "small", "resources": DEMO["resources"] | {"gpus": 1}, "backbones": ROWS},
     **{"data": DRAWN, "tasks": {task: DEMO["tasks"][task] | TINY["tasks"][task] for task in ("ssd_voc", "nic_coco")}},
 }
 WITH_SCRATCH = CONFIG | {"backbones": ROWS | {"scratch": {"init": "random"}}}

@@ -189,7 +189,7 @@ def test_a_training_that_snakemake_had_not_noted_is_put_back(call, tmp_path, mon
 
 def test_ctrl_c_and_preemption_leave_a_training_resumable_and_a_second_snakemake_is_locked_out(call):
     """The signals go to all processes of the group, as a terminal and Slurm send them."""
-    config = overlay(CONFIG, {"pretrain": {"epochs": 100, "evaluate_every": 0}})
+    config = overlay(CONFIG, {"pretrain": {"epochs": 100, "eval_interval": 0}})
     [target] = [run.weights for run in plan(config).runs if run.task == "pretrain"]
     reached = [0]
     for number in (signal.SIGINT, signal.SIGTERM):

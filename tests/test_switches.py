@@ -32,7 +32,7 @@ def inputs(imagenet, voc, coco, tmp_path_factory) -> dict[str, str]:
         paths[key].mkdir()
     publish_untrained(paths["backbone.safetensors"])
     feature_cache.make(run, paths["backbone.safetensors"], coco.check, paths["features"])
-    vocabulary.make(read_json(coco.check), run.recipe["threshold"], paths["vocabulary"])
+    vocabulary.make(read_json(coco.check), run.recipe["min_word_count"], paths["vocabulary"])
     checks = {key: each.check for key, each in (("imagenet", imagenet), ("voc", voc), ("coco", coco))}
     return {key.split(".")[0]: str(path) for key, path in (paths | checks).items()}
 

@@ -42,7 +42,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Array:
-    """An array of `evidence.npz`.
+    """An array of `per_image.npz`.
 
     Args:
         axes: its shape: N is the number of test images, another letter a size that arrays share.
@@ -57,7 +57,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Resampling:
-    """How a resample of the test images is scored from arrays of `evidence.npz` that are not means over the images.
+    """How a resample of the test images is scored from arrays of `per_image.npz` that are not means over the images.
 
     Args:
         arrays: by name; a file has all of them or none.
@@ -94,7 +94,7 @@ class Figure:
     title: str
     module: str
     suffix: str
-    reads: tuple[str, ...] = ("predictions.json", "evidence.npz", "metrics.json")
+    reads: tuple[str, ...] = ("predictions.json", "per_image.npz", "metrics.json")
     memory_mb: int = 2000
     page: bool = False
 

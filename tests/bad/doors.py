@@ -28,9 +28,9 @@ def door(what: str, said: str, *words: str, file: str | bytes | None = None) -> 
 
 
 ODD = "größe 漢 x"
-RECIPE = ("--key", "tasks.nic_coco", "--recipe", '{"threshold": 1}')
+RECIPE = ("--key", "tasks.nic_coco", "--recipe", '{"min_word_count": 1}')
 DATA = ("--data", ODD, *RECIPE)
-WORDS_OUT = ("--data", ODD, "--threshold", "1", "--out", "words")
+WORDS_OUT = ("--data", ODD, "--min-word-count", "1", "--out", "words")
 SCORED = ("--predictions", ODD, "--data", "check")
 TRAINED = ("--run", RUN, "--data", ODD, "--state", ".work/x", "--out", "results/backbones/a")
 DOORS = {
@@ -82,7 +82,7 @@ DOORS = {
     "workflow.data.fetch.fetch": [
         door("a list for a mapping", "data.voc: it has no root; …", "voc", "--section=[]", "--root=x"),
         door("a file for the folder of archives", f"{ODD}/VOCtrainval_06-Nov-2007.tar: the archive is …", "voc",
-             "--section", json.dumps({"root": "x", "classes": "voc", "from": ODD}), "--root=x", file="")],
+             "--section", json.dumps({"root": "x", "classes": "voc", "source": ODD}), "--root=x", file="")],
     "workflow.data.tiny_imagenet": [
         door("a file for the set", f"{ODD}/train/n01944390/n01944390_boxes.txt: Not a directory; …", ODD, file="")],
     "workflow.reporting.report": [

@@ -15,8 +15,8 @@ from workflow.config.loading import overlay
 from workflow.planning.plan import plan
 
 # What the drawn sets of the tests are just enough for.
-SMALL = overlay(DEMO, {"pretrain": {"batch": 8, "warmup": 2}, "tasks": {
-    "ssd_voc": {"batch": 16}, "nic_coco": {"batch": 60, "threshold": 4}}})  # fmt: skip
+SMALL = overlay(DEMO, {"pretrain": {"batch_size": 8, "warmup_iters": 2}, "tasks": {
+    "ssd_voc": {"batch_size": 16}, "nic_coco": {"batch_size": 60, "min_word_count": 4}}})  # fmt: skip
 COUNTS = {"imagenet": {"train": 40, "val": 12}, "voc": {"trainval07": 8, "trainval12": 8, "test07": 6},
           "coco": {"train_images": 12, "train_captions": 60, "test_images": 6, "test_captions": 30}}  # fmt: skip
 CHECKS = plan(SMALL).checks
@@ -76,42 +76,44 @@ RCNN = {"faster_rcnn_coco": {key: value for key, value in RCNN.items() if key !=
 FEW = {
     "imagenet": [
         Case("a batch larger than the training set",
-             "pretrain.batch: 41 is more than the 40 training images in data/imagenet", asks("pretrain/batch", 41)),
+             "pretrain.batch_size: 41 is more than the 40 training images in data/imagenet",
+             asks("pretrain/batch_size", 41)),
         Case("a row's own batch, larger than the training set",
-             "backbones.cutmix.pretrain.batch: 64 is more than the 40 training images in data/imagenet",
-             asks("backbones/cutmix/pretrain", {"batch": 64})),
+             "backbones.cutmix.pretrain.batch_size: 64 is more than the 40 training images in data/imagenet",
+             asks("backbones/cutmix/pretrain", {"batch_size": 64})),
         Case("a warm-up that outlasts the training",
-             "pretrain.warmup: 20 is not before the end (20 iterations, with the 40 training images in data/imagenet)",
-             asks("pretrain/warmup", 20)),
+             "pretrain.warmup_iters: 20 is not before the end (20 iterations, "
+             "with the 40 training images in data/imagenet)",
+             asks("pretrain/warmup_iters", 20)),
     ],
     "voc": [
         Case("a batch larger than the training set",
-             "tasks.ssd_voc.batch: 17 is more than the 16 training images with an object in data/voc",
-             asks("tasks/ssd_voc/batch", 17)),
+             "tasks.ssd_voc.batch_size: 17 is more than the 16 training images with an object in data/voc",
+             asks("tasks/ssd_voc/batch_size", 17)),
         Case("a batch larger than what is left without pictures of nothing",
-             "tasks.ssd_voc.batch: 16 is more than the 15 training images with an object in data/voc",
+             "tasks.ssd_voc.batch_size: 16 is more than the 15 training images with an object in data/voc",
              several(asks("tasks/ssd_voc/size", 112), bare(XML))),
         Case("a batch larger than the training set, of the second detector",
-             "tasks.faster_rcnn_voc.batch: 32 is more than the 16 training images with an object in data/voc",
-             asks("tasks/faster_rcnn_voc/batch", 32)),
+             "tasks.faster_rcnn_voc.batch_size: 32 is more than the 16 training images with an object in data/voc",
+             asks("tasks/faster_rcnn_voc/batch_size", 32)),
     ],
     "coco": [
         Case("a batch of more captions than there are",
-             "tasks.nic_coco.batch: 61 is more than the 60 training captions in data/coco",
-             asks("tasks/nic_coco/batch", 61)),
+             "tasks.nic_coco.batch_size: 61 is more than the 60 training captions in data/coco",
+             asks("tasks/nic_coco/batch_size", 61)),
         Case("a threshold that no word reaches",
-             "tasks.nic_coco.threshold: 999, but no word of the training captions in data/coco is said as often",
-             asks("tasks/nic_coco/threshold", 999)),
+             "tasks.nic_coco.min_word_count: 999, but no word of the training captions in data/coco is said as often",
+             asks("tasks/nic_coco/min_word_count", 999)),
         Case("test captions of full stops alone", "data/coco: no test caption has a word, so none can be scored",
-             several(asks("tasks/nic_coco/beam", 3), edit_json(f"data/coco/{TEST_CAPTIONS}", wordless))),
+             several(asks("tasks/nic_coco/beam_size", 3), edit_json(f"data/coco/{TEST_CAPTIONS}", wordless))),
         Case("objects without captions, for a captioner",
              "tasks.nic_coco: data/coco has no captions: annotations/captions_train2014.json is missing",
-             several(asks("tasks/nic_coco/beam", 3), without("captions"))),
+             several(asks("tasks/nic_coco/beam_size", 3), without("captions"))),
         Case("captions without objects, for a detector",
              "tasks.faster_rcnn_coco: data/coco has no instances: annotations/instances_train2014.json is missing",
              several(asks("tasks", RCNN), without("instances"))),
         Case("captions without classes, for a detector",
-             "tasks.faster_rcnn_coco.batch: 4 is more than the 0 training images with an object in data/coco",
+             "tasks.faster_rcnn_coco.batch_size: 4 is more than the 0 training images with an object in data/coco",
              several(asks("tasks", RCNN), nameless)),
     ],
 }  # fmt: skip
@@ -119,8 +121,8 @@ FEW = {
 AS_COUNTED = "as counted in results/data/…-….json; remove that if there are more by now"
 CALLS = [
     Case("a batch larger than a set that was checked",
-         f"x.yaml: pretrain.batch: 41 is more than the 40 training images in data/imagenet, {AS_COUNTED}",
-         several(checked(), asks("pretrain/batch", 41))),
+         f"x.yaml: pretrain.batch_size: 41 is more than the 40 training images in data/imagenet, {AS_COUNTED}",
+         several(checked(), asks("pretrain/batch_size", 41))),
     Case("a check that broke off", f"{CHECKS['voc']}: not valid JSON: …", called(checked(voc='{"set": "voc", '))),
     Case("a check that is a list", f"{CHECKS['voc']}: it has no 'fingerprint'", called(checked(voc="[1]"))),
     Case("a record that broke off, of data that are no more known",

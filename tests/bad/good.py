@@ -20,7 +20,7 @@ from tests.bad.sets import as_file, box, flat_splits, one_folder, renamed  # iso
 
 ODD = "größe 漢; touch x $(id) 'q' {b} -z"
 PHOTO = "COCO_train2014_000000000009.jpg"
-CONFIG = f"{FILE}: nothing wrong with it"
+CONFIG = f"{FILE}: config is valid"
 IMAGENET, VOC = "data/imagenet: fine; train 40, val 12", "data/voc: fine; trainval07 8, trainval12 8, test07 6"
 ONE_PART = "data/voc: fine; trainval07 8, trainval12 0, test07 6"
 COCO = "data/coco: fine; train_images 12, train_captions 60, test_images 6, test_captions 30"

@@ -64,7 +64,7 @@ def photos(folder: Path, drawn: object) -> list[str]:
 
 def archives(folder: Path, drawn: object) -> list[str]:
     """The door that unpacks the official archives."""
-    section = {"root": "data/VOCdevkit", "classes": "voc", "from": "archives"}
+    section = {"root": "data/VOCdevkit", "classes": "voc", "source": "archives"}
     return ["voc", "--section", json.dumps(section), "--root=data/VOCdevkit"]
 
 

@@ -18,7 +18,7 @@ from workflow.core.files import write_hashed, write_json
 
 WORDS, PLACES, CAPTIONS = 10_000, 11, 5
 PAPER = yaml.safe_load((Path(__file__).parents[2] / "config/paper.yaml").read_text(encoding="utf-8"))
-RECIPE = {key: value for key, value in PAPER["tasks"]["nic_coco"].items() if key != "epochs"} | {"evaluate_every": 0}
+RECIPE = {key: value for key, value in PAPER["tasks"]["nic_coco"].items() if key != "epochs"} | {"eval_interval": 0}
 
 
 def sentences(count: int, seed: int = 0) -> list[np.ndarray]:

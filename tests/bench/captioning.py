@@ -62,20 +62,20 @@ def our_epoch(folder: Path, check: Path, run: Run) -> float:
     done = fit(run, task | {"val_evaluator": {"type": "Unscored"}}, made.CAPTIONS * 1000, folder / "state")
     for file in (folder / "state").glob("*.pth"):
         file.unlink()
-    return done.seconds / (STEPS * run.recipe["batch"])
+    return done.seconds / (STEPS * run.recipe["batch_size"])
 
 
 def epoch() -> Measured:
     """Captions a second, in training time alone, in turn."""
     with tempfile.TemporaryDirectory() as name:
-        folder, run = Path(name), a_run(iterations=STEPS, beam=1)
+        folder, run = Path(name), a_run(iterations=STEPS, beam_size=1)
         check = made.coco(folder / "coco", train=50, test=4)
-        made.features(folder / "features", train=1000, test=4, views=run.recipe["views"])
+        made.features(folder / "features", train=1000, test=4, views=run.recipe["num_views"])
         made.language(folder / "words", images=1000)
         (folder / "state").mkdir()
         captions = made.sentences(5000)
         theirs = reference.Training(resized(check, folder), captions, run.recipe, WORDS)
-        each = THEIR_STEPS * run.recipe["batch"]
+        each = THEIR_STEPS * run.recipe["batch_size"]
         our_epoch(folder, check, run), theirs.steps(1)
         pairs = [
             (our_epoch(folder, check, run), seconds(partial(theirs.steps, THEIR_STEPS)) / each) for _ in range(REPEATS)
@@ -115,7 +115,7 @@ def features() -> Measured:
 def speaker(folder: Path) -> NIC:
     """A captioner that has learned made captions for 100 iterations."""
     made.language(folder, images=1)
-    sizes = {key: made.RECIPE[key] for key in ("embedding", "hidden", "dropout", "beam", "max_length")}
+    sizes = {key: made.RECIPE[key] for key in ("embed_size", "hidden_size", "dropout", "beam", "max_length")}
     torch.manual_seed(0)
     model = NIC(str(folder / "vocabulary.json"), **sizes)
     model.init_weights()

@@ -18,10 +18,10 @@ STOCK = {  # what mmdet has in the place of our modules
 }
 COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "bn": "frozen"}
 COMMON |= {"difficult": "background", "score_threshold": 0.01}
-SSD = {**COMMON, "batch": 4, "size": 300, "frozen_stages": 1}
+SSD = {**COMMON, "batch_size": 4, "size": 300, "frozen_stages": 1}
 PROPOSALS = {"train": 1000, "test": 300}
-FASTER = {**COMMON, "batch": 1, "short_side": 400, "long_side": 600, "frozen_stages": 1}
-FASTER |= {"rois": 64, "proposals": PROPOSALS, "roi_size": 14}
+FASTER = {**COMMON, "batch_size": 1, "min_size": 400, "max_size": 600, "frozen_stages": 1}
+FASTER |= {"rois_per_image": 64, "rpn_post_nms_top_n": PROPOSALS, "roi_output_size": 14}
 FASTER |= {"anchor_scales": [2, 4, 8, 16, 32], "box_loss": "l1", "bias_decay": True, "nms_threshold": 0.5}
 
 Step = Callable[[], Any]
@@ -89,8 +89,8 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
     ours, theirs = (MODELS.build(Config(model)) for model in (made["model"], stock(made["model"])))
     theirs.init_weights()
     ours.load_state_dict(theirs.state_dict())
-    sides = (recipe["size"],) * 2 if "size" in recipe else (recipe["short_side"], recipe["long_side"])
-    data, sgd = batch(recipe["batch"], *sides), made["optim_wrapper"]["optimizer"]
+    sides = (recipe["size"],) * 2 if "size" in recipe else (recipe["min_size"], recipe["max_size"])
+    data, sgd = batch(recipe["batch_size"], *sides), made["optim_wrapper"]["optimizer"]
     own = {"type": "PrecisionOptimWrapper", "precision": recipe["precision"]}
     plain = {key: value for key, value in sgd.items() if key != "fused"}
     return step(channels_last(ours), sgd, own, data), step(theirs, plain, {"type": "OptimWrapper"}, data)
@@ -104,7 +104,7 @@ def measure(name: str, recipe: dict) -> Measured:
     ours, theirs = pair(name, recipe)
     losses = ours(), theirs()
     assert abs(losses[0] / losses[1] - 1) < 0.05, f"not the same network: {losses}"
-    return in_turn(ours, theirs, recipe["batch"])
+    return in_turn(ours, theirs, recipe["batch_size"])
 
 
 ROWS = [

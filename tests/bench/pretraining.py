@@ -63,7 +63,7 @@ class InTurn(Hook):
 def measure(reference: Callable[[Path], Step], **changes: Any) -> Measured:
     """Our loop, of the paper's recipe with `changes`, and in turn with it steps of `reference`, which gets the root of
     the data."""
-    once = {"epochs": 1, "batch": BATCH, "steps": [], "evaluate_every": 0, "regularizers": CUTMIX}
+    once = {"epochs": 1, "batch_size": BATCH, "milestones": [], "eval_interval": 0, "regularizers": CUTMIX}
     recipe = load("config/paper.yaml")["pretrain"] | once | changes
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -186,7 +186,7 @@ ROWS = [
         reference="timm's loader, CutMix and loop, bf16 and channels last",
         unit="images/s",
         target=1.0,
-        measure=lambda: measure(timms, lighting=0.0),
+        measure=lambda: measure(timms, pca_lighting=0.0),
         why="the same kernels on both sides; the row moves by 2 % when it is repeated",
         loads=True,
     ),

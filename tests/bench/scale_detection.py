@@ -1,6 +1,6 @@
 """What VOC scoring costs as the test set grows: 1, 10 and 100 times the demo's 150 images, 200 detections on each.
 
-From what the network hands over to the written files: predictions.json, evidence.npz and the numbers.
+From what the network hands over to the written files: predictions.json, per_image.npz and the numbers.
 """
 
 import argparse

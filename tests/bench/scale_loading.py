@@ -26,7 +26,7 @@ def demo() -> dict[str, Any]:
     from workflow.config.loading import load
     from workflow.planning.plan import plan
 
-    return plan(load(HOUSE / "config/demo.yaml") | {"workers": 0, "threads": 1}).runs[0].run
+    return plan(load(HOUSE / "config/demo.yaml")).runs[0].run
 
 
 def serve(root: Path) -> None:
@@ -43,7 +43,7 @@ def serve(root: Path) -> None:
     run = Run(**demo())
     check = {"root": str(root), "classes": sorted(path.name for path in (root / "train").iterdir())}
     loader = Runner.build_dataloader(task(run, check, root)["train_dataloader"], seed=0)
-    batches, count = iter(loader), PART // run.recipe["batch"]
+    batches, count = iter(loader), PART // run.recipe["batch_size"]
     for _ in sys.stdin:
         with Peak() as peak:
             taken = seconds(lambda: [None for _ in islice(batches, count)])

@@ -17,20 +17,20 @@ from workflow.planning.run_spec import Run
 
 RECIPE = {
     "epochs": 2,
-    "batch": 10,
+    "batch_size": 10,
     "lr": 0.001,
     "precision": "fp32",
     "resize": 40,
     "crop": 32,
-    "views": 2,
-    "finetune": False,
-    "embedding": 8,
-    "hidden": 12,
+    "num_views": 2,
+    "finetune_encoder": False,
+    "embed_size": 8,
+    "hidden_size": 12,
     "dropout": 0.1,
-    "threshold": 2,
-    "beam": 3,
+    "min_word_count": 2,
+    "beam_size": 3,
     "max_length": 6,
-    "evaluate_every": 1,
+    "eval_interval": 1,
 }
 
 
@@ -59,7 +59,7 @@ def made(coco, backbone, run, tmp_path_factory) -> SimpleNamespace:
     """`coco` and `backbone` with what `run` needs of them in `features` and in `vocabulary`."""
     features, words = tmp_path_factory.mktemp("features"), tmp_path_factory.mktemp("vocabulary")
     feature_cache.make(run, backbone, coco.check, features)
-    vocabulary.make(read_json(coco.check), run.recipe["threshold"], words)
+    vocabulary.make(read_json(coco.check), run.recipe["min_word_count"], words)
     return SimpleNamespace(check=coco.check, root=coco.root, backbone=backbone, features=features, vocabulary=words)
 
 

@@ -53,7 +53,7 @@ def test_each_view_is_encoded_once(made, run, tmp_path, monkeypatch):
 
 
 def test_views_differ_and_their_number_is_a_switch(made, run, tmp_path):
-    train, _, _ = make(run_of(run, views=3), made, tmp_path)
+    train, _, _ = make(run_of(run, num_views=3), made, tmp_path)
     assert train.shape[1] == 3
     assert all(len(np.unique(views, axis=0)) == 3 for views in train)
     # The same views come first: their draws follow from image and view alone.
@@ -142,7 +142,7 @@ def test_verify_names_what_differs(made, run, tmp_path):
     check = read_json(made.check)
     feature_cache.verify(made.features, run, check, made.backbone)
     with pytest.raises(UserError, match=r"index.json: made with views 2, but this run has 5"):
-        feature_cache.verify(made.features, run_of(run, views=5), check, made.backbone)
+        feature_cache.verify(made.features, run_of(run, num_views=5), check, made.backbone)
     with pytest.raises(UserError, match=r"index.json: made with data .*, but this run has other"):
         feature_cache.verify(made.features, run, {**check, "fingerprint": "other"}, made.backbone)
     with pytest.raises(UserError, match=r"index.json is missing"):

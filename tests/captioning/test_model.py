@@ -14,7 +14,7 @@ from pretrain.backbone import IMAGENET, load_into, read
 @pytest.fixture
 def build(tmp_path):
     Vocabulary.build(["a b c d e"], 1).save(tmp_path / "vocabulary.json")
-    sizes = {"embedding": 8, "hidden": 12, "dropout": 0.0, "beam": 3, "max_length": 4}
+    sizes = {"embed_size": 8, "hidden_size": 12, "dropout": 0.0, "beam_size": 3, "max_length": 4}
 
     def network(**changes):
         torch.manual_seed(0)
@@ -56,7 +56,7 @@ def test_loss_is_the_mean_over_words_of_what_the_beam_sees(build):
 
 
 def test_it_learns_and_says_its_captions(build):
-    model, features = build(embedding=16, hidden=32), torch.randn(3, 2048)
+    model, features = build(embed_size=16, hidden_size=32), torch.randn(3, 2048)
     losses = [train_step(model, features) for _ in range(80)]
     assert losses[-1] < 0.1 < losses[0]
     model.image[1].momentum = None
@@ -69,7 +69,7 @@ def test_it_learns_and_says_its_captions(build):
 
 def test_it_starts_as_the_reference_code_does(build):
     """Words and output layer uniform from -0.1 to 0.1, and the running statistics take a hundredth of each batch."""
-    model = build(embedding=64, hidden=128)
+    model = build(embed_size=64, hidden_size=128)
     for weight in (model.embed.weight, model.output.weight):
         assert 0.095 < weight.abs().max() <= 0.1
         assert weight.std().item() == pytest.approx(0.2 / 12**0.5, rel=0.06)
@@ -133,7 +133,7 @@ def test_bf16_learning_is_near_fp32(build):
     torch.manual_seed(1)
     features, found = torch.randn(3, 2048), {}
     for enabled in (False, True):
-        model = build(embedding=32, hidden=64)
+        model = build(embed_size=32, hidden_size=64)
         torch.nn.init.normal_(model.output.weight)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
             loss = model(features, TOKENS, mode="loss")["loss"]

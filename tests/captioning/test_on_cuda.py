@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_meteor")
 @pytest.mark.parametrize("finetune", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["frozen", "fine-tuned"])
 def test_a_run_survives_a_kill(finetune, made, run, tmp_path, monkeypatch):
     """With draws of the device's own generator, those of dropout; its captions are found by the beam search."""
-    changes = {"epochs": 1, "batch": 30, "finetune": finetune, "dropout": 0.5}
+    changes = {"epochs": 1, "batch_size": 30, "finetune_encoder": finetune, "dropout": 0.5}
     run = replace(run, recipe={**run.recipe, **changes, "precision": "bf16" if finetune else "fp32"})
     fit = engine.fit
 

@@ -28,7 +28,7 @@ def runs(coco, tmp_path):
         said = [{"image_id": i, "caption": f"{name} sees {i}"} for i in reversed(ids)]
         write_json(folder / "predictions.json", said)
         write_json(folder / "metrics.json", {"backbone": name})
-        per_image.write(folder / "evidence.npz", ids, CIDEr=np.arange(len(ids)) + 10.04 * row)
+        per_image.write(folder / "per_image.npz", ids, CIDEr=np.arange(len(ids)) + 10.04 * row)
     return folders
 
 
@@ -90,10 +90,10 @@ def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
     )
     write_json(folder / "predictions.json", [])
     assert "baseline: its predictions and evidence have no caption of image" in said(f"baseline={folder}")
-    per_image.write(folder / "evidence.npz", [1], ROUGE_L=np.zeros(1))
-    assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
-    (folder / "evidence.npz").unlink()
-    assert "evidence.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
+    per_image.write(folder / "per_image.npz", [1], ROUGE_L=np.zeros(1))
+    assert "per_image.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
+    (folder / "per_image.npz").unlink()
+    assert "per_image.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
 
 
 def test_examples_must_be_given_each_of_its_arguments(required):

@@ -23,7 +23,9 @@ def speaker(request, made, tmp_path_factory):
     vocabulary.make(read_json(made.check), 1, folder)
     data = dataset.CaptionTrain(str(folder / "captions.npz"), {"folder": str(made.features)}, seed=0)
     torch.manual_seed(0)
-    model = NIC(str(folder / "vocabulary.json"), embedding=16, hidden=32, dropout=0.1, beam=3, max_length=LONGEST)
+    model = NIC(
+        str(folder / "vocabulary.json"), embed_size=16, hidden_size=32, dropout=0.1, beam_size=3, max_length=LONGEST
+    )
     model.init_weights()
     torch.nn.init.normal_(model.output.weight)  # its own start says all words alike
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)

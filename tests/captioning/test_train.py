@@ -60,7 +60,7 @@ def test_record(finished, made, run):
     record, predictions = finished
     assert set(record["metrics"]) == {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"}
     assert record["protocol"]["encoder"] == "frozen"
-    assert record["protocol"]["beam"] == 3
+    assert record["protocol"]["beam_size"] == 3
     assert record["protocol"]["preprocessing"]["channel_order"] == "RGB"
     for name, folder in (("features", made.features), ("vocabulary", made.vocabulary)):
         index = read_json(folder / "index.json")
@@ -79,14 +79,14 @@ def test_the_protocol_says_how_the_numbers_were_made(finetune, run):
     check = {"split": "karpathy", "counts": {"train_images": 9, "test_images": 7}}
     mean, std = IMAGENET.mean, IMAGENET.std
     views = "a fresh random view each time" if finetune else "2 random views an image"
-    assert train.protocol(run.recipe | {"finetune": finetune}, check, IMAGENET, "1x1", 321) == {
+    assert train.protocol(run.recipe | {"finetune_encoder": finetune}, check, IMAGENET, "1x1", 321) == {
         "split": "karpathy: 7 test images",
         "input": f"squashed to 40, crop 32; {views}, one centre crop in the test",
         "encoder": "fine-tuned" if finetune else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": "RGB", "mean": mean, "std": std},
         "stride": "1x1",
-        "beam": 3,
+        "beam_size": 3,
         "score": "sum of log-probabilities, no length normalisation",
         "vocabulary": "321 words seen 2 times or more in the training captions",
         "epoch": "last of 2",
@@ -106,9 +106,9 @@ def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, m
     monkeypatch.setattr("sys.argv", ["evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
     evaluate.main()
     assert json.loads(capsys.readouterr().out) == record["metrics"]
-    assert (tmp_path / "e.npz").read_bytes() == (folder / "out/evidence.npz").read_bytes()
+    assert (tmp_path / "e.npz").read_bytes() == (folder / "out/per_image.npz").read_bytes()
     assert sorted(file.name for file in (folder / "out").iterdir()) == [
-        *("config.json", "evidence.npz", "metrics.json", "predictions.json", "vocabulary.json")
+        *("config.json", "per_image.npz", "metrics.json", "predictions.json", "vocabulary.json")
     ]
 
 
@@ -146,7 +146,7 @@ def test_vocabulary_is_of_the_training_captions_alone(made, run, tmp_path):
     file.write_text(json.dumps(content))
     check = {**read_json(made.check), "root": str(tmp_path / "coco")}
     write_hashed(tmp_path / "check.json", check)
-    vocabulary.make(check, run.recipe["threshold"], tmp_path / "words")
+    vocabulary.make(check, run.recipe["min_word_count"], tmp_path / "words")
     made = other(made, vocabulary=tmp_path / "words")
     record, _ = go(replace(run, recipe={**run.recipe, "epochs": 1}), made, tmp_path, tmp_path / "check.json")
     words = read_json(tmp_path / "out/vocabulary.json")
@@ -162,7 +162,7 @@ def test_fine_tuning_trains_the_encoder_from_photos(finished, made, run, tmp_pat
     kept = {}
     fit = engine.fit
     monkeypatch.setattr(engine, "fit", lambda *a: kept.setdefault("fit", fit(*a)))
-    tuned = replace(run, recipe={**run.recipe, "finetune": True, "epochs": 1, "batch": 20})
+    tuned = replace(run, recipe={**run.recipe, "finetune_encoder": True, "epochs": 1, "batch_size": 20})
     publish(tmp_path / "caffe.safetensors", read_backbone(made.backbone)[0], IMAGENET, "1x1")
     made = other(made, backbone=tmp_path / "caffe.safetensors", features=tmp_path / "nowhere")
     record, _ = go(tuned, made, tmp_path)
@@ -184,14 +184,14 @@ def other(made, **changes):
 
 def test_features_of_another_recipe_are_refused(made, run, tmp_path):
     with pytest.raises(UserError, match="made with views 2, but this run has 3"):
-        go(replace(run, recipe={**run.recipe, "views": 3}), made, tmp_path)
+        go(replace(run, recipe={**run.recipe, "num_views": 3}), made, tmp_path)
     assert "made with views 2" in (tmp_path / "state/error.txt").read_text()
 
 
 def test_a_vocabulary_of_another_threshold_is_refused(made, run, tmp_path):
-    with pytest.raises(UserError, match=r"index.json: made with threshold 2, but this run has 3"):
-        go(replace(run, recipe={**run.recipe, "threshold": 3}), made, tmp_path)
-    assert "made with threshold 2" in (tmp_path / "state/error.txt").read_text()
+    with pytest.raises(UserError, match=r"index.json: made with min_word_count 2, but this run has 3"):
+        go(replace(run, recipe={**run.recipe, "min_word_count": 3}), made, tmp_path)
+    assert "made with min_word_count 2" in (tmp_path / "state/error.txt").read_text()
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_killed_in_each_of_its_phases(made, run, tmp_path):
         ["half", "*-state/predictions.json", 1],  # in the evaluation, after step 5
         ["before", "*/killed/vocabulary.json", 1],
         ["half", "*/killed/predictions.json", 1],
-        ["after", "*/killed/evidence.npz", 1],
+        ["after", "*/killed/per_image.npz", 1],
         ["half", "*/killed/metrics.json", 1],
     ]
     told = json.dumps(replace(run, recipe={**run.recipe, "epochs": 1}).as_dict())

@@ -19,9 +19,9 @@ CAPTIONS = ["a cat", "a dog", "a cat on a mat", "the dog", ""]
 
 
 def test_words_below_the_threshold_are_left_out():
-    assert Vocabulary.build(CAPTIONS, threshold=2).words == [*SPECIAL, "a", "cat", "dog"]
-    assert Vocabulary.build(CAPTIONS, threshold=4).words == [*SPECIAL, "a"]
-    assert len(Vocabulary.build(CAPTIONS, threshold=1)) == len(SPECIAL) + 6
+    assert Vocabulary.build(CAPTIONS, min_word_count=2).words == [*SPECIAL, "a", "cat", "dog"]
+    assert Vocabulary.build(CAPTIONS, min_word_count=4).words == [*SPECIAL, "a"]
+    assert len(Vocabulary.build(CAPTIONS, min_word_count=1)) == len(SPECIAL) + 6
 
 
 def test_order_does_not_depend_on_the_order_of_the_captions():
@@ -30,7 +30,7 @@ def test_order_does_not_depend_on_the_order_of_the_captions():
 
 def test_no_word_left_is_an_error():
     with pytest.raises(UserError, match="seen 9 times or more"):
-        Vocabulary.build(CAPTIONS, threshold=9)
+        Vocabulary.build(CAPTIONS, min_word_count=9)
 
 
 def test_special_tokens_cannot_be_words():
@@ -59,7 +59,7 @@ def call(monkeypatch, **words):
 
 def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, tmp_path, monkeypatch, capsys):
     for name in "ab":
-        call(monkeypatch, data=made.check, threshold=2, out=tmp_path / name)
+        call(monkeypatch, data=made.check, min_word_count=2, out=tmp_path / name)
     words = len(read_json(tmp_path / "a/vocabulary.json")) - len(SPECIAL)
     line = f"vocabulary: {words} words seen 2 times or more in 60 training captions\n"
     assert capsys.readouterr().out == 2 * line
@@ -74,18 +74,18 @@ def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, 
 
 def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        call(monkeypatch, data=made.check, threshold=9999, out=tmp_path / "a")
+        call(monkeypatch, data=made.check, min_word_count=9999, out=tmp_path / "a")
     assert capsys.readouterr().err == (
-        "error: no word of the training captions is seen 9999 times or more (threshold)\n"
+        "error: no word of the training captions is seen 9999 times or more (min_word_count)\n"
     )
     assert not (tmp_path / "a").exists()
 
 
 def test_verify_names_what_differs(made, tmp_path):
     check = read_json(made.check)
-    assert verify(made.vocabulary, check, 2)["threshold"] == 2
+    assert verify(made.vocabulary, check, 2)["min_word_count"] == 2
     assert captions(made.vocabulary) == 60
-    with pytest.raises(UserError, match=r"index.json: made with threshold 2, but this run has 5"):
+    with pytest.raises(UserError, match=r"index.json: made with min_word_count 2, but this run has 5"):
         verify(made.vocabulary, check, 5)
     with pytest.raises(UserError, match=r"index.json: made with data [0-9a-f]+, but this run has other"):
         verify(made.vocabulary, check | {"fingerprint": "other"}, 2)
@@ -135,4 +135,4 @@ def test_preflight_must_be_given_each_of_its_arguments(required):
 
 
 def test_vocabulary_must_be_given_each_of_its_arguments(required):
-    assert required(vocabulary_door) == ["--data", "--threshold", "--out"]
+    assert required(vocabulary_door) == ["--data", "--min-word-count", "--out"]

@@ -24,11 +24,26 @@ from detection.train import parts
 from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish
 from workflow.planning.run_spec import Run
 
-COMMON = {"iterations": 4, "batch": 2, "lr": 0.001, "momentum": 0.9, "weight_decay": 5e-4, "warmup": 2, "steps": [3]}
-COMMON |= {"precision": "fp32", "frozen_stages": 1, "bn": "frozen", "evaluate_every": 0}
+COMMON = {
+    "iterations": 4,
+    "batch_size": 2,
+    "lr": 0.001,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "warmup_iters": 2,
+    "milestones": [3],
+}
+COMMON |= {"precision": "fp32", "frozen_stages": 1, "bn": "frozen", "eval_interval": 0}
 VOC = {"difficult": "background"}
 SSD = {**COMMON, **VOC, "size": 96, "score_threshold": 0.01}
-FASTER = {**COMMON, "short_side": 96, "long_side": 96, "rois": 8, "proposals": {"train": 40, "test": 10}, "roi_size": 7}
+FASTER = {
+    **COMMON,
+    "min_size": 96,
+    "max_size": 96,
+    "rois_per_image": 8,
+    "rpn_post_nms_top_n": {"train": 40, "test": 10},
+    "roi_output_size": 7,
+}
 FASTER |= {"anchor_scales": [2, 4, 8], "box_loss": "l1", "bias_decay": True, "nms_threshold": 0.5}
 FASTER |= {"score_threshold": 0.05}
 RECIPES = {"ssd_voc": SSD, "faster_rcnn_voc": FASTER | VOC, "faster_rcnn_coco": FASTER}

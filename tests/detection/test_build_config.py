@@ -122,7 +122,7 @@ def test_ssd300_grid(build):
 
 @pytest.mark.parametrize(("rois", "roi_size"), [(8, 7), (16, 14)])
 def test_rois_and_their_size(build, rois, roi_size):
-    built = build("faster_rcnn_voc", rois=rois, roi_size=roi_size)
+    built = build("faster_rcnn_voc", rois_per_image=rois, roi_output_size=roi_size)
     seen = through(built.model.roi_head.shared_head)
     assert torch.isfinite(total(built))
     assert seen == [(2 * rois, 1024, roi_size, roi_size)]
@@ -130,7 +130,7 @@ def test_rois_and_their_size(build, rois, roi_size):
 
 def test_proposals(build):
     for train, test in ((40, 10), (20, 5)):
-        built = build("faster_rcnn_voc", proposals={"train": train, "test": test})
+        built = build("faster_rcnn_voc", rpn_post_nms_top_n={"train": train, "test": test})
         seen = through(built.model.roi_head.shared_head)
         with torch.no_grad():
             built.model.eval().test_step(next(iter(built.val)))
@@ -146,7 +146,7 @@ def test_proposals(build):
 
 def test_short_and_long_side(build):
     for short, long, largest in ((48, 96, 64), (96, 96, 96)):
-        built = build("faster_rcnn_voc", short_side=short, long_side=long)
+        built = build("faster_rcnn_voc", min_size=short, max_size=long)
         shapes = [item["data_samples"].img_shape for item in built.val.dataset]
         assert {min(shape) for shape in shapes} <= {short, 72}
         assert max(max(shape) for shape in shapes) == largest

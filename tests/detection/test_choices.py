@@ -146,7 +146,7 @@ def test_what_lies_on_an_ignored_object_is_neither_object_nor_background(others)
 @torch.no_grad()
 @pytest.mark.parametrize("roi_size", [4, 5, 7])
 def test_the_head_sees_the_mean_of_all_cells_of_a_region(build, roi_size):
-    roi_head = build("faster_rcnn_voc", roi_size=roi_size).model.eval().roi_head
+    roi_head = build("faster_rcnn_voc", roi_output_size=roi_size).model.eval().roi_head
     cells = roi_head.shared_head(torch.randn(2, 1024, roi_size, roi_size))
     even = cells.mean(dim=(2, 3), keepdim=True).expand_as(cells)
     for found, expected in zip(roi_head.bbox_head(cells), roi_head.bbox_head(even), strict=True):

@@ -95,7 +95,7 @@ def test_the_record_follows_from_the_evidence(tmp_path, seed):
     found = coco_world(tmp_path, seed)
     evaluation = evaluated(arrays(found), ground_truth(tmp_path))
     keep(tmp_path, arrays(found), evaluation.images, evaluation.matches)
-    with np.load(tmp_path / "evidence.npz", allow_pickle=False) as file:
+    with np.load(tmp_path / "per_image.npz", allow_pickle=False) as file:
         evidence = dict(file)
     record = score(evaluation, CLASSES)
     table = [[average_precision(evidence, label, t) for t in range(10)] for label in range(len(CLASSES))]
@@ -104,7 +104,7 @@ def test_the_record_follows_from_the_evidence(tmp_path, seed):
     assert [record["AP50"], record["AP75"]] == pytest.approx([present[:, 0].mean(), present[:, 5].mean()])
     each = [None if row[0] is None else np.mean(row) for row in table]
     assert list(record["per_class"].values()) == pytest.approx(each)
-    undrawn = Detections(read(tmp_path / "evidence.npz", (RESAMPLING,)).arrays)(np.ones((25, 1), dtype=np.int32))
+    undrawn = Detections(read(tmp_path / "per_image.npz", (RESAMPLING,)).arrays)(np.ones((25, 1), dtype=np.int32))
     assert {key: value.item() for key, value in undrawn.items()} == pytest.approx(
         {key: record[key] for key in ("AP", "AP50", "AP75")}
     )
@@ -176,7 +176,7 @@ def test_a_training_s_metric_is_that_of_all_batches_and_is_left(tmp_path):
     ours, expected = COCOMetric(str(tmp_path), str(tmp_path)), evaluated(arrays(found), ground_truth(str(tmp_path)))
     assert ours.compute_metrics([arrays(found[:40]), arrays(found[40:])]) == score(expected, CLASSES)
     assert json.loads((tmp_path / "predictions.json").read_text()) == found
-    assert read(tmp_path / "evidence.npz", (RESAMPLING,)).images.tolist() == list(expected.images)
+    assert read(tmp_path / "per_image.npz", (RESAMPLING,)).images.tolist() == list(expected.images)
 
 
 @pytest.mark.parametrize(

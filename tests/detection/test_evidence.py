@@ -1,4 +1,4 @@
-"""evidence.npz: the record's average precision follows from it, by plain loops that know nothing of boxes."""
+"""per_image.npz: the record's average precision follows from it, by plain loops that know nothing of boxes."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_the_record_follows_from_the_file(tmp_path, seed):
     ids, truth, found = world(seed, 25, len(CLASSES))
     matches = match(arrays(found), ids, truth, len(CLASSES))
     keep(tmp_path, arrays(found), ids, matches)
-    with np.load(tmp_path / "evidence.npz", allow_pickle=False) as file:
+    with np.load(tmp_path / "per_image.npz", allow_pickle=False) as file:
         evidence = dict(file)
     both = [average_precision(evidence, label) for label in range(len(CLASSES))]
     record = score(matches, CLASSES)
@@ -51,7 +51,7 @@ def test_the_reports_own_curves_begin_at_the_record(tmp_path, images):
     ids, truth, found = world(0, images, len(CLASSES))
     matches = match(arrays(found), ids, truth, len(CLASSES))
     keep(tmp_path, arrays(found), ids, matches)
-    undrawn = Detections(read(tmp_path / "evidence.npz", (RESAMPLING,)).arrays)(np.ones((images, 1), dtype=np.int32))
+    undrawn = Detections(read(tmp_path / "per_image.npz", (RESAMPLING,)).arrays)(np.ones((images, 1), dtype=np.int32))
     record = score(matches, CLASSES)
     assert {key: value.item() for key, value in undrawn.items()} == pytest.approx(
         {key: record[key] for key in ("mAP", "mAP_area")}, abs=1e-4
@@ -61,7 +61,7 @@ def test_the_reports_own_curves_begin_at_the_record(tmp_path, images):
 def test_shapes_types_and_order_are_the_contracts(tmp_path):
     ids, truth, found = world(3, 25, len(CLASSES))
     keep(tmp_path, arrays(found), ids, match(arrays(found), ids, truth, len(CLASSES)))
-    with np.load(tmp_path / "evidence.npz", allow_pickle=False) as file:
+    with np.load(tmp_path / "per_image.npz", allow_pickle=False) as file:
         evidence = dict(file)
     rows = len(evidence["label"])
     expected = {"images": ("int64", (25,)), "image": ("int32", (rows,)), "label": ("int32", (rows,))}
@@ -82,7 +82,7 @@ def test_without_any_detection(tmp_path):
     matches = match(arrays([]), ids, truth, len(CLASSES))
     keep(tmp_path, arrays([]), ids, matches)
     assert score(matches, CLASSES)["mAP"] == 0
-    with np.load(tmp_path / "evidence.npz") as file:
+    with np.load(tmp_path / "per_image.npz") as file:
         assert file["hit"].shape == file["left"].shape == (0, 1)
         assert len(decisive(matches)["image"]) == 0
         assert file["truths"].shape == (5, len(CLASSES))

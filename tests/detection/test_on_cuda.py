@@ -14,13 +14,13 @@ FASTER = ["faster_rcnn_voc", "faster_rcnn_coco"]
 
 @pytest.mark.parametrize("name", ["ssd_voc", *(pytest.param(name, marks=pytest.mark.slow) for name in FASTER)])
 def test_a_run_survives_a_kill(name, checks, published, tmp_path):
-    run = make_run(name, iterations=2, steps=[], warmup=0, precision="bf16" if name == "ssd_voc" else "fp32")
+    run = make_run(name, iterations=2, milestones=[], warmup_iters=0, precision="bf16" if name == "ssd_voc" else "fp32")
 
     def go(folder):
         out = tmp_path / folder
         train(run, published.path, checks[name], tmp_path / f"{folder}-state", out)
         record = json.loads((out / "metrics.json").read_text())
-        found = [(out / file).read_bytes() for file in ("predictions.json", "evidence.npz")]
+        found = [(out / file).read_bytes() for file in ("predictions.json", "per_image.npz")]
         return record["metrics"], record["history"], found
 
     _, history, files = survives(go)
@@ -31,6 +31,6 @@ def test_a_run_survives_a_kill(name, checks, published, tmp_path):
 @pytest.mark.parametrize("name", FASTER)
 def test_a_step_runs_on_the_device(name, checks, published, tmp_path):
     """Quickly, what a kill and a resume show at length."""
-    run = make_run(name, iterations=2, steps=[], warmup=0)
+    run = make_run(name, iterations=2, milestones=[], warmup_iters=0)
     costs = costs_of_a_step(lambda: train(run, published.path, checks[name], tmp_path / "state", tmp_path / "out"), 0)
     assert sum(costs.kernels.values()) > 500

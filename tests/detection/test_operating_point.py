@@ -29,7 +29,7 @@ def test_no_other_score_has_a_higher_f1(tmp_path, seed):
     ids, truth, found = world(seed, 25, 6, hard=0.0)
     matches = match(arrays(found), ids, truth, 6)
     keep(tmp_path, arrays(found), ids, matches)
-    score = best_f1_score(np.array([one["score"] for one in found]), read(tmp_path / "evidence.npz", (RESAMPLING,)))
+    score = best_f1_score(np.array([one["score"] for one in found]), read(tmp_path / "per_image.npz", (RESAMPLING,)))
     values = f1_of_each_threshold(matches, truth)
     assert values[np.float32(score)] == pytest.approx(max(values.values()), abs=1e-12)
     assert values[np.float32(score)] > values[max(values)]
@@ -38,4 +38,4 @@ def test_no_other_score_has_a_higher_f1(tmp_path, seed):
 def test_without_a_hit_there_is_none(tmp_path):
     ids, truth, _ = world(0, 5, 6)
     keep(tmp_path, arrays([]), ids, match(arrays([]), ids, truth, 6))
-    assert best_f1_score(np.array([0.9]), read(tmp_path / "evidence.npz", (RESAMPLING,))) is None
+    assert best_f1_score(np.array([0.9]), read(tmp_path / "per_image.npz", (RESAMPLING,))) is None

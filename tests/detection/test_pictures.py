@@ -79,7 +79,7 @@ def run(tmp_path):
         hit = np.ones((len(hits), 1), bool)
         arrays = {"image": np.zeros(len(hits), int), "label": np.ones(len(hits), int), "score": np.float32(hits)}
         truths = np.array([[0, 4], [0, 0]])
-        per_image.write(tmp_path / "run/evidence.npz", [1, 2], **arrays, hit=hit, left=~hit, truths=truths)
+        per_image.write(tmp_path / "run/per_image.npz", [1, 2], **arrays, hit=hit, left=~hit, truths=truths)
         write_json(tmp_path / "run/metrics.json", {})
         return tmp_path / "run"
 
@@ -107,7 +107,7 @@ def test_what_is_no_detection_result_is_named(run, tmp_path):
             detections(run(results), [scene], {2: "dog"})
     with pytest.raises(UserError, match="FileNotFoundError"):
         detections(tmp_path, [scene], {})
-    (folder := run([])).joinpath("evidence.npz").unlink()
+    (folder := run([])).joinpath("per_image.npz").unlink()
     with pytest.raises(UserError, match=r"evidence\.npz: missing"):
         detections(folder, [scene], {})
 

@@ -94,8 +94,8 @@ def test_killed_and_started_again_ends_with_the_same_bits(
     assert predictions[0] == predictions[1]
     assert len(json.loads(predictions[0])) > 0
     assert not (tmp_path / "killed-state").exists()
-    files = [tmp_path / "whole" / name for name in ("predictions.json", "evidence.npz")]
-    assert files[1].read_bytes() == (tmp_path / "killed" / "evidence.npz").read_bytes()
+    files = [tmp_path / "whole" / name for name in ("predictions.json", "per_image.npz")]
+    assert files[1].read_bytes() == (tmp_path / "killed" / "per_image.npz").read_bytes()
     check_record(whole, name, scored_again(voc.check, *files, tmp_path / "again.npz", monkeypatch, capsys))
     mine = outside.voc(files[0], voc.root, read_json(voc.check)["classes"], as_devkit=False)
     assert mine == pytest.approx(whole["metrics"]["mAP"], abs=1e-4)
@@ -124,14 +124,14 @@ def check_record(record: dict, name: str, scored_again: dict) -> None:
 
 
 def test_coco_is_trained_and_scored_by_its_own_rules(runner, types, checks, coco, tmp_path, monkeypatch, capsys):
-    record, _ = runner("faster_rcnn_coco", "coco", "3x3", evaluate_every=2)
+    record, _ = runner("faster_rcnn_coco", "coco", "3x3", eval_interval=2)
     assert list(record["metrics"]) == ["AP", "AP50", "AP75"]
     assert types == {(True, torch.float32), (False, torch.float32)}
     assert record["protocol"]["split"] == "trained on train2014 (12 images), tested on val2014 (6)"
     assert record["best"]["AP"] >= record["metrics"]["AP"]
     assert len(record["history"]["evaluations"]) == 2
     assert "index" not in capsys.readouterr().out, "pycocotools keeps quiet"
-    files = [tmp_path / "coco" / name for name in ("predictions.json", "evidence.npz")]
+    files = [tmp_path / "coco" / name for name in ("predictions.json", "per_image.npz")]
     again = scored_again(checks["faster_rcnn_coco"], *files, tmp_path / "again.npz", monkeypatch, capsys)
     assert again == record["metrics"] | {"per_class": record["per_class"]}
     assert list(again["per_class"]) == ["circle", "square", "triangle", "star"]
@@ -178,7 +178,7 @@ def test_real_photos_with_crowds_and_80_classes(published, tmp_path, monkeypatch
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert len(record["per_class"]) == 80
     assert None in record["per_class"].values(), "a class of no test photo"
-    files = [tmp_path / name for name in ("predictions.json", "evidence.npz")]
+    files = [tmp_path / name for name in ("predictions.json", "per_image.npz")]
     again = scored_again(check, *files, tmp_path / "again.npz", monkeypatch, capsys)
     assert again == record["metrics"] | {"per_class": record["per_class"]}
 
@@ -200,7 +200,7 @@ def test_killed_in_each_of_its_phases(voc, published, tmp_path):
         ["before", "*.pth", 3],  # and when it has not got its name
         ["half", "*-state/predictions.json", 1],  # in the evaluation, after step 3
         ["half", "*/killed/predictions.json", 1],
-        ["after", "*/killed/evidence.npz", 1],
+        ["after", "*/killed/per_image.npz", 1],
         ["before", "*/killed/metrics.json", 1],
     ]
     told = json.dumps(make_run("ssd_voc").as_dict())
@@ -218,7 +218,7 @@ def test_two_runs_of_faster_rcnn_end_with_the_same_bits(voc, published, tmp_path
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(checks, published, tmp_path):
-    run = make_run("ssd_voc", batch=4, lr=1e-5)
+    run = make_run("ssd_voc", batch_size=4, lr=1e-5)
     for folder in (tmp_path / "alone", tmp_path):
         folder.mkdir(exist_ok=True)
     train(run, published.path, checks["ssd_voc"], tmp_path / "alone/state", tmp_path / "alone/out")

@@ -7,7 +7,7 @@ from torchvision.models import resnet50
 from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetVal
 
-SCORE = {"size": 48, "resize": 48, "batch": 12, "precision": "fp32"}
+SCORE = {"size": 48, "resize": 48, "batch_size": 12, "precision": "fp32"}
 
 
 def solve(check):

@@ -16,9 +16,10 @@ from workflow.planning.run_spec import Run
 from workflow.training.record import made_of
 
 RECIPE = {
-    "epochs": 1, "batch": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 0,
-    "steps": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
-    "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1,
+    "epochs": 1, "batch_size": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
+    "warmup_iters": 0, "milestones": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
+    "color_jitter": 0.0,
+    "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1,
     "regularizers": {"cutmix": {"alpha": 1.0, "probability": 0.5}},
 }  # fmt: skip
 BROUGHT = {"sha256": "5" * 64, "preprocessing": "imagenet", "stride": "1x1", "weights": None}
@@ -38,7 +39,7 @@ def of(run, check):
 
 def examples(out):
     """The fenced examples of a card, executed beside the backbone: library to network."""
-    blocks = re.findall(r"```python\n(.*?)```", (out / "backbone.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (out / "README.md").read_text(), re.DOTALL)
     networks = {}
     for block in blocks:
         names = {}
@@ -67,7 +68,7 @@ def agree(out, classes):
 
 def test_a_pretrained_backbones_card(imagenet, tmp_path):
     train(run_of(RECIPE), imagenet.check, tmp_path / "state", tmp_path / "out")
-    text, record = (tmp_path / "out/backbone.md").read_text(), read_json(tmp_path / "out/metrics.json")
+    text, record = (tmp_path / "out/README.md").read_text(), read_json(tmp_path / "out/metrics.json")
     check = read_json(imagenet.check)
     assert text.startswith("# mine: a ResNet-50, pretrained\n")
     assert "Pretrained for 1 epochs, pretraining seed 3; regularizers: `cutmix` (alpha 1.0, probability 0.5)." in text
@@ -87,7 +88,7 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
 
 def test_a_random_backbones_card(imagenet, tmp_path):
     make(run_of({"init": "random", "size": 48, "resize": 48}), imagenet.check, tmp_path)
-    text = (tmp_path / "backbone.md").read_text()
+    text = (tmp_path / "README.md").read_text()
     assert text.startswith("# mine: a ResNet-50, not trained\n")
     assert "pretraining seed 3: the negative control." in text
     assert "## Numbers\n\nNot scored.\n" in text
@@ -111,7 +112,7 @@ def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
         protocol=protocol,
         brought=FOUND,
     )
-    text = (tmp_path / "backbone.md").read_text()
+    text = (tmp_path / "README.md").read_text()
     assert (
         r"Brought from a\|b\`c \# \<i\>.pth: state dict, its averaged weights (EMA), 320 keys matched, 1 left" in text
     )
@@ -128,7 +129,7 @@ def test_what_others_have_named_is_only_text(solved, imagenet, tmp_path):
     run = run_of({"init": "random"})
     write_card(tmp_path, run, tmp_path / "check.json", of=of(run, tmp_path / "check.json"), metrics={},
                protocol={"split": "x", "epoch": "y"})  # fmt: skip
-    text = (tmp_path / "backbone.md").read_text()
+    text = (tmp_path / "README.md").read_text()
     assert r"Classes: a\|b, \`c\`, `<script>`, `two lines`, `n0`" in text
     assert "`n15`, and 14 more." in text
     assert metadata(tmp_path / "backbone.safetensors")["origin"] == "random"

@@ -128,7 +128,7 @@ def test_only_so_much_is_decoded_less_that_no_side_of_the_box_is_enlarged(write,
 def test_an_image_regularizer_draws_by_seed_epoch_and_sample(imagenet):
     """Of one photo, always cut alike by the transform."""
     cutout = {"cutout": {"size": 6, "probability": 1.0}}
-    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "lighting": 0, "regularizers": cutout}
+    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": cutout}
 
     def hole(index, epoch, seed=0):
         train = ImageNetTrain(f"{imagenet.root}/train", recipe, seed)
@@ -159,7 +159,7 @@ def test_a_truncated_jpeg_is_told(write):
 
 def test_a_sample_s_name_is_the_file_that_it_is_read_from(imagenet):
     """It stands in the message of a loss that is not finite."""
-    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "lighting": 0, "regularizers": {}}
+    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": {}}
     train = ImageNetTrain(f"{imagenet.root}/train", recipe, 0)
     train.transform = lambda photo: photo.filename
     names = [train.name(index) for index in range(len(train))]

@@ -214,7 +214,7 @@ def test_class_names_are_imagenet_s_where_its_list_is_there(tmp_path):
 
 
 def test_only_what_is_seen_is_tracked_and_each_backbone_stands_once(imagenet):
-    config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {"threads": 3}
+    config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {"resources": DEMO["resources"] | {"cpu_threads": 3}}
     config["backbones"]["scratch"] = {"init": "random"}
     before = plan(config).gallery
     assert [(run.backbone, run.seeds["pretrain"]) for run in before] == [("cutout", SEED), ("baseline", SEED)]
@@ -242,7 +242,9 @@ def main(monkeypatch, imagenet, tmp_path, capsys):
 
 
 def test_the_command_line_draws_a_png(main, imagenet, tmp_path):
-    config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {"threads": torch.get_num_threads()}
+    config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {
+        "resources": DEMO["resources"] | {"cpu_threads": torch.get_num_threads()}
+    }
     assert main(config).startswith("gallery: 2 rows, ")
     picture = Image.open(tmp_path / "g/gallery.png").convert("RGB")
     colours = {colour: count for count, colour in picture.getcolors(1 << 24)}

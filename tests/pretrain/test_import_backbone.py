@@ -61,7 +61,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     assert all(torch.equal(found[key], value) for key, value in solved.weights.items())
     check = read_json(imagenet.check)
     assert evaluate.evaluate(out / "backbone.safetensors", check, solved.recipe, 1) == record["metrics"]
-    with np.load(out / "evidence.npz") as evidence:
+    with np.load(out / "per_image.npz") as evidence:
         assert set(evidence) == {"images", "top1_error", "top5_error"}
         assert evidence["images"].shape == evidence["top1_error"].shape == (12,)
         assert evidence["top1_error"].mean() == 0
@@ -141,7 +141,7 @@ def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brough
     out = brought(weights)
     record = read_json(out / "metrics.json")
     assert record["metrics"] == {}
-    with np.load(out / "evidence.npz") as evidence:
+    with np.load(out / "per_image.npz") as evidence:
         assert {name: evidence[name].shape for name in evidence} == {"images": (0,)}
     assert record["checkpoint"]["classes"] == classes
     assert said in record["protocol"]["split"]
@@ -161,7 +161,7 @@ def test_what_is_declared_is_published(brought, solved):
 
 def test_the_file_follows_from_what_is_brought_and_not_from_the_data(brought, solved):
     weights = without_fc(solved.weights)
-    one, two = brought(weights), brought(weights, out="two", resize=99, batch=1)
+    one, two = brought(weights), brought(weights, out="two", resize=99, batch_size=1)
     assert (one / "backbone.safetensors").read_bytes() == (two / "backbone.safetensors").read_bytes()
 
 
@@ -223,7 +223,7 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     main()
     assert not (tmp_path / "state").exists()
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        *("backbone.safetensors", "backbone.md", "metrics.json", "config.json", "evidence.npz")
+        *("backbone.safetensors", "README.md", "metrics.json", "config.json", "per_image.npz")
     }
     shutil.rmtree(tmp_path / "state.done")  # or it would be put back
     path.write_bytes(b"nonsense\0")

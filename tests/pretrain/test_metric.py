@@ -54,5 +54,5 @@ def test_the_metric_of_a_training_is_the_mean_over_all_batches_and_leaves_them(i
         logits[:wrong, 7] = 2
         metric.process(None, [{"logits": logits, "labels": labels}])
     assert metric.evaluate(12) == {"top1_error": 50.0, "top5_error": 0.0}
-    with np.load(tmp_path / "evidence.npz") as found:
+    with np.load(tmp_path / "per_image.npz") as found:
         assert found["top1_error"].reshape(4, 3).tolist() == [[100.0 * (n < m) for n in range(3)] for m in range(4)]

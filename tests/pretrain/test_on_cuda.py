@@ -16,9 +16,10 @@ from workflow.core.files import read_json, sha256, write_json
 from workflow.planning.run_spec import Run
 
 RECIPE = {
-    "epochs": 1, "batch": 16, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 2,
-    "steps": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.4,
-    "lighting": 0.1, "zero_init_residual": False, "evaluate_every": 1, "regularizers": {},
+    "epochs": 1, "batch_size": 16, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
+    "warmup_iters": 2, "milestones": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
+    "color_jitter": 0.4,
+    "pca_lighting": 0.1, "zero_init_residual": False, "eval_interval": 1, "regularizers": {},
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def test_a_run_survives_a_kill(imagenet, tmp_path):
         out = tmp_path / folder / "out"
         train(run, imagenet.check, tmp_path / folder / "state", out)
         record = read_json(out / "metrics.json")
-        return record["metrics"], record["history"], sha256(out / "backbone.safetensors"), sha256(out / "evidence.npz")
+        return record["metrics"], record["history"], sha256(out / "backbone.safetensors"), sha256(out / "per_image.npz")
 
     _, history, *_ = survives(go)
     assert len(history["points"]) == 1

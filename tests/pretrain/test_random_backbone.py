@@ -48,7 +48,7 @@ def test_its_weights_are_those_of_torchvision(imagenet, tmp_path):
 
 def test_it_is_scored_on_no_image(imagenet, tmp_path):
     weights(imagenet, tmp_path)
-    with np.load(tmp_path / "evidence.npz") as evidence:
+    with np.load(tmp_path / "per_image.npz") as evidence:
         assert {name: evidence[name].shape for name in evidence} == {"images": (0,)}
 
 

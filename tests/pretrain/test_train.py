@@ -26,9 +26,10 @@ from workflow.planning.run_spec import Run
 from workflow.training.resume import checkpointing as saving
 
 RECIPE = {
-    "epochs": 2, "batch": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 2,
-    "steps": [1], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
-    "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1, "regularizers": {},
+    "epochs": 2, "batch_size": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
+    "warmup_iters": 2, "milestones": [1], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
+    "color_jitter": 0.0,
+    "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1, "regularizers": {},
 }  # fmt: skip
 BOTH = {"cutout": {"size": 10, "probability": 0.5}, "cutmix": {"alpha": 1.0, "probability": 0.5}}
 
@@ -68,8 +69,8 @@ def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, mo
     check = read_json(imagenet.check)
     again = evaluate(tmp_path / "a/backbone.safetensors", check, RECIPE, 1, tmp_path / "e.npz")
     assert again == one["metrics"]
-    check_evidence(tmp_path / "a/evidence.npz", one["metrics"], imagenet.root / "val")
-    files = [tmp_path / name for name in ("a/evidence.npz", "b/evidence.npz", "e.npz")]
+    check_evidence(tmp_path / "a/per_image.npz", one["metrics"], imagenet.root / "val")
+    files = [tmp_path / name for name in ("a/per_image.npz", "b/per_image.npz", "e.npz")]
     assert len({file.read_bytes() for file in files}) == 1
     assert one["history"]["evaluations"][-1]["top1_error"] == one["metrics"]["top1_error"]
     assert len(one["history"]["evaluations"]) == 2
@@ -112,7 +113,7 @@ def test_the_best_epoch_is_shown_beside_the_last():
 
 @pytest.mark.parametrize(
     "change",
-    [{"crop_scale": [0.1, 0.2]}, {"color_jitter": 0.4}, {"lighting": 0.5}, {"regularizers": BOTH}, {"size": 24}],
+    [{"crop_scale": [0.1, 0.2]}, {"color_jitter": 0.4}, {"pca_lighting": 0.5}, {"regularizers": BOTH}, {"size": 24}],
 )
 def test_each_switch_of_the_augmentation_changes_the_images(change, imagenet):
     root = f"{imagenet.root}/train"
@@ -177,7 +178,7 @@ def test_a_network_that_says_nothing_is_not_right_everywhere():
     [{"lr": 0.05}, {"momentum": 0.5}, {"nesterov": False}, {"weight_decay": 0.1}, {"zero_init_residual": False}],
 )
 def test_each_switch_of_the_optimizer_changes_the_weights(change, imagenet, tmp_path):
-    for name, run in (("a", run_of(epochs=1, steps=[])), ("b", run_of(epochs=1, steps=[], **change))):
+    for name, run in (("a", run_of(epochs=1, milestones=[])), ("b", run_of(epochs=1, milestones=[], **change))):
         train(run, imagenet.check, tmp_path / f"state {name}", tmp_path / name)
     a, b = (load_file(tmp_path / name / "backbone.safetensors")["layer4.2.conv3.weight"] for name in "ab")
     assert not torch.equal(a, b)
@@ -186,7 +187,9 @@ def test_each_switch_of_the_optimizer_changes_the_weights(change, imagenet, tmp_
 @pytest.mark.slow
 def test_probability_0_leaves_the_run_bit_identical_to_baseline_and_1_does_not(imagenet, tmp_path):
     def weights(out, regularizers):
-        train(run_of(epochs=1, steps=[], regularizers=regularizers), imagenet.check, tmp_path / "s", tmp_path / out)
+        train(
+            run_of(epochs=1, milestones=[], regularizers=regularizers), imagenet.check, tmp_path / "s", tmp_path / out
+        )
         return load_file(tmp_path / out / "backbone.safetensors")
 
     plain = weights("baseline", {})
@@ -203,7 +206,7 @@ def test_killed_in_each_of_its_phases(imagenet, tmp_path):
         ["step", 2],  # inside an epoch: the state of before that step
         ["half", "*.pth", 2],  # inside a checkpoint
         ["after", "*.pth", 3],  # and before the oldest is removed
-        ["half", "*-state/evidence.npz", 1],  # in an evaluation, after step 4
+        ["half", "*-state/per_image.npz", 1],  # in an evaluation, after step 4
         ["before", "*/killed/backbone.safetensors", 1],
         ["half", "*/killed/backbone.safetensors", 1],
         ["after", "*/killed/backbone.safetensors", 1],
@@ -247,7 +250,7 @@ def test_two_processes_train_the_network_of_one_and_survive_a_kill(imagenet, tmp
     one, two = read_json(tmp_path / "alone/out/metrics.json"), trained("pretrain.train", run, tmp_path, data=check)
     assert losses(two) == pytest.approx(losses(one), rel=0.02)
     assert [each["iteration"] for each in two["history"]["evaluations"]] == [5, 10]
-    with np.load(tmp_path / "alone/out/evidence.npz") as mine, np.load(tmp_path / "out/evidence.npz") as theirs:
+    with np.load(tmp_path / "alone/out/per_image.npz") as mine, np.load(tmp_path / "out/per_image.npz") as theirs:
         assert mine["images"].tolist() == theirs["images"].tolist()
     again, state = tmp_path / "again", tmp_path / "again/state"
     with begin(["tests.together", "pretrain.train"], run, again / "out", state, data=check) as job:

@@ -32,8 +32,8 @@ def needs(said: str) -> dict[str, dict[str, int]]:
 def test_every_job_says_what_it_needs(name, snakemake, tmp_path):
     (tmp_path / "mine.pth").write_bytes(b"weights")
     rows = {"baseline": {}, "mine": {"checkpoint": "mine.pth"}, "scratch": {"init": "random"}}
-    config = load(PROJECT / "config/paper.yaml") | {"backbones": rows, "threads": 2, "workers": 3, "gpus": 2}
-    config |= {"minutes": 1000, "memory": 5}
+    config = load(PROJECT / "config/paper.yaml") | {"backbones": rows}
+    config["resources"] = {"cpu_threads": 2, "num_workers": 3, "gpus": 2, "job_minutes": 1000, "job_memory_gb": 5}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
     mine = ["--set-resources", "features:runtime=7", "--set-threads", "captioning=3"]
     mine += ["--default-resources", "slurm_partition=some"]  # in place of all that the profile has of these
@@ -66,7 +66,14 @@ def test_what_is_sent_is_retried_and_what_stays_here_is_not(snakemake, tmp_path)
     for name in NAMES:
         assert yaml.safe_load((PROFILES / name / "config.yaml").read_text())["retries"] == 5
     (tmp_path / "saying.smk").write_text(SAYING)
-    call = ["results/data/checked.txt", "-n", "-s", "saying.smk", "--configfile", str(PROJECT / "config/paper.yaml")]
+    call = [
+        "results/data/all_checks_passed.txt",
+        "-n",
+        "-s",
+        "saying.smk",
+        "--configfile",
+        str(PROJECT / "config/paper.yaml"),
+    ]
     status, said = snakemake(*call)
     assert status == 0, said
     (retried,) = re.findall("^retried: (.*)$", said, re.M)

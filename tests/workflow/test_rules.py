@@ -38,9 +38,9 @@ def outputs(said: str) -> str:
 
 def pretend(todo: Plan) -> None:
     """Make every file that the finished DAG leaves."""
-    files = ["results/data/checked.txt", *todo.report]
+    files = ["results/data/all_checks_passed.txt", *todo.report]
     for run in todo.runs:
-        files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "evidence.npz"))]
+        files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "per_image.npz"))]
         files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
     files += [f"{root}/.snakemake_timestamp" for name in todo.checks for root in todo.made(name)]
     shared = {f"{folder}/index.json": run.check for run in todo.runs for folder in run.shared.values()}
@@ -102,7 +102,7 @@ def changed(path: str, value: object) -> dict:
 @pytest.mark.parametrize("gpus", [1, 2])
 def test_the_machine_and_a_comment_cost_nothing(gpus, dry_run):
     Path("x.yaml").write_text("# words\n" + Path("x.yaml").read_text())
-    assert jobs(dry_run(SMALL | {"threads": 7, "workers": 3, "gpus": gpus, "minutes": 9, "memory": 9})) == {}
+    assert jobs(dry_run(SMALL | {"resources": dict(zip(SMALL["resources"], (7, 3, gpus, 9, 9), strict=True))})) == {}
 
 
 def test_a_learning_rate_costs_its_runs(dry_run):
@@ -129,7 +129,11 @@ def test_another_experiment_reuses_backbones_and_features(dry_run):
     runs = {"detection": 4, "captioning": 2, "gallery": 1, **FIGURES, "report": 1, "all": 1}
     assert jobs(said) == runs
     other = overlay(
-        SMALL, {"tasks": {"nic_coco": {"lr": 0.0123, "epochs": 3, "hidden": 7}}, "threads": 2, "workers": 1}
+        SMALL,
+        {
+            "tasks": {"nic_coco": {"lr": 0.0123, "epochs": 3, "hidden_size": 7}},
+            "resources": {"cpu_threads": 2, "num_workers": 1},
+        },
     )
     said = dry_run(other | {"experiment": "other"}, "--cores", "8")
     assert jobs(said) == runs, "another captioner reads the same features"
@@ -166,7 +170,7 @@ def test_another_origin_comes_by_its_own_rule(dry_run):
 def test_fine_tuning_needs_no_features(dry_run):
     shutil.rmtree("results/features")
     shutil.rmtree("results/vocabularies")
-    said = dry_run(changed("tasks/nic_coco/finetune", True))
+    said = dry_run(changed("tasks/nic_coco/finetune_encoder", True))
     assert jobs(said) == {"vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
 
 
@@ -211,7 +215,7 @@ def test_data_that_changed_under_the_same_name_are_trained_on_anew(dry_run):
 
 
 def test_evidence_made_anew_makes_the_report_and_what_is_drawn_by_it(dry_run):
-    Path("results/demo/ssd_voc/cutmix/p0s0/evidence.npz").write_bytes(b"new")
+    Path("results/demo/ssd_voc/cutmix/p0s0/per_image.npz").write_bytes(b"new")
     assert jobs(dry_run(SMALL)) == {"draw_detections": 1, "report": 1, "all": 1}
 
 

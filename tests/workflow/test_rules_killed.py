@@ -15,7 +15,7 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
 )
 from workflow.planning.plan import plan
 
-GATE = "results/data/checked.txt"
+GATE = "results/data/all_checks_passed.txt"
 RUNS = {"pretrain": 2, "detection": 4, "features": 2, "vocabulary": 1, "captioning": 2}
 REPORT = {"gallery": 1, **FIGURES, "report": 1, "all": 1}
 ALL = ("results/backbones", "results/features", "results/vocabularies", "results/demo")

@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("config", help="YAML file")
     name = parser.parse_args().config
     load(name)
-    print(f"{printable(str(name))}: nothing wrong with it")
+    print(f"{printable(str(name))}: config is valid")
 
 
 if __name__ == "__main__":

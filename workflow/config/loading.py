@@ -110,29 +110,29 @@ def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:
         yield f"{path}: needs exactly one of synthetic and root"
     if "synthetic" in section and ("classes" in section["synthetic"]) == ("photos" in section["synthetic"]):
         yield f"{path}.synthetic: needs exactly one of classes and photos"
-    for key in ("root", "from"):
+    for key in ("root", "source"):
         if section.get(key, "").startswith("~"):
             yield f"{path}.{key}: ~ does not become your home folder: write it out, not {shown(section[key])}"
-    if "from" in section and "root" not in section:
-        yield f"{path}.from: belongs to a root"
-    if "://" in section.get("from", "") and not section["from"].startswith(("http://", "https://")):
-        yield f"{path}.from: must be a folder or an http(s) address, not {shown(section['from'])}"
+    if "source" in section and "root" not in section:
+        yield f"{path}.source: only allowed together with 'root'"
+    if "://" in section.get("source", "") and not section["source"].startswith(("http://", "https://")):
+        yield f"{path}.source: must be a folder or an http(s) address, not {shown(section['source'])}"
 
 
 def share_faults(config: dict[str, Any]) -> Iterator[str]:
     """Batches that the GPUs of a job cannot share."""
     recipes = {PRETRAIN: (PRETRAIN, config["pretrain"])}
     for name, each in config["backbones"].items():
-        if {"batch", "size"} & (own := each.get("pretrain", {})).keys():
+        if {"batch_size", "size"} & (own := each.get("pretrain", {})).keys():
             recipes[f"backbones.{name}.pretrain"] = PRETRAIN, config["pretrain"] | own
     trained = (name for name in config["tasks"] if registry.task_of(config, name).kind == "train")
     recipes |= {f"tasks.{name}": (name, config["tasks"][name]) for name in trained}
     for path, (task, recipe) in recipes.items():
-        batch, gpus = recipe.get("batch", 0), max(1, config["gpus"])
+        batch, gpus = recipe.get("batch_size", 0), max(1, config["resources"]["gpus"])
         if batch % gpus:
-            yield f"{path}.batch: {batch} is no multiple of gpus ({config['gpus']}), which share it evenly"
+            yield f"{path}.batch_size: {batch} is not a multiple of resources.gpus ({config['resources']['gpus']})"
         elif batch == gpus and registry.task_of(config, task).two_samples(recipe):
-            yield f"{path}.batch: {batch} leaves a process one sample, and batch norm needs two"
+            yield f"{path}.batch_size: {batch} leaves a process one sample, and batch norm needs two"
 
 
 def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
@@ -152,10 +152,10 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
     if origin:
         for other in ("init", "regularizers", "pretrain"):
             if other in backbone and other != origin:
-                yield f"{path}: {origin} and {other} exclude each other"
+                yield f"{path}: {origin} and {other} cannot be combined"
     for key in ("preprocessing", "stride", "weights"):
         if key in backbone and origin != "checkpoint":
-            yield f"{path}.{key}: belongs to a checkpoint"
+            yield f"{path}.{key}: only allowed together with 'checkpoint'"
     if isinstance(backbone.get("preprocessing"), dict):
         yield from unit_faults(f"{path}.preprocessing", backbone["preprocessing"])
     if origin == "checkpoint" and set("{}") & set(backbone["checkpoint"]):
@@ -170,7 +170,7 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         if each.mixes and name in backbone.get("regularizers", {})
     ]
     if len(mixing) > 1:
-        yield f"{path}.regularizers: {' and '.join(mixing)} exclude each other: each pairs every image with a partner"
+        yield f"{path}.regularizers: {' and '.join(mixing)} cannot be combined: each pairs every image with a partner"
     if "pretrain" in backbone:
         yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
 
@@ -189,7 +189,7 @@ def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
     """Schedules that go beyond their end, sizes that do not fit into each other."""
     if "epochs" in recipe or "iterations" in recipe:
         yield from schedule_faults(path, recipe)
-    for small, large in (("size", "resize"), ("crop", "resize"), ("short_side", "long_side")):
+    for small, large in (("size", "resize"), ("crop", "resize"), ("min_size", "max_size")):
         if small in recipe and large in recipe and recipe[small] > recipe[large]:
             yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
 
@@ -197,10 +197,10 @@ def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
 def schedule_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
     """Steps and warm-up end before the training does."""
     unit = "epochs" if "epochs" in recipe else "iterations"
-    end, steps = recipe[unit], recipe.get("steps", [])
+    end, steps = recipe[unit], recipe.get("milestones", [])
     if steps != sorted(set(steps)):
-        yield f"{path}.steps: must rise, not {shown(steps)}"
+        yield f"{path}.milestones: must rise, not {shown(steps)}"
     elif steps and steps[-1] >= end:
-        yield f"{path}.steps: {steps[-1]} is not before the end ({end} {unit})"
-    if unit == "iterations" and recipe.get("warmup", 0) >= end:
-        yield f"{path}.warmup: {recipe['warmup']} is not before the end ({end} {unit})"
+        yield f"{path}.milestones: {steps[-1]} is not before the end ({end} {unit})"
+    if unit == "iterations" and recipe.get("warmup_iters", 0) >= end:
+        yield f"{path}.warmup_iters: {recipe['warmup_iters']} is not before the end ({end} {unit})"

@@ -23,6 +23,30 @@ TYPES = {
     "boolean": "true or false",
 }
 TYPE = {"task": "Type of the task.", "layout": "Layout of the set on disk."}
+RENAMED = {  # key of a config before version 1.0 to today's
+    "threads": "resources.cpu_threads",
+    "workers": "resources.num_workers",
+    "gpus": "resources.gpus",
+    "minutes": "resources.job_minutes",
+    "memory": "resources.job_memory_gb",
+    "from": "source",
+    "batch": "batch_size",
+    "steps": "milestones",
+    "warmup": "warmup_iters",
+    "evaluate_every": "eval_interval",
+    "rois": "rois_per_image",
+    "short_side": "min_size",
+    "long_side": "max_size",
+    "lighting": "pca_lighting",
+    "proposals": "rpn_post_nms_top_n",
+    "roi_size": "roi_output_size",
+    "threshold": "min_word_count",
+    "embedding": "embed_size",
+    "hidden": "hidden_size",
+    "beam": "beam_size",
+    "finetune": "finetune_encoder",
+    "views": "num_views",
+}
 Named = tuple[tuple[str, str], ...]  # an instance with the type that its section names
 
 
@@ -87,7 +111,13 @@ def describe(error: jsonschema.ValidationError) -> str:
     known = error.schema.get("properties", {})
     if kind == "additionalProperties":
         unknown = next(key for key in value if key not in known)
-        return f"{dotted([*path, unknown])}: unknown {error.schema.get('title', 'key')} (known: {', '.join(known)})"
+        new = RENAMED.get(unknown, "")
+        more = (
+            f"now {new}"
+            if new.rpartition(".")[2] in known or new.partition(".")[0] in known
+            else f"known: {', '.join(known)}"
+        )
+        return f"{dotted([*path, unknown])}: unknown {error.schema.get('title', 'key')} ({more})"
     if kind == "required":
         absent = next(key for key in rule if key not in value and repr(key) in error.message)
         return f"{dotted([*path, absent])}: missing {error.schema.get('title', 'key')}"
@@ -113,7 +143,7 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         "minLength": lambda: "must not be empty",
         "maxLength": lambda: f"must have at most {rule} characters",
         "not": lambda: f"must be {schema['expected']}",
-        "uniqueItems": lambda: "must not name a value twice",
+        "uniqueItems": lambda: "must not contain duplicates",
         "ascending": lambda: "must be in ascending order",
     }
     return wording[kind]()

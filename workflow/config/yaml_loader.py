@@ -19,7 +19,7 @@ GROWN = f"its aliases (*name) stand for more than {LARGEST:,} values, or for the
 
 
 class Loader(yaml.SafeLoader):
-    """YAML as people write it: `1e-4` is a number, a key that stands twice is an error."""
+    """YAML as people write it: `1e-4` is a number, a duplicate key is an error."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """As in PyYAML, which lets Python's own errors through: 2024-99-99 is no date."""
@@ -39,7 +39,7 @@ class Loader(yaml.SafeLoader):
             if not isinstance(key, str):
                 raise UserError(f"{self.name}:{line}: the key {printable(str(key))} is not text: put it in quotes")
             if key in seen:
-                raise UserError(f"{self.name}:{line}: the key {printable(key)} stands twice")
+                raise UserError(f"{self.name}:{line}: duplicate key '{printable(key)}'")
             seen.add(key)
         return super().construct_mapping(node, deep)
 

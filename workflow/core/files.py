@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from workflow.core.errors import UserError
 
 RECORD = "metrics.json"
-CHANGING = ("log.txt", "resamples.npz")  # beside a record: the log of its job, and what the report keeps
+CHANGING = ("log.txt", "bootstrap.npz")  # beside a record: the log of its job, and what the report keeps
 
 
 @contextlib.contextmanager

@@ -28,9 +28,19 @@ from workflow.planning.plan import Plan, PlannedRun, plan
 from workflow.registry import PRETRAIN, data_name, layout_of, task_of
 
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
-IGNORED = {"epochs", "iterations", "steps", "warmup", "lr", "momentum", "nesterov", "weight_decay", "evaluate_every"}
+IGNORED = {
+    "epochs",
+    "iterations",
+    "milestones",
+    "warmup_iters",
+    "lr",
+    "momentum",
+    "nesterov",
+    "weight_decay",
+    "eval_interval",
+}
 IGNORED |= {"regularizers"}
-OF_ROOT = ("root", "from", "classes")  # keys of a data set that a drawn one has not
+OF_ROOT = ("root", "source", "classes")  # keys of a data set that a drawn one has not
 NOT_COUNTED = """
 Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
 they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, brought backbones, the report."""
@@ -104,7 +114,7 @@ def batch_sizes(todo: Plan) -> dict[str, int]:
     found: dict[str, int] = {}
     for run in todo.runs:
         name = data_name(todo.config, run.task)
-        found[name] = max(found.get(name, 0), run.run["recipe"].get("batch", 0))
+        found[name] = max(found.get(name, 0), run.run["recipe"].get("batch_size", 0))
     return found
 
 
@@ -133,13 +143,13 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, int]) -> tuple[int, float, float]:
     """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated."""
-    from workflow.training.engine import Budget
+    from workflow.training.engine import Schedule
 
     trained, tested = sum(found[part] for part in task.train_parts), found[task.test_part]
     if task.kind == "evaluate":
         return 0, 0.0, (trained + tested) * cost["image"]
-    budget = Budget.of(run.run["recipe"], trained)
-    passes = math.ceil(budget.iterations / budget.evaluate_every)
+    budget = Schedule.of(run.run["recipe"], trained)
+    passes = math.ceil(budget.iterations / budget.eval_interval)
     return budget.iterations, budget.iterations * cost["step"], passes * tested * cost["image"]
 
 
@@ -205,7 +215,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     every = jobs(todo, costs, found)
     device = next(iter(costs.values()))["device"]
     own = f"each job with {todo.cores} cores of its own"
-    each = "a job on each" + f" (not on {todo.config['gpus']})" * (todo.config["gpus"] > 1)
+    each = "a job on each" + f" (not on {todo.resources['gpus']})" * (todo.resources["gpus"] > 1)
     what = f"GPUs, {each}, {own}" if "CPU" not in device else f"jobs at once, {own}"
     together = "; ".join(f"{n}: {makespan(every, n) / 3600:,.1f} h" for n in places)
     here = usable_cores()

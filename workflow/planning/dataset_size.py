@@ -18,7 +18,7 @@ from workflow.core.errors import UserError, door
 from workflow.core.files import read_check, read_json
 from workflow.registry import PRETRAIN, data_name, datasets, layout_of, task_of
 
-SIZED = ("batch", "warmup", "epochs")  # keys of a recipe that the number of training samples bounds
+SIZED = ("batch_size", "warmup_iters", "epochs")  # keys of a recipe that the number of training samples bounds
 
 
 def needs(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -83,14 +83,14 @@ def faults(data: DataSet, check: Mapping[str, Any], needed: Sequence[Mapping[str
             return
     for each in needed:
         number = counted(data, check, each["of"])
-        if number is None or "batch" not in each:
+        if number is None or "batch_size" not in each:
             continue
-        batch, at = each["batch"], each["at"]
+        batch, at = each["batch_size"], each["at"]
         if number < batch:
-            yield f"{at['batch']}: {batch} is more than the {number} {each['of']} in {check['root']}"
-        elif "epochs" in each and 0 < (end := each["epochs"] * (number // batch)) <= each.get("warmup", 0):
+            yield f"{at['batch_size']}: {batch} is more than the {number} {each['of']} in {check['root']}"
+        elif "epochs" in each and 0 < (end := each["epochs"] * (number // batch)) <= each.get("warmup_iters", 0):
             having = f"{end} iterations, with the {number} {each['of']} in {check['root']}"
-            yield f"{at['warmup']}: {each['warmup']} is not before the end ({having})"
+            yield f"{at['warmup_iters']}: {each['warmup_iters']} is not before the end ({having})"
 
 
 def refuse_too_few(config: Mapping[str, Any], checks: Mapping[str, str], files: Sequence[str | Path]) -> None:

@@ -19,7 +19,6 @@ from workflow.data.fetch.fetch import times
 from workflow.planning.planned_run import MACHINE, PlannedRun
 from workflow.planning.report_files import Reported
 
-JOB = ("minutes", "memory")  # what a batch system is told beside these
 BRIEF = 60  # minutes, of a job that neither trains nor computes anything large
 PLACES = {"train": "p{p}s{s}", "evaluate": "p{p}"}  # of a task's record, below its backbone
 MODULES = {  # that make a backbone
@@ -27,7 +26,7 @@ MODULES = {  # that make a backbone
     "brought": "pretrain.import_backbone",
     "random": "pretrain.random_backbone",
 }
-SCORE = ("size", "resize", "batch", "precision")  # what of the pretraining recipe a brought backbone is scored by
+SCORE = ("size", "resize", "batch_size", "precision")  # what of the pretraining recipe a brought backbone is scored by
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,19 @@ class Plan(Reported):
     origins: dict[str, str]
 
     @property
+    def resources(self) -> dict[str, int]:
+        """The section `resources` of the config: what a job takes of a machine."""
+        return self.config["resources"]
+
+    @property
     def cores(self) -> int:
         """What a process of a training job takes of Snakemake's --cores."""
-        return self.config["threads"] + self.config["workers"]
+        return self.resources["cpu_threads"] + self.resources["num_workers"]
 
     @property
     def minutes(self) -> int:
         """What a batch system gives a training, features, and the scoring of a brought file."""
-        return self.config["minutes"]
+        return self.resources["job_minutes"]
 
     @property
     def brief(self) -> int:
@@ -63,7 +67,7 @@ class Plan(Reported):
     def memory(self, run: PlannedRun) -> int:
         """MB of main memory that a run's job asks for: of each of its processes, and of each worker of these."""
         task = registry.task_of(self.config, run.task)
-        process = 1000 * self.config["memory"] * task.memory_factor
+        process = 1000 * self.resources["job_memory_gb"] * task.memory_factor
         extra = 0 if run.artifact else task.extra_memory_mb
         return (process + 1000 * run.run["workers"]) * max(1, run.gpus) + extra
 
@@ -75,7 +79,7 @@ class Plan(Reported):
     @property
     def tracked(self) -> str:
         """What of it Snakemake is to compare."""
-        return json.dumps({key: value for key, value in self.config.items() if key not in MACHINE + JOB})
+        return json.dumps({key: value for key, value in self.config.items() if key != "resources"})
 
     def section(self, name: str, *keys: str) -> str:
         """The section of a data set, or what stands in it under `keys`, as JSON."""
@@ -107,7 +111,7 @@ class Plan(Reported):
 
     def fetching(self, name: str) -> str:
         """The section of a data set as the door that fetches it gets it: with `from`."""
-        origin = {"from": self.origins[name]} if name in self.origins else {}
+        origin = {"source": self.origins[name]} if name in self.origins else {}
         return json.dumps(self.config["data"][name] | origin)
 
     def asked(self, name: str) -> int:
@@ -169,8 +173,8 @@ class Plan(Reported):
 
 def plan(config: dict[str, Any]) -> Plan:
     """All runs of a checked config; UserError if a brought file cannot be read."""
-    origins = {name: section["from"] for name, section in config["data"].items() if "from" in section}
-    without = {name: {k: v for k, v in section.items() if k != "from"} for name, section in config["data"].items()}
+    origins = {name: section["source"] for name, section in config["data"].items() if "source" in section}
+    without = {name: {k: v for k, v in section.items() if k != "source"} for name, section in config["data"].items()}
     config = config | {"data": without}
     tasks = list(config["tasks"])
     names = [registry.data_name(config, task) for task in (registry.PRETRAIN, *tasks)]
@@ -211,14 +215,14 @@ def told(config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any
     """The --run of a door: the data section with its root filled in, the recipe, the machine."""
     name = registry.data_name(config, task)
     section = config["data"][name] | {"root": root(config, name)}
-    machine = {key: config[key] for key in MACHINE}
+    machine = {key: config["resources"][name] for key, name in MACHINE.items()}
     return {"task": task, "backbone": backbone, "seeds": seeds, "recipe": recipe, "data": section, **machine}
 
 
 def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
     """One run per pretraining seed; a brought file is what it is, so it has one, under the first seed."""
     origin, recipe, made_of = backbone_recipe(config, name)
-    gpus = {"brought": min(config["gpus"], 1), "random": 0}.get(origin, config["gpus"])
+    gpus = {"brought": min(config["resources"]["gpus"], 1), "random": 0}.get(origin, config["resources"]["gpus"])
     key = short(made_of)
     for seed in config["seeds"]["pretrain"][: 1 if origin == "brought" else None]:
         folder = f"results/backbones/{name}-{key}/seed{seed}"
@@ -268,7 +272,7 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
     declared, recipe = registry.task_of(config, task), without_data(config["tasks"][task])
     data, p = section_key(config, registry.data_name(config, task)), start.seeds["pretrain"]
     shared = {one.name: one.folder(recipe, data, start.weights) for one in declared.shared}
-    gpus = {} if declared.kind == "train" else {"gpus": min(config["gpus"], 1)}
+    gpus = {} if declared.kind == "train" else {"gpus": min(config["resources"]["gpus"], 1)}
     for s in config["seeds"]["transfer"] if declared.kind == "train" else [None]:
         seeds = {"pretrain": p} if s is None else {"pretrain": p, "transfer": s}
         place = PLACES[declared.kind].format(p=p, s=s)

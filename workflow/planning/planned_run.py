@@ -10,8 +10,9 @@ from workflow.contracts import INDEX
 from workflow.planning.rerun import due, fingerprint, settled, unless
 from workflow.registry import PRETRAIN
 
-MACHINE = ("threads", "workers", "gpus")  # where a result is computed, not what it is
-CHECKED = "results/data/checked.txt"  # what every training waits for
+MACHINE = {"threads": "cpu_threads", "workers": "num_workers", "gpus": "gpus"}  # of a run, and of the config: where a
+# result is computed, not what it is
+CHECKED = "results/data/all_checks_passed.txt"  # what every training waits for
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from workflow import registry
 from workflow.contracts import Figure, Task
 from workflow.core.files import digest
 
-SEEN = ("size", "crop_scale", "color_jitter", "lighting", "regularizers")  # what of pretraining the gallery shows
+SEEN = ("size", "crop_scale", "color_jitter", "pca_lighting", "regularizers")  # what of pretraining the gallery shows
 
 
 class Reported:
@@ -121,4 +121,4 @@ class Reported:
     @property
     def evidence(self) -> list[str]:
         """What intervals are computed from: it lies beside every record."""
-        return [str(Path(run.record).with_name("evidence.npz")) for run in self.runs]
+        return [str(Path(run.record).with_name("per_image.npz")) for run in self.runs]

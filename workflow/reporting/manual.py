@@ -1,4 +1,4 @@
-"""The generated tables of the manual: `python -m workflow.reporting.manual` writes them between the marks of their pages.
+"""The generated tables of the manual: `python -m workflow.reporting.manual` writes them between the marks of a page.
 
 Keys come from workflow/schemas/config.schema.yaml, regularizers from their classes, and what differs from the paper
 from workflow/reporting/tables/choices.yaml. tests/workflow/reporting/test_manual.py fails if a page differs from it."""
@@ -17,7 +17,6 @@ from workflow.reporting.tables.paper_deviations import choices
 
 PROJECT = Path(__file__).parents[2]
 CONFIG, DEVIATIONS = PROJECT / "config/README.md", PROJECT / "docs/deviations.md"
-MACHINE = ("threads", "workers", "gpus", "minutes", "memory")  # keys that do not change what is trained
 KEYS = "| key | type | unit | default | effect |\n|:--|:--|:--|:--|:--|"
 PLACES = {"image": "image", "batch": "batch", "inside": "network", "target": "target"}  # method of a regularizer: where
 
@@ -25,11 +24,8 @@ PLACES = {"image": "image", "batch": "batch", "inside": "network", "target": "ta
 def tables() -> Iterator[tuple[Path, str, str]]:
     """(page, name of the table, table) of every generated table."""
     schema = validator().schema
-    top, machine = ({} for _ in range(2))
-    for key, value in schema["properties"].items():
-        (machine if key in MACHINE else top)[key] = value
-    yield CONFIG, "top", keys(schema | {"properties": top}, nested=False)
-    yield CONFIG, "machine", keys(schema | {"properties": machine})
+    yield CONFIG, "top", keys(schema, nested=False)
+    yield CONFIG, "resources", keys(schema["properties"]["resources"])
     yield CONFIG, "seeds", keys(schema["properties"]["seeds"])
     yield CONFIG, "data", keys(schema["properties"]["data"], nested=False)
     for name, section in schema["properties"]["data"]["properties"].items():

@@ -21,7 +21,7 @@ from workflow.reporting.summary import Summary, summarize
 from workflow.reporting.tables.footnotes import one_machine
 from workflow.reporting.tables.text_tables import long_csv, markdown
 
-KEPT = ("metrics.json", "config.json", "evidence.npz")
+KEPT = ("metrics.json", "config.json", "per_image.npz")
 DOCS, PAGE = Path("docs"), "README.md"
 
 

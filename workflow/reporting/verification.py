@@ -14,7 +14,7 @@ from workflow.core.files import read_json, record_digest, sha256
 
 DAMAGED = "damaged: its content is not what the run wrote"
 AGAIN = "remove the folder, and the workflow makes it again"
-NEEDED = ("config.json", "evidence.npz")  # numbers or their words depend on them; what else is absent enters nothing
+NEEDED = ("config.json", "per_image.npz")  # numbers or their words depend on them; what else is absent enters nothing
 SLACK = 1e-6  # of rounding
 Kind = tuple[str, Callable[[Any], bool]]  # what a value must be, in words and as a test
 

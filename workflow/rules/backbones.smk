@@ -10,10 +10,10 @@ rule pretrain:
         unpack(run_inputs),
     output:
         weights="results/backbones/{backbone}-{key}/seed{p}/backbone.safetensors",
-        card="results/backbones/{backbone}-{key}/seed{p}/backbone.md",
+        card="results/backbones/{backbone}-{key}/seed{p}/README.md",
         record="results/backbones/{backbone}-{key}/seed{p}/metrics.json",
         config="results/backbones/{backbone}-{key}/seed{p}/config.json",
-        evidence="results/backbones/{backbone}-{key}/seed{p}/evidence.npz",
+        evidence="results/backbones/{backbone}-{key}/seed{p}/per_image.npz",
     log:
         "results/backbones/{backbone}-{key}/seed{p}/log.txt",
     wildcard_constraints:

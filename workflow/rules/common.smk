@@ -7,7 +7,7 @@ from workflow.planning.rerun import settled
 from workflow.training.resume.publish_backup import tidy
 from workflow.training.distributed.launch import offer
 
-offer(workflow, plan.config["gpus"])
+offer(workflow, plan.resources["gpus"])
 
 
 wildcard_constraints:

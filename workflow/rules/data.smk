@@ -96,11 +96,11 @@ rule check_data:
 rule checked:
     input:
         checks=[
-            settled(ancient, "results/data/checked.txt")(flag(check, "sourcecache_entry", gated))
+            settled(ancient, "results/data/all_checks_passed.txt")(flag(check, "sourcecache_entry", gated))
             for gated, check in plan.gate
         ],
     output:
-        gate="results/data/checked.txt",
+        gate="results/data/all_checks_passed.txt",
     log:
         "results/data/checked.log",
     retries: 0

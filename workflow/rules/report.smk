@@ -27,7 +27,7 @@ rule gallery:
         f"{plan.folder}/gallery.txt",
     conda:
         "../../environment.yml"
-    threads: plan.config["threads"]
+    threads: plan.resources["cpu_threads"]
     resources:
         gpu=0,
         mem_mb=2000,

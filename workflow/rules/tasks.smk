@@ -13,7 +13,7 @@ for room, kind, instances in plan.rooms:
             record=f"results/{{experiment}}/{{task}}/{{backbone}}/{PLACES[kind]}/metrics.json",
             config=f"results/{{experiment}}/{{task}}/{{backbone}}/{PLACES[kind]}/config.json",
             predictions=f"results/{{experiment}}/{{task}}/{{backbone}}/{PLACES[kind]}/predictions.json",
-            evidence=f"results/{{experiment}}/{{task}}/{{backbone}}/{PLACES[kind]}/evidence.npz",
+            evidence=f"results/{{experiment}}/{{task}}/{{backbone}}/{PLACES[kind]}/per_image.npz",
         log:
             f"results/{{experiment}}/{{task}}/{{backbone}}/{PLACES[kind]}/log.txt",
         wildcard_constraints:

@@ -41,20 +41,20 @@ class PlainConfig(Config):
 
 
 @dataclass(frozen=True)
-class Budget:
+class Schedule:
     """How long a run is, in iterations: the whole, one evaluation interval, the points where the rate drops."""
 
     iterations: int
-    evaluate_every: int
-    steps: list[int]
+    eval_interval: int
+    milestones: list[int]
 
     @classmethod
-    def of(cls, recipe: dict[str, Any], samples: int) -> "Budget":
+    def of(cls, recipe: dict[str, Any], samples: int) -> "Schedule":
         """From a recipe in epochs (an epoch = samples // batch iterations) or in iterations."""
-        unit = max(1, samples // recipe["batch"]) if "epochs" in recipe else 1
+        unit = max(1, samples // recipe["batch_size"]) if "epochs" in recipe else 1
         whole = (recipe["epochs"] if "epochs" in recipe else recipe["iterations"]) * unit
-        every = recipe["evaluate_every"] * unit or whole
-        return cls(whole, every, [step * unit for step in recipe.get("steps", [])])
+        every = recipe["eval_interval"] * unit or whole
+        return cls(whole, every, [epoch * unit for epoch in recipe.get("milestones", [])])
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Fit:
     """What a finished training leaves: the network, its curve, and the evaluation of the last iteration (law 2)."""
 
     model: torch.nn.Module
-    budget: Budget
+    budget: Schedule
     points: list[dict[str, float]]
     evaluations: list[dict[str, Any]]
     seconds: float
@@ -76,17 +76,17 @@ class Fit:
         return {key: value for key, value in self.evaluations[-1].items() if key != "iteration"}
 
 
-def schedule(recipe: dict[str, Any], budget: Budget) -> list[dict[str, Any]]:
+def schedule(recipe: dict[str, Any], budget: Schedule) -> list[dict[str, Any]]:
     """Linear warm-up, from 1 % of the rate in the first of `warmup` iterations to all of it in the last (so 1 is as 0);
     x 0.1 at each step. By iterations."""
-    drops = {"type": "MultiStepLR", "by_epoch": False, "milestones": budget.steps, "gamma": 0.1}
-    if recipe.get("warmup", 0) < 2:  # mmengine's ramp of one iteration has no step, and stays at 1 %
+    drops = {"type": "MultiStepLR", "by_epoch": False, "milestones": budget.milestones, "gamma": 0.1}
+    if recipe.get("warmup_iters", 0) < 2:  # mmengine's ramp of one iteration has no step, and stays at 1 %
         return [drops]
-    warmup = {"type": "LinearLR", "by_epoch": False, "start_factor": 0.01, "begin": 0, "end": recipe["warmup"]}
+    warmup = {"type": "LinearLR", "by_epoch": False, "start_factor": 0.01, "begin": 0, "end": recipe["warmup_iters"]}
     return [warmup, drops]
 
 
-def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -> Config:
+def runner_config(run: Run, task: dict[str, Any], budget: Schedule, state: Path) -> Config:
     """The Runner's config: the task's part and what the engine owns."""
     task, train = dict(task), task["train_dataloader"]
     task["train_dataloader"] = train | {"batch_size": train["batch_size"] // get_world_size()}
@@ -108,7 +108,7 @@ def runner_config(run: Run, task: dict[str, Any], budget: Budget, state: Path) -
             "train_cfg": {
                 "type": "IterBasedTrainLoop",
                 "max_iters": budget.iterations,
-                "val_interval": budget.evaluate_every,
+                "val_interval": budget.eval_interval,
             },
             "val_cfg": {"type": "ValLoop", "fp16": run.recipe["precision"] == "bf16"},  # else it forbids any autocast
             "resume": found is not None,
@@ -155,12 +155,12 @@ def fit(
     """
     configure_torch(run.threads)
     cv2.setNumThreads(0)
-    budget = Budget.of(run.recipe, samples)
+    budget = Schedule.of(run.recipe, samples)
     state.mkdir(parents=True, exist_ok=True)
     seed_everything(run.seed, "init")
     runner = ResumableRunner.from_cfg(runner_config(run, task, budget, state))
     channels_last(runner.model)
-    history = History(run.name, budget.iterations, run.recipe["batch"])
+    history = History(run.name, budget.iterations, run.recipe["batch_size"])
     saved, ending = ResumeState(state, history), Ending()
     hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
     for hook in [Start(start)] * (start is not None) + hooks + [Finite(run.name, state), *more]:
@@ -168,7 +168,7 @@ def fit(
     train(runner, run, saved, ending)
     waited = processes.mean(history.waited, "max")  # all wait for the slowest
     processes.part()
-    speed = budget.iterations * run.recipe["batch"] / max(history.seconds, 1e-9)
+    speed = budget.iterations * run.recipe["batch_size"] / max(history.seconds, 1e-9)
     return Fit(
         processes.bare(runner.model),
         budget,

@@ -1,4 +1,4 @@
-"""What a resample of the test images needs, beside the record: `evidence.npz`, plain arrays (design: Contracts).
+"""What a resample of the test images needs, beside the record: `per_image.npz`, plain arrays (design: Contracts).
 
 The report resamples images without a network; what the arrays are is said in
 workflow/reporting/statistics/per_image.py.

@@ -21,10 +21,10 @@ SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one
 def shortened(run: Run) -> Run:
     """The run without an end of its own and with a rate of 0: an untrained network stays finite and costs the same. A
     run that trains nothing is as it was."""
-    if "evaluate_every" not in run.recipe:
+    if "eval_interval" not in run.recipe:
         return run
     kept = {key: value for key, value in run.recipe.items() if key != "epochs"}
-    no_end = {"iterations": WARM + MOST + 1, "evaluate_every": 0, "steps": [], "warmup": 0, "lr": 0.0}
+    no_end = {"iterations": WARM + MOST + 1, "eval_interval": 0, "milestones": [], "warmup_iters": 0, "lr": 0.0}
     return dataclasses.replace(run, recipe=kept | no_end)
 
 

@@ -79,9 +79,9 @@ class Training:
     """The training script; `steps(n)` runs n iterations of an epoch."""
 
     def __init__(self, photos: list[Path], captions: list[np.ndarray], recipe: dict, words: int) -> None:
-        self.loader = DataLoader(Captions(photos, captions), recipe["batch"], shuffle=True, collate_fn=collate)
-        self.encoder = EncoderCNN(recipe["embedding"])
-        self.decoder = DecoderRNN(recipe["embedding"], recipe["hidden"], words)
+        self.loader = DataLoader(Captions(photos, captions), recipe["batch_size"], shuffle=True, collate_fn=collate)
+        self.encoder = EncoderCNN(recipe["embed_size"])
+        self.decoder = DecoderRNN(recipe["embed_size"], recipe["hidden_size"], words)
         self.criterion = nn.CrossEntropyLoss()
         learns = [*self.decoder.parameters(), *self.encoder.linear.parameters(), *self.encoder.bn.parameters()]
         self.optimizer = torch.optim.Adam(learns, lr=recipe["lr"])

@@ -33,7 +33,9 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
     network, prepare, outputs, labels = encoder().eval(), read(backbone)[1], [], []
     load(network, backbone, expected)
     channels_last(network.to(device))
-    images = DataLoader(Dots(check["root"], part, run.recipe["size"]), run.recipe["batch"], num_workers=run.workers)
+    images = DataLoader(
+        Dots(check["root"], part, run.recipe["size"]), run.recipe["batch_size"], num_workers=run.workers
+    )
     with torch.no_grad(), autocast(run.recipe["precision"]):
         for batch in images:
             outputs.append(network(prepare(batch["images"].to(device))).float().cpu())
@@ -71,7 +73,7 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
         images = [Path(path).name for path, _ in samples(check["root"], "test")]
         predicted = score.argmax(axis=1)
         accuracy = 100.0 * (predicted == label)
-        per_image.write(out / "evidence.npz", np.array(images), accuracy=accuracy, score=score, label=label)
+        per_image.write(out / "per_image.npz", np.array(images), accuracy=accuracy, score=score, label=label)
         rows = zip(images, label.tolist(), predicted.tolist(), strict=True)
         write_json(out / "predictions.json", [{"image": i, "label": a, "predicted": b} for i, a, b in rows])
         every = np.ones((len(label), 1))

@@ -40,7 +40,7 @@ class LogLoss(BaseMetric):
         """All batches."""
         results = sorted(results)
         losses = np.array([loss for *_, loss in results])
-        per_image.write(self.keep / "evidence.npz", np.array(self.images), log_loss=losses)
+        per_image.write(self.keep / "per_image.npz", np.array(self.images), log_loss=losses)
         predicted = [{"image": self.images[n], "label": label, "predicted": guess} for n, label, guess, _ in results]
         write_json(self.keep / "predictions.json", predicted)
         return {"log_loss": float(losses.mean())}

@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow.core.errors import door
 
-PUBLISHED = ("predictions.json", "evidence.npz")
+PUBLISHED = ("predictions.json", "per_image.npz")
 
 
 def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[str, Any]:
@@ -31,14 +31,14 @@ def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[s
         },
         "train_dataloader": {
             "dataset": {"type": "CountedDataset", "dataset": data | {"part": "train"}, "seed": run.seed},
-            "sampler": {"type": "CountedSampler", "batch": recipe["batch"], "seed": run.seed},
-            "batch_size": recipe["batch"],
+            "sampler": {"type": "CountedSampler", "batch": recipe["batch_size"], "seed": run.seed},
+            "batch_size": recipe["batch_size"],
             **loading,
         },
         "val_dataloader": {
             "dataset": data | {"part": "test"},
             "sampler": {"type": "DefaultSampler", "shuffle": False},
-            "batch_size": recipe["batch"] // get_world_size(),
+            "batch_size": recipe["batch_size"] // get_world_size(),
             **loading,
         },
         "val_evaluator": {"type": "LogLoss", "images": images, "keep": str(state)},

@@ -14,10 +14,10 @@ from workflow.core.errors import UserError
 PROJECT = Path(__file__).parents[3]
 # The demo's config, with the values that the messages below quote.
 PINNED = {
-    "pretrain": {"epochs": 5, "steps": [3, 4], "size": 48, "resize": 48},
+    "pretrain": {"epochs": 5, "milestones": [3, 4], "size": 48, "resize": 48},
     "tasks": {
-        "ssd_voc": {"iterations": 200, "steps": [140], "warmup": 40},
-        "faster_rcnn_voc": {"short_side": 160, "long_side": 160},
+        "ssd_voc": {"iterations": 200, "milestones": [140], "warmup_iters": 40},
+        "faster_rcnn_voc": {"min_size": 160, "max_size": 160},
         "nic_coco": {"resize": 96, "crop": 80},
     },
 }
@@ -58,9 +58,12 @@ BAD = [
     ("pretrain/lr", 0, "pretrain.lr: must be above 0, not 0"),
     ("pretrain/lr", float("nan"), "pretrain.lr: must be a finite number, not nan"),
     ("pretrain/lr", GONE, "pretrain.lr: missing key"),
-    ("pretrain/epoch", 3, "pretrain.epoch: unknown key (known: epochs, batch, lr,"),
-    ("pretrain/steps", [3, 5], "pretrain.steps: 5 is not before the end (5 epochs)"),
-    ("pretrain/steps", [4, 3], "pretrain.steps: must rise, not [4, 3]"),
+    ("threads", 1, "threads: unknown key (now resources.cpu_threads)"),
+    ("pretrain/batch", 8, "pretrain.batch: unknown key (now batch_size)"),
+    ("tasks/ssd_voc/views", 8, "tasks.ssd_voc.views: unknown key (known: "),
+    ("pretrain/epoch", 3, "pretrain.epoch: unknown key (known: epochs, batch_size, lr,"),
+    ("pretrain/milestones", [3, 5], "pretrain.milestones: 5 is not before the end (5 epochs)"),
+    ("pretrain/milestones", [4, 3], "pretrain.milestones: must rise, not [4, 3]"),
     ("pretrain/nesterov", "yes", "pretrain.nesterov: must be true or false, not 'yes'"),
     ("pretrain/precision", "fp16", "pretrain.precision: must be bf16 or fp32, not 'fp16'"),
     ("pretrain/momentum", 1.0, "pretrain.momentum: must be below 1, not 1.0"),
@@ -72,16 +75,16 @@ BAD = [
     ("experiment", "..", "experiment: must be a name of letters"),
     ("experiment", "vocabularies", "experiment: results/vocabularies holds something else"),
     ("experiment", 3, "experiment: must be text, not 3"),
-    ("threads", 0, "threads: must be at least 1, not 0"),
-    ("workers", -1, "workers: must be at least 0, not -1"),
-    ("gpus", -1, "gpus: must be at least 0, not -1"),
-    ("gpus", GONE, "gpus: missing key"),
-    ("minutes", 0, "minutes: must be at least 1, not 0"),
-    ("minutes", "1-00:00", "minutes: must be a whole number, not '1-00:00'"),
-    ("memory", 0, "memory: must be at least 1, not 0"),
-    ("gpus", 3, "pretrain.batch: 64 is no multiple of gpus (3), which share it evenly (and 3 more)"),
+    ("resources/cpu_threads", 0, "resources.cpu_threads: must be at least 1, not 0"),
+    ("resources/num_workers", -1, "resources.num_workers: must be at least 0, not -1"),
+    ("resources/gpus", -1, "resources.gpus: must be at least 0, not -1"),
+    ("resources/gpus", GONE, "resources.gpus: missing key"),
+    ("resources/job_minutes", 0, "resources.job_minutes: must be at least 1, not 0"),
+    ("resources/job_minutes", "1-00:00", "resources.job_minutes: must be a whole number, not '1-00:00'"),
+    ("resources/job_memory_gb", 0, "resources.job_memory_gb: must be at least 1, not 0"),
+    ("resources/gpus", 3, "pretrain.batch_size: 64 is not a multiple of resources.gpus (3) (and 3 more)"),
     ("seeds/pretrain", [], "seeds.pretrain: must not be empty, not []"),
-    ("seeds/transfer", [1, 1], "seeds.transfer: must not name a value twice, not [1, 1]"),
+    ("seeds/transfer", [1, 1], "seeds.transfer: must not contain duplicates, not [1, 1]"),
     ("seeds/transfer", [-1], "seeds.transfer[0]: must be at least 0, not -1"),
     ("seeds/transfer", 0, "seeds.transfer: must be a list, not 0"),
     ("seeds", GONE, "seeds: missing key"),
@@ -91,7 +94,7 @@ BAD = [
     ("data/imagenet", {}, "data.imagenet: needs exactly one of synthetic and root"),
     ("data/imagenet/root", "x", "data.imagenet: needs exactly one of synthetic and root"),
     ("data/voc", {"root": "x"}, "data.voc.classes: missing key"),
-    ("data/voc/classes", "voc", "data.voc.classes: belongs to a root"),
+    ("data/voc/classes", "voc", "data.voc.classes: only allowed together with 'root'"),
     ("data/voc", {"root": "x", "classes": "coco"}, "data.voc.classes: must be voc (its 20 classes) or a list of class"),
     ("data/voc", {"root": "x", "classes": []}, "data.voc.classes: must not be empty"),
     ("data/coco/split", 2014, "data.coco.split: must be text, not 2014"),
@@ -104,7 +107,7 @@ BAD = [
     ("backbones/a", {"regularizers": {"cutmx": {}}},
      "backbones.a.regularizers.cutmx: unknown regularizer (known: autoaugment, cutmix, cutout, "),
     ("backbones/a", {"regularizers": {key: {"alpha": 1, "probability": 1} for key in ("cutmix", "mixup")}},
-     "backbones.a.regularizers: cutmix and mixup exclude each other: each pairs every image with a partner"),
+     "backbones.a.regularizers: cutmix and mixup cannot be combined: each pairs every image with a partner"),
     ("backbones/a", {"regularizers": {"dropblock": {"block": 4, "keep": 0.9, "probability": 1}}},
      "backbones.a.regularizers.dropblock.block: must be odd, not 4"),
     ("backbones/a", {"regularizers": {"dropblock": {"block": 3, "keep": 0, "probability": 1}}},
@@ -116,25 +119,28 @@ BAD = [
     ("backbones/a", {"regularizers": {"mixup": {}}}, "backbones.a.regularizers.mixup.alpha: missing key (and 1 more)"),
     ("backbones/a", {"regularizers": {"mixup": {"alpha": 1, "probability": 2}}},
      "backbones.a.regularizers.mixup.probability: must be at most 1, not 2"),
-    ("backbones/a", {"init": "random", "pretrain": {"lr": 1}}, "backbones.a: init and pretrain exclude each other"),
+    ("backbones/a", {"init": "random", "pretrain": {"lr": 1}}, "backbones.a: init and pretrain cannot be combined"),
     ("backbones/a", {"init": "zero"}, "backbones.a.init: must be random, not 'zero'"),
-    ("backbones/a", {"pretrain": {"steps": [9]}}, "backbones.a.pretrain.steps: 9 is not before the end (5 epochs)"),
+    ("backbones/a", {"pretrain": {"milestones": [9]}},
+     "backbones.a.pretrain.milestones: 9 is not before the end (5 epochs)"),
     ("backbones/a", {"pretrain": {"epoch": 9}}, "backbones.a.pretrain.epoch: unknown key"),
     ("tasks", {}, "tasks: must not be empty"),
     ("tasks/ssd", {}, "tasks.ssd: unknown task (known: ssd_voc, faster_rcnn_voc, faster_rcnn_coco, nic_coco"),
-    ("tasks/ssd_voc/rois", 8, "tasks.ssd_voc.rois: unknown key"),
-    ("tasks/ssd_voc/steps", [200], "tasks.ssd_voc.steps: 200 is not before the end (200 iterations)"),
-    ("tasks/ssd_voc/warmup", 200, "tasks.ssd_voc.warmup: 200 is not before the end (200 iterations)"),
+    ("tasks/ssd_voc/rois_per_image", 8, "tasks.ssd_voc.rois_per_image: unknown key"),
+    ("tasks/ssd_voc/milestones", [200], "tasks.ssd_voc.milestones: 200 is not before the end (200 iterations)"),
+    ("tasks/ssd_voc/warmup_iters", 200, "tasks.ssd_voc.warmup_iters: 200 is not before the end (200 iterations)"),
     ("tasks/ssd_voc/size", 32, "tasks.ssd_voc.size: must be at least 33, not 32"),
-    ("tasks/faster_rcnn_voc/short_side", 999, "tasks.faster_rcnn_voc.short_side: 999 is larger than long_side (160)"),
+    ("tasks/faster_rcnn_voc/min_size", 999, "tasks.faster_rcnn_voc.min_size: 999 is larger than max_size (160)"),
     ("tasks/faster_rcnn_voc/frozen_stages", 4, "tasks.faster_rcnn_voc.frozen_stages: must be at most 3, not 4"),
-    ("tasks/faster_rcnn_voc/proposals", 9, "tasks.faster_rcnn_voc.proposals: must be a mapping, not 9"),
-    ("tasks/faster_rcnn_coco", COCO | {"rois": 0}, "tasks.faster_rcnn_coco.rois: must be at least 1, not 0"),
-    ("tasks/faster_rcnn_coco", COCO | {"short_side": 161},
-     "tasks.faster_rcnn_coco.short_side: 161 is larger than long_side (160)"),
+    ("tasks/faster_rcnn_voc/rpn_post_nms_top_n", 9,
+     "tasks.faster_rcnn_voc.rpn_post_nms_top_n: must be a mapping, not 9"),
+    ("tasks/faster_rcnn_coco", COCO | {"rois_per_image": 0},
+     "tasks.faster_rcnn_coco.rois_per_image: must be at least 1, not 0"),
+    ("tasks/faster_rcnn_coco", COCO | {"min_size": 161},
+     "tasks.faster_rcnn_coco.min_size: 161 is larger than max_size (160)"),
     ("tasks/nic_coco/crop", 97, "tasks.nic_coco.crop: 97 is larger than resize (96)"),
-    ("tasks/nic_coco/beam", 0, "tasks.nic_coco.beam: must be at least 1, not 0"),
-    ("tasks/nic_coco/finetune", 1, "tasks.nic_coco.finetune: must be true or false, not 1"),
+    ("tasks/nic_coco/beam_size", 0, "tasks.nic_coco.beam_size: must be at least 1, not 0"),
+    ("tasks/nic_coco/finetune_encoder", 1, "tasks.nic_coco.finetune_encoder: must be true or false, not 1"),
 ]  # fmt: skip
 
 
@@ -151,8 +157,8 @@ def test_a_bad_value_is_named_with_its_key(key, value, message):
     [
         ("a: 1\nb: [1\n", "x.yaml:3: not YAML: "),
         ("a: 1\n\tb: 2\n", "x.yaml:2: not YAML: "),
-        ("a: 1\nb: {c: 1, c: 2}\n", "x.yaml:2: the key c stands twice"),
-        ("a: 1\nb: 2\na: 3\n", "x.yaml:3: the key a stands twice"),
+        ("a: 1\nb: {c: 1, c: 2}\n", "x.yaml:2: duplicate key 'c'"),
+        ("a: 1\nb: 2\na: 3\n", "x.yaml:3: duplicate key 'a'"),
         ("1: 2\n", "x.yaml:1: the key 1 is not text: put it in quotes"),
         ("- a\n", "x.yaml: not a mapping of keys to values"),
         ("", "x.yaml: not a mapping of keys to values"),
@@ -184,7 +190,7 @@ def test_snakemake_shows_the_line_and_plans_nothing(snakemake, tmp_path):
 def test_snakemake_names_the_line_of_a_key_that_stands_twice(snakemake, tmp_path):
     (tmp_path / "x.yaml").write_text((PROJECT / "config/demo.yaml").read_text() + "\nthreads: 2\n")
     lines = (tmp_path / "x.yaml").read_text().count("\n")
-    assert snakemake("-n", "--configfile", "x.yaml") == (1, f"error: x.yaml:{lines}: the key threads stands twice\n")
+    assert snakemake("-n", "--configfile", "x.yaml") == (1, f"error: x.yaml:{lines}: duplicate key 'threads'\n")
 
 
 def test_config_alone_is_refused(snakemake):
@@ -219,20 +225,20 @@ def test_later_files_and_overrides_are_laid_over_the_first(tmp_path):
     (tmp_path / "over.yaml").write_text("seeds: {transfer: [4]}\nthreads: 3\n")
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(DEMO))
     loaded = loading.load(tmp_path / "x.yaml", tmp_path / "over.yaml", overrides={"seeds": {"pretrain": [5]}})
-    assert loaded == changed(("seeds", {"pretrain": [5], "transfer": [4]}), ("threads", 3))
+    assert loaded == changed(("seeds", {"pretrain": [5], "transfer": [4]}), ("resources/cpu_threads", 3))
 
 
 def test_inline_json_is_a_config():
     assert loading.load(json.dumps(DEMO)) == DEMO
     with pytest.raises(UserError, match=r"^--config: threads: missing key$"):
-        loading.load(json.dumps(changed(("threads", GONE))))
+        loading.load(json.dumps(changed(("experiment", GONE))))
 
 
 @pytest.mark.parametrize(
     "backbone",
     [
         {"init": "random"},
-        {"pretrain": {"epochs": 9, "steps": [8]}},
+        {"pretrain": {"epochs": 9, "milestones": [8]}},
         {"regularizers": {"mixup": {"alpha": 1, "probability": 0}, "cutout": {"size": 9, "probability": 0.5}}},
     ],
 )
@@ -241,7 +247,7 @@ def test_what_is_right_passes(backbone):
 
 
 def test_a_task_need_not_have_a_warm_up():
-    assert list(loading.recipe_faults("tasks.probe", {"iterations": 5, "steps": [2]})) == []
+    assert list(loading.recipe_faults("tasks.probe", {"iterations": 5, "milestones": [2]})) == []
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)
@@ -262,10 +268,29 @@ def test_the_paper_has_the_papers_settings():
     paper = loading.load(PROJECT / "config/paper.yaml")
     pretrain, tasks = paper["pretrain"], paper["tasks"]
     ssd, rcnn, nic = (tasks[name] for name in ("ssd_voc", "faster_rcnn_voc", "nic_coco"))
-    assert [pretrain[k] for k in ("epochs", "batch", "lr", "steps")] == [300, 256, 0.1, [75, 150, 225]]
-    assert [ssd[k] for k in ("iterations", "batch", "lr", "steps", "size")] == [120000, 32, 1e-3, [80000, 100000], 300]
-    assert [rcnn[k] for k in ("iterations", "batch", "lr", "steps", "short_side")] == [120000, 8, 0.01, [100000], 600]
-    assert [nic[k] for k in ("epochs", "batch", "lr", "beam", "hidden", "threshold")] == [100, 20, 1e-3, 20, 300, 4]
+    assert [pretrain[k] for k in ("epochs", "batch_size", "lr", "milestones")] == [300, 256, 0.1, [75, 150, 225]]
+    assert [ssd[k] for k in ("iterations", "batch_size", "lr", "milestones", "size")] == [
+        120000,
+        32,
+        1e-3,
+        [80000, 100000],
+        300,
+    ]
+    assert [rcnn[k] for k in ("iterations", "batch_size", "lr", "milestones", "min_size")] == [
+        120000,
+        8,
+        0.01,
+        [100000],
+        600,
+    ]
+    assert [nic[k] for k in ("epochs", "batch_size", "lr", "beam_size", "hidden_size", "min_word_count")] == [
+        100,
+        20,
+        1e-3,
+        20,
+        300,
+        4,
+    ]
     assert paper["backbones"]["cutout"]["regularizers"]["cutout"]["size"] == 112
 
 

@@ -10,10 +10,10 @@ from .test_loading import COCO, PROJECT, changed
 
 def test_the_column_of_the_poster_is_mmdetections_c4_for_12_epochs():
     coco = loading.load(PROJECT / "config/paper.yaml")["tasks"]["faster_rcnn_coco"]
-    assert [coco[key] for key in ("short_side", "long_side", "rois", "roi_size")] == [800, 1333, 512, 14]
-    epoch = 82_081 / coco["batch"]  # images of train2014 that hold an object
-    assert [round(step / epoch, 1) for step in (*coco["steps"], coco["iterations"])] == [8.0, 11.0, 12.0]
-    assert coco["lr"] / coco["batch"] == 0.02 / 16
+    assert [coco[key] for key in ("min_size", "max_size", "rois_per_image", "roi_output_size")] == [800, 1333, 512, 14]
+    epoch = 82_081 / coco["batch_size"]  # images of train2014 that hold an object
+    assert [round(step / epoch, 1) for step in (*coco["milestones"], coco["iterations"])] == [8.0, 11.0, 12.0]
+    assert coco["lr"] / coco["batch_size"] == 0.02 / 16
 
 
 def test_karpathys_split_is_none_of_detection():

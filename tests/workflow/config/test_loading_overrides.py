@@ -33,8 +33,8 @@ def test_a_number_of_a_deep_section_a_list_and_a_word_for_true():
         "tasks={ssd_voc: {lr: 1e-3, steps: [200, 250]}, nic_coco: {finetune: yes}}", "seeds={pretrain: [0, 1]}"
     )
     assert loaded["tasks"]["ssd_voc"]["lr"] == 0.001
-    assert loaded["tasks"]["ssd_voc"]["steps"] == [200, 250]
-    assert loaded["tasks"]["nic_coco"]["finetune"] is True
+    assert loaded["tasks"]["ssd_voc"]["milestones"] == [200, 250]
+    assert loaded["tasks"]["nic_coco"]["finetune_encoder"] is True
     assert loaded["seeds"] == {"pretrain": [0, 1], "transfer": [0]}
 
 
@@ -51,4 +51,4 @@ def test_what_is_of_no_such_type_is_an_error_with_its_key(text):
 def test_text_of_a_file_stays_text(tmp_path):
     (tmp_path / "x.yaml").write_text("seeds: {pretrain: ['0']}\n")
     with pytest.raises(UserError, match=r"seeds.pretrain\[0\]: must be a whole number, not '0'"):
-        loading.load(DEMO, tmp_path / "x.yaml", overrides={"threads": 2})
+        loading.load(DEMO, tmp_path / "x.yaml", overrides={"resources": {"cpu_threads": 2}})

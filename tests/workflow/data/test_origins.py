@@ -18,7 +18,7 @@ DRAWN = DEMO["data"]["imagenet"]["synthetic"]
 
 
 def with_origin(origin: str, name: str = "voc", **section: object) -> dict:
-    data = PAPER["data"] | {name: PAPER["data"][name] | {"from": origin} | section}
+    data = PAPER["data"] | {name: PAPER["data"][name] | {"source": origin} | section}
     return PAPER | {"data": data}
 
 
@@ -26,17 +26,17 @@ def with_origin(origin: str, name: str = "voc", **section: object) -> dict:
 def test_a_folder_or_an_address_will_do(origin):
     config = with_origin(origin)
     assert check(config, "x.yaml") == config
-    assert json.loads(plan(config).fetching("voc"))["from"] == origin
-    assert "from" not in json.loads(plan(config).fetching("coco"))
+    assert json.loads(plan(config).fetching("voc"))["source"] == origin
+    assert "source" not in json.loads(plan(config).fetching("coco"))
 
 
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"root": "x", "from": "ftp://a/b"}, "from: must be a folder or an http(s) address, not 'ftp://a/b'"),
-        ({"root": "x", "from": ""}, "from: must not be empty, not ''"),
-        ({"root": "x", "from": 3}, "from: must be text, not 3"),
-        ({"synthetic": DRAWN, "from": "x"}, "from: belongs to a root"),
+        ({"root": "x", "source": "ftp://a/b"}, "source: must be a folder or an http(s) address, not 'ftp://a/b'"),
+        ({"root": "x", "source": ""}, "source: must not be empty, not ''"),
+        ({"root": "x", "source": 3}, "source: must be text, not 3"),
+        ({"synthetic": DRAWN, "source": "x"}, "source: only allowed together with 'root'"),
     ],
 )
 def test_a_bad_origin_is_named(section, message):
@@ -93,5 +93,5 @@ def test_imagenet_that_cannot_be_downloaded_is_said_on_the_terminal(snakemake, t
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
     status, said = snakemake("data", "--cores", "1", "--configfile", "x.yaml")
     assert status != 0
-    assert "error: data.imagenet.from: missing: name the folder here" in said
+    assert "error: data.imagenet.source: missing: name the folder here" in said
     assert "ILSVRC2012_devkit_t12.tar.gz; they are given to registered users only" in said

@@ -70,7 +70,7 @@ def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
 
 
 def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
-    mine = {"layout": "voc", "root": "data/mine", "classes": ["dog", "cat", "hen"], "from": "archives"}
+    mine = {"layout": "voc", "root": "data/mine", "classes": ["dog", "cat", "hen"], "source": "archives"}
     config = overlay(DEMO, {"data": {"mine": mine}})
     assert counts(config, "mine", Path("nothing")) == counts(PAPER, "voc", Path("nothing"))
     check = read_json(drawn(config, "mine", 2, tmp_path))
@@ -108,7 +108,7 @@ def test_fewer_cores_than_a_job_is_to_have_are_said(monkeypatch):
     monkeypatch.setattr("workflow.planning.cost.measure", lambda todo, folder: made_up(todo))
     here = len(os.sched_getaffinity(0))
     assert f"measured on GPU, with {here} cores at hand\n\nimagenet: 3,200 train" in report(DEMO, [1])
-    said = report(DEMO | {"threads": here, "workers": 1}, [1])
+    said = report(overlay(DEMO, {"resources": {"cpu_threads": here, "num_workers": 1}}), [1])
     assert f"warning: a job is to have {here + 1} cores (threads + workers)" in said
 
 
@@ -151,7 +151,7 @@ def test_a_brought_backbone_is_waited_for_by_nobody(tmp_path):
 
 def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others():
     long = {"cutmix": {"pretrain": {"epochs": 8}}}
-    config = overlay(DEMO, {"pretrain": {"epochs": 4, "evaluate_every": 1}, "backbones": long})
+    config = overlay(DEMO, {"pretrain": {"epochs": 4, "eval_interval": 1}, "backbones": long})
     todo = plan(config)
     assert len(kinds(todo)) == 4
     assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"size": 40}}}})))) == 5
@@ -191,9 +191,9 @@ def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, mo
 
     monkeypatch.setattr(Line, "forward", passed)
     monkeypatch.setattr(timing, "now", lambda: clock[0])
-    run = timing.shortened(run_of(iterations=7, steps=[2]))
-    assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch": 4, "warmup": 0, "steps": [], "lr": 0.0,
-                                               "evaluate_every": 0, "precision": "fp32"}  # fmt: skip
+    run = timing.shortened(run_of(iterations=7, milestones=[2]))
+    assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch_size": 4, "warmup_iters": 0, "milestones": [],
+                                               "lr": 0.0, "eval_interval": 0, "precision": "fp32"}  # fmt: skip
     found = timing.measure(run, task(run), 20, tmp_path) | {"device": timing.device(run)}
     assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads"}
     assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * 5
@@ -203,10 +203,10 @@ def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, mo
 def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(CONFIGS.parent))
-    small = {"ssd_voc": {"batch": 2, "size": 64}, "nic_coco": {"views": 1, "crop": 64, "resize": 64}}
-    small |= {"faster_rcnn_voc": {"batch": 1, "short_side": 64, "long_side": 96}}
+    small = {"ssd_voc": {"batch_size": 2, "size": 64}, "nic_coco": {"num_views": 1, "crop": 64, "resize": 64}}
+    small |= {"faster_rcnn_voc": {"batch_size": 1, "min_size": 64, "max_size": 96}}
     drawn = {name: {"synthetic": {"size": 64}} for name in ("voc", "coco")}
-    said = report(overlay(DEMO, {"tasks": small, "pretrain": {"batch": 8}, "data": drawn}), [1, 2])
+    said = report(overlay(DEMO, {"tasks": small, "pretrain": {"batch_size": 8}, "data": drawn}), [1, 2])
     for name in ("pretrain", "features", "ssd_voc", "faster_rcnn_voc", "nic_coco"):
         (line,) = [line for line in said.splitlines() if line.startswith(name + " ")]
         assert float(line.split()[2].replace(",", "")) > 0

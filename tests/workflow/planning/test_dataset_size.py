@@ -20,14 +20,14 @@ def config(imagenet, voc):
     """SSD alone, on checked data of the tests, with a batch that they are too few for."""
     data = {"imagenet": {"root": str(imagenet.root)}}
     data["voc"] = {"root": str(voc.root), "classes": ["circle", "square", "triangle", "star"]}
-    recipe = DEMO["pretrain"] | {"batch": 8, "warmup": 2}
-    tasks = {"ssd_voc": DEMO["tasks"]["ssd_voc"] | {"batch": 17}}
+    recipe = DEMO["pretrain"] | {"batch_size": 8, "warmup_iters": 2}
+    tasks = {"ssd_voc": DEMO["tasks"]["ssd_voc"] | {"batch_size": 17}}
     return DEMO | {"data": data, "backbones": {"baseline": {}}, "pretrain": recipe, "tasks": tasks}
 
 
 def test_the_job_of_the_check_says_it(config, voc, snakemake, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = f"tasks.ssd_voc.batch: 17 is more than the 16 training images with an object in {voc.root}"
+    said = f"tasks.ssd_voc.batch_size: 17 is more than the 16 training images with an object in {voc.root}"
     Path("x.yaml").write_text(yaml.safe_dump(config))
     status, terminal = snakemake("--cores", "1", "--keep-going", "--configfile", "x.yaml")
     assert status == 1
@@ -35,13 +35,13 @@ def test_the_job_of_the_check_says_it(config, voc, snakemake, tmp_path, monkeypa
     assert "rule pretrain:" not in terminal
     assert not Path(plan(config).checks["voc"]).exists(), "else the next call would train"
 
-    Path("y.yaml").write_text(yaml.safe_dump(overlay(config, {"tasks": {"ssd_voc": {"batch": 16}}})))
-    assert snakemake("--cores", "1", "--configfile", "y.yaml", "--", "results/data/checked.txt")[0] == 0
+    Path("y.yaml").write_text(yaml.safe_dump(overlay(config, {"tasks": {"ssd_voc": {"batch_size": 16}}})))
+    assert snakemake("--cores", "1", "--configfile", "y.yaml", "--", "results/data/all_checks_passed.txt")[0] == 0
     status, terminal = snakemake("-n", "--configfile", "x.yaml")
     assert status == 1
     assert f"error: x.yaml: {said}, as counted in {plan(config).checks['voc']}; remove" in terminal
     assert "Traceback" not in terminal
-    Path("z.yaml").write_text(yaml.safe_dump(overlay(config, {"tasks": {"ssd_voc": {"batch": 15}}})))
+    Path("z.yaml").write_text(yaml.safe_dump(overlay(config, {"tasks": {"ssd_voc": {"batch_size": 15}}})))
     planned = jobs(snakemake("-n", "--configfile", "z.yaml")[1])
     assert planned["detection"] == 1
     assert "check_data" not in planned, "another batch repeats no check"
@@ -51,11 +51,11 @@ def test_a_recipe_is_asked_for_once():
     rows = {name: {} for name in ("a", "b")} | {"mine": {"checkpoint": "x"}, "own": {"pretrain": {"epochs": 9}}}
     own = needs(DEMO | {"backbones": rows}, "imagenet")
     assert [each["epochs"] for each in own] == [DEMO["pretrain"]["epochs"], 9]
-    assert own[1]["at"] == {"batch": "pretrain.batch", "warmup": "pretrain.warmup",
+    assert own[1]["at"] == {"batch_size": "pretrain.batch_size", "warmup_iters": "pretrain.warmup_iters",
                             "epochs": "backbones.own.pretrain.epochs"}  # fmt: skip
     assert needs(DEMO, "coco") == [
-        {"of": "training captions", "key": "tasks.nic_coco", "batch": 20, "epochs": 6,
-         "at": {key: f"tasks.nic_coco.{key}" for key in ("batch", "epochs")},
+        {"of": "training captions", "key": "tasks.nic_coco", "batch_size": 20, "epochs": 6,
+         "at": {key: f"tasks.nic_coco.{key}" for key in ("batch_size", "epochs")},
          "preflight": {"module": "captioning.preflight", "recipe": DEMO["tasks"]["nic_coco"]}}]  # fmt: skip
 
 
@@ -65,16 +65,16 @@ def test_each_value_is_refused_from_its_bound_on(images, epochs):
     """The whole set may be one batch; the warm-up must end before the training does."""
 
     def refused(batch, warmup):
-        recipe = {"batch": batch, "epochs": epochs, "warmup": warmup}
+        recipe = {"batch_size": batch, "epochs": epochs, "warmup_iters": warmup}
         config = DEMO | {"pretrain": DEMO["pretrain"] | recipe, "backbones": {"baseline": {}}}
         check = {"counts": {"train": images}, "root": "photos"}
         return [line.partition(":")[0] for line in faults(datasets()["imagenet"], check, needs(config, "imagenet"))]
 
     assert refused(images, 0) == []
-    assert refused(images + 1, 0) == ["pretrain.batch"]
+    assert refused(images + 1, 0) == ["pretrain.batch_size"]
     end = epochs * (images // 8)
     assert refused(8, end - 1) == []
-    assert refused(8, end) == refused(8, end + 1) == ["pretrain.warmup"]
+    assert refused(8, end) == refused(8, end + 1) == ["pretrain.warmup_iters"]
 
 
 def test_an_instance_asks_its_own_set_under_its_own_name():
@@ -82,20 +82,20 @@ def test_an_instance_asks_its_own_set_under_its_own_name():
     config = overlay(DEMO, {"tasks": {"short": own}, "data": {"mine": {"layout": "coco"}}})
     (asked,) = needs(config, "mine")
     assert (asked["of"], asked["key"]) == ("training captions", "tasks.short")
-    assert asked["at"] == {"batch": "tasks.short.batch", "epochs": "tasks.short.epochs"}
+    assert asked["at"] == {"batch_size": "tasks.short.batch_size", "epochs": "tasks.short.epochs"}
     assert [each["key"] for each in needs(config, "coco")] == ["tasks.nic_coco"]
 
 
 def test_what_only_the_task_can_tell_is_said_under_the_name_of_the_instance(coco, capfd):
     module = task_of(DEMO, "nic_coco").preflight
-    assert suits(coco.check, module, "tasks.short", {"threshold": 1})
-    assert not suits(coco.check, module, "tasks.short", {"threshold": 999})
+    assert suits(coco.check, module, "tasks.short", {"min_word_count": 1})
+    assert not suits(coco.check, module, "tasks.short", {"min_word_count": 999})
     assert "error: tasks.short.threshold: 999, but no word of the training captions in " in capfd.readouterr().err
 
 
 def test_a_task_that_trains_nothing_asks_for_no_number_of_images():
     task = dataclasses.replace(task_of(DEMO, "nic_coco"), kind="evaluate", preflight="")
-    asked = need(task, "tasks.score", {"batch": 20, "epochs": 6}, {})
+    asked = need(task, "tasks.score", {"batch_size": 20, "epochs": 6}, {})
     assert asked == {"of": "training captions", "key": "tasks.score", "at": {}}
     check = {"root": "photos", "kinds": ["instances"], "counts": {"train_images": 1}}
     said = "tasks.score: photos has no captions: annotations/captions_train2014.json is missing"
@@ -105,8 +105,8 @@ def test_a_task_that_trains_nothing_asks_for_no_number_of_images():
 
 def test_images_alone_need_no_annotations():
     check = {"root": "photos", "kinds": ["instances"], "counts": {"train_images": 7}}
-    asked = {"of": "training images", "key": "pretrain", "batch": 8, "at": {"batch": "pretrain.batch"}}
-    line = "pretrain.batch: 8 is more than the 7 training images in photos"
+    asked = {"of": "training images", "key": "pretrain", "batch_size": 8, "at": {"batch_size": "pretrain.batch_size"}}
+    line = "pretrain.batch_size: 8 is more than the 7 training images in photos"
     assert list(faults(datasets()["coco"], check, [asked])) == [line]
 
 

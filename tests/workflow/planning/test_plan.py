@@ -90,7 +90,8 @@ def test_a_run_is_told_its_section_and_no_more():
     assert cutmix.run["recipe"] == DEMO["pretrain"] | {"regularizers": {"cutmix": {"alpha": 1.0, "probability": 1.0}}}
 
 
-MACHINES = [("threads", 8), ("workers", 8), ("gpus", 1), ("gpus", 2), ("minutes", 7), ("memory", 7)]
+MACHINE = {"cpu_threads": [8], "num_workers": [8], "gpus": [1, 2], "job_minutes": [7], "job_memory_gb": [7]}
+MACHINES = [(f"resources/{key}", value) for key, values in MACHINE.items() for value in values]
 
 
 @pytest.mark.parametrize("edit", [("experiment", "other"), *MACHINES])
@@ -148,7 +149,9 @@ def test_scenes_are_made_anew_where_their_photos_changed(tmp_path):
 
 def test_a_job_of_several_gpus_takes_the_cores_of_its_processes():
     rows = {"baseline": {}, "scratch": {"init": "random"}}
-    four = planned(("gpus", 4), ("threads", 2), ("workers", 3), ("backbones", rows))
+    four = planned(
+        ("resources/gpus", 4), ("resources/cpu_threads", 2), ("resources/num_workers", 3), ("backbones", rows)
+    )
     taken = {(run.task, run.backbone): (run.gpus, run.cores) for run in four.runs}
     assert taken.pop(("pretrain", "scratch")) == (0, 5), "nothing is trained"
     assert {*taken.values()} == {(4, 20)}
@@ -158,7 +161,7 @@ def test_a_job_of_several_gpus_takes_the_cores_of_its_processes():
 
 @pytest.mark.parametrize(("gpus", "processes"), [(0, 1), (1, 1), (4, 4)])
 def test_memory_is_that_of_each_process_and_its_workers_and_of_one_jvm(gpus, processes):
-    demo = planned(("gpus", gpus), ("workers", 3), ("memory", 5))
+    demo = planned(("resources/gpus", gpus), ("resources/num_workers", 3), ("resources/job_memory_gb", 5))
     asked = {run.task: demo.memory(run) for run in demo.runs}
     assert asked == dict.fromkeys(asked, 8000 * processes) | {"nic_coco": 8000 * processes + 2500}
     assert {demo.memory(run) for run in demo.artifacts} == {8000}
@@ -170,14 +173,14 @@ def test_added_seeds_leave_the_other_runs_alone():
     assert before < {(run.record, run.state, run.json) for run in more.runs}
 
 
-@pytest.mark.parametrize(("key", "value"), [("resize", 97), ("crop", 80), ("views", 97), ("precision", "fp32")])
+@pytest.mark.parametrize(("key", "value"), [("resize", 97), ("crop", 80), ("num_views", 97), ("precision", "fp32")])
 def test_features_of_other_views_or_precision_are_other_features(key, value):
     other = planned((f"tasks/nic_coco/{key}", value))
     assert differing(planned(), other, "features") == {("nic_coco", b) for b in ROWS}
     assert {run.run["recipe"][key] for run in other.artifacts} == {value}
 
 
-@pytest.mark.parametrize(("key", "value"), [("resize", 64), ("size", 32), ("batch", 7), ("precision", "fp32")])
+@pytest.mark.parametrize(("key", "value"), [("resize", 64), ("size", 32), ("batch_size", 7), ("precision", "fp32")])
 def test_a_brought_file_that_is_scored_otherwise_has_another_key(tmp_path, key, value):
     (tmp_path / "x.pth").write_bytes(b"")
     brought = ("backbones", {"baseline": {"checkpoint": str(tmp_path / "x.pth")}})
@@ -187,21 +190,28 @@ def test_a_brought_file_that_is_scored_otherwise_has_another_key(tmp_path, key, 
 
 
 def test_features_depend_on_the_views_alone():
-    assert differing(planned(), planned(("tasks/nic_coco/hidden", 7)), "features") == set()
-    assert differing(planned(), planned(("tasks/nic_coco/views", 97)), "features") == {("nic_coco", b) for b in ROWS}
-    fine_tuned = planned(("tasks/nic_coco/finetune", True))
+    assert differing(planned(), planned(("tasks/nic_coco/hidden_size", 7)), "features") == set()
+    assert differing(planned(), planned(("tasks/nic_coco/num_views", 97)), "features") == {
+        ("nic_coco", b) for b in ROWS
+    }
+    fine_tuned = planned(("tasks/nic_coco/finetune_encoder", True))
     assert fine_tuned.artifacts == []
     assert all("features" not in run.shared for run in fine_tuned.runs)
 
 
 def test_a_vocabulary_is_that_of_data_and_threshold():
     both = {"pretrain": [0, 1], "transfer": [0, 1]}
-    for more in (("tasks/nic_coco/finetune", True), ("tasks/nic_coco/hidden", 7), ("seeds", both), ("experiment", "x")):
+    for more in (
+        ("tasks/nic_coco/finetune_encoder", True),
+        ("tasks/nic_coco/hidden_size", 7),
+        ("seeds", both),
+        ("experiment", "x"),
+    ):
         found = {run.shared["vocabulary"] for run in planned(more).runs if run.task == "nic_coco"}
         assert found == {f"{planned().checks['coco'].removesuffix('.json').replace('data', 'vocabularies')}/4"}, more
     assert all("vocabulary" not in run.shared for run in planned().runs if run.task != "nic_coco")
     of_all = {("nic_coco", name) for name in ROWS}
-    for path in ("tasks/nic_coco/threshold", "data/coco/synthetic/seed"):
+    for path in ("tasks/nic_coco/min_word_count", "data/coco/synthetic/seed"):
         one, other = planned(), planned((path, 97))
         assert differing(one, other, "vocabulary") >= of_all
 
@@ -279,7 +289,7 @@ def test_nothing_that_is_not_planned_is_found():
 
 def test_a_fault_ends_the_process_with_one_line(capsys):
     with pytest.raises(SystemExit) as end:
-        settle([], {"threads": 2})
+        settle([], {"experiment": "x"})
     assert end.value.code == 1
     assert capsys.readouterr().err.startswith("error: --config alone")
 

@@ -19,6 +19,7 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     jobs,
     outputs,
 )
+from workflow.config.loading import overlay
 from workflow.planning.plan import plan
 from workflow.planning.rerun import due, fingerprint
 
@@ -34,7 +35,7 @@ def test_a_touched_or_lost_vocabulary_trains_nothing(dry_run):  # noqa: F811
 
 
 def test_another_threshold_costs_a_vocabulary_and_its_runs(dry_run):  # noqa: F811
-    said = dry_run(changed("tasks/nic_coco/threshold", 3))
+    said = dry_run(changed("tasks/nic_coco/min_word_count", 3))
     assert jobs(said) == {"vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
     assert re.search(r"output: results/vocabularies/coco-[0-9a-f]{10}/3/index.json \(update\)$", outputs(said), re.M)
 
@@ -42,7 +43,7 @@ def test_another_threshold_costs_a_vocabulary_and_its_runs(dry_run):  # noqa: F8
 def test_changed_data_of_a_fine_tuning_are_trained_on_anew(snakemake, tmp_path, monkeypatch):
     """Its one other input is made anew and ancient: Snakemake alone would plan the vocabulary, and nothing after it."""
     monkeypatch.chdir(tmp_path)
-    config = changed("tasks/nic_coco/finetune", True)
+    config = changed("tasks/nic_coco/finetune_encoder", True)
     finish(config, tmp_path)
     Path(plan(config).checks["coco"]).write_text(json.dumps({"fingerprint": "new"}))
     status, said = snakemake("-n", "--configfile", "x.yaml")
@@ -113,7 +114,7 @@ def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_another_recipe
     check.unlink()
     assert not due(run)
     assert due(plan(changed("tasks/nic_coco/lr", 0.0123)).shown("nic_coco")[0])
-    assert not due(plan(SMALL | {"threads": 3, "gpus": 2}).shown("nic_coco")[0])
+    assert not due(plan(overlay(SMALL, {"resources": {"cpu_threads": 3, "gpus": 2}})).shown("nic_coco")[0])
     record.with_name("config.json").rename("config.json")
     assert due(run)
     Path("config.json").rename(record.with_name("config.json"))

@@ -18,16 +18,16 @@ from workflow.planning.plan import PlannedRun
 from workflow.training.per_image import write as write_evidence
 
 RECIPES = {
-    "pretrain": {"epochs": 4, "batch": 32, "lr": 0.1, "resize": 56, "size": 48},
-    "ssd_voc": {"iterations": 200, "batch": 16, "lr": 0.01, "bn": "frozen"},
-    "faster_rcnn_voc": {"iterations": 250, "batch": 4, "lr": 0.01, "bn": "frozen"},
-    "nic_coco": {"epochs": 10, "batch": 20, "lr": 0.001, "beam": 20, "finetune": False},
+    "pretrain": {"epochs": 4, "batch_size": 32, "lr": 0.1, "resize": 56, "size": 48},
+    "ssd_voc": {"iterations": 200, "batch_size": 16, "lr": 0.01, "bn": "frozen"},
+    "faster_rcnn_voc": {"iterations": 250, "batch_size": 4, "lr": 0.01, "bn": "frozen"},
+    "nic_coco": {"epochs": 10, "batch_size": 20, "lr": 0.001, "beam_size": 20, "finetune_encoder": False},
 }
 PROTOCOLS = {
     "pretrain": {"split": "400 validation images, resize 56, crop 48", "epoch": "last of 4"},
     "ssd_voc": {"metric": "VOC07 11-point", "split": "VOC07 test, 150 images", "difficult": "left out"},
     "faster_rcnn_voc": {"metric": "VOC07 11-point", "split": "VOC07 test, 150 images", "difficult": "left out"},
-    "nic_coco": {"split": "val2014, 100 images", "beam": 20, "encoder": "frozen"},
+    "nic_coco": {"split": "val2014, 100 images", "beam_size": 20, "encoder": "frozen"},
 }
 
 
@@ -204,7 +204,7 @@ def certain(experiment):
             if run.task == "nic_coco":
                 level = 50 + 10 * (run.backbone == "cutmix") + sum(run.seeds.values()) - (pretrain + transfer - 2) / 2
                 evidence = {"CIDEr": np.linspace(level - 5, level + 5, 40)}
-                write_evidence(Path(run.record).with_name("evidence.npz"), np.arange(40), **evidence)
+                write_evidence(Path(run.record).with_name("per_image.npz"), np.arange(40), **evidence)
                 sign(run, {"metrics": {"CIDEr": level}})
         return small
 

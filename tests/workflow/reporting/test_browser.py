@@ -38,7 +38,7 @@ def figures(folder, voc, coco):
     ids = [image.image_id for image in read(check, "test")]
     write_json(said / "predictions.json", [{"image_id": i, "caption": "a red circle"} for i in ids])
     write_json(said / "metrics.json", {})
-    per_image.write(said / "evidence.npz", ids, CIDEr=np.arange(len(ids), dtype=float))
+    per_image.write(said / "per_image.npz", ids, CIDEr=np.arange(len(ids), dtype=float))
     found = scenes(read_json(voc.check))[0]
     seen = [[Thing(one.name, one.box, True, 0.9) for one in scene.truth] for scene in found]
     picture = draw(found, dict.fromkeys(ROWS, seen), SIDE, {})
@@ -51,7 +51,7 @@ def told(small):
     for run in small.plan.runs:
         each = [{"iteration": step, registry.tasks()[run.task].headline.name: 20.0 + step / 10} for step in (100, 200)]
         small.edit(run, history={"evaluations": each})
-        record, beside = read_json(run.record), Path(run.record).with_name("evidence.npz")
+        record, beside = read_json(run.record), Path(run.record).with_name("per_image.npz")
         if run.task.endswith("voc"):
             small.sign(run, per_class={"pottedplant": 20.0 + len(run.backbone), "dog": 40.0})
         if run.task == "nic_coco":

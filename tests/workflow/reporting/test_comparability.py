@@ -41,7 +41,7 @@ def test_the_same_detections_under_two_seeds_are_refused(experiment):
     runs = [run for run in small.plan.runs if run.task == "ssd_voc"]
     for seed, run in enumerate(runs):
         arrays = detections(seed)
-        write_evidence(Path(run.record).with_name("evidence.npz"), range(12), **arrays)
+        write_evidence(Path(run.record).with_name("per_image.npz"), range(12), **arrays)
         rules = {"mAP": eleven_points, "mAP_area": area}
         small.edit(run, metrics={name: mean_ap(arrays, range(12), rule) for name, rule in rules.items()})
     assert summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"].n == 2
@@ -55,7 +55,7 @@ def test_networks_that_detect_nothing_are_no_copies(experiment):
     arrays = {key: array if key == "truths" else array[:0] for key, array in detections(0).items()}
     for run in small.plan.runs:
         if run.task == "ssd_voc":
-            write_evidence(Path(run.record).with_name("evidence.npz"), range(12), **arrays)
+            write_evidence(Path(run.record).with_name("per_image.npz"), range(12), **arrays)
             small.edit(run, metrics={"mAP": 0.0, "mAP_area": 0.0})
     assert summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"].n == 2
 

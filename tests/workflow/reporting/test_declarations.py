@@ -93,7 +93,7 @@ def probed(experiment, monkeypatch):
                 games = np.array([[3 + 2 * better + i % 2 + wins, 10] for i in range(30)])
                 games[:seed, 0] += 1
                 each = {"games": games, "time": np.linspace(2, 4, 30) + 5 * better + seed / 10}
-                write_evidence(Path(run.record).with_name("evidence.npz"), np.arange(30), **each)
+                write_evidence(Path(run.record).with_name("per_image.npz"), np.arange(30), **each)
                 small.sign(run, metrics={"rate": min(games[:, 0].sum() / 300, 1.0), "time": each["time"].mean()})
         return small
 
@@ -162,7 +162,7 @@ def test_a_task_s_own_check_is_asked(probed):
 def test_what_no_two_networks_share_is_refused_in_two_seeds(probed):
     small = probed()
     one, other = (Path(small.run("mine", "cutmix", pretrain=p).record) for p in (0, 1))
-    other.with_name("evidence.npz").write_bytes(one.with_name("evidence.npz").read_bytes())
+    other.with_name("per_image.npz").write_bytes(one.with_name("per_image.npz").read_bytes())
     small.sign(small.run("mine", "cutmix", pretrain=1), metrics=json.loads(one.read_text())["metrics"])
     with pytest.raises(UserError, match="have the same games: they are one run under two seeds"):
         summarize(small.plan)

@@ -69,7 +69,7 @@ def test_figures_show_each_backbone_by_the_first_seeds():
         assert [run.backbone for run in shown] == demo.backbones
         assert all(run.seeds == {"pretrain": 3, "transfer": 7} for run in shown)
     assert demo.folders(demo.shown("ssd_voc"))[0] == "baseline=results/demo/ssd_voc/baseline/p3s7"
-    assert demo.files("nic_coco", "evidence.npz")[0] == "results/demo/nic_coco/baseline/p3s7/evidence.npz"
+    assert demo.files("nic_coco", "per_image.npz")[0] == "results/demo/nic_coco/baseline/p3s7/per_image.npz"
     assert "scratch" not in [run.backbone for run in demo.classifiers + demo.gallery]
     assert len(demo.classifiers) == len(demo.gallery) == len(demo.backbones) - 1
 

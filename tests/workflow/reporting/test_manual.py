@@ -39,7 +39,9 @@ def properties(schema: dict):
 def test_every_key_has_one_sentence_in_the_table_of_its_section():
     recipe = SCHEMA["$defs"]["pretrain"]["properties"]
     keys = [*properties(SCHEMA), *recipe.items()]
-    assert {"threads", "root", "checkpoint", "channel_order", "lr", "anchor_scales", "beam"} <= {key for key, _ in keys}
+    assert {"cpu_threads", "root", "checkpoint", "channel_order", "lr", "anchor_scales", "beam_size"} <= {
+        key for key, _ in keys
+    }
     for key, schema in keys:
         text = manual.resolved(schema).get("description", "")
         assert re.fullmatch(r"[A-Z`\[].{8,}\.", text), f"{key}: {text!r}"

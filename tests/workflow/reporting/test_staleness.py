@@ -40,7 +40,7 @@ def test_another_recipe_is_named_by_key(experiment):
 
 def test_a_recipe_written_in_two_ways_is_one(experiment):
     small = experiment()
-    small.recipe(small.run("ssd_voc", "cutmix"), batch=16.0)
+    small.recipe(small.run("ssd_voc", "cutmix"), batch_size=16.0)
     assert cell(small).n == 1
 
 

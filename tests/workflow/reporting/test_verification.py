@@ -18,7 +18,7 @@ from workflow.reporting.summary import summarize
 from workflow.reporting.tables.text_tables import long_csv, markdown, terminal
 from workflow.training.per_image import write as write_evidence
 
-FILES = ("metrics.json", "config.json", "evidence.npz", "backbone.safetensors", "predictions.json")
+FILES = ("metrics.json", "config.json", "per_image.npz", "backbone.safetensors", "predictions.json")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def small(experiment):
     small = experiment(tasks=("nic_coco",))
     run = small.run("nic_coco", "cutmix")
     folder = Path(run.record).parent
-    write_evidence(folder / "evidence.npz", np.arange(12), CIDEr=np.linspace(0, 100, 12))
+    write_evidence(folder / "per_image.npz", np.arange(12), CIDEr=np.linspace(0, 100, 12))
     (folder / "predictions.json").write_text("[]")
     (folder / "backbone.safetensors").write_bytes(bytes(8192))
     small.sign(run, metrics={"CIDEr": 50.0})
@@ -93,7 +93,7 @@ def test_what_is_no_file_is_named_and_does_not_hang(small, name, kind):
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("config.json", True), ("evidence.npz", True), ("predictions.json", False)]
+    ("name", "wanted"), [("config.json", True), ("per_image.npz", True), ("predictions.json", False)]
 )
 def test_a_file_that_is_gone_is_named_where_numbers_hang_on_it(small, name, wanted):
     (folder_of(small) / name).unlink()
@@ -109,7 +109,7 @@ def test_a_file_that_is_gone_is_named_where_numbers_hang_on_it(small, name, want
         lambda record: record["metrics"].update(CIDEr=55.0),
         lambda record: record["metrics"].clear(),
         lambda record: record["provenance"].update(code="f" * 64),
-        lambda record: record["files"].pop("evidence.npz"),
+        lambda record: record["files"].pop("per_image.npz"),
         lambda record: record["history"]["points"].pop(),
         lambda record: record.pop("sha256"),
         lambda record: record.pop("files"),
@@ -243,7 +243,7 @@ def test_any_value_anywhere_is_shown_or_one_line(small, data):
 
 @given(noise=st.binary(max_size=40), start=st.integers(0, 4000), length=st.integers(0, 4000))
 @QUIET
-@pytest.mark.parametrize("name", ["metrics.json", "config.json", "evidence.npz"])
+@pytest.mark.parametrize("name", ["metrics.json", "config.json", "per_image.npz"])
 def test_any_bytes_give_the_right_number_or_one_line(small, name, noise, start, length):
     file = folder_of(small) / name
     before = file.read_bytes()

@@ -25,7 +25,7 @@ from workflow.training.engine import fit
 from workflow.training.hooks import History
 from workflow.training.resume import checkpointing
 
-RECIPE = {"epochs": 3, "batch": 4, "warmup": 3, "steps": [2], "evaluate_every": 2, "precision": "fp32"}
+RECIPE = {"epochs": 3, "batch_size": 4, "warmup_iters": 3, "milestones": [2], "eval_interval": 2, "precision": "fp32"}
 SAMPLES, KILLED = 20, 7  # an iteration inside the second epoch
 
 
@@ -74,11 +74,11 @@ def train(run: Run, folder: Path) -> dict:
     """To its end: curve, evaluations and weights."""
     loading = {"num_workers": 0, "collate_fn": {"type": "default_collate"}}
     counted = {"type": "CountedDataset", "dataset": {"type": "Points"}, "seed": run.seed}
-    sampler = {"type": "CountedSampler", "batch": run.recipe["batch"], "seed": run.seed}
+    sampler = {"type": "CountedSampler", "batch": run.recipe["batch_size"], "seed": run.seed}
     test = {"dataset": {"type": "Seven"}, "sampler": {"type": "DefaultSampler", "shuffle": False}, "batch_size": 2}
     task = {
         "model": {"type": "Norm"},
-        "train_dataloader": {"dataset": counted, "sampler": sampler, "batch_size": run.recipe["batch"], **loading},
+        "train_dataloader": {"dataset": counted, "sampler": sampler, "batch_size": run.recipe["batch_size"], **loading},
         "val_dataloader": test | loading,
         "val_evaluator": {"type": "Seen", "collect_dir": str(folder / "parts")},
         "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}},

@@ -39,7 +39,7 @@ def test_a_door_of_costs_hands_on_a_shortened_run_check_and_folder(monkeypatch, 
 
 
 def test_a_run_that_trains_nothing_is_not_shortened():
-    run = dataclasses.replace(Run.parse(plan(DEMO).runs[0].json), recipe={"batch": 8})
+    run = dataclasses.replace(Run.parse(plan(DEMO).runs[0].json), recipe={"batch_size": 8})
     assert timing.shortened(run) == run
 
 
@@ -69,9 +69,9 @@ def test_what_is_measured_of_pretraining(asked_of, imagenet, tmp_path):
 
 @pytest.mark.parametrize(("sides", "used"), [((60, 100), (69, 100)), ((90, 100), (104, 104))])
 def test_square_images_of_a_recipe_with_a_short_side_get_the_area_of_a_photo_of_4_by_3(sides, used, asked_of, voc):
-    changes = dict(zip(("short_side", "long_side"), sides, strict=True))
+    changes = dict(zip(("min_size", "max_size"), sides, strict=True))
     (run, config, samples, _, start), _ = asked_of("detection", "faster_rcnn_voc", voc.check, changes)
-    assert (run.recipe["short_side"], run.recipe["long_side"]) == used
+    assert (run.recipe["min_size"], run.recipe["max_size"]) == used
     assert samples == 16
     start(MODELS.build(Config(config).model))
 
@@ -83,7 +83,7 @@ def test_a_detector_of_a_square_input_keeps_its_size(asked_of, voc):
 
 @pytest.mark.parametrize(("data", "words"), [({"synthetic": {}}, range(20, 100)), ({"root": "x"}, [9956])])
 def test_a_captioner_is_measured_with_as_many_words_as_coco_has(data, words, asked_of, coco):
-    given, cost = asked_of("captioning", "nic_coco", coco.check, {"finetune": True}, data=data)
+    given, cost = asked_of("captioning", "nic_coco", coco.check, {"finetune_encoder": True}, data=data)
     run, config, samples, _, start = given
     assert (run.recipe["lr"], samples, cost) == (0.0, 60, {"step": 1.0})
     assert len(read_json(config["model"]["vocabulary"])) in words
@@ -95,5 +95,5 @@ def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, c
     monkeypatch.setattr(timing, "now", lambda: next(clock))
     monkeypatch.setattr("captioning.feature_cache.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
     publish_untrained(tmp_path / "b")
-    run = SimpleNamespace(recipe={"views": 3})
+    run = SimpleNamespace(recipe={"num_views": 3})
     assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)

@@ -14,7 +14,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS, OPTIMIZERS
 from workflow.planning.run_spec import Run
 from workflow.training import hooks
 from workflow.training.cpu_convs import channels_last
-from workflow.training.engine import Budget, fit, schedule
+from workflow.training.engine import Schedule, fit, schedule
 from workflow.training.resume import checkpointing as saving
 
 
@@ -60,7 +60,14 @@ class Fixed(Points):
 
 
 DATASETS.register_module(module=Fixed)
-RECIPE = {"iterations": 12, "batch": 4, "warmup": 3, "steps": [8], "evaluate_every": 5, "precision": "fp32"}
+RECIPE = {
+    "iterations": 12,
+    "batch_size": 4,
+    "warmup_iters": 3,
+    "milestones": [8],
+    "eval_interval": 5,
+    "precision": "fp32",
+}
 
 
 def run_of(**changes):
@@ -169,7 +176,9 @@ def test_workers_do_not_change_the_bits(undisturbed, tmp_path):
     assert (points, evaluations) == undisturbed[1:]
 
 
-@pytest.mark.parametrize("change", [{"precision": "bf16"}, {"warmup": 0}, {"steps": [2]}, {"iterations": 11}])
+@pytest.mark.parametrize(
+    "change", [{"precision": "bf16"}, {"warmup_iters": 0}, {"milestones": [2]}, {"iterations": 11}]
+)
 def test_each_switch_of_the_engine_changes_the_result(change, undisturbed, tmp_path):
     run = run_of(**change)
     tensors = outcome(fit(run, task(run), 20, tmp_path))[0]
@@ -192,17 +201,17 @@ def test_evaluations_come_at_their_interval_and_the_last_one_counts(undisturbed)
 
 
 def test_budget_in_epochs_counts_whole_batches():
-    budget = Budget.of({"epochs": 3, "batch": 4, "evaluate_every": 1, "steps": [2]}, samples=11)
-    assert budget == Budget(iterations=6, evaluate_every=2, steps=[4])
-    assert Budget.of({"epochs": 3, "batch": 4, "evaluate_every": 0}, samples=3) == Budget(3, 3, [])
-    assert Budget.of({"iterations": 7, "batch": 4, "evaluate_every": 0}, 11) == Budget(7, 7, [])
+    budget = Schedule.of({"epochs": 3, "batch_size": 4, "eval_interval": 1, "milestones": [2]}, samples=11)
+    assert budget == Schedule(iterations=6, eval_interval=2, milestones=[4])
+    assert Schedule.of({"epochs": 3, "batch_size": 4, "eval_interval": 0}, samples=3) == Schedule(3, 3, [])
+    assert Schedule.of({"iterations": 7, "batch_size": 4, "eval_interval": 0}, 11) == Schedule(7, 7, [])
 
 
 def test_no_warmup_no_warmup_schedule():
-    budget = Budget(10, 5, [4])
-    assert [s["type"] for s in schedule({"warmup": 2}, budget)] == ["LinearLR", "MultiStepLR"]
-    assert not any(s["by_epoch"] for s in schedule({"warmup": 2}, budget))
-    for none in ({"warmup": 0}, {"warmup": 1}, {}):
+    budget = Schedule(10, 5, [4])
+    assert [s["type"] for s in schedule({"warmup_iters": 2}, budget)] == ["LinearLR", "MultiStepLR"]
+    assert not any(s["by_epoch"] for s in schedule({"warmup_iters": 2}, budget))
+    for none in ({"warmup_iters": 0}, {"warmup_iters": 1}, {}):
         assert [s["type"] for s in schedule(none, budget)] == ["MultiStepLR"]
 
 

@@ -21,7 +21,7 @@ class Seen(Line):
 
 @pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
 def test_both_compute_in_the_precision_of_the_recipe(tmp_path, precision, kind):
-    run = run_of(precision=precision, iterations=3, evaluate_every=2)
+    run = run_of(precision=precision, iterations=3, eval_interval=2)
     SEEN.clear()
     fit(run, task(run) | {"model": {"type": "Seen"}}, 20, tmp_path)
     assert [mode for mode, _ in SEEN] == [*["loss"] * 2, *["predict"] * 5, "loss", *["predict"] * 5]

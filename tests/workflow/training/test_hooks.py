@@ -26,7 +26,7 @@ class Losses(Hook):
 
 @pytest.mark.parametrize(("iterations", "between"), [(1, 1), (199, 1), (205, 2), (310, 3)])
 def test_a_point_is_the_mean_of_all_losses_since_the_one_before(tmp_path, iterations, between):
-    run, losses = run_of(iterations=iterations, evaluate_every=0), Losses()
+    run, losses = run_of(iterations=iterations, eval_interval=0), Losses()
     done = fit(run, task(run), 20, tmp_path, more=[losses])
     ends = [point["iteration"] for point in done.points]
     assert ends == [*range(between, iterations, between), iterations]
@@ -35,7 +35,7 @@ def test_a_point_is_the_mean_of_all_losses_since_the_one_before(tmp_path, iterat
 
 
 def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, monkeypatch):
-    run = run_of(iterations=205, evaluate_every=0)
+    run = run_of(iterations=205, eval_interval=0)
     whole = fit(run, task(run), 20, tmp_path / "whole")
     with monkeypatch.context() as patched:
         patched.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
@@ -80,7 +80,7 @@ def test_seconds_are_those_of_steps_and_of_waiting_for_their_data_alone(killed, 
 
 def test_a_line_comes_at_the_first_step_after_ten_seconds_and_at_the_end(clock, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
-    run = run_of(evaluate_every=0)
+    run = run_of(eval_interval=0)
     die_after(3, run, tmp_path, monkeypatch)
     capsys.readouterr()
     monkeypatch.setattr(hooks, "SECONDS_BETWEEN_LINES", 27.0)

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from workflow.core.errors import UserError
 from workflow.training.per_image import parse, write
 
-NAME = Path("evidence.npz")
+NAME = Path("per_image.npz")
 
 
 def parsed(content):
@@ -24,18 +24,18 @@ def parsed(content):
         return parse(NAME, content)
     except UserError as error:
         line = str(error)
-    assert line.startswith("evidence.npz: not a file of plain numpy arrays: ")
+    assert line.startswith("per_image.npz: not a file of plain numpy arrays: ")
     assert len(line.splitlines()) == 1
     return None
 
 
 def test_the_arrays_come_back(tmp_path):
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     write(path, ["000001", "000002"], CIDEr=np.array([10.0, 90.0]))
     with np.load(path) as found:
         assert found["images"].tolist() == ["000001", "000002"]
         assert found["CIDEr"].tolist() == [10.0, 90.0]
-    assert [file.name for file in tmp_path.iterdir()] == ["evidence.npz"]
+    assert [file.name for file in tmp_path.iterdir()] == ["per_image.npz"]
 
 
 def test_equal_arrays_are_equal_bytes(tmp_path):
@@ -46,7 +46,7 @@ def test_equal_arrays_are_equal_bytes(tmp_path):
 
 def test_objects_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
-        write(tmp_path / "evidence.npz", [1], hit=np.array([{}], dtype=object))
+        write(tmp_path / "per_image.npz", [1], hit=np.array([{}], dtype=object))
     assert not list(tmp_path.iterdir())
 
 

@@ -20,11 +20,12 @@ from workflow.training.engine import fit
 
 PROJECT = Path(__file__).parents[3]
 PRETRAIN = {
-    "epochs": 1, "batch": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "warmup": 0,
-    "steps": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0], "color_jitter": 0.0,
-    "lighting": 0.0, "zero_init_residual": True, "evaluate_every": 1, "regularizers": {},
+    "epochs": 1, "batch_size": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
+    "warmup_iters": 0, "milestones": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
+    "color_jitter": 0.0,
+    "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1, "regularizers": {},
 }  # fmt: skip
-CAPTIONS = {"resize": 40, "crop": 32, "views": 1, "precision": "bf16"}
+CAPTIONS = {"resize": 40, "crop": 32, "num_views": 1, "precision": "bf16"}
 
 
 class Reached(BaseException):

@@ -11,12 +11,12 @@ from workflow.core.code_hash import PROJECT, hashes, now
 from workflow.core.errors import UserError
 from workflow.core.files import digest, read_check, read_json, record_digest, sha256, write_hashed
 from workflow.planning.run_spec import Run
-from workflow.training.engine import Budget, Fit
+from workflow.training.engine import Fit, Schedule
 from workflow.training.machine import machine
 from workflow.training.record import made_of, write_record
 
 RUN = Run(
-    "nic_coco", "cutmix", {"pretrain": 0, "transfer": 3}, {"lr": 0.1, "batch": 2}, {}, threads=1, workers=0, gpus=0
+    "nic_coco", "cutmix", {"pretrain": 0, "transfer": 3}, {"lr": 0.1, "batch_size": 2}, {}, threads=1, workers=0, gpus=0
 )
 
 
@@ -36,9 +36,9 @@ def test_the_record_holds_the_trail(tmp_path, check):
     backbone.write_bytes(b"weights")
     evaluations = [{"iteration": 5, "CIDEr": 40.0}, {"iteration": 9, "CIDEr": 50.0}]
     points = [{"iteration": 9, "loss": 1.0, "lr": 0.1}]
-    done = Fit(torch.nn.Identity(), Budget(9, 5, []), points, evaluations, 3.14159, 6.28318, 0.271828, 12)
+    done = Fit(torch.nn.Identity(), Schedule(9, 5, []), points, evaluations, 3.14159, 6.28318, 0.271828, 12)
     assert done.metrics == {"CIDEr": 50.0}
-    write_record(tmp_path / "out", RUN, done, of=of(check, backbone), metrics=done.metrics, protocol={"beam": 20},
+    write_record(tmp_path / "out", RUN, done, of=of(check, backbone), metrics=done.metrics, protocol={"beam_size": 20},
                  check=check, backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
     written = read_json(tmp_path / "out/metrics.json")
     assert written["seeds"] == {"pretrain": 0, "transfer": 3}
@@ -85,17 +85,17 @@ def test_what_changes_while_it_runs_is_said_and_does_not_vouch(tmp_path, check, 
 def test_the_record_has_the_hash_of_each_file_and_its_own(tmp_path, check):
     out = tmp_path / "out"
     (out / "folder").mkdir(parents=True)
-    for name in ("evidence.npz", "predictions.json", "log.txt", "resamples.npz", ".evidence.npz.1.part"):
+    for name in ("per_image.npz", "predictions.json", "log.txt", "bootstrap.npz", ".per_image.npz.1.part"):
         (out / name).write_text(name)
     metrics, more = {"CIDEr": 1 / 3, "METEOR": 2.0, "whole": 7}, {"by": {1: (0.1, 2)}, "ä": 1e300}
     write_record(out, RUN, None, of=of(check), metrics=metrics, protocol={"é": "\ud800"}, check=check, **more)
     written = json.loads((out / "metrics.json").read_text())
-    names = ("config.json", "evidence.npz", "predictions.json")
+    names = ("config.json", "per_image.npz", "predictions.json")
     assert written["files"] == {name: sha256(out / name) for name in names}
     assert written["sha256"] == record_digest(written)
     turned = json.loads(json.dumps(written, sort_keys=True, indent=7))
     assert turned["sha256"] == record_digest(turned), "the order of keys and the writing do not matter"
-    for part, key in (("metrics", "CIDEr"), ("provenance", "data"), ("files", "evidence.npz")):
+    for part, key in (("metrics", "CIDEr"), ("provenance", "data"), ("files", "per_image.npz")):
         assert record_digest({**written, part: written[part] | {key: "edited"}}) != written["sha256"]
 
 
@@ -112,7 +112,7 @@ def test_the_recipe_hash_is_of_the_recipe_alone():
         "nic_coco", "baseline", {"pretrain": 1, "transfer": 0}, RUN.recipe, {"root": "x"}, threads=2, workers=4, gpus=0
     )
     assert other.recipe_hash == RUN.recipe_hash
-    assert Run(**{**RUN.as_dict(), "recipe": {"lr": 0.2, "batch": 2}}).recipe_hash != RUN.recipe_hash
+    assert Run(**{**RUN.as_dict(), "recipe": {"lr": 0.2, "batch_size": 2}}).recipe_hash != RUN.recipe_hash
 
 
 def test_a_run_that_is_no_json_is_said():

@@ -43,7 +43,7 @@ class Rates(Hook):
 @pytest.mark.parametrize("steps", [[], [1], [3], [2, 4, 8], [5], [11]])
 @pytest.mark.parametrize("warmup", [0, 1, 2, 5, 12, 20])
 def test_the_rate_of_each_iteration(tmp_path, warmup, steps):
-    run, rates = run_of(warmup=warmup, steps=steps, iterations=ITERATIONS), Rates()
+    run, rates = run_of(warmup_iters=warmup, milestones=steps, iterations=ITERATIONS), Rates()
     done = fit(run, slow_part(run), 20, tmp_path, more=[rates])
     expected = [rate(i, warmup, steps) for i in range(ITERATIONS)]
     assert [max(group) for group in rates.taken] == pytest.approx(expected, rel=1e-9)
@@ -58,7 +58,7 @@ def test_a_resumed_run_goes_on_at_the_rates_it_would_have_had(tmp_path, monkeypa
     from workflow.training.resume import checkpointing
 
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
-    run, rates = run_of(warmup=5, steps=[4, 8], iterations=ITERATIONS), Rates()
+    run, rates = run_of(warmup_iters=5, milestones=[4, 8], iterations=ITERATIONS), Rates()
     die_after(killed, run, tmp_path, monkeypatch, work)
     done = fit(run, work(run), 20, tmp_path, more=[rates])
     expected = [rate(i, 5, [4, 8]) for i in range(ITERATIONS)]
@@ -71,7 +71,11 @@ def test_a_resumed_run_goes_on_at_the_rates_it_would_have_had(tmp_path, monkeypa
 def test_a_loss_that_is_not_finite_is_said_with_its_own_rate(tmp_path, monkeypatch, iteration, work):
     """In the warm-up, after a drop, and where losses are looked at some iterations later, as on a GPU."""
     monkeypatch.setattr(interrupts.Finite, "before_train", lambda self, runner: setattr(self, "together", 5))
-    run, forward, calls = run_of(warmup=5, steps=[4, 8], iterations=ITERATIONS, evaluate_every=0), Line.forward, []
+    run, forward, calls = (
+        run_of(warmup_iters=5, milestones=[4, 8], iterations=ITERATIONS, eval_interval=0),
+        Line.forward,
+        [],
+    )
 
     def breaks(self, x, y, mode="tensor"):
         calls.append(mode)

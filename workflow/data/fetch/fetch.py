@@ -100,7 +100,7 @@ def fetch(
     """
     if not isinstance(section, dict) or "root" not in section:
         raise UserError(f"data.{name}: it has no root; synthetic data are drawn, not fetched")
-    sources, origin = _needed(sources or official(_layout(name, section)), section), section.get("from")
+    sources, origin = _needed(sources or official(_layout(name, section)), section), section.get("source")
     for source in sources:
         _put_in_place(root, source, check)
     there = [(source, counts(root, source)) for source in sources]
@@ -154,7 +154,7 @@ def _need_archives(name: str, missing: Sequence[Source], origin: str | None) -> 
         for file in [source.file] + ([source.devkit["file"]] if source.devkit else []):
             if not (Path(origin) / file).is_file():
                 holds = f"must hold {REGISTERED}" if source.url is None else "names this folder"
-                raise UserError(f"{Path(origin) / file}: the archive is missing; data.{name}.from {holds}")
+                raise UserError(f"{Path(origin) / file}: the archive is missing; data.{name}.source {holds}")
 
 
 def _bring(name: str, source: Source, origin: str | None, root: Path, patience: Patience) -> None:
@@ -172,7 +172,7 @@ def _bring(name: str, source: Source, origin: str | None, root: Path, patience: 
     if strange := _strange(source, counts(part, source)):
         shutil.rmtree(part)
         raise UserError(f"{where}: the archive does not hold what it should: {'; '.join(strange)}")
-    entry = {"from": where, "bytes": archive.stat().st_size, **hashes, "published_by": source.published_by or OWN}
+    entry = {"source": where, "bytes": archive.stat().st_size, **hashes, "published_by": source.published_by or OWN}
     write_json(root / "fetched.json", _fetched(root) | {source.file: entry})
     part.rename(work / f"{source.file}.unpacked")
     if archive.parent == work:
@@ -194,7 +194,7 @@ def _unpack(name: str, source: Source, origin: str | None, archive: Path, part: 
 def _obtain(name: str, source: Source, origin: str | None, work: Path, patience: Patience) -> tuple[Path, str]:
     """The archive, and the address or path that it came from."""
     if origin is None and source.url is None:
-        raise UserError(f"data.{name}.from: missing: name the folder here, beside `root`, that holds {REGISTERED}")
+        raise UserError(f"data.{name}.source: missing: name the folder here, beside `root`, that holds {REGISTERED}")
     if origin is None or "://" in origin:
         url = source.url if origin is None else f"{origin.rstrip('/')}/{source.file}"
         download(url, work / source.file, source.bytes, patience)

@@ -22,7 +22,8 @@ def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
 def check_section(path: str, section: Mapping[str, Any]) -> Faults:
     """A set on disk lists its classes; a synthetic one has its own."""
     if ("root" in section) != ("classes" in section):
-        yield f"{path}.classes: {'missing key' if 'root' in section else 'belongs to a root'}"
+        fault = "missing key" if "root" in section else "only allowed together with 'root'"
+        yield f"{path}.classes: {fault}"
 
 
 DATASET = DataSet(

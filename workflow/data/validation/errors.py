@@ -157,7 +157,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [key for key, _ in pairs]
-        raise ValueError(f"the key {max(names, key=names.count)!r:.60} stands twice")
+        raise ValueError(f"duplicate key {max(names, key=names.count)!r:.60}")
     return found
 
 
@@ -215,7 +215,7 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
         if not isinstance(args.section, dict) or (args.threads or 1) < 1:
             parser.error("--section must be a mapping, --threads at least 1")
         memory = args.out.parent / f".seen-{short(str(args.root))}.sqlite"
-        listed = args.out.with_suffix(".faults.txt")
+        listed = args.out.with_suffix(".errors.txt")
         with of_system(args.out):
             args.out.parent.mkdir(parents=True, exist_ok=True)  # not only after an hour of decoding
             listed.unlink(missing_ok=True)

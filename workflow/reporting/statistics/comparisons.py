@@ -81,7 +81,7 @@ def _draws(name: str, task: Task, runs: list[Outcome]) -> Draws:
     each = {run.name: run for run in runs}.values()
     with tqdm(desc=f"resampling {name}", total=len(each) * RESAMPLES, unit="resample", delay=QUICK) as bar:
         for run in each:
-            found = per_image.read(run.path.with_name("evidence.npz"), task.resampling)
+            found = per_image.read(run.path.with_name("per_image.npz"), task.resampling)
             if found is None:
                 bar.update(RESAMPLES)
                 continue

@@ -1,4 +1,4 @@
-"""`evidence.npz` beside a record, as workflow.training.per_image writes it: what a resample of the test images needs.
+"""`per_image.npz` beside a record, as workflow.training.per_image writes it: what a resample of the test images needs.
 
 `images` (N,) names the test images. A metric that is a mean over them is one floating-point array (N,) under its own
 name, in its unit. What the other arrays are, the task declares (workflow.contracts.Resampling).

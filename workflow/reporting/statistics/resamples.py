@@ -1,4 +1,4 @@
-"""The resampled metrics of a run, kept beside its evidence as `resamples.npz`: on COCO they take minutes a run, and the
+"""The resampled metrics of a run, kept beside its evidence as `bootstrap.npz`: on COCO they take minutes a run, and the
 report is made again at any time.
 
 Each metric is (1 + B,): on the test images as they are, then in each resample. A file of other evidence, of another
@@ -24,7 +24,7 @@ METHOD = 1  # to be raised whenever the same evidence gives other resamples
 
 def resampled(found: Evidence, done: Callable[[int], object]) -> dict[str, Resampled]:
     """Each metric that the evidence knows of; `done` is told of resamples as they are ready."""
-    path, key = found.path.with_name("resamples.npz"), f"method {METHOD}, {RESAMPLES} of {found.sha256}"
+    path, key = found.path.with_name("bootstrap.npz"), f"method {METHOD}, {RESAMPLES} of {found.sha256}"
     draws = _read(path, key)
     if draws is None:
         draws = resample(found, RESAMPLES, done)

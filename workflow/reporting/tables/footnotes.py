@@ -112,9 +112,9 @@ def _without(table: Cells) -> list[str]:
         if cell.delta is None or cell.low is not None or cell.verdict in TOO_FEW or cell.backbone == BASELINE:
             continue
         runs = (*table[BASELINE, cell.task, cell.metric.name].runs, *cell.runs)
-        without = [run for run in runs if not run.path.with_name("evidence.npz").is_file()]
+        without = [run for run in runs if not run.path.with_name("per_image.npz").is_file()]
         found += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
-    return [f"No interval where a run has no evidence.npz beside its record: {_rows(found)}."] if found else []
+    return [f"No interval where a run has no per_image.npz beside its record: {_rows(found)}."] if found else []
 
 
 def _pretrained_once(table: Cells, task: str, backbone: str) -> bool:

@@ -50,7 +50,7 @@ def departures(config: dict[str, Any]) -> list[Departure]:
 def without_origin(section: dict[str, Any]) -> dict[str, Any]:
     """Data sets without where they are fetched from, on which nothing depends; other sections as they are."""
     return {
-        name: {key: part for key, part in value.items() if key != "from"} if isinstance(value, dict) else value
+        name: {key: part for key, part in value.items() if key != "source"} if isinstance(value, dict) else value
         for name, value in section.items()
     }
 

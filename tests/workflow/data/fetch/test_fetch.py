@@ -29,7 +29,7 @@ def get_voc(server, voc_archives, voc_sources, tmp_path):
     server.files |= voc_archives
 
     def call(sources=voc_sources, check=None, **section):
-        section = {"root": "x", "classes": "voc", "from": f"{server.url}/"} | section
+        section = {"root": "x", "classes": "voc", "source": f"{server.url}/"} | section
         return fetch("voc", section, tmp_path / "VOCdevkit", sources, HASTE, check)
 
     return call
@@ -53,7 +53,7 @@ def test_the_archives_of_a_set_are_those_of_its_layout(tmp_path):
     assert times("mine", mine, tmp_path / "x", tmp_path / "record.json") == 1
     assert incomplete("mine", mine, tmp_path / "x")
     with pytest.raises(UserError, match=r"annotations_trainval2014\.zip: the archive is missing; data\.mine"):
-        fetch("mine", mine | {"from": str(tmp_path)}, tmp_path / "x")
+        fetch("mine", mine | {"source": str(tmp_path)}, tmp_path / "x")
     with pytest.raises(UserError, match=r"^data\.mine\.layout: must be coco or imagenet or voc, not mine$"):
         fetch("mine", {"root": "x"}, tmp_path / "x")
     assert official("none published") == []
@@ -110,10 +110,12 @@ def test_a_set_that_is_not_the_official_one_is_left_alone(get_voc, server, voc, 
     listed.write_text("".join(listed.read_text().splitlines(keepends=True)[1:]))
     (root / ".fetch").mkdir()
     (root / ".fetch/VOCtrainval_11-May-2012.tar.part").write_bytes(b"half of it")
-    (root / "fetched.json").write_text('{"VOCtest_06-Nov-2007.tar": {"from": "a"}, "VOCtrainval_11-May-2012.tar": {}}')
+    (root / "fetched.json").write_text(
+        '{"VOCtest_06-Nov-2007.tar": {"source": "a"}, "VOCtrainval_11-May-2012.tar": {}}'
+    )
     before = below(root)
     record = get_voc()
-    assert list(record["archives"].values()) == ["in place", {"from": "a"}, "not fetched"]
+    assert list(record["archives"].values()) == ["in place", {"source": "a"}, "not fetched"]
     assert (below(root), server.asked) == (before, []), "nor is what has come of an archive thrown away"
     assert "not the official set, so nothing is fetched: VOC2007/ImageSets/Main/trainval.txt: 7, not 8" in (
         capsys.readouterr().out
@@ -184,7 +186,7 @@ def test_what_was_unpacked_before_is_room_that_is_not_needed(imagenet_archives, 
         dataclasses.replace(s, gives={f"{part}/*": 2})
         for s, part in zip(imagenet_archives.sources, ("train", "val"), strict=True)
     ]
-    fetch("imagenet", {"root": "x", "from": str(imagenet_archives.folder)}, root, sources)
+    fetch("imagenet", {"root": "x", "source": str(imagenet_archives.folder)}, root, sources)
     train, val = (path.stat().st_size for path in sorted(imagenet_archives.folder.glob("*.tar")))
     assert asked == [train - 7, val], "training classes are kept, the rest is unpacked anew"
     assert (root / "train/n01/n01_0.JPEG").read_bytes() == b"1234567"
@@ -221,7 +223,7 @@ def test_coco_comes_from_a_folder_whose_archives_stay(split, coco, coco_archives
     folder.mkdir()
     for name, data in coco_archives.items():
         (folder / name).write_bytes(data)
-    record = fetch("coco", {"root": "x", "split": split, "from": str(folder)}, root, coco_sources)
+    record = fetch("coco", {"root": "x", "split": split, "source": str(folder)}, root, coco_sources)
     came = below(root)
     assert json.loads(came.pop("fetched.json")) == record["archives"]
     expected = below(coco.root)
@@ -231,8 +233,8 @@ def test_coco_comes_from_a_folder_whose_archives_stay(split, coco, coco_archives
     assert below(folder) == coco_archives
     (folder / "val2014.zip").unlink()
     shutil.rmtree(root / "val2014")
-    with pytest.raises(UserError, match=r"archives/val2014.zip: the archive is missing; data.coco.from names this"):
-        fetch("coco", {"root": "x", "split": split, "from": str(folder)}, root, coco_sources)
+    with pytest.raises(UserError, match=r"archives/val2014.zip: the archive is missing; data.coco.source names this"):
+        fetch("coco", {"root": "x", "split": split, "source": str(folder)}, root, coco_sources)
 
 
 @pytest.fixture
@@ -254,7 +256,7 @@ def imagenet_archives(tmp_path):
 
 
 def test_imagenet_is_unpacked_from_its_tars(imagenet_archives, tmp_path):
-    section, root = {"root": "x", "from": str(imagenet_archives.folder)}, tmp_path / "imagenet"
+    section, root = {"root": "x", "source": str(imagenet_archives.folder)}, tmp_path / "imagenet"
     fetch("imagenet", section, root, imagenet_archives.sources)
     assert sorted(below(root)) == [
         "fetched.json",
@@ -267,8 +269,8 @@ def test_imagenet_is_unpacked_from_its_tars(imagenet_archives, tmp_path):
 @pytest.mark.parametrize("lacks", ["ILSVRC2012_img_val.tar", "ILSVRC2012_devkit_t12.tar.gz"])
 def test_all_archives_must_be_there_before_the_first_is_unpacked(lacks, imagenet_archives, tmp_path):
     (imagenet_archives.folder / lacks).unlink()
-    section = {"root": "x", "from": str(imagenet_archives.folder)}
-    with pytest.raises(UserError, match=rf"archives/{lacks}: the archive is missing; data.imagenet.from must hold "):
+    section = {"root": "x", "source": str(imagenet_archives.folder)}
+    with pytest.raises(UserError, match=rf"archives/{lacks}: the archive is missing; data.imagenet.source must hold "):
         fetch("imagenet", section, tmp_path / "i", imagenet_archives.sources)
     assert not (tmp_path / "i").exists()
 
@@ -277,7 +279,10 @@ def test_a_wrong_devkit_is_refused(imagenet_archives, tmp_path):
     (imagenet_archives.folder / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(b"another")
     with pytest.raises(UserError, match=r"ILSVRC2012_devkit_t12.tar.gz: not the official file"):
         fetch(
-            "imagenet", {"root": "x", "from": str(imagenet_archives.folder)}, tmp_path / "i", imagenet_archives.sources
+            "imagenet",
+            {"root": "x", "source": str(imagenet_archives.folder)},
+            tmp_path / "i",
+            imagenet_archives.sources,
         )
     assert not (tmp_path / "i/val").exists()
 
@@ -287,11 +292,11 @@ def test_imagenet_is_not_downloaded_and_the_message_says_what_to_do(tmp_path):
         fetch("imagenet", {"root": "x"}, tmp_path / "imagenet")
     archives = "ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz"
     register = f"{archives}; they are given to registered users only: https://image-net.org/download"
-    where = "data.imagenet.from: missing: name the folder here, beside `root`, that holds"
+    where = "data.imagenet.source: missing: name the folder here, beside `root`, that holds"
     assert str(caught.value) == f"{where} {register}"
     with pytest.raises(UserError) as caught:
-        fetch("imagenet", {"root": "x", "from": "archives"}, tmp_path / "imagenet")
-    where = "archives/ILSVRC2012_img_train.tar: the archive is missing; data.imagenet.from must hold"
+        fetch("imagenet", {"root": "x", "source": "archives"}, tmp_path / "imagenet")
+    where = "archives/ILSVRC2012_img_train.tar: the archive is missing; data.imagenet.source must hold"
     assert str(caught.value) == f"{where} {register}"
 
 

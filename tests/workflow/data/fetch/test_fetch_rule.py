@@ -33,12 +33,12 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
     for name, data in coco_archives.items():
         (tmp_path / "archives" / name).write_bytes(data)
     config = load(Path(__file__).parents[4] / "config/demo.yaml")
-    config["data"]["voc"] = {"root": "data/voc", "classes": voc_set.classes(voc.section), "from": server.url}
-    config["data"]["coco"] = {"root": "data/coco", "split": "2014", "from": "archives"}
+    config["data"]["voc"] = {"root": "data/voc", "classes": voc_set.classes(voc.section), "source": server.url}
+    config["data"]["coco"] = {"root": "data/coco", "split": "2014", "source": "archives"}
     config["data"]["imagenet"]["synthetic"] |= {"train": 24, "val": 12}
-    config["pretrain"] |= {"batch": 8, "warmup": 0}
+    config["pretrain"] |= {"batch_size": 8, "warmup_iters": 0}
     for recipe in config["tasks"].values():
-        recipe |= {"batch": 2} | ({"threshold": 1} if "threshold" in recipe else {})
+        recipe |= {"batch_size": 2} | ({"min_word_count": 1} if "min_word_count" in recipe else {})
     (tmp_path / "x.yaml").write_text(json.dumps(config))
 
     def snakemake(*arguments):

@@ -151,8 +151,8 @@ def test_the_door_lists_every_fault_in_a_file(imagenet, tmp_path):
     bad = subprocess.run(command, capture_output=True, text=True)
     assert bad.returncode == 1
     assert "  ... and 3 more: images that cannot be decoded\n" in bad.stderr
-    assert bad.stderr.endswith(f"\nAll 13 stand in {out.with_suffix('.faults.txt')}\n")
-    listed = out.with_suffix(".faults.txt").read_text().splitlines()
+    assert bad.stderr.endswith(f"\nAll 13 stand in {out.with_suffix('.errors.txt')}\n")
+    listed = out.with_suffix(".errors.txt").read_text().splitlines()
     assert [line.split(": ")[0] for line in listed] == [str(path) for path in broken]
     for path in broken:
         shutil.copy(imagenet.root / path.relative_to(root), path)
@@ -175,7 +175,7 @@ def test_the_door_names_the_list_of_several_faults(number, tmp_path, monkeypatch
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit):
         command_line(check)()
-    listed = tmp_path / "new/folder/check.faults.txt"
+    listed = tmp_path / "new/folder/check.errors.txt"
     assert listed.read_text().splitlines() == [f"fault {n}" for n in range(number)]
     said, more = capsys.readouterr().err, f"All {number} stand in {listed}\n"
     assert said.endswith(more) == (number > 1)

@@ -35,7 +35,7 @@ def scored(experiment):
 
 def give(small, run, metric, values, images=None):
     """Evidence for a run, and the record that goes with it."""
-    write(Path(run.record).with_name("evidence.npz"), np.arange(len(values)) if images is None else images,
+    write(Path(run.record).with_name("per_image.npz"), np.arange(len(values)) if images is None else images,
           **{metric: values})  # fmt: skip
     small.sign(run, metrics={metric: float(np.mean(values))})
 
@@ -151,7 +151,7 @@ def test_the_side_with_fewer_seeds_decides_what_may_be_said(scored, fewer, left,
 @pytest.mark.parametrize("row", ["baseline", "cutmix"])
 def test_without_evidence_there_is_no_interval(scored, row, seeds, verdict):
     small = scored({"baseline": 50, "cutmix": 60}, seeds=(seeds, 1))
-    Path(small.run("nic_coco", row).record).with_name("evidence.npz").unlink()
+    Path(small.run("nic_coco", row).record).with_name("per_image.npz").unlink()
     small.sign(small.run("nic_coco", row))
     found = cell(small, "cutmix")
     assert found.delta is not None
@@ -170,7 +170,7 @@ def test_evidence_that_lacks_what_a_metric_is_made_of_is_refused(scored):
 
 def test_evidence_that_its_record_does_not_know_is_refused(scored):
     small = scored({"baseline": 50, "cutmix": 60})
-    beside = Path(small.run("nic_coco", "cutmix").record).with_name("evidence.npz")
+    beside = Path(small.run("nic_coco", "cutmix").record).with_name("per_image.npz")
     content = beside.read_bytes()
     beside.unlink()
     small.sign(small.run("nic_coco", "cutmix"))
@@ -219,7 +219,7 @@ def test_a_long_resampling_shows_how_far_it_is(scored, monkeypatch, capsys):
     summarize(small.plan)
     assert "resampling" not in capsys.readouterr().err, "what is quick says nothing"
     for run in small.plan.runs:
-        Path(run.record).with_name("resamples.npz").unlink()
+        Path(run.record).with_name("bootstrap.npz").unlink()
     monkeypatch.setattr(changes_module, "QUICK", 0)
     summarize(small.plan)
     said = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""evidence.npz: what is read, and what is refused by file and array."""
+"""per_image.npz: what is read, and what is refused by file and array."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ DECLARED = [one for task in ("ssd_voc", "nic_coco") for one in registry.tasks()[
 
 
 def test_what_was_written_is_read(tmp_path):
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     arrays = plain.detections(0)
     write(path, [f"{i:06d}" for i in range(12)], top1_error=np.linspace(0, 100, 12), **arrays)
     found = read(path, DECLARED)
@@ -27,7 +27,7 @@ def test_what_was_written_is_read(tmp_path):
 
 
 def test_no_file_is_no_evidence(tmp_path):
-    assert read(tmp_path / "evidence.npz", DECLARED) is None
+    assert read(tmp_path / "per_image.npz", DECLARED) is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_wrong_array_is_refused_by_name(tmp_path, change, message):
     }
     for key, value in change.items():
         arrays[key] = turns[value](arrays[key]) if isinstance(value, str) else value
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     write(path, np.arange(12), **{key: array for key, array in arrays.items() if array is not None})
     with pytest.raises(UserError, match=message) as error:
         read(path, DECLARED)
@@ -74,34 +74,34 @@ def test_a_wrong_array_is_refused_by_name(tmp_path, change, message):
 def test_a_score_that_rises_among_other_classes_is_refused(tmp_path):
     arrays = {"image": np.array([0, 1, 2, 3]), "label": np.array([0, 1, 0, 1]), "score": np.array([0.5, 0.9, 0.8, 0.7])}
     arrays |= {key: np.zeros((4, 1), dtype=bool) for key in ("hit", "left")} | {"truths": np.ones((4, 2), dtype=int)}
-    write(tmp_path / "evidence.npz", np.arange(4), **arrays)
+    write(tmp_path / "per_image.npz", np.arange(4), **arrays)
     with pytest.raises(UserError, match="score rises within a class"):
-        read(tmp_path / "evidence.npz", DECLARED)
+        read(tmp_path / "per_image.npz", DECLARED)
 
 
 def test_another_number_of_thresholds_is_refused(tmp_path):
-    write(tmp_path / "evidence.npz", np.arange(12), **plain.detections(0, thresholds=3))
+    write(tmp_path / "per_image.npz", np.arange(12), **plain.detections(0, thresholds=3))
     with pytest.raises(UserError, match="hit has 3 IoU thresholds, not 1 or 10"):
-        read(tmp_path / "evidence.npz", DECLARED)
+        read(tmp_path / "per_image.npz", DECLARED)
 
 
 def test_flags_must_be_flags(tmp_path):
     arrays = plain.detections(0)
-    write(tmp_path / "evidence.npz", np.arange(12), **(arrays | {"left": arrays["left"].astype(np.uint8)}))
+    write(tmp_path / "per_image.npz", np.arange(12), **(arrays | {"left": arrays["left"].astype(np.uint8)}))
     with pytest.raises(UserError, match="left is of uint8"):
-        read(tmp_path / "evidence.npz", DECLARED)
+        read(tmp_path / "per_image.npz", DECLARED)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 broken"])
 def test_what_is_no_such_file_is_refused(tmp_path, content):
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
         read(path, DECLARED)
 
 
 def test_a_damaged_array_is_refused(tmp_path):
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     np.savez_compressed(path, images=np.random.default_rng(0).integers(1000, size=1000))
     content = bytearray(path.read_bytes())
     content[100:300] = bytes(200)
@@ -111,20 +111,20 @@ def test_a_damaged_array_is_refused(tmp_path):
 
 
 def test_one_array_alone_is_no_evidence(tmp_path):
-    with (tmp_path / "evidence.npz").open("wb") as file:
+    with (tmp_path / "per_image.npz").open("wb") as file:
         np.save(file, np.arange(3))
     with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
-        read(tmp_path / "evidence.npz", DECLARED)
+        read(tmp_path / "per_image.npz", DECLARED)
 
 
 def test_a_single_image_without_an_axis_is_refused(tmp_path):
-    np.savez(tmp_path / "evidence.npz", images=np.array(1))
+    np.savez(tmp_path / "per_image.npz", images=np.array(1))
     with pytest.raises(UserError, match=r"images has shape \(\), not \(N,\)"):
-        read(tmp_path / "evidence.npz", DECLARED)
+        read(tmp_path / "per_image.npz", DECLARED)
 
 
 def test_a_pickle_is_not_opened(tmp_path):
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     np.savez(path, images=np.array([{}], dtype=object))
     with pytest.raises(UserError, match="not a file of plain numpy arrays"):
         read(path, DECLARED)
@@ -132,7 +132,7 @@ def test_a_pickle_is_not_opened(tmp_path):
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to a device"])
 def test_what_is_no_regular_file_is_refused_and_does_not_hang(tmp_path, kind):
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":
@@ -146,18 +146,18 @@ def test_what_is_no_regular_file_is_refused_and_does_not_hang(tmp_path, kind):
 
 
 def test_the_images_are_numbers_or_names(tmp_path):
-    write(tmp_path / "evidence.npz", np.zeros(3), top1_error=np.zeros(3))
+    write(tmp_path / "per_image.npz", np.zeros(3), top1_error=np.zeros(3))
     with pytest.raises(UserError, match="images is of float64, neither integers nor texts"):
-        read(tmp_path / "evidence.npz", DECLARED)
+        read(tmp_path / "per_image.npz", DECLARED)
 
 
 def test_the_names_of_the_images_are_needed(tmp_path):
-    np.savez(tmp_path / "evidence.npz", top1_error=np.zeros(3))
+    np.savez(tmp_path / "per_image.npz", top1_error=np.zeros(3))
     with pytest.raises(UserError, match="images is missing"):
-        read(tmp_path / "evidence.npz", DECLARED)
-    write(tmp_path / "evidence.npz", [], top1_error=np.zeros(0))
+        read(tmp_path / "per_image.npz", DECLARED)
+    write(tmp_path / "per_image.npz", [], top1_error=np.zeros(0))
     with pytest.raises(UserError, match=r"images has shape \(0,\)"):
-        read(tmp_path / "evidence.npz", DECLARED)
+        read(tmp_path / "per_image.npz", DECLARED)
 
 
 def test_other_images_cannot_be_paired(tmp_path):

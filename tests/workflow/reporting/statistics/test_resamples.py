@@ -23,7 +23,7 @@ DECLARED = [one for task in ("ssd_voc", "nic_coco") for one in registry.tasks()[
 @pytest.fixture
 def path(tmp_path):
     """A run's evidence: detections, the counts of BLEU and METEOR, and one metric that is a mean."""
-    path = tmp_path / "evidence.npz"
+    path = tmp_path / "per_image.npz"
     counts = np.tile([4, 3, 2, 1, 6, 5, 4, 3, 6, 7], (12, 1)) + np.arange(12)[:, None] % 3
     meteor = np.tile([10, 9, 4, 3, 3, 3, 2, 1, *[0] * 12, 2, 5, 4], (12, 1)) + np.arange(12)[:, None] % 3
     each = {"top1_error": np.linspace(0, 100, 12), "bleu": counts, "meteor": meteor}
@@ -39,14 +39,14 @@ def call(path: Path) -> tuple[dict, int]:
 
 def forge(path: Path, **changes: np.ndarray) -> None:
     """Change what is kept beside the evidence, under the key that it has."""
-    kept = path.with_name("resamples.npz")
+    kept = path.with_name("bootstrap.npz")
     with np.load(kept) as file:
         np.savez(kept, **{**file, **changes})
 
 
 def rewrite(path: Path, **changes: np.ndarray) -> None:
     """As the report itself would have kept it."""
-    kept = path.with_name("resamples.npz")
+    kept = path.with_name("bootstrap.npz")
     with np.load(kept) as file:
         arrays = {**file, **changes}
     key, _ = (str(arrays.pop(name)) for name in ("key", "sha256"))
@@ -61,11 +61,11 @@ def same(one: dict, other: dict) -> bool:
 
 def test_what_is_kept_is_what_was_found_and_is_used(path):
     first, told = call(path)
-    kept = path.with_name("resamples.npz").read_bytes()
+    kept = path.with_name("bootstrap.npz").read_bytes()
     second, again = call(path)
     assert same(first, second)
     assert told == again == RESAMPLES
-    assert path.with_name("resamples.npz").read_bytes() == kept
+    assert path.with_name("bootstrap.npz").read_bytes() == kept
     rewrite(path, mAP=np.full(1 + RESAMPLES, 12.5))
     assert set(call(path)[0]["mAP"].draws) == {12.5}, "nothing is resampled where the key fits"
 
@@ -86,7 +86,7 @@ def test_what_is_of_another_key_is_made_anew(path, monkeypatch, other):
 @pytest.mark.parametrize("damage", ["empty", "cut", "a bit", "a shape", "a folder"])
 def test_what_cannot_be_read_or_written_is_no_error(path, damage):
     found, _ = call(path)
-    kept = path.with_name("resamples.npz")
+    kept = path.with_name("bootstrap.npz")
     content = bytearray(kept.read_bytes())
     if damage == "a shape":
         forge(path, mAP=np.full(7, 12.5))
@@ -97,7 +97,7 @@ def test_what_cannot_be_read_or_written_is_no_error(path, damage):
         content[len(content) // 2] ^= 1
         kept.write_bytes({"empty": b"", "cut": content[:-400], "a bit": content}[damage])
     assert same(call(path)[0], found)
-    assert sorted(file.name for file in path.parent.iterdir()) == ["evidence.npz", "resamples.npz"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["per_image.npz", "bootstrap.npz"]
     assert same(call(path)[0], found)
 
 
@@ -117,7 +117,7 @@ def test_a_draw_that_was_replaced_moves_nothing(path, place, value):
 @pytest.mark.parametrize("change", ["a metric less", "a metric more", "draws of another"])
 def test_what_is_not_as_it_was_written_is_made_anew(path, change):
     found, _ = call(path)
-    kept = path.with_name("resamples.npz")
+    kept = path.with_name("bootstrap.npz")
     with np.load(kept) as file:
         arrays = {**file}
     if change == "a metric less":
@@ -134,7 +134,7 @@ def test_what_is_not_as_it_was_written_is_made_anew(path, change):
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_give_the_same_draws(path, noise, start, length):
     found, _ = call(path)
-    kept = path.with_name("resamples.npz")
+    kept = path.with_name("bootstrap.npz")
     content = kept.read_bytes()
     kept.write_bytes(content[:start] + noise + content[start + length :])
     assert same(call(path)[0], found)
@@ -142,10 +142,10 @@ def test_any_bytes_give_the_same_draws(path, noise, start, length):
 
 def test_a_pipe_does_not_hang(path):
     found, _ = call(path)
-    path.with_name("resamples.npz").unlink()
-    os.mkfifo(path.with_name("resamples.npz"))
+    path.with_name("bootstrap.npz").unlink()
+    os.mkfifo(path.with_name("bootstrap.npz"))
     assert same(call(path)[0], found)
-    assert path.with_name("resamples.npz").is_file()
+    assert path.with_name("bootstrap.npz").is_file()
 
 
 def test_the_method_s_number_stands_for_its_results(path):
@@ -164,7 +164,7 @@ def test_a_second_report_says_the_same_and_resamples_nothing(certain):
     assert long_csv(summarize(small.plan)) == first
     for run in small.plan.runs:
         if (run.task, run.backbone) == ("nic_coco", "cutmix"):
-            evidence = Path(run.record).with_name("evidence.npz")
+            evidence = Path(run.record).with_name("per_image.npz")
             point = read(evidence).arrays["CIDEr"].mean()
             rewrite(evidence, CIDEr=point + np.linspace(-30, 30, 1 + RESAMPLES) * (np.arange(1 + RESAMPLES) > 0))
     assert long_csv(summarize(small.plan)) != first, "what is kept decides"

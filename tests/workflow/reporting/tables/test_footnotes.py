@@ -145,10 +145,10 @@ def test_it_is_said_which_rows_the_verdicts_are_corrected_for(certain):
 @pytest.mark.parametrize(("row", "named"), [("baseline", "baseline p1s0"), ("cutmix", "cutmix p1s0")])
 def test_a_run_without_evidence_is_named(certain, row, named):
     small = certain(3)
-    Path(small.run("nic_coco", row, pretrain=1).record).with_name("evidence.npz").unlink()
+    Path(small.run("nic_coco", row, pretrain=1).record).with_name("per_image.npz").unlink()
     small.sign(small.run("nic_coco", row, pretrain=1))
-    (text,) = [text for text in summarize(small.plan).remarks if "no evidence.npz" in text]
-    assert text.startswith("No interval where a run has no evidence.npz beside its record: pretrain: baseline p0, ")
+    (text,) = [text for text in summarize(small.plan).remarks if "no per_image.npz" in text]
+    assert text.startswith("No interval where a run has no per_image.npz beside its record: pretrain: baseline p0, ")
     assert text.endswith(f"; nic_coco: {named}.")
 
 

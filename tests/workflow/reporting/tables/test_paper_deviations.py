@@ -19,7 +19,7 @@ def test_the_paper_s_config_departs_nowhere():
 
 def test_a_changed_value_is_named_with_both():
     changed = {"pretrain": {"lr": 0.5}, "tasks": {"ssd_voc": {"bn": "trained"}}, "seeds": {"transfer": [0, 1]}}
-    found = departures(overlay(load(PAPER), changed) | {"experiment": "other", "threads": 99})
+    found = departures(overlay(load(PAPER), changed) | {"experiment": "other", "resources": {"cpu_threads": 99}})
     assert found == [
         Departure("seeds.transfer", "0 1", "0"),
         Departure("pretrain.lr", "0.5", "0.1"),
@@ -53,7 +53,7 @@ def test_the_demo_departs_in_its_data_and_sizes():
     found = {departure.key: departure for departure in departures(load(HOUSE / "config/demo.yaml"))}
     assert found["pretrain.epochs"][1:] == ("4", "300")
     assert found["data.voc"].here.startswith("synthetic classes 6")
-    assert not {"experiment", "threads", "workers"} & found.keys()
+    assert not {"experiment", "resources"} & found.keys()
 
 
 def test_both_lists_stand_on_the_page(experiment):

@@ -273,7 +273,8 @@ def test_a_run_that_is_none_is_refused(node):
 def test_snakemake_begins_no_more_jobs_here_than_there_are_devices_for(given, taken, node, snakemake):
     node(2)
     Path("w.pth").write_bytes(b"weights")
-    config = load(PROJECT / "config/demo.yaml") | {"backbones": {"baseline": {"checkpoint": "w.pth"}}, "gpus": 1}
+    config = load(PROJECT / "config/demo.yaml") | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}
+    config["resources"]["gpus"] = 1
     Path("x.yaml").write_text(yaml.safe_dump(config))
     said = snakemake("gallery", "--cores", "1", "--configfile", "x.yaml", *given)[1]  # of nothing: quick
     assert re.search(rf"^Provided resources: gpu=.*\b{taken}\b", said, re.M)

@@ -103,7 +103,7 @@ def test_several_processes_hear_no_signal_while_they_evaluate():
 
 def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
-    run, folder = run_of(evaluate_every=0), tmp_path / "state"
+    run, folder = run_of(eval_interval=0), tmp_path / "state"
     batches = list(map(CountedSampler(range(20), 4, run.seed).batch_of, range(12)))
     seen = [index for batch in batches[:3] for index in batch]
     broken = next(index for index in range(20) if index not in seen)
@@ -130,7 +130,7 @@ def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkey
 
 def test_no_step_follows_a_loss_that_is_not_finite(tmp_path, monkeypatch):
     """On a CPU, where a look at it takes no time."""
-    run, modes, forward = run_of(evaluate_every=0), [], Line.forward
+    run, modes, forward = run_of(eval_interval=0), [], Line.forward
 
     def counting(self, x, y, mode="tensor"):
         modes.append(mode)
@@ -157,7 +157,7 @@ def test_eight_files_of_a_batch_are_shown_and_all_are_kept(batch, shown, tmp_pat
 
 def test_half_a_reason_is_none(tmp_path, monkeypatch):
     """A full disk, or a kill, while it is written: the next attempt would have nothing to say."""
-    run = run_of(evaluate_every=0)
+    run = run_of(eval_interval=0)
 
     def full(*args):
         raise OSError(28, "No space left on device")
@@ -173,7 +173,7 @@ def test_losses_that_are_checked_together_name_the_right_iteration(saved_every, 
     """As on a GPU, where a look at each loss would cost time: a state is written only after a look."""
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", saved_every)
     monkeypatch.setattr(interrupts.Finite, "before_train", lambda self, runner: setattr(self, "together", 10))
-    run = run_of(evaluate_every=0)
+    run = run_of(eval_interval=0)
     batches = [CountedSampler(range(20), 4, run.seed).batch_of(iteration) for iteration in range(5)]
     with pytest.raises(UserError, match="not finite at iteration 4 "):
         fit(run, task(run, broken=batches[3][0]), 20, tmp_path)
@@ -195,7 +195,7 @@ DATASETS.register_module(module=Slow)
 @door
 def long_run():
     """In a process of its own, with two that load its data; the folder is the last word of the command line."""
-    run = replace(run_of(iterations=100_000, evaluate_every=0), workers=2)
+    run = replace(run_of(iterations=100_000, eval_interval=0), workers=2)
     plan, folder = task(run), Path(sys.argv[-1])
     plan["train_dataloader"]["dataset"]["dataset"] = {"type": "Slow"}
     with checkpointing.resumable(folder / "state", folder, {}):
@@ -255,7 +255,7 @@ class Keeper(Hook):
 
 @door
 def kept_run():
-    run = replace(run_of(evaluate_every=0), workers=2)
+    run = replace(run_of(eval_interval=0), workers=2)
     plan = task(run)
     plan["train_dataloader"]["persistent_workers"] = True
     fit(run, plan, 20, Path(sys.argv[-1]), more=[Keeper()])
