@@ -1,5 +1,5 @@
 """What training a captioner costs here, and a view's features where the encoder is frozen: `python -m captioning.cost
---run JSON --data CHECK.json --out DIR` (workflow/planning/cost.py)."""
+--run-spec JSON --dataset-info CHECK.json --out DIR` (workflow/planning/cost.py)."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,5 @@
-"""Score captions on disk again: `python -m captioning.evaluate --predictions FILE --data CHECK.json [--evidence NPZ]`.
+"""Score captions on disk again:
+`python -m captioning.evaluate --predictions FILE --dataset-info CHECK.json [--evidence NPZ]`.
 
 FILE holds COCO caption results, [{"image_id": …, "caption": …}]; the metrics are printed as JSON. Checked: for a run's
 own predictions these are its record's numbers and its per_image.npz, bit for bit.
@@ -30,7 +31,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, type=Path, help="COCO caption results")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     parser.add_argument("--evidence", type=Path, help="write each image's scores here, as they lie beside a record")
     args = parser.parse_args()
     predictions = read_predictions(args.predictions)
@@ -38,7 +39,7 @@ def main() -> None:
     from captioning.metric import evaluate, references
     from workflow.training import per_image
 
-    truth = references(args.data)
+    truth = references(args.dataset_info)
     metrics, each = evaluate(predictions, truth)
     if args.evidence:
         per_image.write(args.evidence, list(truth), **each)

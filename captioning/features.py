@@ -1,5 +1,5 @@
 """Compute the features of a frozen encoder:
-`python -m captioning.features --run JSON --backbone FILE --data CHECK.json --out DIR`."""
+`python -m captioning.features --run-spec JSON --backbone FILE --dataset-info CHECK.json --out DIR`."""
 
 import argparse
 from pathlib import Path
@@ -13,9 +13,9 @@ def main() -> None:
     from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="JSON of a captioning run, as planned")
+    parser.add_argument("--run-spec", required=True, help="JSON of a captioning run, as planned")
     parser.add_argument("--backbone", required=True, type=Path, help="published backbone.safetensors")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     parser.add_argument("--out", required=True, type=Path, help="folder of the features")
     args = parser.parse_args()
 
@@ -24,7 +24,7 @@ def main() -> None:
 
     with held_artifact(args.out) as to_make:
         if to_make:
-            make(Run.parse(args.run), args.backbone, args.data, args.out)
+            make(Run.parse(args.run_spec), args.backbone, args.dataset_info, args.out)
 
 
 if __name__ == "__main__":

@@ -30,14 +30,14 @@ def often(captions: Sequence[str], times: int) -> bool:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the COCO check")
     parser.add_argument("--key", required=True, help="the section of the recipe in the config")
     parser.add_argument("--recipe", required=True, type=json.loads, help="that section: JSON")
     args = parser.parse_args()
     from workflow.core.files import read_check
     from workflow.data import coco
 
-    check = read_check(args.data)
+    check = read_check(args.dataset_info)
     train, test = ([text for image in coco.read(check, part) for text in image.captions] for part in ("train", "test"))
     threshold = args.recipe["min_word_count"]
     if not often(train, threshold):

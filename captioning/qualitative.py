@@ -1,5 +1,5 @@
 """The same photos with each backbone's captions, for the report: `python -m captioning.qualitative
---run BACKBONE=FOLDER ... --data CHECK.json --out JSON`.
+--runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out JSON`.
 
 Six photos, evenly spread over the test images: nobody chose them. CIDEr is each caption's own, from the run's evidence.
 """
@@ -74,13 +74,13 @@ def main() -> None:
     from workflow.reporting.figures import folders
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of nic_coco")
-    parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
+    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of nic_coco")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the COCO check")
     parser.add_argument("--out", required=True, type=Path, help="the JSON")
     args = parser.parse_args()
-    found = examples(folders(args.run), read_check(args.data))
+    found = examples(folders(args.runs), read_check(args.dataset_info))
     write_hashed(args.out, found)
-    print(f"captions: {len(found['photos'])} photos, {len(args.run)} backbones: {args.out}")
+    print(f"captions: {len(found['photos'])} photos, {len(args.runs)} backbones: {args.out}")
 
 
 if __name__ == "__main__":

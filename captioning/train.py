@@ -1,5 +1,5 @@
-"""Train the captioner: `python -m captioning.train --run JSON --backbone FILE --features DIR --vocabulary DIR
---data CHECK.json --state DIR --out DIR`."""
+"""Train the captioner: `python -m captioning.train --run-spec JSON --backbone FILE --features DIR --vocabulary DIR
+--dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
 
 import argparse
 from pathlib import Path
@@ -116,17 +116,25 @@ def main() -> None:
     from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
     parser.add_argument("--backbone", required=True, type=Path, help="published backbone.safetensors")
     parser.add_argument(
         "--features", type=Path, help="folder made by captioning.features, for an encoder that is not fine-tuned"
     )
     parser.add_argument("--vocabulary", required=True, type=Path, help="folder made by captioning.vocabulary")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
     parser.add_argument("--out", required=True, type=Path, help="folder of the record")
     args = parser.parse_args()
-    train(Run.parse(args.run), args.backbone, args.features, args.vocabulary, args.data, args.state, args.out)
+    train(
+        Run.parse(args.run_spec),
+        args.backbone,
+        args.features,
+        args.vocabulary,
+        args.dataset_info,
+        args.checkpoint_dir,
+        args.out,
+    )
 
 
 if __name__ == "__main__":

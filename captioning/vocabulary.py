@@ -1,5 +1,5 @@
 """The words a captioner can say: those that the training captions alone use often enough. For all runs on these data:
-`python -m captioning.vocabulary --data CHECK.json --min-word-count N --out DIR`.
+`python -m captioning.vocabulary --dataset-info CHECK.json --min-word-count N --out DIR`.
 
 Tokens are those of `captioning.jvm.tokenize`: Penn Treebank, lower-case, no punctuation, i.e. exactly the words that
 the metrics count (the reference code asks nltk's Treebank tokenizer and keeps the punctuation).
@@ -120,7 +120,7 @@ def captions(folder: Path) -> int:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True, type=Path, help="result of the COCO check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the COCO check")
     parser.add_argument("--min-word-count", required=True, type=int, help="how often a word must be said to be learnt")
     parser.add_argument("--out", required=True, type=Path, help="folder of the vocabulary and the encoded captions")
     args = parser.parse_args()
@@ -130,7 +130,7 @@ def main() -> None:
     with held_artifact(args.out) as to_make:
         if not to_make:
             return
-        words, captions = make(read_check(args.data), args.min_word_count, args.out)
+        words, captions = make(read_check(args.dataset_info), args.min_word_count, args.out)
     print(f"vocabulary: {words:,} words seen {args.min_word_count} times or more in {captions:,} training captions")
 
 

@@ -1,5 +1,5 @@
-"""What fine-tuning a detector costs here: `python -m detection.cost --run JSON --data CHECK.json --out DIR`
-(workflow/planning/cost.py)."""
+"""What fine-tuning a detector costs here:
+`python -m detection.cost --run-spec JSON --dataset-info CHECK.json --out DIR` (workflow/planning/cost.py)."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Score detections on disk again: `python -m detection.evaluate --predictions FILE --data CHECK.json`.
+"""Score detections on disk again: `python -m detection.evaluate --predictions FILE --dataset-info CHECK.json`.
 
 `--evidence FILE` writes what a resample of the test images needs, as a run leaves it beside its record.
 """
@@ -96,10 +96,10 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, type=Path, help="COCO results JSON")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     parser.add_argument("--evidence", type=Path, help="write per_image.npz to this file")
     args = parser.parse_args()
-    print(json.dumps(evaluate(args.predictions, read_check(args.data), args.evidence), indent=1))
+    print(json.dumps(evaluate(args.predictions, read_check(args.dataset_info), args.evidence), indent=1))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """The same test images with each backbone's detections beside the truth: `python -m detection.pictures
---run BACKBONE=FOLDER ... --data CHECK.json --out JPEG`.
+--runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out JPEG`.
 
 Six images, evenly spread over the test images: nobody chose them.
 """
@@ -167,11 +167,11 @@ def main() -> None:
     from workflow.reporting.figures import folders
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     parser.add_argument("--out", required=True, type=Path, help="the JPEG")
     args = parser.parse_args()
-    make(folders(args.run), read_check(args.data), args.out)
+    make(folders(args.runs), read_check(args.dataset_info), args.out)
 
 
 if __name__ == "__main__":

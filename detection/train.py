@@ -1,5 +1,5 @@
-"""Fine-tune one backbone for detection: `python -m detection.train --run JSON --backbone FILE --data CHECK.json
---state DIR --out DIR`."""
+"""Fine-tune one backbone for detection:
+`python -m detection.train --run-spec JSON --backbone FILE --dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
 
 import argparse
 from pathlib import Path
@@ -97,13 +97,13 @@ def main() -> None:
     from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
     parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
     parser.add_argument("--out", required=True, type=Path, help="folder of detections and record")
     args = parser.parse_args()
-    train(Run.parse(args.run), args.backbone, args.data, args.state, args.out)
+    train(Run.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
 
 
 if __name__ == "__main__":

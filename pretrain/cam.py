@@ -1,5 +1,5 @@
 """Where each backbone looks: class activation maps (Zhou et al., CVPR 2016) of the true class on the same photos.
-`python -m pretrain.cam --run BACKBONE=FOLDER ... --data CHECK.json --out PNG`.
+`python -m pretrain.cam --runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out PNG`.
 
 The map of a class is the sum of layer4's channels, each times its weight for that class in `fc`; its mean over the
 cells is the class's logit but for the bias. Five validation photos, evenly spread over the set: nobody chose them.
@@ -115,8 +115,8 @@ def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="published backbones")
-    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="published backbones")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
     parser.add_argument("--out", required=True, type=Path, help="the PNG")
     args = parser.parse_args()
 
@@ -126,12 +126,12 @@ def main() -> None:
     from workflow.training.precision import configure_torch
 
     configure_torch(1)
-    check = read_check(args.data)
-    runs = folders(args.run)
+    check = read_check(args.dataset_info)
+    runs = folders(args.runs)
     picture = draw(rows(runs, check), class_names(check), records(runs))
     with atomic(args.out) as temporary:
         temporary.write_bytes(picture)
-    print(f"activations: {len(args.run)} backbones, {len(picture) / 1e6:.2f} MB: {args.out}")
+    print(f"activations: {len(args.runs)} backbones, {len(picture) / 1e6:.2f} MB: {args.out}")
 
 
 if __name__ == "__main__":

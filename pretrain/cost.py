@@ -1,4 +1,4 @@
-"""What pretraining costs here: `python -m pretrain.cost --run JSON --data CHECK.json --out DIR`
+"""What pretraining costs here: `python -m pretrain.cost --run-spec JSON --dataset-info CHECK.json --out DIR`
 (workflow/planning/cost.py)."""
 
 from pathlib import Path

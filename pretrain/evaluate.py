@@ -1,5 +1,5 @@
 """Score a published backbone on ImageNet val:
-`python -m pretrain.evaluate --backbone FILE --data CHECK.json --config CONFIG.json [--evidence NPZ]`.
+`python -m pretrain.evaluate --backbone FILE --dataset-info CHECK.json --config CONFIG.json [--evidence NPZ]`.
 
 Checked: for a pretrained backbone these are the numbers of its record, and its per_image.npz.
 """
@@ -109,12 +109,12 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backbone", required=True, type=Path, help="a backbone.safetensors that carries its fc")
-    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
     parser.add_argument("--config", required=True, type=Path, help="config.json beside the record: sizes, precision")
     parser.add_argument("--evidence", type=Path, help="write each image's errors here, as they lie beside a record")
     args = parser.parse_args()
     run = read_json(args.config, "recipe", "threads")
-    found = evaluate(args.backbone, read_check(args.data), run["recipe"], run["threads"], args.evidence)
+    found = evaluate(args.backbone, read_check(args.dataset_info), run["recipe"], run["threads"], args.evidence)
     print(json.dumps(found, indent=1))
 
 

@@ -1,4 +1,4 @@
-"""The regularizers at work: `python -m pretrain.gallery --config CONFIG --data CHECK.json --out PNG`.
+"""The regularizers at work: `python -m pretrain.gallery --config CONFIG --dataset-info CHECK.json --out PNG`.
 
 One figure, as the CutMix paper's Figure 1: a row for each backbone that is pretrained here, five photos of the training
 set, under each its labels with their weights. Everything is drawn by the code that trains, with the config's seed.
@@ -239,10 +239,10 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config file, or its content as JSON")
-    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
     parser.add_argument("--out", required=True, type=Path, help="the PNG")
     args = parser.parse_args()
-    make(args.config, args.data, args.out)
+    make(args.config, args.dataset_info, args.out)
 
 
 if __name__ == "__main__":

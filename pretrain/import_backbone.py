@@ -182,19 +182,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m pretrain.import_backbone", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--run", required=True, help="JSON of the run, as planned (`snakemake -n -p` shows it)")
+    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned (`snakemake -n -p` shows it)")
     parser.add_argument("--checkpoint", required=True, type=Path, help="the file that is brought")
-    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check (JSON)")
-    parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check (JSON)")
+    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone.safetensors, its card and record")
     args = parser.parse_args()
     from workflow.core.files import read_check
     from workflow.training.record import made_of  # slow to import: --help does without
     from workflow.training.resume.checkpointing import resumable
 
-    run = Run.parse(args.run)
-    with resumable(args.state, args.out, made_of(run, read_check(args.data), None)):
-        bring(run, args.checkpoint, args.data, args.out)
+    run = Run.parse(args.run_spec)
+    with resumable(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
+        bring(run, args.checkpoint, args.dataset_info, args.out)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ A block's last norm cannot start at zero, as it does in short pretrainings: no g
 starts at 1/sqrt(blocks of the stage), so the branches of a stage together have the variance of its input (De and
 Smith, 2020), and losses begin where a trained backbone's do.
 
-`python -m pretrain.random_backbone --run JSON --data CHECK.json --out DIR`
+`python -m pretrain.random_backbone --run-spec JSON --dataset-info CHECK.json --out DIR`
 """
 
 import argparse
@@ -92,18 +92,18 @@ def main() -> None:
     from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
-    parser.add_argument("--data", required=True, type=Path, help="result of the ImageNet check")
-    parser.add_argument("--state", required=True, type=Path, help="folder where a failure leaves its reason")
+    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
+    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
     args = parser.parse_args()
     from workflow.core.files import read_check
     from workflow.training.record import made_of  # slow to import: --help does without
     from workflow.training.resume.checkpointing import resumable
 
-    run = Run.parse(args.run)
-    with resumable(args.state, args.out, made_of(run, read_check(args.data), None)):
-        make(run, args.data, args.out)
+    run = Run.parse(args.run_spec)
+    with resumable(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
+        make(run, args.dataset_info, args.out)
 
 
 if __name__ == "__main__":

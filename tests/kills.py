@@ -143,7 +143,7 @@ def survives(door: str, tmp_path: Path, kills: list, resumed: list[int], batch: 
     seen, and ends with the same bytes."""
     ends = {}
     for name, plan in (("whole", []), ("killed", kills)):
-        places = ["--state", tmp_path / f"{name}-state", "--out", tmp_path / name]
+        places = ["--checkpoint-dir", tmp_path / f"{name}-state", "--out", tmp_path / name]
         ends[name] = killed(door, tmp_path / f"{name}-log", plan, *arguments, *places)
     [(_, _, whole)] = ends["whole"]
     assert [end[0] for end in ends["killed"]] == [signal.SIGKILL] * len(kills) + [0]

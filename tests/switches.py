@@ -1,5 +1,5 @@
 """What one training step of every task touches under every switch of its recipe, counted in as many processes as are
-started: `python -m workflow.training.distributed.launch tests.switches --run JSON --out DIR --inputs JSON`."""
+started: `python -m workflow.training.distributed.launch tests.switches --run-spec JSON --out DIR --inputs JSON`."""
 
 import argparse
 import contextlib
@@ -158,7 +158,7 @@ def census(inputs: dict[str, str], folder: Path) -> dict[str, dict]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True)
+    parser.add_argument("--run-spec", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--inputs", required=True, type=json.loads)
     args = parser.parse_args()

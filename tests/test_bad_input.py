@@ -62,7 +62,7 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
 
 
 def run() -> str:
-    """The --run of the import door."""
+    """The --run-spec of the import door."""
     declared = {"preprocessing": "imagenet", "stride": "3x3", "weights": None}
     recipe = {"checkpoint": brought.FILE, "sha256": sha256(brought.FILE), **declared}
     whole = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}

@@ -51,7 +51,7 @@ def two(inputs, tmp_path_factory) -> dict[str, dict]:
     out = tmp_path_factory.mktemp("two")
     run = dataclasses.replace(switches.run_of("ssd_voc", {}), gpus=2).as_dict()
     call = [sys.executable, "-m", "workflow.training.distributed.launch", "tests.switches", "--out", str(out)]
-    call += ["--run", json.dumps(run), "--inputs", json.dumps(inputs)]
+    call += ["--run-spec", json.dumps(run), "--inputs", json.dumps(inputs)]
     done = subprocess.run(call, cwd=PROJECT, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return read_json(out / "found.json")

@@ -17,7 +17,14 @@ PROJECT = Path(__file__).parent.parent
 def begin(door: list[str], run: Run, out: Path, state: Path, **paths: Path) -> subprocess.Popen:
     """Start it, in a group of its own."""
     call = [sys.executable, "-m", "workflow.training.distributed.launch", *door]
-    call += ["--run", json.dumps(dataclasses.replace(run, gpus=2).as_dict()), "--out", str(out), "--state", str(state)]
+    call += [
+        "--run-spec",
+        json.dumps(dataclasses.replace(run, gpus=2).as_dict()),
+        "--out",
+        str(out),
+        "--checkpoint-dir",
+        str(state),
+    ]
     call += [str(word) for name, path in paths.items() for word in (f"--{name}", path)]
     return subprocess.Popen(call, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             start_new_session=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})  # fmt: skip

@@ -83,7 +83,7 @@ class Figure:
         name: of its section, and of its template (`<name>.html.j2`) and caption (`<name>.rst`) in `report/` of the
             task's room. The template gets `section.pictures`: instance of the task to name of the picture.
         title: of its section.
-        module: `python -m MODULE --run BACKBONE=FOLDER … --data CHECK.json --out FILE` draws it.
+        module: `python -m MODULE --runs BACKBONE=FOLDER … --dataset-info CHECK.json --out FILE` draws it.
         suffix: of the file `<name>_<task><suffix>`.
         reads: files next to the records that it is drawn from.
         memory_mb: of its job.
@@ -152,8 +152,8 @@ class Task:
         test_part: name in these counts of the test images.
         sample: what a batch is made of, a sample kind of the data set.
         check: function(key, recipe, config) that gives a line for each fault that no schema can find.
-        preflight: `python -m MODULE --data CHECK.json --key KEY --recipe JSON` ends with an error if checked data do
-            not suit a recipe, in a way that their counts do not tell; "" where counts do.
+        preflight: `python -m MODULE --dataset-info CHECK.json --key KEY --recipe JSON` ends with an error if checked
+            data do not suit a recipe, in a way that their counts do not tell; "" where counts do.
         two_samples: function(recipe): whether batch norm fails on one sample a process.
         per_class: whether records have `per_class`, the average precision of each class.
         figures: pictures on the page.

@@ -29,14 +29,14 @@ def door(what: str, said: str, *words: str, file: str | bytes | None = None) -> 
 
 ODD = "größe 漢 x"
 RECIPE = ("--key", "tasks.nic_coco", "--recipe", '{"min_word_count": 1}')
-DATA = ("--data", ODD, *RECIPE)
-WORDS_OUT = ("--data", ODD, "--min-word-count", "1", "--out", "words")
-SCORED = ("--predictions", ODD, "--data", "check")
-TRAINED = ("--run", RUN, "--data", ODD, "--state", ".work/x", "--out", "results/backbones/a")
+DATA = ("--dataset-info", ODD, *RECIPE)
+WORDS_OUT = ("--dataset-info", ODD, "--min-word-count", "1", "--out", "words")
+SCORED = ("--predictions", ODD, "--dataset-info", "check")
+TRAINED = ("--run-spec", RUN, "--dataset-info", ODD, "--checkpoint-dir", ".work/x", "--out", "results/backbones/a")
 DOORS = {
     "captioning.preflight": [
         door("no such check", f"{ODD}: {NONE}", *DATA),
-        door("a folder for a check", ".: Is a directory", "--data", ".", *RECIPE),
+        door("a folder for a check", ".: Is a directory", "--dataset-info", ".", *RECIPE),
         door("an empty check", f"{ODD}: not valid JSON: Expecting value: …", *DATA, file=""),
         door("a check of bytes", f"{ODD}: not valid JSON: 'utf-8' codec can't decode byte 0xff …", *DATA, file=BYTES),
         door("a check nested 100,000 deep", f"{ODD}: not valid JSON: …", *DATA, file="[" * 100_000),
@@ -54,7 +54,7 @@ DOORS = {
         door("the check of a folder that is gone", GONE, *WORDS_OUT,
              file=COCO),
     ],
-    "workflow.planning.dataset_size": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--data", ODD)],
+    "workflow.planning.dataset_size": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--dataset-info", ODD)],
     "captioning.evaluate": [
         door("no such predictions", f"{ODD}: {NONE}", *SCORED),
         door("predictions of bytes", f"{ODD}: not valid JSON: 'utf-8' codec …", *SCORED, file=BYTES),
@@ -72,39 +72,43 @@ DOORS = {
              '--spec={"classes": 2, "train": 1, "val": 1, "size": 32, "seed": 0}', "--out", ODD, file=""),
     ],
     "workflow.data.voc": [
-        door("no classes", "data.voc.classes: must list each class once, not None", "--section={}", "--root=.",
+        door("no classes", "data.voc.classes: must list each class once, not None", "--dataset-config={}", "--root=.",
              "--out=x.json"),
     ],
     "workflow.data.coco": [
-        door("no split", "data.coco.split: must be one of 2014, karpathy, not None", "--section={}", "--root=.",
+        door("no split", "data.coco.split: must be one of 2014, karpathy, not None", "--dataset-config={}", "--root=.",
              "--out=x.json"),
     ],
     "workflow.data.fetch.fetch": [
-        door("a list for a mapping", "data.voc: it has no root; …", "voc", "--section=[]", "--root=x"),
+        door("a list for a mapping", "data.voc: it has no root; …", "voc", "--dataset-config=[]", "--root=x"),
         door("a file for the folder of archives", f"{ODD}/VOCtrainval_06-Nov-2007.tar: the archive is …", "voc",
-             "--section", json.dumps({"root": "x", "classes": "voc", "source": ODD}), "--root=x", file="")],
+             "--dataset-config", json.dumps({"root": "x", "classes": "voc", "source": ODD}), "--root=x", file="")],
     "workflow.data.tiny_imagenet": [
         door("a file for the set", f"{ODD}/train/n01944390/n01944390_boxes.txt: Not a directory; …", ODD, file="")],
     "workflow.reporting.report": [
         door("no such config", f"{ODD}: cannot be read: {NONE}", "--config", ODD),
         door("a config of bytes", f"{ODD}: not UTF-8 text: byte 0: …", "--config", ODD, file=BYTES)],
     "workflow.training.distributed.launch": [
-        door("a run that is no JSON", "--run is not the JSON of a run: Expecting …", "pretrain.train", "--run=x"),
-        door("a run that is a list", "--run is not the JSON of a run: …", "pretrain.train", "--run=[1]"),
-        door("a run that lacks all", "--run is not the JSON of a run: …missing 8 …", "pretrain.train", "--run={}")],
+        door("a run that is no JSON", "--run-spec is not the JSON of a run: Expecting …",
+             "pretrain.train", "--run-spec=x"),
+        door("a run that is a list", "--run-spec is not the JSON of a run: …",
+             "pretrain.train", "--run-spec=[1]"),
+        door("a run that lacks all", "--run-spec is not the JSON of a run: …missing 8 …",
+             "pretrain.train", "--run-spec={}")],
     "detection.evaluate": [
         door("no such check", f"check: {NONE}", *SCORED)],
     "detection.pictures": [
-        door("a run without a name", "--run x: must be a backbone's name, = and the folder of its run", "--run", "x",
-             "--data", ODD, "--out", "x.jpg")],
+        door("a run without a name", "--runs x: must be a backbone's name, = and the folder of its run",
+             "--runs", "x", "--dataset-info", ODD, "--out", "x.jpg")],
     "pretrain.train": [
         door("no such check", f"{ODD}: {NONE}", *TRAINED),
         door("a check of something else", f"{ODD}: it has no 'set'", *TRAINED, file="{}")],
     "pretrain.evaluate": [
-        door("a config that is not of a run", f"{ODD}: it has no 'recipe'", "--backbone", "b", "--data", "check",
-             "--config", ODD, file=json.dumps(DEMO))],
+        door("a config that is not of a run", f"{ODD}: it has no 'recipe'",
+             "--backbone", "b", "--dataset-info", "check", "--config", ODD, file=json.dumps(DEMO))],
     "pretrain.import_backbone": [
-        door("no such check", f"check: {NONE}", *TRAINED[:2], "--data", "check", *TRAINED[4:], "--checkpoint", ODD)],
+        door("no such check", f"check: {NONE}", *TRAINED[:2], "--dataset-info", "check",
+             *TRAINED[4:], "--checkpoint", ODD)],
 }  # fmt: skip
 
 

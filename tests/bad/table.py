@@ -40,7 +40,15 @@ def data(name: str, section: dict) -> Callable[[Path, object], list[str]]:
     def set_up(folder: Path, drawn: object) -> list[str]:
         shutil.copytree(getattr(drawn, name).root, folder / "data" / name)
         whole = getattr(drawn, name).section | section
-        return ["--section", json.dumps(whole), f"--root=data/{name}", "--out", "results/data/x.json", "--threads", "1"]
+        return [
+            "--dataset-config",
+            json.dumps(whole),
+            f"--root=data/{name}",
+            "--out",
+            "results/data/x.json",
+            "--threads",
+            "1",
+        ]
 
     return set_up
 
@@ -48,8 +56,15 @@ def data(name: str, section: dict) -> Callable[[Path, object], list[str]]:
 def weights(folder: Path, drawn: object) -> list[str]:
     """A run of the import door."""
     (folder / "weights").mkdir()
-    words = ["--data", str(drawn.imagenet.check), "--state", ".work/x", "--out", "results/backbones/mine"]
-    return ["--run", "RUN", f"--checkpoint={brought.FILE}", *words]
+    words = [
+        "--dataset-info",
+        str(drawn.imagenet.check),
+        "--checkpoint-dir",
+        ".work/x",
+        "--out",
+        "results/backbones/mine",
+    ]
+    return ["--run-spec", "RUN", f"--checkpoint={brought.FILE}", *words]
 
 
 def photos(folder: Path, drawn: object) -> list[str]:
@@ -65,7 +80,7 @@ def photos(folder: Path, drawn: object) -> list[str]:
 def archives(folder: Path, drawn: object) -> list[str]:
     """The door that unpacks the official archives."""
     section = {"root": "data/VOCdevkit", "classes": "voc", "source": "archives"}
-    return ["voc", "--section", json.dumps(section), "--root=data/VOCdevkit"]
+    return ["voc", "--dataset-config", json.dumps(section), "--root=data/VOCdevkit"]
 
 
 def asked(name: str) -> Callable[[Path, object], list[str]]:
@@ -73,7 +88,7 @@ def asked(name: str) -> Callable[[Path, object], list[str]]:
 
     def set_up(folder: Path, drawn: object) -> list[str]:
         shutil.copytree(getattr(drawn, name).root, folder / "data" / name)
-        return ["--needs", f"NEEDS {name}", "--data", f"{name}.json"]
+        return ["--needs", f"NEEDS {name}", "--dataset-info", f"{name}.json"]
 
     return set_up
 

@@ -22,7 +22,7 @@ TIMES, PART, REPEATS = (1, 10, 100), 3200, 5  # images that are timed at once, a
 
 
 def demo() -> dict[str, Any]:
-    """--run of the demo's baseline, loading in its own process."""
+    """--run-spec of the demo's baseline, loading in its own process."""
     from workflow.config.loading import load
     from workflow.planning.plan import plan
 

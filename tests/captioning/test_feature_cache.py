@@ -194,7 +194,7 @@ def test_by_what_they_were_made_is_recorded_and_what_differs_named(made, run, tm
 def test_the_door(made, run, tmp_path, monkeypatch):
     from captioning import features
 
-    arguments = {"--run": json.dumps(run.as_dict()), "--backbone": made.backbone, "--data": made.check}
+    arguments = {"--run-spec": json.dumps(run.as_dict()), "--backbone": made.backbone, "--dataset-info": made.check}
     words = [str(word) for pair in {**arguments, "--out": tmp_path}.items() for word in pair]
     monkeypatch.setattr("sys.argv", ["features", *words])
     features.main()
@@ -206,7 +206,12 @@ def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path,
     from captioning import features
 
     out, holds = tmp_path / "features", threading.Event()
-    pairs = {"--run": json.dumps(run.as_dict()), "--backbone": made.backbone, "--data": made.check, "--out": out}
+    pairs = {
+        "--run-spec": json.dumps(run.as_dict()),
+        "--backbone": made.backbone,
+        "--dataset-info": made.check,
+        "--out": out,
+    }
     monkeypatch.setattr("sys.argv", ["features", *(str(word) for pair in pairs.items() for word in pair)])
     monkeypatch.setattr(feature_cache, "make", lambda *args: pytest.fail("computed again"))
 
@@ -236,4 +241,4 @@ def test_a_random_view_lies_anywhere_and_is_mirrored_half_the_time():
 
 
 def test_features_must_be_given_each_of_its_arguments(required):
-    assert required(features_door) == ["--run", "--backbone", "--data", "--out"]
+    assert required(features_door) == ["--run-spec", "--backbone", "--dataset-info", "--out"]

@@ -227,7 +227,7 @@ def test_the_door_prints_the_metrics_and_writes_the_evidence(coco, tmp_path, mon
     references = metric.references(coco.check)
     predictions = [{"image_id": i, "caption": captions[0]} for i, captions in references.items()]
     (tmp_path / "p.json").write_text(json.dumps(predictions))
-    arguments = ["evaluate", "--predictions", str(tmp_path / "p.json"), "--data", str(coco.check)]
+    arguments = ["evaluate", "--predictions", str(tmp_path / "p.json"), "--dataset-info", str(coco.check)]
     monkeypatch.setattr("sys.argv", arguments)
     evaluate.main()
     metrics, each = metric.evaluate(predictions, references)

@@ -62,7 +62,7 @@ def main(monkeypatch, coco, tmp_path):
 
     def call(*named):
         out = tmp_path / "report/captions.json"
-        monkeypatch.setattr(sys, "argv", ["x", "--run", *named, "--data", str(coco.check), "--out", str(out)])
+        monkeypatch.setattr(sys, "argv", ["x", "--runs", *named, "--dataset-info", str(coco.check), "--out", str(out)])
         door.main()
         return out
 
@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
 
     assert (
         said("baseline=nowhere")
-        == "error: --run baseline=nowhere: must be a backbone's name, = and the folder of its run\n"
+        == "error: --runs baseline=nowhere: must be a backbone's name, = and the folder of its run\n"
     )
     write_json(folder / "predictions.json", [])
     assert "baseline: its predictions and evidence have no caption of image" in said(f"baseline={folder}")
@@ -97,4 +97,4 @@ def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
 
 
 def test_examples_must_be_given_each_of_its_arguments(required):
-    assert required(examples_door) == ["--run", "--data", "--out"]
+    assert required(examples_door) == ["--runs", "--dataset-info", "--out"]

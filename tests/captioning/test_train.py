@@ -102,7 +102,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_cider():
 
 def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, made, tmp_path, monkeypatch, capsys):
     record, _ = finished
-    words = ["--predictions", folder / "out/predictions.json", "--data", made.check]
+    words = ["--predictions", folder / "out/predictions.json", "--dataset-info", made.check]
     monkeypatch.setattr("sys.argv", ["evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
     evaluate.main()
     assert json.loads(capsys.readouterr().out) == record["metrics"]
@@ -257,13 +257,13 @@ def test_killed_in_each_of_its_phases(made, run, tmp_path):
         ["half", "*/killed/metrics.json", 1],
     ]
     told = json.dumps(replace(run, recipe={**run.recipe, "epochs": 1}).as_dict())
-    words = ["--run", told, "--backbone", made.backbone, "--features", made.features, "--data", made.check]
+    words = ["--run-spec", told, "--backbone", made.backbone, "--features", made.features, "--dataset-info", made.check]
     words += ["--vocabulary", made.vocabulary]
     survives("captioning.train", tmp_path, kills, [2, 2, 5, 6, 6, 6, 6], 10, *words)
 
 
 def test_features_on_a_full_disk_are_an_error_and_no_crash(made, run, small_disk, tmp_path):
-    words = ["--run", json.dumps(run.as_dict()), "--backbone", made.backbone, "--data", made.check]
+    words = ["--run-spec", json.dumps(run.as_dict()), "--backbone", made.backbone, "--dataset-info", made.check]
     call = [sys.executable, "-m", "captioning.features", *words, "--out", tmp_path / "small/f"]
     done = subprocess.run(list(map(str, call)), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
@@ -283,8 +283,15 @@ def test_two_processes_learn_what_one_does(run, made, tmp_path):
 
 
 def test_evaluate_must_be_given_each_of_its_arguments(required):
-    assert required(evaluate_door) == ["--predictions", "--data"]
+    assert required(evaluate_door) == ["--predictions", "--dataset-info"]
 
 
 def test_train_must_be_given_each_of_its_arguments(required):
-    assert required(train_door) == ["--run", "--backbone", "--vocabulary", "--data", "--state", "--out"]
+    assert required(train_door) == [
+        "--run-spec",
+        "--backbone",
+        "--vocabulary",
+        "--dataset-info",
+        "--checkpoint-dir",
+        "--out",
+    ]

@@ -131,8 +131,8 @@ def test_a_word_is_said_often_enough_from_its_bound_on(captions, times, found):
 
 
 def test_preflight_must_be_given_each_of_its_arguments(required):
-    assert required(preflight_door) == ["--data", "--key", "--recipe"]
+    assert required(preflight_door) == ["--dataset-info", "--key", "--recipe"]
 
 
 def test_vocabulary_must_be_given_each_of_its_arguments(required):
-    assert required(vocabulary_door) == ["--data", "--min-word-count", "--out"]
+    assert required(vocabulary_door) == ["--dataset-info", "--min-word-count", "--out"]

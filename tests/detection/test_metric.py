@@ -155,4 +155,4 @@ def test_pycocotools_reads_and_scores_the_same_file(exact):
 
 
 def test_evaluate_must_be_given_each_of_its_arguments(required):
-    assert required(evaluate_door) == ["--predictions", "--data"]
+    assert required(evaluate_door) == ["--predictions", "--dataset-info"]

@@ -192,7 +192,7 @@ def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys)
     image = int(next(iter(members(voc.root, "test07"))))
     folder, out = run([detection(image, 0.9)]), tmp_path / "report/d.jpg"
     named = [f"{name}={folder}" for name in ("baseline", "cutmix")]
-    monkeypatch.setattr(sys, "argv", ["x", "--run", *named, "--data", str(voc.check), "--out", str(out)])
+    monkeypatch.setattr(sys, "argv", ["x", "--runs", *named, "--dataset-info", str(voc.check), "--out", str(out)])
     door.main()
     assert capsys.readouterr().out.startswith("detections: 6 images, 2 backbones, ")
     assert Image.open(out).format == "JPEG"
@@ -203,4 +203,4 @@ def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys)
 
 
 def test_pictures_must_be_given_each_of_its_arguments(required):
-    assert required(pictures_door) == ["--run", "--data", "--out"]
+    assert required(pictures_door) == ["--runs", "--dataset-info", "--out"]

@@ -103,7 +103,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(
 
 def scored_again(check: Path, predictions: Path, evidence: Path, again: Path, monkeypatch, capsys) -> dict:
     """What `python -m detection.evaluate` prints; the evidence that it writes is the run's own."""
-    command = ["evaluate", "--predictions", predictions, "--data", check, "--evidence", again]
+    command = ["evaluate", "--predictions", predictions, "--dataset-info", check, "--evidence", again]
     monkeypatch.setattr("sys.argv", [str(part) for part in command])
     capsys.readouterr()
     main()
@@ -204,7 +204,7 @@ def test_killed_in_each_of_its_phases(voc, published, tmp_path):
         ["before", "*/killed/metrics.json", 1],
     ]
     told = json.dumps(make_run("ssd_voc").as_dict())
-    words = ["--run", told, "--backbone", published.path, "--data", voc.check]
+    words = ["--run-spec", told, "--backbone", published.path, "--dataset-info", voc.check]
     survives("detection.train", tmp_path, kills, [1, 1, 2, 3, 4, 4, 4], 2, *words)
 
 
@@ -212,7 +212,7 @@ def test_killed_in_each_of_its_phases(voc, published, tmp_path):
 def test_two_runs_of_faster_rcnn_end_with_the_same_bits(voc, published, tmp_path):
     """In processes of their own; one of them is killed. Of the other tasks the tests of their phases show it."""
     told = json.dumps(make_run("faster_rcnn_voc").as_dict())
-    words = ["--run", told, "--backbone", published.path, "--data", voc.check]
+    words = ["--run-spec", told, "--backbone", published.path, "--dataset-info", voc.check]
     survives("detection.train", tmp_path, [["step", 2]], [2], 2, *words)
 
 
@@ -232,4 +232,4 @@ def test_two_processes_learn_what_one_does(checks, published, tmp_path):
 
 
 def test_train_must_be_given_each_of_its_arguments(required):
-    assert required(train_door) == ["--run", "--backbone", "--data", "--state", "--out"]
+    assert required(train_door) == ["--run-spec", "--backbone", "--dataset-info", "--checkpoint-dir", "--out"]

@@ -134,7 +134,9 @@ def main(imagenet, tmp_path, monkeypatch):
 
     def call(runs):
         named = [f"{name}={folder}" for name, folder in runs.items()]
-        monkeypatch.setattr(sys, "argv", ["cam", "--run", *named, "--data", str(imagenet.check), "--out", str(out)])
+        monkeypatch.setattr(
+            sys, "argv", ["cam", "--runs", *named, "--dataset-info", str(imagenet.check), "--out", str(out)]
+        )
         door.main()
         return out
 
@@ -161,4 +163,4 @@ def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_r
 
 
 def test_cam_must_be_given_each_of_its_arguments(required):
-    assert required(cam_door) == ["--run", "--data", "--out"]
+    assert required(cam_door) == ["--runs", "--dataset-info", "--out"]

@@ -40,7 +40,14 @@ def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp
     publish(tmp_path / "b.safetensors", solved.weights, BGR, stride)
     assert evaluate(tmp_path / "b.safetensors", check, solved.recipe, 1) == expected
     write_json(tmp_path / "config.json", {"recipe": solved.recipe, "threads": 1})
-    words = ["--backbone", tmp_path / "b.safetensors", "--data", imagenet.check, "--config", tmp_path / "config.json"]
+    words = [
+        "--backbone",
+        tmp_path / "b.safetensors",
+        "--dataset-info",
+        imagenet.check,
+        "--config",
+        tmp_path / "config.json",
+    ]
     monkeypatch.setattr("sys.argv", ["evaluate", *map(str, words)])
     capsys.readouterr()
     main()
@@ -110,4 +117,4 @@ def test_a_guesser_is_near_chance():
 
 
 def test_evaluate_must_be_given_each_of_its_arguments(required):
-    assert required(evaluate_door) == ["--backbone", "--data", "--config"]
+    assert required(evaluate_door) == ["--backbone", "--dataset-info", "--config"]

@@ -233,7 +233,7 @@ def main(monkeypatch, imagenet, tmp_path, capsys):
     """Runs the command line; returns what it prints."""
 
     def call(config, check=imagenet.check):
-        out = ["--data", str(check), "--out", str(tmp_path / "g/gallery.png")]
+        out = ["--dataset-info", str(check), "--out", str(tmp_path / "g/gallery.png")]
         monkeypatch.setattr(sys, "argv", ["gallery", "--config", json.dumps(config), *out])
         door.main()
         return capsys.readouterr().out
@@ -282,4 +282,4 @@ def test_a_missing_folder_is_an_error_of_the_user(imagenet, tmp_path):
 
 
 def test_gallery_must_be_given_each_of_its_arguments(required):
-    assert required(gallery_door) == ["--config", "--data", "--out"]
+    assert required(gallery_door) == ["--config", "--dataset-info", "--out"]

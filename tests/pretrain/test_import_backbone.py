@@ -115,8 +115,17 @@ def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, 
     torch.save([1], tmp_path / "a.pth")
     recipe = {"sha256": sha256(tmp_path / "a.pth"), "preprocessing": "imagenet", "stride": "3x3", "weights": None}
     run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
-    words = ["--run", json.dumps(run.as_dict()), "--checkpoint", tmp_path / "a.pth", "--data", imagenet.check]
-    monkeypatch.setattr("sys.argv", ["import", *map(str, [*words, "--state", tmp_path / "s", "--out", tmp_path / "o"])])
+    words = [
+        "--run-spec",
+        json.dumps(run.as_dict()),
+        "--checkpoint",
+        tmp_path / "a.pth",
+        "--dataset-info",
+        imagenet.check,
+    ]
+    monkeypatch.setattr(
+        "sys.argv", ["import", *map(str, [*words, "--checkpoint-dir", tmp_path / "s", "--out", tmp_path / "o"])]
+    )
     with pytest.raises(SystemExit):
         main()
     assert "not a state dict" in (tmp_path / "s/error.txt").read_text()
@@ -217,8 +226,15 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     save_file(solved.weights, path, metadata={"format": "pt"})
     recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
     run = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
-    words = ["--run", json.dumps(run | {"threads": 1, "workers": 0, "gpus": 0}), "--checkpoint", str(path)]
-    words += ["--data", str(imagenet.check), "--state", str(tmp_path / "state"), "--out", str(tmp_path / "out")]
+    words = ["--run-spec", json.dumps(run | {"threads": 1, "workers": 0, "gpus": 0}), "--checkpoint", str(path)]
+    words += [
+        "--dataset-info",
+        str(imagenet.check),
+        "--checkpoint-dir",
+        str(tmp_path / "state"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     monkeypatch.setattr("sys.argv", ["x", *words])
     main()
     assert not (tmp_path / "state").exists()
@@ -244,4 +260,10 @@ def test_its_help_is_quick_and_says_what_it_reads():
 
 
 def test_import_backbone_must_be_given_each_of_its_arguments(required):
-    assert required(import_backbone_door) == ["--run", "--checkpoint", "--data", "--state", "--out"]
+    assert required(import_backbone_door) == [
+        "--run-spec",
+        "--checkpoint",
+        "--dataset-info",
+        "--checkpoint-dir",
+        "--out",
+    ]

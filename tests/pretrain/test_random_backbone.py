@@ -90,4 +90,4 @@ def test_batches_count_alike_and_so_does_the_whole_set(imagenet, tmp_path, monke
 
 
 def test_random_backbone_must_be_given_each_of_its_arguments(required):
-    assert required(random_backbone_door) == ["--run", "--data", "--state", "--out"]
+    assert required(random_backbone_door) == ["--run-spec", "--dataset-info", "--checkpoint-dir", "--out"]

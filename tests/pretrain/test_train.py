@@ -213,13 +213,32 @@ def test_killed_in_each_of_its_phases(imagenet, tmp_path):
         ["half", "*/killed/metrics.json", 1],
     ]
     run = json.dumps(run_of(regularizers=BOTH).as_dict())
-    survives("pretrain.train", tmp_path, kills, [2, 2, 4, 4, 10, 10, 10, 10], 8, "--run", run, "--data", imagenet.check)
+    survives(
+        "pretrain.train",
+        tmp_path,
+        kills,
+        [2, 2, 4, 4, 10, 10, 10, 10],
+        8,
+        "--run-spec",
+        run,
+        "--dataset-info",
+        imagenet.check,
+    )
 
 
 @pytest.mark.slow
 def test_a_full_disk_is_said_leaves_nothing_wrong_and_costs_nothing_once_there_is_room(imagenet, small_disk, tmp_path):
     def go(state, out):
-        words = ["--run", json.dumps(run_of().as_dict()), "--data", imagenet.check, "--state", state, "--out", out]
+        words = [
+            "--run-spec",
+            json.dumps(run_of().as_dict()),
+            "--dataset-info",
+            imagenet.check,
+            "--checkpoint-dir",
+            state,
+            "--out",
+            out,
+        ]
         call = [sys.executable, "-m", "pretrain.train", *map(str, words)]
         done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)
         return done.returncode, done.stdout, (done.stderr.splitlines() or [""])[-1]
@@ -279,4 +298,4 @@ def test_two_processes_drop_the_same_branches_and_smooth_the_same_batches(imagen
 
 
 def test_train_must_be_given_each_of_its_arguments(required):
-    assert required(train_door) == ["--run", "--data", "--state", "--out"]
+    assert required(train_door) == ["--run-spec", "--dataset-info", "--checkpoint-dir", "--out"]

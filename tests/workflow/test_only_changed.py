@@ -51,8 +51,10 @@ def test_a_comment_in_the_code_plans_nothing(house):
 
 def test_a_shell_line_plans_the_jobs_of_its_rule(house):
     rules = Path("house/captioning/rules.smk")
-    assert rules.read_text().count("captioning.vocabulary --data") == 1
-    rules.write_text(rules.read_text().replace("captioning.vocabulary --data", "captioning.vocabulary  --data"))
+    assert rules.read_text().count("captioning.vocabulary --dataset-info") == 1
+    rules.write_text(
+        rules.read_text().replace("captioning.vocabulary --dataset-info", "captioning.vocabulary  --dataset-info")
+    )
     assert jobs(house()) == {"vocabulary": 1}
 
 

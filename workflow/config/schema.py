@@ -112,11 +112,8 @@ def describe(error: jsonschema.ValidationError) -> str:
     if kind == "additionalProperties":
         unknown = next(key for key in value if key not in known)
         new = RENAMED.get(unknown, "")
-        more = (
-            f"now {new}"
-            if new.rpartition(".")[2] in known or new.partition(".")[0] in known
-            else f"known: {', '.join(known)}"
-        )
+        fits = {new, new.partition(".")[0]} & {*known}
+        more = f"now {new}" if fits else f"known: {', '.join(known)}"
         return f"{dotted([*path, unknown])}: unknown {error.schema.get('title', 'key')} ({more})"
     if kind == "required":
         absent = next(key for key in rule if key not in value and repr(key) in error.message)

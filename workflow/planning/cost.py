@@ -128,8 +128,8 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
         print(f"measuring {run.task} …", flush=True)
         out = folder / str(number)
         module, one = f"{task_of(todo.config, run.task).folder}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
-        call = [sys.executable, "-m", "workflow.training.distributed.launch", module, "--run", one]
-        status = subprocess.run([*call, "--data", str(checks[name]), "--out", str(out)], check=False).returncode
+        call = [sys.executable, "-m", "workflow.training.distributed.launch", module, "--run-spec", one]
+        status = subprocess.run([*call, "--dataset-info", str(checks[name]), "--out", str(out)], check=False).returncode
         if status > 0:
             raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
         if status < 0:

@@ -111,7 +111,7 @@ def suits(check: str | Path, module: str, key: str, recipe: Mapping[str, Any]) -
         key: the section of the recipe.
         recipe: that section.
     """
-    words = ["--data", str(check), "--key", key, "--recipe", json.dumps(recipe)]
+    words = ["--dataset-info", str(check), "--key", key, "--recipe", json.dumps(recipe)]
     return not subprocess.run([sys.executable, "-m", module, *words], check=False).returncode
 
 
@@ -120,12 +120,14 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Are checked data enough for what a config asks of them?")
     parser.add_argument("--needs", required=True, type=json.loads, help="what it asks, as planned: JSON")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     args = parser.parse_args()
-    check = read_check(args.data)
+    check = read_check(args.dataset_info)
     for fault in faults(datasets()[check["set"]], check, args.needs):
         raise UserError(fault)
-    if not all(suits(args.data, key=each["key"], **each["preflight"]) for each in args.needs if "preflight" in each):
+    if not all(
+        suits(args.dataset_info, key=each["key"], **each["preflight"]) for each in args.needs if "preflight" in each
+    ):
         raise SystemExit(1)
 
 

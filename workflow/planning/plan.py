@@ -212,7 +212,7 @@ def root(config: dict[str, Any], name: str) -> str:
 
 
 def told(config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any], seeds: dict[str, int]) -> dict:
-    """The --run of a door: the data section with its root filled in, the recipe, the machine."""
+    """The --run-spec of a door: the data section with its root filled in, the recipe, the machine."""
     name = registry.data_name(config, task)
     section = config["data"][name] | {"root": root(config, name)}
     machine = {key: config["resources"][name] for key, name in MACHINE.items()}

@@ -21,9 +21,9 @@ class PlannedRun:
 
     `task` is the instance, a key of the config, and `module` what runs it. `origin` says where the backbone comes from:
     pretrained, brought or random. `record` is the path of metrics.json, `state` the folder of the resume state ("" of
-    an artifact), `run` what the module gets as --run, `check` the result of the data check, `weights` the published
-    backbone. `shared` are the folders that it shares with other runs, by the name of the artifact, `from_backbone`
-    those of them that are made from the backbone.
+    an artifact), `run` what the module gets as --run-spec, `check` the result of the data check, `weights` the
+    published backbone. `shared` are the folders that it shares with other runs, by the name of the artifact,
+    `from_backbone` those of them that are made from the backbone.
     """
 
     task: str
@@ -42,7 +42,7 @@ class PlannedRun:
 
     @property
     def json(self) -> str:
-        """The text of --run."""
+        """The text of --run-spec."""
         return json.dumps(self.run)
 
     def start(self, ancient: Callable[[str], str]) -> str:
@@ -70,11 +70,11 @@ class PlannedRun:
     @property
     def command(self) -> list[str]:
         """The module that its job runs, and what that is told."""
-        words = [self.module, "--run", self.json, "--data", self.check]
+        words = [self.module, "--run-spec", self.json, "--dataset-info", self.check]
         if self.task == PRETRAIN and self.origin == "brought":
             words.append(f"--checkpoint={self.run['recipe']['checkpoint']}")  # its name may begin with a dash
         words += ["--backbone", self.weights] if self.task != PRETRAIN else []
-        words += ["--state", self.state] if self.state else []
+        words += ["--checkpoint-dir", self.state] if self.state else []
         words += [word for name, folder in self.shared.items() for word in (f"--{name}", folder)]
         return [*words, "--out", self.artifact or str(Path(self.record).parent)]
 

@@ -10,7 +10,7 @@ from workflow.core.files import digest
 
 @dataclass(frozen=True)
 class Run:
-    """What a training door gets as `--run`: one section of the config, resolved when the DAG was planned.
+    """What a training door gets as `--run-spec`: one section of the config, resolved when the DAG was planned.
 
     `recipe` is all that a result may depend on besides backbone, data and seeds: its hash is the recipe hash of the
     record (law 1). `threads`, `workers` (both of one process) and `gpus` describe the machine.
@@ -31,7 +31,7 @@ class Run:
         try:
             return cls(**json.loads(text))
         except (json.JSONDecodeError, TypeError) as error:
-            raise UserError(f"--run is not the JSON of a run: {error}") from None
+            raise UserError(f"--run-spec is not the JSON of a run: {error}") from None
 
     @property
     def type(self) -> str:

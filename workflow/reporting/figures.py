@@ -31,7 +31,7 @@ def folders(named: list[str]) -> dict[str, Path]:
     for text in named:
         name, sign, folder = text.partition("=")
         if not sign or not Path(folder).is_dir():
-            raise UserError(f"--run {text}: must be a backbone's name, = and the folder of its run")
+            raise UserError(f"--runs {text}: must be a backbone's name, = and the folder of its run")
         found[name] = Path(folder)
     return found
 

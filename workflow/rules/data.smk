@@ -34,7 +34,7 @@ checkpoint fetch_data:
         times=lambda w: plan.asked(w.set),
         check=lambda w: plan.checks[w.set],
     shell:
-        "python -m workflow.data.fetch.fetch {wildcards.set:q} --section {params.section:q} --root={params.root:q}"
+        "python -m workflow.data.fetch.fetch {wildcards.set:q} --dataset-config {params.section:q} --root={params.root:q}"
         " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | keep {log:q}"
 
 
@@ -85,9 +85,9 @@ rule check_data:
         # Asks for `threads` so that Snakemake does not compare it: another batch repeats no check (workflow/planning/dataset_size.py).
         needs=lambda w, threads: json.dumps(needs(plan.config, w.set)),
     shell:
-        "( python -m {params.module:q} --section {params.section:q} --root={params.root:q}"
+        "( python -m {params.module:q} --dataset-config {params.section:q} --root={params.root:q}"
         " --threads {threads} --out {output.check:q}"
-        " && python -m workflow.planning.dataset_size --needs {params.needs:q} --data {output.check:q} ) 2>&1 | keep {log:q}"
+        " && python -m workflow.planning.dataset_size --needs {params.needs:q} --dataset-info {output.check:q} ) 2>&1 | keep {log:q}"
 
 
 # What every training rule waits for: one file for all sets, under one name for all configs, so that another data set is

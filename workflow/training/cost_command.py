@@ -19,15 +19,15 @@ def command_line(cost: Callable[[Any, Path, Path], dict[str, float]]) -> Callabl
     @door
     def main() -> None:
         parser = argparse.ArgumentParser(description=cost.__doc__)
-        parser.add_argument("--run", required=True, help="JSON of a run, as planned")
-        parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+        parser.add_argument("--run-spec", required=True, help="JSON of a run, as planned")
+        parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
         parser.add_argument("--out", required=True, type=Path, help="folder of cost.json")
         args = parser.parse_args()
         from workflow.core.files import write_json
         from workflow.planning.run_spec import Run
         from workflow.training.timing import device, shortened
 
-        run = Run.parse(args.run)
-        write_json(args.out / "cost.json", cost(shortened(run), args.data, args.out) | {"device": device(run)})
+        run = Run.parse(args.run_spec)
+        write_json(args.out / "cost.json", cost(shortened(run), args.dataset_info, args.out) | {"device": device(run)})
 
     return main

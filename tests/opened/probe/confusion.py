@@ -1,5 +1,5 @@
 """Draw which classes a probe confuses:
-`python -m probe.confusion --run BACKBONE=FOLDER ... --data CHECK.json --out PNG`."""
+`python -m probe.confusion --runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out PNG`."""
 
 import argparse
 from pathlib import Path
@@ -45,11 +45,11 @@ def main() -> None:
     from workflow.reporting.figures import folders
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     parser.add_argument("--out", required=True, type=Path, help="the PNG")
     args = parser.parse_args()
-    make(folders(args.run), read_check(args.data), args.out)
+    make(folders(args.runs), read_check(args.dataset_info), args.out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a probe costs here: `python -m probe.cost --run JSON --data CHECK.json --out DIR`
+"""What a probe costs here: `python -m probe.cost --run-spec JSON --dataset-info CHECK.json --out DIR`
 (workflow/planning/cost.py)."""
 
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Train a linear probe: `python -m probe.train --run JSON --backbone FILE --data CHECK.json --state DIR --out DIR`."""
+"""Train a linear probe:
+`python -m probe.train --run-spec JSON --backbone FILE --dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
 
 import argparse
 from pathlib import Path
@@ -78,13 +79,13 @@ def main() -> None:
     from workflow.planning.run_spec import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="JSON of the run, as planned")
+    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
     parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
-    parser.add_argument("--data", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--state", required=True, type=Path, help="folder of the resume state")
+    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
+    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
     parser.add_argument("--out", required=True, type=Path, help="folder of predictions and record")
     args = parser.parse_args()
-    train(Run.parse(args.run), args.backbone, args.data, args.state, args.out)
+    train(Run.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
 
 
 if __name__ == "__main__":

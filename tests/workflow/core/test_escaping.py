@@ -63,7 +63,7 @@ def test_a_check_of_such_names(tmp_path, place):
         folder = root / split / ("c" if place != "a class folder" else name)
         folder.mkdir(parents=True)
         (folder / (f"{name}.jpg" if place == "an image" else "a.jpg")).write_bytes(b"no image")
-    command = [sys.executable, "-m", "workflow.data.imagenet", "--section", "{}", "--root", root]
+    command = [sys.executable, "-m", "workflow.data.imagenet", "--dataset-config", "{}", "--root", root]
     run = subprocess.run([*command, "--out", tmp_path / "check.json"], capture_output=True, cwd=Path.cwd(),
                          env=os.environ | {"PYTHONIOENCODING": "utf-8:surrogateescape"})  # fmt: skip
     assert run.returncode == 1

@@ -61,7 +61,14 @@ def test_a_training_names_cause_and_cure(mount, said, inside, tmp_path):
 
 
 def test_a_data_check_does_not_blame_the_data(inside, imagenet, tmp_path):
-    call = ["-m", "workflow.data.imagenet", "--section", json.dumps(imagenet.section), "--root", str(imagenet.root)]
+    call = [
+        "-m",
+        "workflow.data.imagenet",
+        "--dataset-config",
+        json.dumps(imagenet.section),
+        "--root",
+        str(imagenet.root),
+    ]
     done = inside(GONE, sys.executable, *call, "--out", str(tmp_path / "x.json"))
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

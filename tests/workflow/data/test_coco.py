@@ -222,7 +222,15 @@ def test_read_gives_what_pycocotools_finds(part, name, coco, capsys):
 
 
 def test_the_command_line(root, coco, tmp_path):
-    command = [sys.executable, "-m", "workflow.data.coco", "--section", json.dumps(coco.section), "--root", str(root)]
+    command = [
+        sys.executable,
+        "-m",
+        "workflow.data.coco",
+        "--dataset-config",
+        json.dumps(coco.section),
+        "--root",
+        str(root),
+    ]
     good = subprocess.run([*command, "--out", str(tmp_path / "good.json")], capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
     assert read_json(tmp_path / "good.json")["fingerprint"] == read_json(coco.check)["fingerprint"]

@@ -120,7 +120,7 @@ def test_the_command_line(root, tmp_path):
         sys.executable,
         "-m",
         "workflow.data.imagenet",
-        "--section",
+        "--dataset-config",
         "{}",
         "--root",
         str(root),

@@ -186,7 +186,15 @@ def test_many_faults_are_all_listed(root, voc):
 
 
 def test_the_command_line(root, voc, tmp_path):
-    command = [sys.executable, "-m", "workflow.data.voc", "--section", json.dumps(voc.section), "--root", str(root)]
+    command = [
+        sys.executable,
+        "-m",
+        "workflow.data.voc",
+        "--dataset-config",
+        json.dumps(voc.section),
+        "--root",
+        str(root),
+    ]
     good = subprocess.run([*command, "--out", str(tmp_path / "good.json")], capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
     assert read_json(tmp_path / "good.json")["fingerprint"] == read_json(voc.check)["fingerprint"]

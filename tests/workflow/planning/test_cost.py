@@ -220,7 +220,7 @@ def measured(monkeypatch):
 
     def stand_in(**status):
         def run(call, **_):
-            task = json.loads(call[call.index("--run") + 1])["task"]
+            task = json.loads(call[call.index("--run-spec") + 1])["task"]
             if not status.get(task):
                 write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"})
             return SimpleNamespace(returncode=status.get(task, 0))

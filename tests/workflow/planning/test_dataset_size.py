@@ -111,4 +111,4 @@ def test_images_alone_need_no_annotations():
 
 
 def test_enough_must_be_given_each_of_its_arguments(required):
-    assert required(enough_door) == ["--needs", "--data"]
+    assert required(enough_door) == ["--needs", "--dataset-info"]

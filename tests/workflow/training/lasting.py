@@ -1,4 +1,5 @@
-"""The training of pair.py as a job that can be interrupted: `launch tests.workflow.training.lasting --run JSON --out`.
+"""The training of pair.py as a job that can be interrupted:
+`launch tests.workflow.training.lasting --run-spec JSON --out`.
 
 While the folder has a file `slow`, a sample takes a while; while it has `dawdle`, the second process gets through no
 test image, and the first waits for it.
@@ -22,7 +23,7 @@ from workflow.training.resume.checkpointing import resumable
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True)
+    parser.add_argument("--run-spec", required=True)
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args()
     sample, process = Points.__getitem__, pair.Seen.process
@@ -39,7 +40,7 @@ def main() -> None:
 
     Points.__getitem__, pair.Seen.process = slowly, dawdling
     with resumable(args.out / "state", args.out, {}):
-        write_json(args.out / "found.json", pair.train(Run.parse(args.run), args.out / "state"))
+        write_json(args.out / "found.json", pair.train(Run.parse(args.run_spec), args.out / "state"))
 
 
 if __name__ == "__main__":

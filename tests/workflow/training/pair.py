@@ -1,4 +1,4 @@
-"""What two processes find, as test_processes.py starts them: `launch tests.workflow.training.pair --run JSON …`.
+"""What two processes find, as test_processes.py starts them: `launch tests.workflow.training.pair --run-spec JSON …`.
 
 The training is in small what the real ones are: batch norm, counted samples, 7 test images for two processes.
 """
@@ -178,10 +178,10 @@ def heads() -> dict[str, float]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True)
+    parser.add_argument("--run-spec", required=True)
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args()
-    run = Run.parse(args.run)
+    run = Run.parse(args.run_spec)
     processes.join()
     found = {"numbers": numbers(), "norms": [norms(4), norms(2)], "heads": heads()}
     train_and_die(run, args.out / "state")

@@ -26,12 +26,12 @@ DEMO = load(Path(__file__).parents[3] / "config/demo.yaml")
 @pytest.mark.parametrize("room", ["pretrain", "detection", "captioning"])
 def test_a_door_of_costs_must_be_given_each_of_its_arguments(room, required):
     door = importlib.import_module(f"{room}.cost")
-    assert required(door.main) == ["--run", "--data", "--out"]
+    assert required(door.main) == ["--run-spec", "--dataset-info", "--out"]
 
 
 def test_a_door_of_costs_hands_on_a_shortened_run_check_and_folder(monkeypatch, tmp_path):
     run, given = Run.parse(plan(DEMO).runs[0].json), []
-    words = ["--run", json.dumps(run.as_dict()), "--data", "check.json", "--out", str(tmp_path)]
+    words = ["--run-spec", json.dumps(run.as_dict()), "--dataset-info", "check.json", "--out", str(tmp_path)]
     monkeypatch.setattr("sys.argv", ["x", *words])
     command_line(lambda *each: given.append(each) or {"step": 1.0})()
     assert given == [(timing.shortened(run), Path("check.json"), tmp_path)]
@@ -51,7 +51,7 @@ def asked_of(monkeypatch, tmp_path):
         (run,) = [run for run in plan(DEMO).runs if (run.task, run.backbone) == (task, "baseline")]
         told, given = json.dumps(run.run | {"recipe": run.run["recipe"] | dict(changes)} | data), []
         monkeypatch.setattr(timing, "measure", lambda *each: given.extend(each) or {"step": 1.0})
-        words = ["--run", told, "--data", str(check), "--out", str(tmp_path / "out")]
+        words = ["--run-spec", told, "--dataset-info", str(check), "--out", str(tmp_path / "out")]
         monkeypatch.setattr("sys.argv", ["x", *words])
         importlib.import_module(f"{room}.cost").main()
         cost = read_json(tmp_path / "out/cost.json")

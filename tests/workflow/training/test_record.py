@@ -116,9 +116,9 @@ def test_the_recipe_hash_is_of_the_recipe_alone():
 
 
 def test_a_run_that_is_no_json_is_said():
-    with pytest.raises(UserError, match="--run is not the JSON of a run"):
+    with pytest.raises(UserError, match="--run-spec is not the JSON of a run"):
         Run.parse("{")
-    with pytest.raises(UserError, match="--run is not the JSON of a run"):
+    with pytest.raises(UserError, match="--run-spec is not the JSON of a run"):
         Run.parse('{"task": "x"}')
 
 

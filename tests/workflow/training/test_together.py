@@ -30,7 +30,7 @@ def begin(out):
     call = [sys.executable, "-u", "-m", "workflow.training.distributed.launch", "tests.workflow.training.lasting"]
     with (out / "said").open("w") as said:
         return subprocess.Popen(
-            [*call, "--out", str(out), "--run", json.dumps(RUN.as_dict())],
+            [*call, "--out", str(out), "--run-spec", json.dumps(RUN.as_dict())],
             cwd=PROJECT, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
@@ -148,7 +148,7 @@ def test_two_torchruns_started_by_hand_as_on_two_nodes_train_the_same(undisturbe
         meeting = f"127.0.0.1:{free.getsockname()[1]}"
     call = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
     call += ["--rdzv-backend", "c10d", "--rdzv-id", "7", "--rdzv-endpoint", meeting, "-m", "--"]
-    call += ["tests.workflow.training.lasting", "--run", json.dumps(RUN.as_dict()), "--out", str(tmp_path)]
+    call += ["tests.workflow.training.lasting", "--run-spec", json.dumps(RUN.as_dict()), "--out", str(tmp_path)]
     with (tmp_path / "said").open("w") as said:
         nodes = [subprocess.Popen(call, cwd=PROJECT, stdout=said, stderr=subprocess.STDOUT) for _ in range(2)]
     try:

@@ -254,14 +254,16 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Fetch the official archives of a data set; what is there stays.")
     parser.add_argument("set", help="its name in the config; without a `layout` in its section, also its layout")
-    parser.add_argument("--section", required=True, type=json.loads, help="the set's section of the config, JSON")
+    parser.add_argument(
+        "--dataset-config", required=True, type=json.loads, help="the set's section of the config, JSON"
+    )
     parser.add_argument("--root", required=True, type=Path)
     parser.add_argument("--out", type=Path, help="where to write the record; without it, it is printed")
     parser.add_argument("--check", type=Path, help="the set's CHECK.json: removed if anything is put in place")
     parser.add_argument("--times", type=int, default=1, help="how many times it was fetched, with this one")
     args = parser.parse_args()
     with of_system(args.root):
-        record = fetch(args.set, args.section, args.root, check=args.check) | {"times": args.times}
+        record = fetch(args.set, args.dataset_config, args.root, check=args.check) | {"times": args.times}
     if args.out:
         write_json(args.out, record)
     else:

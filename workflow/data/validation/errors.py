@@ -200,20 +200,22 @@ def of_system(where: Path) -> Iterator[None]:
 
 
 def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Callable[[], None]:
-    """The door of a check: --section JSON --root DIR --out CHECK.json. Beside it lie the full list of faults, if there
-    are any, and what is remembered of this root's images, whichever config asks (by its name, not by where that leads:
-    so a project that was moved with its data remembers them)."""
+    """The door of a check: --dataset-config JSON --root DIR --out CHECK.json. Next to it lie the full list of faults, if
+    there are any, and what is remembered of this root's images, whichever config asks (by its name, not by where that
+    leads: so a project that was moved with its data remembers them)."""
 
     @door
     def main() -> None:
         parser = argparse.ArgumentParser(description=f"Check {check.__module__.split('.')[-1]} data.")
-        parser.add_argument("--section", required=True, type=json.loads, help="the set's section of the config, JSON")
+        parser.add_argument(
+            "--dataset-config", required=True, type=json.loads, help="the set's section of the config, JSON"
+        )
         parser.add_argument("--root", required=True, type=Path)
         parser.add_argument("--out", required=True, type=Path, help="CHECK.json")
         parser.add_argument("--threads", type=int, help="cores to decode images on; all, if left out")
         args = parser.parse_args()
-        if not isinstance(args.section, dict) or (args.threads or 1) < 1:
-            parser.error("--section must be a mapping, --threads at least 1")
+        if not isinstance(args.dataset_config, dict) or (args.threads or 1) < 1:
+            parser.error("--dataset-config must be a mapping, --threads at least 1")
         memory = args.out.parent / f".seen-{short(str(args.root))}.sqlite"
         listed = args.out.with_suffix(".errors.txt")
         with of_system(args.out):
@@ -221,7 +223,7 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
             listed.unlink(missing_ok=True)
         try:
             with of_system(args.root):
-                content = check(args.section, args.root, memory, args.threads)
+                content = check(args.dataset_config, args.root, memory, args.threads)
         except DataError as error:
             with atomic(listed) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in error.listed), "utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Start a training on devices of its own: `python -m workflow.training.distributed.launch MODULE --run JSON …`.
+"""Start a training on devices of its own: `python -m workflow.training.distributed.launch MODULE --run-spec JSON …`.
 
 As many as the run's `gpus` says. A device is held by a mark that lasts as long as the process, however that ends.
 Several devices: one process each, by torchrun.
@@ -185,7 +185,7 @@ def together(run: Run, module: str, arguments: Sequence[str]) -> int:
     try:
         with asked(functools.partial(end, run.name)), tempfile.TemporaryDirectory() as logs:  # it leaves its own
             args = torchrun.get_args_parser().parse_args([*options, "--log-dir", logs, "--module", module])
-            args.training_script_args = list(arguments)  # not parsed: torchrun takes our --run for one of its own
+            args.training_script_args = list(arguments)  # not parsed: torchrun takes our --run-spec for one of its own
             torchrun.run(args)
     except ChildFailedError as error:
         number, failure = error.get_first_failure()
@@ -221,11 +221,11 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("module", help="the training, e.g. pretrain.train")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments, with --run JSON among them")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments, with --run-spec JSON among them")
     args = parser.parse_args()
     inner = argparse.ArgumentParser(prog=f"{parser.prog} {args.module}", allow_abbrev=False)
-    inner.add_argument("--run", required=True)
-    run = Run.parse(inner.parse_known_args(args.arguments)[0].run)
+    inner.add_argument("--run-spec", required=True)
+    run = Run.parse(inner.parse_known_args(args.arguments)[0].run_spec)
     assign(run)
     if run.gpus > 1:
         raise SystemExit(together(run, args.module, args.arguments))

@@ -301,7 +301,7 @@ def test_imagenet_is_not_downloaded_and_the_message_says_what_to_do(tmp_path):
 
 
 def test_the_command_line(voc, tmp_path):
-    command = [sys.executable, "-m", "workflow.data.fetch.fetch", "voc", "--root", str(voc.root), "--section"]
+    command = [sys.executable, "-m", "workflow.data.fetch.fetch", "voc", "--root", str(voc.root), "--dataset-config"]
     strange = subprocess.run([*command, '{"root": "x"}'], capture_output=True, text=True)
     assert strange.returncode == 0, strange.stderr
     assert "so nothing is fetched: " in strange.stdout
@@ -309,6 +309,6 @@ def test_the_command_line(voc, tmp_path):
     assert bad.returncode == 1
     assert bad.stderr == "error: data.voc: it has no root; synthetic data are drawn, not fetched\n"
     (tmp_path / "file").touch()
-    command = [*command[:4], "--root", str(tmp_path / "file"), "--section", '{"root": "x"}']
+    command = [*command[:4], "--root", str(tmp_path / "file"), "--dataset-config", '{"root": "x"}']
     bad = subprocess.run(command, capture_output=True, text=True)
     assert bad.stderr == f"error: {tmp_path / 'file/.fetch'}: Not a directory\n"

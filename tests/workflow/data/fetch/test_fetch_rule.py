@@ -70,4 +70,4 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
 
 
 def test_fetch_must_be_given_each_of_its_arguments(required):
-    assert required(main) == ["set", "--section", "--root"]
+    assert required(main) == ["set", "--dataset-config", "--root"]

@@ -141,7 +141,7 @@ def test_the_door_lists_every_fault_in_a_file(imagenet, tmp_path):
         sys.executable,
         "-m",
         "workflow.data.imagenet",
-        "--section",
+        "--dataset-config",
         "{}",
         "--root",
         str(root),
@@ -171,7 +171,7 @@ def test_the_door_names_the_list_of_several_faults(number, tmp_path, monkeypatch
             faults.add("bad", f"fault {n}")
         faults.raise_if_any()
 
-    command = ["check", "--section", "{}", "--root", "x", "--out", str(tmp_path / "new/folder/check.json")]
+    command = ["check", "--dataset-config", "{}", "--root", "x", "--out", str(tmp_path / "new/folder/check.json")]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit):
         command_line(check)()
@@ -189,7 +189,7 @@ def test_the_door_hands_the_threads_on(tmp_path, monkeypatch):
         given.append(threads)
         return {"counts": {}}
 
-    command = ["check", "--section", "{}", "--root", "x", "--out", str(tmp_path / "check.json")]
+    command = ["check", "--dataset-config", "{}", "--root", "x", "--out", str(tmp_path / "check.json")]
     for more in ([], ["--threads", "3"]):
         monkeypatch.setattr(sys, "argv", [*command, *more])
         command_line(check)()
@@ -198,7 +198,7 @@ def test_the_door_hands_the_threads_on(tmp_path, monkeypatch):
 
 def test_a_project_that_was_moved_with_its_data_remembers_them(imagenet, tmp_path):
     shutil.copytree(imagenet.root, tmp_path / "here/set")
-    command = [sys.executable, "-m", "workflow.data.imagenet", "--section", "{}", "--threads", "1"]
+    command = [sys.executable, "-m", "workflow.data.imagenet", "--dataset-config", "{}", "--threads", "1"]
     command += ["--root", "set", "--out", "out/check.json"]
     said = []
     for folder in ("here", "there"):
@@ -212,4 +212,4 @@ def test_a_project_that_was_moved_with_its_data_remembers_them(imagenet, tmp_pat
 
 
 def test_a_check_must_be_given_each_of_its_arguments(required):
-    assert required(command_line(lambda *given: {})) == ["--section", "--root", "--out"]
+    assert required(command_line(lambda *given: {})) == ["--dataset-config", "--root", "--out"]

@@ -71,7 +71,7 @@ def node(tmp_path, monkeypatch):
             "-m",
             "workflow.training.distributed.launch",
             "job",
-            "--run",
+            "--run-spec",
             json.dumps(run),
             *arguments,
         ]
@@ -263,10 +263,10 @@ def test_without_a_device_the_training_goes_on_the_cpu_and_sees_what_it_saw(node
 
 def test_a_run_that_is_none_is_refused(node):
     node(1)
-    call = [sys.executable, "-m", "workflow.training.distributed.launch", "job", "--run", "{}"]
+    call = [sys.executable, "-m", "workflow.training.distributed.launch", "job", "--run-spec", "{}"]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: --run is not the JSON of a run")
+    assert done.stderr.startswith("error: --run-spec is not the JSON of a run")
 
 
 @pytest.mark.parametrize(("given", "taken"), [([], 2), (["--resources", "gpu=5"], 5)])

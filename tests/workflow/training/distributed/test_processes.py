@@ -29,7 +29,9 @@ def found(tmp_path_factory):
         str(out),
     ]
     run = json.dumps(RUN.as_dict())
-    done = subprocess.run([*call, "--run", run], cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        [*call, "--run-spec", run], cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return read_json(out / "found.json") | {"said": done.stdout}
 

@@ -39,8 +39,22 @@ def test_a_training_stops_in_one_line_before_its_first_step(node, imagenet, tmp_
 
     run = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": PRETRAIN}
     run |= {"data": imagenet.section, "threads": 1, "workers": 0, "gpus": 1}
-    call = [sys.executable, "-m", "workflow.training.distributed.launch", "pretrain.train", "--run", json.dumps(run)]
-    call += ["--data", str(imagenet.check), "--state", str(tmp_path / "s"), "--out", str(tmp_path / "out")]
+    call = [
+        sys.executable,
+        "-m",
+        "workflow.training.distributed.launch",
+        "pretrain.train",
+        "--run-spec",
+        json.dumps(run),
+    ]
+    call += [
+        "--dataset-info",
+        str(imagenet.check),
+        "--checkpoint-dir",
+        str(tmp_path / "s"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=PROJECT)
     assert done.returncode == 1
     assert done.stdout == f"[pretrain mine p0] on {node}\n"

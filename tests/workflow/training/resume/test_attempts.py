@@ -103,7 +103,16 @@ def test_code_that_is_edited_while_a_run_trains_is_said_and_does_not_vouch(image
     """As `git pull` does it, in a copy of the project."""
     for name in ("workflow", "pretrain", "tests"):
         shutil.copytree(code_hash.PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    words = ["--run", json.dumps(run_of().as_dict()), "--data", imagenet.check, "--state", "state", "--out", "out"]
+    words = [
+        "--run-spec",
+        json.dumps(run_of().as_dict()),
+        "--dataset-info",
+        imagenet.check,
+        "--checkpoint-dir",
+        "state",
+        "--out",
+        "out",
+    ]
     with subprocess.Popen([sys.executable, "-m", "pretrain.train", *map(str, words)], cwd=tmp_path, text=True,
                           stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as job:  # fmt: skip
         end = time.monotonic() + PATIENCE
