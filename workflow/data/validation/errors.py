@@ -200,7 +200,7 @@ def of_system(where: Path) -> Iterator[None]:
 
 
 def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Callable[[], None]:
-    """The door of a check: --dataset-config JSON --root DIR --out CHECK.json. Next to it lie the full list of faults, if
+    """The door of a check: --dataset-config JSON --root DIR --out CHECK.json. Next to it lie all faults in a list, if
     there are any, and what is remembered of this root's images, whichever config asks (by its name, not by where that
     leads: so a project that was moved with its data remembers them)."""
 
