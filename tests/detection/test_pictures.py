@@ -108,7 +108,7 @@ def test_what_is_no_detection_result_is_named(run, tmp_path):
     with pytest.raises(UserError, match="FileNotFoundError"):
         detections(tmp_path, [scene], {})
     (folder := run([])).joinpath("per_image.npz").unlink()
-    with pytest.raises(UserError, match=r"evidence\.npz: missing"):
+    with pytest.raises(UserError, match=r"per_image\.npz: missing"):
         detections(folder, [scene], {})
 
 

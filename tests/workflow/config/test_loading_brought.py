@@ -12,7 +12,7 @@ BAD = [
     ({"checkpoint": "x", "regularizers": {"mixup": {"alpha": 1, "probability": 1}}},
      "backbones.a: checkpoint and regularizers cannot be combined"),
     ({"checkpoint": "x", "init": "random"}, "backbones.a: checkpoint and init cannot be combined"),
-    ({"checkpoint": "x", "pretrain": {"lr": 1}}, "backbones.a: checkpoint and pretrain exclude each"),
+    ({"checkpoint": "x", "pretrain": {"lr": 1}}, "backbones.a: checkpoint and pretrain cannot be combined"),
     ({"preprocessing": "imagenet"}, "backbones.a.preprocessing: only allowed together with 'checkpoint'"),
     ({"checkpoint": "x", "preprocessing": {"mean": [0, 0, 0], "std": [1, 1, 0], "channel_order": "RGB"}},
      "backbones.a.preprocessing.std[2]: must be above 0, not 0"),

@@ -89,7 +89,7 @@ def test_a_config_counts_with_what_it_is_based_on():
 HOUSE = """
 import sys
 from pathlib import Path
-from workflow.training import code
+from workflow.core import code_hash as code
 from workflow.core.errors import door
 
 def edit(name):

@@ -90,7 +90,7 @@ def test_what_only_the_task_can_tell_is_said_under_the_name_of_the_instance(coco
     module = task_of(DEMO, "nic_coco").preflight
     assert suits(coco.check, module, "tasks.short", {"min_word_count": 1})
     assert not suits(coco.check, module, "tasks.short", {"min_word_count": 999})
-    assert "error: tasks.short.threshold: 999, but no word of the training captions in " in capfd.readouterr().err
+    assert "error: tasks.short.min_word_count: 999, but no word of the training captions in " in capfd.readouterr().err
 
 
 def test_a_task_that_trains_nothing_asks_for_no_number_of_images():

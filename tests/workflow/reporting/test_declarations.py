@@ -139,8 +139,8 @@ def test_today_s_tasks_are_all_in_percent(experiment):
     ("change", "message"),
     [
         ({"rate": 1.1}, r"metrics\.rate is 1\.1, not a finite number within 0 and 1"),
-        ({"rate": 0.31}, r"evidence\.npz: rate is 0\.3500 by it and 0\.3100 in metrics\.json"),
-        ({"rate": 0.3502}, r"evidence\.npz: rate is 0\.3500 by it and 0\.3502 in metrics\.json"),
+        ({"rate": 0.31}, r"per_image\.npz: rate is 0\.3500 by it and 0\.3100 in metrics\.json"),
+        ({"rate": 0.3502}, r"per_image\.npz: rate is 0\.3500 by it and 0\.3502 in metrics\.json"),
         ({"mAP": 30.0}, r"metrics\.mAP is not a metric of mine"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_metric_is_judged_on_its_own_range(probed, change, message):
 
 
 def test_a_task_s_own_check_is_asked(probed):
-    with pytest.raises(UserError, match=r"evidence\.npz: more wins than games"):
+    with pytest.raises(UserError, match=r"per_image\.npz: more wins than games"):
         summarize(probed(wins=9).plan)
 
 

@@ -88,7 +88,7 @@ GOOD = [("images.npy", array((3,), "<i8", bytes(24))), ("mAP.npy", array((3,), "
 def test_a_header_that_lies_is_refused_before_memory_is_taken(content):
     tracemalloc.start()
     try:
-        with pytest.raises(UserError, match=r"^evidence\.npz: not a file of plain numpy arrays: ."):
+        with pytest.raises(UserError, match=r"^per_image\.npz: not a file of plain numpy arrays: ."):
             parse(NAME, archive([*GOOD, ("hit.npy", content)]))
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:

@@ -163,7 +163,7 @@ def test_evidence_that_lacks_what_a_metric_is_made_of_is_refused(scored):
     small = scored({"baseline": 50, "cutmix": 60})
     small.edit(small.run("nic_coco", "cutmix"), metrics={"METEOR": 20.0, "BLEU-1": 50.0})
     with pytest.raises(
-        UserError, match=r"cutmix/p0s0/evidence\.npz: lacks what METEOR, BLEU-1 in metrics\.json is made"
+        UserError, match=r"cutmix/p0s0/per_image\.npz: lacks what METEOR, BLEU-1 in metrics\.json is made"
     ):
         summarize(small.plan)
 
@@ -175,14 +175,14 @@ def test_evidence_that_its_record_does_not_know_is_refused(scored):
     beside.unlink()
     small.sign(small.run("nic_coco", "cutmix"))
     beside.write_bytes(content)
-    with pytest.raises(UserError, match=r"evidence\.npz: not the file that the run of metrics\.json has written"):
+    with pytest.raises(UserError, match=r"per_image\.npz: not the file that the run of metrics\.json has written"):
         summarize(small.plan)
 
 
 def test_evidence_of_another_run_is_refused(scored):
     small = scored({"baseline": 50, "cutmix": 60})
     small.edit(small.run("nic_coco", "cutmix"), metrics={"CIDEr": 12.0})
-    with pytest.raises(UserError, match=r"evidence\.npz: CIDEr is \d+\.\d+ by it and 12\.0000 in metrics\.json"):
+    with pytest.raises(UserError, match=r"per_image\.npz: CIDEr is \d+\.\d+ by it and 12\.0000 in metrics\.json"):
         summarize(small.plan)
 
 
@@ -193,7 +193,7 @@ def test_roundings_of_a_scorer_are_no_other_run_but_two_hundredths_of_a_point_ar
     small.edit(run, metrics={"CIDEr": exact + 0.005})
     assert cell(small, "cutmix").mean == exact + 0.005
     small.edit(run, metrics={"CIDEr": exact + 0.02})
-    with pytest.raises(UserError, match=r"evidence\.npz: CIDEr is .* they are not of one run"):
+    with pytest.raises(UserError, match=r"per_image\.npz: CIDEr is .* they are not of one run"):
         summarize(small.plan)
 
 

@@ -96,7 +96,7 @@ def test_flags_must_be_flags(tmp_path):
 def test_what_is_no_such_file_is_refused(tmp_path, content):
     path = tmp_path / "per_image.npz"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
+    with pytest.raises(UserError, match=r"per_image\.npz: not a file of plain numpy arrays"):
         read(path, DECLARED)
 
 
@@ -106,14 +106,14 @@ def test_a_damaged_array_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[100:300] = bytes(200)
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
+    with pytest.raises(UserError, match=r"per_image\.npz: not a file of plain numpy arrays"):
         read(path, DECLARED)
 
 
 def test_one_array_alone_is_no_evidence(tmp_path):
     with (tmp_path / "per_image.npz").open("wb") as file:
         np.save(file, np.arange(3))
-    with pytest.raises(UserError, match=r"evidence\.npz: not a file of plain numpy arrays"):
+    with pytest.raises(UserError, match=r"per_image\.npz: not a file of plain numpy arrays"):
         read(tmp_path / "per_image.npz", DECLARED)
 
 
