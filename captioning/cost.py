@@ -9,19 +9,19 @@ from workflow.training.cost_command import command_line
 WORDS = 9956  # that train2014 says four times or more: the output layer has one place for each
 
 
-def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
+def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short training, and before it the features that it needs."""
     import captioning.dataset
     import captioning.metric
     import captioning.model  # noqa: F401 (registers)
+    from backbones.backbone import load_into, publish_untrained
     from captioning import feature_cache, vocabulary
     from captioning.train import task
-    from pretrain.backbone import load_into, publish_untrained
     from workflow.core.files import read_check
     from workflow.training.timing import measure
 
     check, state, backbone, seconds = read_check(check_file), out / "state", out / "backbone.safetensors", {}
-    publish_untrained(backbone)
+    publish_untrained(backbone, network)
     if not run.recipe["finetune_encoder"]:
         feature_cache.make(run, backbone, check_file, out / "features")
         seconds["features"] = view_seconds(run, backbone, check)
@@ -39,17 +39,18 @@ def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
     """Seconds of a view, decoding included: of the training images, the first batch left out."""
     import torch
 
+    from backbones.backbone import load_into, network_of, read
     from captioning.encoder import Encoder
     from captioning.feature_cache import Views, encoded
-    from pretrain.backbone import load_into, read
     from workflow.data import coco
     from workflow.training.cpu_convs import channels_last
     from workflow.training.timing import now
 
-    encoder = Encoder(read(backbone)[1])
+    network = network_of(backbone)
+    encoder = Encoder(read(backbone)[1], network)
     load_into(backbone, encoder.network)
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
-    views = Views(coco.read(check, "train"), "train", run.recipe)
+    views = Views(coco.read(check, "train"), "train", run.recipe, network.features)
     ends = [(now(), len(batch)) for batch in encoded(encoder, views, run)]
     return (ends[-1][0] - ends[0][0]) / (sum(images for _, images in ends[1:]) * run.recipe["num_views"])
 

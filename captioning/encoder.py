@@ -1,4 +1,4 @@
-"""The ResNet-50 as an image encoder, and the views of a photo that it sees.
+"""A network as an image encoder, and the views of a photo that it sees.
 
 A photo is squashed to `resize` × `resize`, as in the reference code; a training view is a random crop of it, flipped
 half the time, the test view is the centre crop. Checked against torchvision's ResNet-50 (pooled features, 1e-5).
@@ -11,13 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torchvision.models import resnet50
 from torchvision.transforms.v2 import functional
 
-from pretrain.backbone import STRIDE, Preprocessing, place_stride
+from backbones.backbone import STRIDE, Preprocessing, place_stride
+from backbones.construct import encoder
+from workflow.contracts import Network
 from workflow.data.validation.decoding import decode
-
-CHANNELS = 2048
 
 
 def load(path: str | Path, resize: int) -> Tensor:
@@ -39,17 +38,16 @@ def centre_view(image: Tensor, crop: int) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Uint8 RGB images (N, 3, H, W) to pooled features (N, 2048), float32.
+    """Uint8 RGB images (N, 3, H, W) to pooled features (N, network.features), float32.
 
     BatchNorm always uses the statistics of pretraining, also where the weights are fine-tuned.
     """
 
-    def __init__(self, prepare: Preprocessing, stride: str = STRIDE) -> None:
+    def __init__(self, prepare: Preprocessing, network: Network, stride: str = STRIDE) -> None:
         super().__init__()
         self.prepare = prepare
-        self.network = resnet50(weights=None)
-        self.network.fc = nn.Identity()
-        place_stride(self.network, stride)
+        self.network = encoder(network)
+        place_stride(self.network, stride, network)
         self.train(False)
 
     def train(self, mode: bool = True) -> "Encoder":

@@ -14,9 +14,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from captioning.encoder import CHANNELS, Encoder, centre_view, load, random_view
-from pretrain.backbone import load_into
-from pretrain.backbone import read as read_backbone
+from backbones.backbone import load_into, network_of
+from backbones.backbone import read as read_backbone
+from captioning.encoder import Encoder, centre_view, load, random_view
 from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, digest, read_check, read_hashed, read_json, sha256, write_hashed
@@ -39,11 +39,11 @@ def origin(run: Run, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
 
 
 class Views(Dataset):
-    """All views of each image of a split: uint8 (views, 3, crop, crop)."""
+    """All views of each image of a split: uint8 (views, 3, crop, crop). `shape`: of their features."""
 
-    def __init__(self, samples: list[coco.Captioned], split: str, recipe: dict[str, Any]) -> None:
+    def __init__(self, samples: list[coco.Captioned], split: str, recipe: dict[str, Any], width: int) -> None:
         self.samples, self.recipe, self.test = samples, recipe, split == "test"
-        self.shape = (len(samples), 1 if self.test else recipe["num_views"], CHANNELS)
+        self.shape = (len(samples), 1 if self.test else recipe["num_views"], width)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -58,7 +58,7 @@ class Views(Dataset):
 
 
 def encoded(encoder: Encoder, views: Views, run: Run) -> Iterator[np.ndarray]:
-    """Features (images, views, 2048) as float16, batch by batch, in the order of `views`."""
+    """Features (images, views, width) as float16, batch by batch, in the order of `views`."""
     device = next(encoder.parameters()).device
     together = max(1, BATCH // views.shape[1])
     loader = DataLoader(views, batch_size=together, num_workers=run.workers, worker_init_fn=data_worker)
@@ -86,17 +86,17 @@ def fill(path: Path, encoder: Encoder, views: Views, run: Run) -> None:
 
 
 def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
-    """Write `train.npy` and `test.npy` (images, views, 2048) and, last, `index.json` with the image ids of the rows."""
+    """Write `train.npy` and `test.npy` (images, views, width), and last `index.json` with the image ids of the rows."""
     configure_torch(run.threads)
-    check = read_check(check_file)
-    encoder = Encoder(read_backbone(backbone)[1])
+    check, network = read_check(check_file), network_of(backbone)
+    encoder = Encoder(read_backbone(backbone)[1], network)
     load_into(backbone, encoder.network)
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
     index = origin(run, check, backbone)
     for split in ("train", "test"):
         samples = coco.read(check, split)
         with watched(run.name, run.workers):
-            fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe), run)
+            fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe, network.features), run)
         index[split] = [sample.image_id for sample in samples]
     index["made_with"] = made_with()
     write_hashed(out / "index.json", index, [out / f"{split}.npy" for split in ("train", "test")])
@@ -112,7 +112,7 @@ def made_with() -> dict[str, Any]:
 
 
 def read(folder: str | Path, split: str) -> np.ndarray:
-    """The features of a split, (images, views, 2048) float16, mapped read-only."""
+    """The features of a split, (images, views, width) float16, mapped read-only."""
     return np.asarray(np.load(Path(folder) / f"{split}.npy", mmap_mode="r"))
 
 

@@ -14,10 +14,11 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backbones.backbone import STRIDE, Preprocessing
 from captioning import beam_search
-from captioning.encoder import CHANNELS, Encoder
+from captioning.encoder import Encoder
 from captioning.vocabulary import PAD, Vocabulary
-from pretrain.backbone import STRIDE, Preprocessing
+from workflow import registry
 from workflow.training.distributed.processes import mean
 
 
@@ -27,6 +28,7 @@ class NIC(BaseModel):
 
     Args:
         vocabulary: path of the saved vocabulary.
+        network: name of the backbone's network, which gives the width of the features.
         embed_size: size of a word's and of the image's embedding.
         hidden_size: size of the LSTM's state.
         dropout: probability, on the LSTM's output.
@@ -40,6 +42,7 @@ class NIC(BaseModel):
     def __init__(
         self,
         vocabulary: str,
+        network: str,
         embed_size: int,
         hidden_size: int,
         dropout: float,
@@ -51,8 +54,9 @@ class NIC(BaseModel):
         super().__init__()
         self.vocabulary = Vocabulary.load(vocabulary)
         self.beam, self.max_length = beam_size, max_length
-        self.encoder = Encoder(Preprocessing(**encoder), stride) if encoder else nn.Identity()
-        self.image = nn.Sequential(nn.Linear(CHANNELS, embed_size), nn.BatchNorm1d(embed_size, momentum=0.01))
+        declared = registry.networks()[network]
+        self.encoder = Encoder(Preprocessing(**encoder), declared, stride) if encoder else nn.Identity()
+        self.image = nn.Sequential(nn.Linear(declared.features, embed_size), nn.BatchNorm1d(embed_size, momentum=0.01))
         self.embed = nn.Embedding(len(self.vocabulary), embed_size)
         self.lstm = nn.LSTM(embed_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(dropout)
@@ -69,7 +73,7 @@ class NIC(BaseModel):
     def forward(
         self, inputs: Tensor, tokens: Tensor | None = None, image_ids: Tensor | None = None, mode: str = "tensor"
     ) -> Any:
-        """Inputs: features (N, 2048), or images (N, 3, H, W) where the encoder learns.
+        """Inputs: features (N, F), or images (N, 3, H, W) where the encoder learns.
 
         mode "loss" takes `tokens` (N, L): <start>, words, <end>, padding; "predict" gives one COCO caption result per
         image, for `image_ids` (N); "tensor" gives the image's embedding (N, embed_size).

@@ -10,7 +10,7 @@ from workflow.core.errors import door
 
 def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
-    from pretrain.backbone import metadata, read
+    from backbones.backbone import metadata, read
     from workflow.core.code_hash import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
@@ -20,8 +20,9 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
     if recipe["finetune_encoder"]:
         images = {"check": check, "resize": recipe["resize"], "crop": recipe["crop"]}
         cfg.model.update(encoder=vars(read(backbone)[1]), stride=metadata(backbone)["stride"])
-    network = {key: recipe[key] for key in ("embed_size", "hidden_size", "dropout", "beam_size", "max_length")}
-    cfg.model.update(vocabulary=str(vocabulary / "vocabulary.json"), **network)
+    captioner = {key: recipe[key] for key in ("embed_size", "hidden_size", "dropout", "beam_size", "max_length")}
+    captioner["network"] = metadata(backbone)["network"]
+    cfg.model.update(vocabulary=str(vocabulary / "vocabulary.json"), **captioner)
     cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
     cfg.train_dataloader.dataset.update(captions=str(vocabulary / "captions.npz"), images=images, seed=run.seed)
     cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
@@ -32,8 +33,11 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
     return cfg.to_dict()
 
 
-def protocol(recipe: dict[str, Any], check: dict[str, Any], prepare: Any, stride: str, words: int) -> dict[str, Any]:
-    """How the numbers were made, for the record and the foot of the table."""
+def protocol(
+    recipe: dict[str, Any], check: dict[str, Any], prepare: Any, about: dict[str, Any], words: int
+) -> dict[str, Any]:
+    """How the numbers were made, for the record and the foot of the table; `about` is what the backbone says of
+    itself."""
     views = (
         "a fresh random view each time"
         if recipe["finetune_encoder"]
@@ -45,7 +49,8 @@ def protocol(recipe: dict[str, Any], check: dict[str, Any], prepare: Any, stride
         "encoder": "fine-tuned" if recipe["finetune_encoder"] else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
-        "stride": stride,
+        "network": about["network"],
+        "stride": about["stride"],
         "beam_size": recipe["beam_size"],
         "score": "sum of log-probabilities, no length normalisation",
         "vocabulary": f"{words} words seen {recipe['min_word_count']} times or more in the training captions",
@@ -67,9 +72,9 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
     import captioning.dataset
     import captioning.metric
     import captioning.model  # noqa: F401 (registers)
+    from backbones.backbone import load_into, metadata, read
     from captioning import feature_cache
     from captioning.vocabulary import SPECIAL, captions, verify
-    from pretrain.backbone import load_into, metadata, read
     from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
     from workflow.training.record import made_of, write_record
@@ -100,7 +105,7 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
             of=of,
             metrics=done.metrics,
             protocol=protocol(
-                recipe, check, read(backbone)[1], metadata(backbone)["stride"], len(json.loads(words)) - len(SPECIAL)
+                recipe, check, read(backbone)[1], metadata(backbone), len(json.loads(words)) - len(SPECIAL)
             ),
             check=check_file,
             backbone=backbone,

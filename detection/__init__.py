@@ -1,4 +1,4 @@
-"""Transfer to detection: SSD300 and Faster R-CNN C4 on a published ResNet-50, by mmdetection.
+"""Transfer to detection: SSD300 and Faster R-CNN C4 on a published backbone, by mmdetection.
 
 Importing it puts stand-ins for what mmdet imports and a bare environment lacks in place, before any of mmdet.
 """

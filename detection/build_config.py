@@ -7,8 +7,9 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 import workflow.training.loaders  # noqa: F401 (mmdet's index of configs is YAML)
+from backbones.backbone import STRIDE, Preprocessing
 from detection import ssd_anchors
-from pretrain.backbone import STRIDE, Preprocessing
+from workflow.contracts import Network
 from workflow.core.code_hash import config
 from workflow.core.errors import UserError
 from workflow.planning.run_spec import Run
@@ -25,15 +26,18 @@ BOX_LOSSES = {  # of the two stages; the limits of smooth L1 are those of the Fa
 PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_wrapper", "default_scope"]
 
 
-def task(run: Run, check: dict[str, Any], prepare: Preprocessing, keep: Path, stride: str = STRIDE) -> dict[str, Any]:
+def task(
+    run: Run, check: dict[str, Any], prepare: Preprocessing, network: Network, keep: Path, stride: str = STRIDE
+) -> dict[str, Any]:
     """The mmengine config of this run, as plain dicts; `keep` is the folder where each evaluation leaves its
     detections and its evidence.
 
     `stride` is the backbone's. `load_into` places it too, but a resumed run is not loaded again.
     """
     cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.type])
+    cfg.model.backbone.update(network.mmdet)
     freeze(cfg.model.backbone, run.recipe)
-    (ssd if run.type == "ssd_voc" else faster_rcnn)(cfg, run, len(check["classes"]))
+    (ssd if run.type == "ssd_voc" else faster_rcnn)(cfg, run, len(check["classes"]), network)
     preprocess(cfg, prepare)
     place_stride(cfg, stride)
     loaders(cfg, run, check)
@@ -53,26 +57,31 @@ def freeze(backbone: dict[str, Any], recipe: dict[str, Any]) -> None:
     backbone.update(norm_cfg={"type": "BN", "requires_grad": train})
 
 
-def ssd(cfg: Config, run: Run, classes: int) -> None:
+def ssd(cfg: Config, run: Run, classes: int, network: Network) -> None:
     """SSD300 at the recipe's input size: the levels that stand there, priors in proportion."""
     size, levels = run.recipe["size"], len(ssd_anchors.cells(run.recipe["size"]))
-    cfg.model.neck.update(out_channels=cfg.model.neck.out_channels[:levels], **ssd_anchors.neck(size))
+    own = [stage.channels for stage in network.stages[1:]]
+    channels = [*own, *cfg.model.neck.out_channels][:levels]
+    cfg.model.neck.update(in_channels=own, out_channels=channels, **ssd_anchors.neck(size))
     head = cfg.model.bbox_head
-    head.update(num_classes=classes, in_channels=head.in_channels[:levels])
+    head.update(num_classes=classes, in_channels=channels)
     head.anchor_generator.update(input_size=size, **ssd_anchors.priors(size))
     cfg.model.test_cfg.score_thr = run.recipe["score_threshold"]
     difficult(cfg, run.recipe["difficult"], [cfg.model.train_cfg.assigner])
     resize(cfg, (size, size))
 
 
-def faster_rcnn(cfg: Config, run: Run, classes: int) -> None:
+def faster_rcnn(cfg: Config, run: Run, classes: int, network: Network) -> None:
     """Faster R-CNN with the recipe's image sides, anchors, RoIs, loss and thresholds; layer4 halves the RoI's side."""
     recipe = run.recipe
     if recipe["frozen_stages"] > 3:
         raise UserError(f"{run.task}.frozen_stages: layer4 works on the RoIs and is trained; 3 is the most")
     head, train, test = cfg.model.roi_head, cfg.model.train_cfg, cfg.model.test_cfg
     norm = {key: cfg.model.backbone[key] for key in ("norm_cfg", "norm_eval")}
-    head.shared_head.update(norm)
+    head.shared_head.update(norm, **network.mmdet)
+    inner, last = (stage.channels for stage in network.stages[-2:])
+    cfg.model.rpn_head.in_channels = head.bbox_roi_extractor.out_channels = inner
+    head.bbox_head.in_channels = last
     head.bbox_roi_extractor.roi_layer.output_size = recipe["roi_output_size"]
     head.bbox_head.update(num_classes=classes, roi_feat_size=(recipe["roi_output_size"] + 1) // 2)
     train.rpn_proposal.max_per_img = recipe["rpn_post_nms_top_n"]["train"]

@@ -9,7 +9,7 @@ from workflow.training.cost_command import command_line
 SIDES = (4, 3)  # of most photos
 
 
-def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
+def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short fine-tuning. Drawn images are square: of a recipe with a short side they get the area of a photo."""
     from math import sqrt
 
@@ -19,9 +19,9 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     import detection.models
     import detection.ssd_crop
     import detection.voc_reader  # noqa: F401 (registers)
+    from backbones.backbone import load_into, network_of, publish_untrained
     from detection.build_config import task
     from detection.train import parts, samples
-    from pretrain.backbone import load_into, publish_untrained
     from workflow.core.files import read_check
     from workflow.training.timing import measure
 
@@ -30,7 +30,7 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
         run.recipe["min_size"] = round(sqrt(long / short) * run.recipe["min_size"])
         run.recipe["max_size"] = max(run.recipe["max_size"], run.recipe["min_size"])
     check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
-    config = task(run, check, publish_untrained(backbone), state)
+    config = task(run, check, publish_untrained(backbone, network), network_of(backbone), state)
     return measure(run, config, samples(check), state, lambda model: load_into(backbone, *parts(model)))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from workflow import registry
 from workflow.contracts import Array, Faults, Figure, Metric, Resampling, Task
 
 VOC_METRICS = (Metric("mAP", headline=True), Metric("mAP_area"))
@@ -20,7 +21,6 @@ RESAMPLING = Resampling(
     check="detection.average_precision:check",
     unique="detections",  # as two networks may well share their words and classes: those that know all or nothing
 )
-VOC = {"dataset": "voc", "train_parts": ("trainval07", "trainval12"), "test_part": "test07", "metrics": VOC_METRICS}
 COMMON = {
     "folder": "detection",
     "module": "detection.train",
@@ -36,6 +36,20 @@ def detections(memory_mb: int = 2000) -> tuple[Figure, ...]:
     return (Figure("detections", title, "detection.pictures", ".jpg", memory_mb=memory_mb),)
 
 
+def known_to_mmdet(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:
+    """The detectors are mmdetection's, on its own networks."""
+    network = registry.network_of(config)
+    if not network.mmdet:
+        known = " or ".join(name for name, one in registry.networks().items() if one.mmdet)
+        yield f"{path}: mmdetection has no {network.title} (pretrain.network: {network.name}); it needs {known}"
+
+
+def on_coco(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:
+    """What both of these say."""
+    yield from known_to_mmdet(path, recipe, config)
+    yield from whole_val2014(path, recipe, config)
+
+
 def whole_val2014(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:
     """Karpathy's split is one of captions."""
     name = recipe.get("data", "coco")
@@ -43,6 +57,13 @@ def whole_val2014(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any
         yield f'data.{name}.split: karpathy divides captions; {path} needs "2014"'
 
 
+VOC = {
+    "dataset": "voc",
+    "train_parts": ("trainval07", "trainval12"),
+    "test_part": "test07",
+    "metrics": VOC_METRICS,
+    "check": known_to_mmdet,
+}
 TASKS = (
     Task(name="ssd_voc", title="SSD, detection", figures=detections(), **VOC, **COMMON),
     Task(name="faster_rcnn_voc", title="Faster R-CNN, detection", figures=detections(), **VOC, **COMMON),
@@ -53,7 +74,7 @@ TASKS = (
         train_parts=("train_images",),
         test_part="test_images",
         metrics=COCO_METRICS,
-        check=whole_val2014,
+        check=on_coco,
         figures=detections(memory_mb=6000),  # truth and detections of val2014
         memory_factor=3,  # large annotations
         report_memory_mb=3000,

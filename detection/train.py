@@ -38,14 +38,16 @@ def scoring(check: dict[str, Any], trained: int) -> dict[str, str]:
     return {"metric": rule, "split": split}
 
 
-def protocol(run: Any, scored: dict[str, str], prepare: Any, stride: str) -> dict[str, Any]:
-    """How the numbers were made, for the record and the foot of the table; `scored` is what `scoring` says of it."""
+def protocol(run: Any, scored: dict[str, str], prepare: Any, about: dict[str, Any]) -> dict[str, Any]:
+    """How the numbers were made, for the record and the foot of the table; `scored` is what `scoring` says of
+    it, `about` what the backbone says of itself."""
     recipe = run.recipe
     return {
         **scored,
         "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {recipe['bn']}",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
-        "stride": stride,
+        "network": about["network"],
+        "stride": about["stride"],
         "iteration": f"last of {recipe['iterations']}",
     }
 
@@ -60,19 +62,21 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     import detection.models
     import detection.ssd_crop
     import detection.voc_reader  # noqa: F401 (registers)
+    from backbones.backbone import load_into, metadata, network_of, read
     from detection.build_config import task
-    from pretrain.backbone import load_into, metadata, read
     from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
     from workflow.training.record import made_of, write_record
     from workflow.training.resume.checkpointing import resumable
 
-    check, prepare, stride = read_check(check_file), read(backbone)[1], metadata(backbone)["stride"]
+    check, prepare, about = read_check(check_file), read(backbone)[1], metadata(backbone)
     names = METRICS[check["set"]]
     of = made_of(run, check, backbone)
     with resumable(state, out, of):
         start = lambda model: load_into(backbone, *parts(model), expected=of["backbone"])  # noqa: E731
-        done = fit(run, task(run, check, prepare, state, stride), samples(check), state, start)
+        done = fit(
+            run, task(run, check, prepare, network_of(backbone), state, about["stride"]), samples(check), state, start
+        )
         last, best = done.metrics, max(done.evaluations, key=lambda each: each[names[0]])
         for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
@@ -83,7 +87,7 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
             done,
             of=of,
             metrics={key: last[key] for key in names},
-            protocol=protocol(run, scoring(check, done.images), prepare, stride),
+            protocol=protocol(run, scoring(check, done.images), prepare, about),
             check=check_file,
             backbone=backbone,
             per_class=last["per_class"],

@@ -1,1 +1,1 @@
-"""Pretraining: one ResNet-50 on ImageNet per regularizer, and the door through which a published backbone is loaded."""
+"""Pretraining: one network on ImageNet per regularizer, imported files and random weights."""

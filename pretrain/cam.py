@@ -1,7 +1,7 @@
 """Where each backbone looks: class activation maps (Zhou et al., CVPR 2016) of the true class on the same photos.
 `python -m pretrain.cam --runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out PNG`.
 
-The map of a class is the sum of layer4's channels, each times its weight for that class in `fc`; its mean over the
+The map of a class is the sum of the last stage's channels, each times its weight for that class; its mean over the
 cells is the class's logit but for the bias. Five validation photos, evenly spread over the set: nobody chose them.
 """
 
@@ -48,13 +48,14 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
 
 def unfit(folder: Path, classes: int) -> str:
     """Why a backbone has no maps of the data's classes; empty if it has."""
-    from pretrain.backbone import metadata, read
+    from backbones.backbone import metadata, network_of, read
 
     file = folder / "backbone.safetensors"
     if metadata(file).get("origin") == "random":
         return "its weights are random"
-    found = len(read(file)[0].get("fc.bias", []))
-    return "" if found == classes else f"its fc has {found} outputs" if found else "it has no fc"
+    last = network_of(file).classifier
+    found = len(read(file)[0].get(f"{last}.bias", []))
+    return "" if found == classes else f"its {last} has {found} outputs" if found else f"it has no {last}"
 
 
 def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
@@ -73,20 +74,21 @@ def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
 def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Tensor", "Tensor"]:
     """Maps (N, h, w) of the classes `labels`, and the probabilities (N, classes) that the backbone gives."""
     import torch
-    from torchvision.models import resnet50
 
-    from pretrain.backbone import metadata, place_stride, read
+    from backbones.backbone import metadata, network_of, place_stride, read
+    from backbones.construct import build
 
     file = folder / "backbone.safetensors"
-    weights, prepare = read(file)
-    network = resnet50(weights=None, num_classes=len(weights["fc.bias"])).eval()
+    (weights, prepare), declared = read(file), network_of(file)
+    network = build(declared, len(weights[f"{declared.classifier}.bias"])).eval()
     network.load_state_dict(weights)
-    place_stride(network, metadata(file)["stride"])
+    place_stride(network, metadata(file)["stride"], declared)
     features = []
-    network.layer4.register_forward_hook(lambda module, inputs, output: features.append(output))
+    last = network.get_submodule(declared.stages[-1].name)
+    last.register_forward_hook(lambda module, inputs, output: features.append(output))
     with torch.no_grad():
         probabilities = network(prepare(photos)).softmax(1)
-        maps = torch.einsum("nchw,nc->nhw", features[0], network.fc.weight[labels])
+        maps = torch.einsum("nchw,nc->nhw", features[0], network.get_submodule(declared.classifier).weight[labels])
     return maps, probabilities
 
 

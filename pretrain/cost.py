@@ -7,8 +7,8 @@ from typing import Any
 from workflow.training.cost_command import command_line
 
 
-def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
-    """A short pretraining."""
+def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
+    """A short pretraining of the network, which the recipe names too."""
     import pretrain.dataset
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)

@@ -19,16 +19,19 @@ def evaluate(
 ) -> dict[str, float]:
     """`top1_error` and `top5_error` in percent of a backbone with its classifier, by its own preprocessing and stride.
 
-    `recipe` gives resize, size, batch and precision; `evidence` is a file for each image's errors. UserError if `fc` is
-    absent or has other classes than the data.
+    `recipe` gives resize, size, batch and precision; `evidence` is a file for each image's errors. UserError if the
+    classifier is absent or has other classes than the data.
     """
-    from pretrain.backbone import metadata, read
+    from backbones.backbone import metadata, network_of, read
     from pretrain.metric import errors, leave
 
     weights, prepare = read(backbone)
-    classes = len(weights.get("fc.bias", []))
+    network = network_of(backbone)
+    classes = len(weights.get(f"{network.classifier}.bias", []))
     if classes != len(check["classes"]):
-        raise UserError(f"{backbone}: its fc has {classes} classes, the data have {len(check['classes'])}")
+        own = f"its {network.classifier} has {classes} classes"
+        raise UserError(f"{backbone}: {own}, the data have {len(check['classes'])}")
+    recipe = recipe | {"network": network.name}
     found = ranked(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
     if evidence:
         leave(evidence, f"{check['root']}/val", found)
@@ -45,7 +48,8 @@ def ranked(
     workers: int = 0,
     sample: int | None = None,
 ) -> list[int]:
-    """How many classes each validation image's true one is outscored by, of weights whose `fc` has the data's classes.
+    """How many classes each validation image's true one is outscored by, of weights whose classifier has the data's
+    classes. `recipe` names their network too.
 
     `sample`: of so many images at most, evenly spread over the set.
     """
@@ -53,7 +57,7 @@ def ranked(
     from torch.utils.data import DataLoader, Subset
     from tqdm import tqdm
 
-    from pretrain.backbone import place_stride
+    from backbones.backbone import place_stride
     from pretrain.dataset import ImageNetVal
     from pretrain.metric import ranks
     from pretrain.model import Classifier
@@ -63,9 +67,9 @@ def ranked(
     from workflow.training.resume.interrupts import data_worker, watched
 
     configure_torch(threads)
-    model, found = channels_last(Classifier(len(check["classes"])).eval()), []
+    model, found = channels_last(Classifier(recipe["network"], len(check["classes"])).eval()), []
     model.network.load_state_dict(weights)
-    place_stride(model.network, stride)
+    place_stride(model.network, stride, model.declared)
     model.prepare = prepare
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)

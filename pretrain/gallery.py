@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pretrain.photo_grid import Row, draw
+from workflow import registry
+from workflow.contracts import Network
 from workflow.core.errors import UserError, door
 from workflow.core.formatting import plain
 
@@ -34,6 +36,7 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
     from pretrain.regularizers import build
 
     root, classes, seed = Path(check["root"]) / "train", len(check["classes"]), shown[0].seeds["pretrain"]
+    network = registry.networks()[shown[0].run["recipe"]["network"]]
     if not root.is_dir():
         raise UserError(f"{root}: the folder of the training photos is missing")
     # The folder is listed once: ImageNet has 1.3 million files.
@@ -47,7 +50,7 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
         own_set.regularizers = build(recipe["regularizers"])
         photos = torch.stack([augmented(plain_set, own_set, index) for index in indices])
         words = [f"{name}: {plain(parameters)}" for name, parameters in recipe["regularizers"].items()]
-        rows.append(regularized(Row(run.backbone, words, photos, targets), own_set.regularizers, seed))
+        rows.append(regularized(Row(run.backbone, words, photos, targets), own_set.regularizers, seed, network))
     return rows
 
 
@@ -71,22 +74,22 @@ def augmented(plain: "ImageNetTrain", own: "ImageNetTrain", index: int) -> "Tens
     return own[index, 0]["images"]
 
 
-def regularized(row: Row, regularizers: "list[Regularizer]", seed: int) -> Row:
+def regularized(row: Row, regularizers: "list[Regularizer]", seed: int, network: Network) -> Row:
     """`row` as the network gets it, and what is done inside: as pretrain.model does it, on its photos as one batch."""
-    from pretrain.backbone import IMAGENET
+    from backbones.backbone import IMAGENET
 
     images, everything = IMAGENET(row.photos), []
     for regularizer in regularizers:
-        images, row.targets, changes = acting(regularizer, images, row.targets, seed)
+        images, row.targets, changes = acting(regularizer, images, row.targets, seed, network)
         everything.append(changes)
     for changes in filter(None, everything):
-        images = inside(row, images, changes)
+        images = inside(row, images, changes, network)
     row.photos = pixels(images)
     return row
 
 
 def acting(
-    regularizer: "Regularizer", images: "Tensor", targets: "Tensor", seed: int
+    regularizer: "Regularizer", images: "Tensor", targets: "Tensor", seed: int, network: Network
 ) -> tuple["Tensor", "Tensor", "Changes"]:
     """Images, targets and changes inside, in the first iteration in which there is one, at the end of the schedule."""
     import torch
@@ -96,7 +99,7 @@ def acting(
     for iteration in range(PATIENCE):
         draws = rng(seed, regularizer.name, iteration)
         mixed, blended = regularizer.batch(images, targets, draws)
-        changes, blended = regularizer.inside(mixed, blended, draws, 1.0)
+        changes, blended = regularizer.inside(mixed, blended, draws, 1.0, network)
         blended = regularizer.target(blended, draws)
         same = torch.equal(mixed, images) and torch.equal(blended, targets)
         if not same or (changes and not regularizer.mixes):  # what mixes may draw a box without a cell
@@ -104,7 +107,7 @@ def acting(
     return mixed, blended, changes
 
 
-def inside(row: Row, images: "Tensor", changes: "Changes") -> "Tensor":
+def inside(row: Row, images: "Tensor", changes: "Changes", network: Network) -> "Tensor":
     """Show on the photos what is done to features; what that is shows in what becomes of features that are all one.
 
     Ones stay ones: samples are mixed, so the photos are, pooled to the cells of the module. Whole samples change alike:
@@ -112,7 +115,7 @@ def inside(row: Row, images: "Tensor", changes: "Changes") -> "Tensor":
     """
     import torch
 
-    sizes = shapes(list(changes), images)
+    sizes = shapes(list(changes), images, network)
     done = {name: change(torch.ones(sizes[name])) for name, change in changes.items()}
     if all(torch.allclose(out, torch.ones(())) for out in done.values()):
         return mixed_cells(row, images, changes, sizes)
@@ -126,20 +129,20 @@ def inside(row: Row, images: "Tensor", changes: "Changes") -> "Tensor":
     return torch.where(enlarged(mask[:, None].float(), images) > 0, striped(images), images)
 
 
-def shapes(names: list[str], images: "Tensor") -> dict[str, tuple[int, ...]]:
+def shapes(names: list[str], images: "Tensor", network: Network) -> dict[str, tuple[int, ...]]:
     """The shapes of the outputs of modules for a batch like `images`; "" stands for the images. Computes nothing."""
     import torch
 
-    from pretrain.model import Classifier
+    from backbones.construct import build
 
     found = {"": tuple(images.shape)}
     with torch.device("meta"):
-        network = Classifier(classes=2).network
+        module = build(network, classes=2)
         for name in filter(None, names):
-            network.get_submodule(name).register_forward_hook(
+            module.get_submodule(name).register_forward_hook(
                 lambda module, inputs, output, name=name: found.update({name: tuple(output.shape)})
             )
-        network(torch.empty(images.shape))
+        module(torch.empty(images.shape))
     return found
 
 
@@ -175,7 +178,7 @@ def striped(images: "Tensor") -> "Tensor":
     """Photos that hardly shine through dark and grey stripes, which are seen on a black photo too."""
     import torch
 
-    from pretrain.backbone import IMAGENET
+    from backbones.backbone import IMAGENET
 
     height, width = images.shape[-2:]
     across = torch.arange(height)[:, None] + torch.arange(width)
@@ -195,7 +198,7 @@ def pixels(images: "Tensor") -> "Tensor":
     """What the network gets as uint8 RGB again, same shape."""
     import torch
 
-    from pretrain.backbone import IMAGENET
+    from backbones.backbone import IMAGENET
 
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET.mean, IMAGENET.std))
     return (images * std + mean).round().clamp(0, 255).to(torch.uint8)

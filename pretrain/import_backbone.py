@@ -1,4 +1,4 @@
-"""Bring a finished ResNet-50: its weights are read (no code of the file runs), compared with torchvision's network,
+"""Bring a finished network: its weights are read (no code of the file runs), compared with the declared network,
 scored on ImageNet val where they carry a classifier of its classes, and published with a card and a record.
 
 Reads torch files and safetensors of torchvision, timm, mmpretrain and others: the set of keys that fills the network is
@@ -23,20 +23,22 @@ CAUSES = (
 def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(the weights of a brought file, complete and in fp32; what was found in it, for the record and the card).
 
-    UserError if the file is not what was planned, is no ResNet-50, or contradicts what the config declares of it.
+    UserError if the file is not what was planned, is another network, or contradicts what the config declares of it.
     """
-    from pretrain.architecture import checked
-    from pretrain.backbone import verify
-    from pretrain.checkpoint import contents
-    from pretrain.layouts import found
+    from backbones.architecture import checked
+    from backbones.backbone import verify
+    from backbones.checkpoint import contents
+    from backbones.layouts import found
+    from workflow import registry
     from workflow.core.files import sha256
 
+    network = registry.networks()[recipe["network"]]
     content, metadata = contents(path)
     if sha256(path) != recipe["sha256"]:
         raise UserError(f"checkpoint {path}: the file has changed since the run was planned; plan it again")
     own = published(metadata)
-    file = found(path, content, recipe["weights"], published=bool(own))
-    weights = checked(path, file.weights)
+    file = found(path, content, recipe["weights"], network, published=bool(own))
+    weights = checked(path, file.weights, network)
     if own:
         verify(path, own, content)
         agree(path, own, recipe)
@@ -47,14 +49,14 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
         "weights": file.which,
         "matched": len(file.weights),
         "left_over": file.left_over,
-        "classes": len(weights.get("fc.bias", [])),
+        "classes": len(weights.get(f"{network.classifier}.bias", [])),
     }
     return weights, about
 
 
 def published(metadata: dict[str, str]) -> dict[str, Any]:
     """What a backbone of this workflow says of itself in its metadata; empty for anybody else's file."""
-    from pretrain.backbone import KEY
+    from backbones.backbone import KEY
 
     try:
         about = json.loads(metadata.get(KEY, "null"))
@@ -64,21 +66,26 @@ def published(metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def agree(path: Path, about: dict[str, Any], recipe: dict[str, Any]) -> None:
-    """UserError if a published backbone says otherwise of its input and stride than the config does."""
+    """UserError if a published backbone says otherwise of its network, input and stride than the config does."""
     from dataclasses import asdict
 
-    from pretrain.backbone import STRIDE, preprocessing
+    from backbones.backbone import STRIDE, preprocessing
 
-    declared = {**asdict(preprocessing(recipe["preprocessing"])), "stride": recipe["stride"]}
+    older = {"network": recipe["network"], "stride": STRIDE}  # files do not say
+    declared = {
+        "network": recipe["network"],
+        **asdict(preprocessing(recipe["preprocessing"])),
+        "stride": recipe["stride"],
+    }
     for key, value in json.loads(json.dumps(declared)).items():
-        own = about.get(key, STRIDE)
+        own = about.get(key, older.get(key))
         if own != value:
             raise UserError(f"checkpoint {path}: its own metadata say {key} {own}, the config says {value}: declare it")
 
 
 def tell(name: str, about: dict[str, Any], classes: int) -> None:
     """What was found, on the terminal."""
-    from pretrain.layouts import set_words
+    from backbones.layouts import set_words
 
     left = about["left_over"]
     some = f": {', '.join(left[:8])}{' ...' * (len(left) > 8)}" if left else ""
@@ -108,15 +115,17 @@ def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, 
         )
 
 
-def others(prepare: Any, stride: str) -> list[tuple[str, Any, str]]:
+def others(prepare: Any, stride: str, network: str) -> list[tuple[str, Any, str]]:
     """What a backbone may really be if it is not what is declared: (in words, its preprocessing, its stride)."""
     from dataclasses import replace
 
-    order, place = prepare.channel_order[::-1], "1x1" if stride == "3x3" else "3x3"
+    from workflow import registry
+
+    order, places = prepare.channel_order[::-1], registry.networks()[network].strides
     swapped = replace(prepare, channel_order=order, mean=prepare.mean[::-1], std=prepare.std[::-1])
     return [
         (f"channel_order: {order}, mean and std turned round", swapped, stride),
-        (f"stride: {place}", prepare, place),
+        *((f"stride: {place}", prepare, place) for place in places if place != stride),
     ]
 
 
@@ -129,7 +138,7 @@ def refuse_misdeclared(
     from workflow.reporting.figures import spread
 
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
-    for words, other, stride in others(prepare, run.recipe["stride"]):
+    for words, other, stride in others(prepare, run.recipe["stride"], run.recipe["network"]):
         found = ranked(weights, other, stride, check, run.recipe, run.threads, run.workers, SAMPLE)
         if better(declared, found):
             mine, its = (100 - errors(each)["top1_error"] for each in (declared, found))
@@ -144,8 +153,8 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
 
     What is published follows from the file and what is declared of it alone, whatever data it is scored on.
     """
-    from pretrain.backbone import preprocessing, publish
-    from pretrain.card import write_card
+    from backbones.backbone import preprocessing, publish
+    from backbones.card import write_card
     from pretrain.evaluate import ranked
     from pretrain.metric import errors, leave
     from workflow.core.files import read_check
@@ -165,7 +174,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)
     made_of = {"file": about["sha256"], "layout": about["layout"], "weight_set": about["weights"]}
-    publish(published, weights, prepare, stride, origin="brought", **made_of)
+    publish(published, weights, prepare, recipe["network"], stride, origin="brought", **made_of)
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
     leave(out / "per_image.npz", f"{check['root']}/val", ranks)

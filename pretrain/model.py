@@ -1,4 +1,4 @@
-"""torchvision's ResNet-50 as a classifier that mmengine trains, with the regularizers of batch, network and target."""
+"""A network as a classifier that mmengine trains, with the regularizers of batch, network and target."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,38 +10,38 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import nn
 from torch.nn import functional
-from torchvision.models import resnet50
-from torchvision.models.resnet import Bottleneck
 
-from pretrain.backbone import IMAGENET
+from backbones.backbone import IMAGENET
+from backbones.construct import build as construct
 from pretrain.regularizers import build
 from pretrain.regularizers.base import Changes
+from workflow import registry
 from workflow.core.rng import rng
 
 
 @MODELS.register_module()
 class Classifier(BaseModel):
-    """A ResNet-50 and what stands around it in pretraining.
+    """A network and what stands around it in pretraining.
 
     Args:
+        network: its name.
         classes: number of classes.
-        zero_init_residual: start each residual branch at zero (torchvision's switch).
+        zero_init_residual: start each residual branch at zero.
         regularizers: of the config; all but those that act on an image are applied here.
         seed: of their draws.
     """
 
     def __init__(
         self,
+        network: str,
         classes: int,
         zero_init_residual: bool = False,
         regularizers: dict | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__({"type": "BaseDataPreprocessor", "non_blocking": True})  # it brings uint8 to the device
-        self.network = resnet50(weights=None, num_classes=classes, zero_init_residual=zero_init_residual)
-        for block in self.network.modules():
-            if isinstance(block, Bottleneck) and block.downsample is None:
-                block.downsample = nn.Identity()  # so that every skip connection is a module, and keys stay the same
+        self.declared = registry.networks()[network]
+        self.network = construct(self.declared, classes, zero_init_residual)
         self.prepare = IMAGENET
         self.regularizers = build(regularizers or {})
         self.seed, self.classes = seed, classes
@@ -65,7 +65,7 @@ class Classifier(BaseModel):
         for regularizer, draws in drawing:
             images, targets = regularizer.batch(images, targets, draws)
         for regularizer, draws in drawing:
-            inside, targets = regularizer.inside(images, targets, draws, progress)
+            inside, targets = regularizer.inside(images, targets, draws, progress, self.declared)
             changes.append(inside)
         for regularizer, draws in drawing:
             targets = regularizer.target(targets, draws)

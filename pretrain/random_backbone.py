@@ -1,4 +1,4 @@
-"""The negative control: a ResNet-50 whose weights have learnt nothing.
+"""The negative control: a network whose weights have learnt nothing.
 
 Fine-tuning freezes batch norm, so a random network needs statistics: without any, its features grow beyond bounds.
 A block's last norm cannot start at zero, as it does in short pretrainings: no gradient would ever reach the block. It
@@ -32,7 +32,7 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
     from torch.utils.data import DataLoader, Subset
     from tqdm import tqdm
 
-    from pretrain.backbone import IMAGENET
+    from backbones.backbone import IMAGENET
     from workflow.reporting.figures import spread
     from workflow.training.cpu_convs import channels_last
     from workflow.training.precision import configure_torch
@@ -55,15 +55,16 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
 
 
 def make(run: Any, check_file: Path, out: Path) -> None:
-    """Publish torchvision's initialisation, drawn from the pretraining seed, with statistics of training images, and a
+    """Publish the library's initialisation, drawn from the pretraining seed, with statistics of training images, and a
     record without numbers."""
     import torch
-    from torchvision.models import resnet50
 
-    from pretrain.backbone import IMAGENET, publish
-    from pretrain.card import write_card
+    from backbones.backbone import IMAGENET, publish
+    from backbones.card import write_card
+    from backbones.construct import build
     from pretrain.dataset import ImageNetVal
     from pretrain.metric import leave
+    from workflow import registry
     from workflow.core.files import read_check
     from workflow.training.record import made_of, write_record
     from workflow.training.seeding import seed_everything
@@ -71,14 +72,15 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     check = read_check(check_file)
     of, classes = made_of(run, check, None), check["classes"]
     seed_everything(run.seed, "init")
-    network = resnet50(weights=None, num_classes=len(classes))
-    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
-        for block in stage:
-            torch.nn.init.constant_(block.bn3.weight, len(stage) ** -0.5)
+    declared = registry.networks()[run.recipe["network"]]
+    network = build(declared, len(classes))
+    for stage in declared.stages:
+        for block in stage.blocks:
+            torch.nn.init.constant_(network.get_submodule(block.branch).weight, len(stage.blocks) ** -0.5)
     images = calibrate(network, ImageNetVal(f"{check['root']}/train", run.recipe), run.threads)
     print(f"[{run.name}] batch norm has the statistics of {images} training images", flush=True)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
-    publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, **about)
+    publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, declared.name, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
     leave(out / "per_image.npz", f"{check['root']}/val", [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)

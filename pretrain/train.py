@@ -19,7 +19,8 @@ def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
     cfg = config(Path(__file__).parent / "configs/resnet50_imagenet.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
-    cfg.model.update(classes=len(check["classes"]), zero_init_residual=recipe["zero_init_residual"], **regularized)
+    of_network = {"network": recipe["network"], "zero_init_residual": recipe["zero_init_residual"]}
+    cfg.model.update(classes=len(check["classes"]), **of_network, **regularized)
     cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
     cfg.train_dataloader.dataset.update(root=f"{check['root']}/train", recipe=recipe, seed=run.seed)
     cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
@@ -43,8 +44,8 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     import pretrain.dataset
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
-    from pretrain.backbone import IMAGENET, publish
-    from pretrain.card import write_card
+    from backbones.backbone import IMAGENET, publish
+    from backbones.card import write_card
     from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
     from workflow.training.record import made_of, write_record
@@ -55,7 +56,7 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     with resumable(state, out, of):
         done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
-        publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, **about)
+        publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, recipe["network"], **about)
         protocol = {
             "split": f"{check['counts']['val']} validation images, resize {recipe['resize']}, crop {recipe['size']}",
             "epoch": f"last of {recipe['epochs']}",

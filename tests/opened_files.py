@@ -1,9 +1,15 @@
-"""What tests/opened adds to the project: a room with two tasks, a data set, their tests and the rows of a config."""
+"""What tests/opened adds to the project: a room with two tasks, a data set, a network, their tests and the rows of a
+config."""
 
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 ADDED = Path(__file__).parent / "opened"
+
+
+def of_network(file: str) -> bool:
+    """Whether a file belongs to the network, which a page of its own shows."""
+    return Path(file).stem.removeprefix("test_") == "plainnet"
 
 
 def added() -> list[str]:

@@ -108,7 +108,7 @@ class Census(Hook):
 
 def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, Any]:
     """What the task's own `train` gives to `fit`: config, number of samples, and how the weights are loaded."""
-    from pretrain.backbone import load_into, read
+    from backbones.backbone import load_into, network_of, read
 
     backbone = Path(inputs["backbone"])
     if run.task == "pretrain":
@@ -139,7 +139,7 @@ def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, 
     from detection.train import parts, samples
 
     check = read_check(Path(inputs["coco" if run.task.endswith("coco") else "voc"]))
-    config = task(run, check, read(backbone)[1], state)
+    config = task(run, check, read(backbone)[1], network_of(backbone), state)
     return config, samples(check), lambda model: load_into(backbone, *parts(model))
 
 

@@ -64,7 +64,7 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
 def run() -> str:
     """The --run-spec of the import door."""
     declared = {"preprocessing": "imagenet", "stride": "3x3", "weights": None}
-    recipe = {"checkpoint": brought.FILE, "sha256": sha256(brought.FILE), **declared}
+    recipe = {"network": "resnet50", "checkpoint": brought.FILE, "sha256": sha256(brought.FILE), **declared}
     whole = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
     return json.dumps(whole | {"threads": 1, "workers": 0, "gpus": 0})
 

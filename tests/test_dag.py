@@ -125,7 +125,16 @@ def moved(tmp_path):
     """A checkout with its environment in a folder with a blank and an umlaut, and Snakemake there."""
     house = tmp_path / "Bäck bone"
     house.mkdir()
-    for name in ("Snakefile", "environment.yml", "config", "workflow", "pretrain", "detection", "captioning"):
+    for name in (
+        "Snakefile",
+        "environment.yml",
+        "config",
+        "workflow",
+        "backbones",
+        "pretrain",
+        "detection",
+        "captioning",
+    ):
         source = CONFIGS.parent / name
         shutil.copytree(source, house / name) if source.is_dir() else shutil.copy(source, house / name)
     shutil.copytree(sys.prefix, house / ".venv", symlinks=True, copy_function=link)
@@ -170,7 +179,7 @@ def test_every_regularizer_and_scratch(moved, watched, monkeypatch, capsys):
 
 
 def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeypatch):
-    from tests.pretrain import layouts
+    from tests.backbones import layouts
     from tests.pretrain.solved import solve
 
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,5 @@
-"""The house is open: a room with a task of each kind and a data set, which nobody knows, go from YAML to the report.
+"""The house is open: a room with a task of each kind, a data set and a network, which nobody knows, go from YAML to the
+report.
 
 tests/opened holds what a user adds. It is laid over a copy of the project, in which nothing else is edited.
 """
@@ -29,14 +30,23 @@ CONFIG = overlay(DEMO, TINY) | {
     },
     **{"data": {"imagenet": DRAWN["imagenet"]}, "tasks": {}},
 }
-CONFIG = overlay(CONFIG, yaml.safe_load(ROWS.read_text(encoding="utf-8")))
+for rows in (ROWS, ADDED / "plainnet.yaml"):
+    CONFIG = overlay(CONFIG, yaml.safe_load(rows.read_text(encoding="utf-8")))
 TASKS = {"linear_probe", "fast_probe", "nearest_mean"}
+ITS = "plain network (pretrain.network: plainnet)"
 CHANGES = [
     ({"tasks": {"fast_probe": {"lr": -1}}}, "tasks.fast_probe.lr: must be above 0, not -1"),
     ({"tasks": {"nearest_mean": {"lr": 1}}}, "tasks.nearest_mean.lr: unknown key (known: batch_size, precision, size,"),
     ({"tasks": {"nearest_mean": {"data": "imagenet"}}}, "tasks.nearest_mean.data: must be a data set with layout"),
     ({"data": {"dots": {"synthetic": {"classes": 1}}}}, "data.dots.synthetic.classes: must be at least 2, not 1"),
-]
+    ({"pretrain": {"network": "vgg"}}, "pretrain.network: must be plainnet or resnet18 or resnet50, not 'vgg'"),
+    ({"tasks": {"ssd_voc": DEMO["tasks"]["ssd_voc"]}, "data": {"voc": DRAWN["voc"]}},
+     f"tasks.ssd_voc: mmdetection has no {ITS}; it needs resnet18 or resnet50"),
+    ({"backbones": {"a": {"regularizers": {"stochastic_depth": {"drop": 0.2, "probability": 1}}}}},
+     f"backbones.a.regularizers.stochastic_depth: acts in residual blocks, and a {ITS} has none"),
+    ({"backbones": {"a": {"regularizers": {"manifold_mixup": {"alpha": 1, "layers": ["layer1"], "probability": 1}}}}},
+     f"backbones.a.regularizers.manifold_mixup.layers: a {ITS} has input, stage1, stage2, stage3, not 'layer1'"),
+]  # fmt: skip
 COLUMNS = "log_loss (nats) ↓", "log_loss (nats) ↓", "accuracy ↑", "auroc ↑"
 
 
@@ -78,11 +88,12 @@ def jobs(output: str) -> dict[str, int]:
 
 def test_its_own_tests_and_the_laws_of_declarations_hold(opened):
     tests = [file for file in added() if Path(file).name.startswith("test_")]
-    theirs = "probe or nearest_mean or dots or own_files"
-    words = "-m", "pytest", "-p", "no:cacheprovider", *tests, "tests/workflow/test_registry.py", "-k", theirs
+    theirs = "probe or nearest_mean or dots or plainnet or own_files"
+    laws = "tests/workflow/test_registry.py", "tests/backbones/test_networks.py"
+    words = "-m", "pytest", "-p", "no:cacheprovider", *tests, *laws, "-k", theirs
     status, output = opened.call(*words)
     assert status == 0, output
-    assert len(tests) == 2
+    assert len(tests) == 3
     assert int(re.search(r"(\d+) passed", output)[1]) > 15, output
 
 
@@ -159,6 +170,8 @@ def check_report(folder: Path) -> None:
     units = {pair: row.rpartition(",")[2] for pair, row in cells.items() if pair[0] in TASKS}
     assert units == {("linear_probe", "log_loss"): "nats", ("fast_probe", "log_loss"): "nats",
                      ("nearest_mean", "accuracy"): "%", ("nearest_mean", "auroc"): "%"}  # fmt: skip
+    (card,) = (folder / "results/backbones").glob("baseline-*/seed0/README.md")
+    assert card.read_text(encoding="utf-8").startswith("# baseline: a plain network, pretrained\n")
     assert "pending" not in (report / "transfer.md").read_text(encoding="utf-8")
     assert "| nearest_mean<br>auroc ↑ |" in (report / "transfer.md").read_text(encoding="utf-8")
     tex = (report / "transfer.tex").read_text(encoding="utf-8")

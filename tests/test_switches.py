@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from backbones.backbone import publish_untrained
 from captioning import feature_cache, metric, vocabulary
-from pretrain.backbone import publish_untrained
 from tests import switches
 from tests.captioning.conftest import NoMeteor
 from workflow.core.files import read_json
@@ -30,7 +30,7 @@ def inputs(imagenet, voc, coco, tmp_path_factory) -> dict[str, str]:
     run = switches.run_of("nic_coco", {})
     for key in ("features", "vocabulary"):
         paths[key].mkdir()
-    publish_untrained(paths["backbone.safetensors"])
+    publish_untrained(paths["backbone.safetensors"], "resnet50")
     feature_cache.make(run, paths["backbone.safetensors"], coco.check, paths["features"])
     vocabulary.make(read_json(coco.check), run.recipe["min_word_count"], paths["vocabulary"])
     checks = {key: each.check for key, each in (("imagenet", imagenet), ("voc", voc), ("coco", coco))}

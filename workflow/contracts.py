@@ -1,11 +1,12 @@
-"""What a task, a metric, a figure and a data set declare of themselves: the contracts that keep the house open.
+"""What a task, a metric, a figure, a data set and a network declare of themselves: the contracts that keep the house
+open.
 
 A declaration is the only place where a name stands; planning, schema, rules, cost and report read it through
 workflow/registry.py. No torch: planning must be quick.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -243,3 +244,72 @@ class DataSet:
     from_photos: bool = False
     missing: Callable[[Mapping[str, Any], str], str] = lambda check, sample: ""
     check_section: Callable[[str, Mapping[str, Any]], Faults] = lambda path, section: iter(())
+
+
+@dataclass(frozen=True)
+class Block:
+    """A residual block of a network.
+
+    Args:
+        branch: name of the normalization that ends its residual branch; its weight scales the branch.
+        outputs: names of the modules whose outputs DropBlock masks: the normalization after each convolution, and the
+            skip connection.
+    """
+
+    branch: str
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a network, whose output is a feature layer.
+
+    Args:
+        name: of its module.
+        channels: of its output.
+        stride: pixels of the image per cell of its output.
+        blocks: its residual blocks, from input to output; none in a plain network.
+    """
+
+    name: str
+    channels: int
+    stride: int
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True)
+class Network:
+    """A backbone's architecture: where its stages, residual branches, feature layers and classifier are.
+
+    Args:
+        name: torchvision's or timm's, as a config names it.
+        title: for people, after "a".
+        constructor: "module:function"; function(classes, zero_init_residual) gives the torch module, with random
+            weights. From images (N, 3, H, W) it computes logits (N, classes).
+        classifier: name of its last module, a linear layer on the features of the last stage, averaged over the cells.
+        stages: from input to output.
+        strides: where the first block of a stage can have its stride without a change of the weights, the usual place
+            first: in its convolution of 3x3 or of 1x1.
+        mmdet: the arguments with which mmdetection's ResNet is this network, with the same names of weights; empty if
+            it has none.
+        libraries: those that have this network under this name, with the same names of weights.
+    """
+
+    name: str
+    title: str
+    constructor: str
+    classifier: str
+    stages: tuple[Stage, ...]
+    strides: tuple[str, ...] = ("3x3",)
+    mmdet: Mapping[str, Any] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> int:
+        """Width of what the classifier gets: channels of the last stage."""
+        return self.stages[-1].channels
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The residual blocks of all stages, from input to output."""
+        return tuple(block for stage in self.stages for block in stage.blocks)

@@ -1,5 +1,6 @@
 """Finds the declarations: each top-level folder with a `task.py` is a room of tasks, each file of workflow/data/sets a
-data set. Nothing is registered by hand, and no name stands outside its declaration."""
+data set, each of backbones/networks a family of networks. Nothing is registered by hand, and no name stands outside its
+declaration."""
 
 import functools
 import importlib
@@ -9,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from workflow.contracts import DataSet, Task
+from workflow.contracts import DataSet, Network, Task
 
 PROJECT = Path(__file__).parents[1]
 PRETRAIN = "pretrain"  # the task that makes what all others start from
@@ -35,6 +36,18 @@ def datasets() -> dict[str, DataSet]:
     """
     files = sorted(file.stem for file in (PROJECT / "workflow/data/sets").glob("[a-z]*.py"))
     return _by_name([importlib.import_module(f"workflow.data.sets.{file}").DATASET for file in files])
+
+
+@functools.cache
+def networks() -> dict[str, Network]:
+    """All networks by name.
+
+    Raises:
+        ValueError: if two families declare one name.
+    """
+    families = sorted(file.stem for file in (PROJECT / "backbones/networks").glob("[a-z]*.py"))
+    found = [importlib.import_module(f"backbones.networks.{family}").NETWORKS for family in families]
+    return _by_name([network for family in found for network in family])
 
 
 @functools.cache
@@ -70,6 +83,11 @@ def type_name(instance: str, section: Mapping[str, Any]) -> str:
 def task_of(config: Mapping[str, Any], instance: str) -> Task:
     """The declaration of a task instance of a checked config (`pretrain` or a key of `tasks`)."""
     return tasks()[PRETRAIN if instance == PRETRAIN else type_name(instance, config["tasks"][instance])]
+
+
+def network_of(config: Mapping[str, Any]) -> Network:
+    """The declaration of the network of a checked config."""
+    return networks()[config["pretrain"]["network"]]
 
 
 def data_name(config: Mapping[str, Any], instance: str) -> str:

@@ -1,4 +1,4 @@
-"""SSD300 (Liu et al., ECCV 2016) on PASCAL VOC, with a ResNet-50 in the place of VGG16.
+"""SSD300 (Liu et al., ECCV 2016) on PASCAL VOC, with a ResNet in the place of VGG16.
 
 Layers 2, 3 and 4 and three extra levels see 300 pixels as 38, 19, 10, 5, 3 and 1 cells, SSD300's own grid.
 Paper (CutMix, transfer table): mAP 76.7 without, 77.6 with CutMix.
@@ -7,17 +7,15 @@ Run: python -m detection.train (see `snakemake -n -p`).
 
 _base_ = ["mmdet::_base_/models/ssd300.py", "voc0712.py"]
 
-channels = (512, 1024, 2048, 512, 256, 256)
 model = dict(
-    backbone=dict(_delete_=True, type="ResNet", depth=50, style="pytorch", out_indices=(1, 2, 3)),
+    backbone=dict(_delete_=True, type="ResNet", style="pytorch", out_indices=(1, 2, 3)),
     neck=dict(
         type="SSDLevels",
-        in_channels=channels[:3],
-        out_channels=channels,
+        out_channels=(512, 256, 256),  # of the extra levels; those of the backbone come in by detection/build_config.py
         level_strides=(2, 2, 1),
         level_paddings=(1, 1, 0),
     ),
-    bbox_head=dict(type="FloatSSDHead", in_channels=channels),
+    bbox_head=dict(type="FloatSSDHead"),
 )
 
 # In the order of the original, which swaps no channels (ssd.pytorch does, in half of the images). mmdet's own config

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from pretrain.backbone import IMAGENET
+from backbones.backbone import IMAGENET
 from pretrain.regularizers.base import Regularizer, register, seeded
 
 FILL = [round(value) for value in IMAGENET.mean]

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from mmengine.dist import get_dist_info
 
+from workflow.contracts import Network
+
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
 Changes = dict[str, Callable[[torch.Tensor], torch.Tensor]]
 
@@ -39,12 +41,12 @@ class Regularizer:
         return images, targets
 
     def inside(
-        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
     ) -> tuple[Changes, torch.Tensor]:
         """What changes the output of which modules in this iteration, and the targets.
 
-        The modules are named as in torchvision's ResNet-50 (`layer2`, `layer3.0.bn1`); `downsample` is there in every
-        block, and `""` stands for the images. `progress` is the share of the training that is done, 0 to 1.
+        The modules are named as `network` declares them (stages, and in each the outputs of its blocks); `""` stands
+        for the images. `progress` is the share of the training that is done, 0 to 1.
         """
         return {}, targets
 
@@ -54,14 +56,15 @@ class Regularizer:
 
 
 def register(
-    name: str, parameters: dict[str, str | dict[str, Any]], mixes: bool = False
+    name: str, parameters: dict[str, str | dict[str, Any]], mixes: bool = False, residual: bool = False
 ) -> Callable[[type[Regularizer]], type[Regularizer]]:
     """Class decorator: the name in config, path and table.
 
     `parameters` says, for each argument of the constructor but `probability`, what the config may give: the name of a
     definition in workflow/schemas/config.schema.yaml, or a JSON schema. `mixes`: it pairs each image with a partner and
-    blends their targets, so no other one that does so may be beside it. The planning reads both from the source,
-    without torch (workflow/config/regularizers.py), so they are written out here. ValueError if the name is taken.
+    blends their targets, so no other one that does so may be beside it. `residual`: it acts in residual blocks, so a
+    network must have some. The planning reads these from the source, without torch
+    (workflow/config/regularizers.py), so they are written out here. ValueError if the name is taken.
     """
 
     def add(cls: type[Regularizer]) -> type[Regularizer]:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from pretrain.backbone import IMAGENET
+from backbones.backbone import IMAGENET
 from pretrain.regularizers.base import Regularizer, register
 
 # The mean colour is zero after normalisation, up to the rounding of uint8 (below 0.01 standard deviations).

@@ -14,22 +14,23 @@ import torch
 from torchvision.ops import drop_block2d
 
 from pretrain.regularizers.base import Changes, Regularizer, of_share, register, seeded
+from workflow.contracts import Network
 
 # Section 4.1: after each convolution (here after its batch norm; ReLU commutes with the mask) and on the skip
-# connections of both stages; the third stage drops at a quarter of the rate of the fourth.
-PARTS = ("bn1", "bn2", "bn3", "downsample")
-STAGES = {"layer3": (6, 0.25), "layer4": (3, 1.0)}  # blocks, share of the rate
+# connections of the last two stages; the first of these drops at a quarter of the rate of the other.
+SHARES = (0.25, 1.0)
 
 
-@register("dropblock", {"block": "odd", "keep": "share"})
+@register("dropblock", {"block": "odd", "keep": "share"}, residual=True)
 class DropBlock(Regularizer):
-    """Zero square blocks of the features in layer3 and layer4; the rate rises linearly from 0 to its end value.
+    """Zero square blocks of the features in the last two stages; the rate rises linearly from 0 to its end value.
 
     Whether it acts is drawn for the whole batch; of several processes each draws the squares of its own samples.
 
     Args:
         block: side of a block in cells, odd; on a smaller map, the largest odd number that fits (paper: 7).
-        keep: fraction of the cells kept in layer4 at the end of the training (paper: 0.9); it falls linearly from 1.
+        keep: fraction of the cells kept in the last stage at the end of the training (paper: 0.9); it falls linearly
+            from 1.
         probability: probability of applying it to a batch.
     """
 
@@ -38,16 +39,16 @@ class DropBlock(Regularizer):
         self.block, self.keep = block, keep
 
     def inside(
-        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
     ) -> tuple[Changes, torch.Tensor]:
         """See the class."""
         if not self.acts(rng):
             return {}, targets
         rng, changes = of_share(rng), {}
-        for stage, (blocks, share) in STAGES.items():
+        for stage, share in zip(network.stages[-len(SHARES) :], SHARES, strict=True):
             rate = (1 - self.keep) * share * progress
             change = functools.partial(masked, rate=rate, block=self.block, rng=rng)
-            changes |= {f"{stage}.{block}.{part}": change for block in range(blocks) for part in PARTS}
+            changes |= {output: change for block in stage.blocks for output in block.outputs}
         return changes, targets
 
 

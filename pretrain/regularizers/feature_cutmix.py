@@ -9,8 +9,7 @@ import torch
 from pretrain.regularizers.base import Changes, register
 from pretrain.regularizers.cutmix import pasting
 from pretrain.regularizers.manifold_mixup import ManifoldMixup, drawn
-
-STRIDES = {"": 1, "layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}  # pixels of the image per cell of a module
+from workflow.contracts import Network
 
 
 @register("feature_cutmix", {"alpha": "positive", "layers": "layers"}, mixes=True)
@@ -23,16 +22,17 @@ class FeatureCutMix(ManifoldMixup):
 
     Args:
         alpha: λ ~ Beta(alpha, alpha).
-        layers: layers to draw from: `input`, `layer1` ... `layer4` (the output of a stage), with equal probability.
+        layers: layers to draw from: `input`, and stages of the network (their output), with equal probability.
         probability: probability of mixing a batch.
     """
 
     def inside(
-        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
     ) -> tuple[Changes, torch.Tensor]:
         """See the class."""
         if not self.acts(rng):
             return {}, targets
         module = drawn(self.layers, rng)
-        paste, blend = pasting(self.alpha, images, rng, STRIDES[module])
+        stride = {stage.name: stage.stride for stage in network.stages}.get(module, 1)  # 1 at the input
+        paste, blend = pasting(self.alpha, images, rng, stride)
         return {module: paste}, blend(targets)

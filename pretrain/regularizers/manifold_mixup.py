@@ -8,6 +8,7 @@ import torch
 
 from pretrain.regularizers.base import Changes, Regularizer, register
 from pretrain.regularizers.mixup import blending
+from workflow.contracts import Network
 
 
 def drawn(layers: list[str], rng: np.random.Generator) -> str:
@@ -28,7 +29,7 @@ class ManifoldMixup(Regularizer):
 
     Args:
         alpha: λ ~ Beta(alpha, alpha).
-        layers: layers to draw from: `input`, `layer1` ... `layer4` (the output of a stage), with equal probability.
+        layers: layers to draw from: `input`, and stages of the network (their output), with equal probability.
         probability: probability of mixing a batch.
     """
 
@@ -37,7 +38,7 @@ class ManifoldMixup(Regularizer):
         self.alpha, self.layers = alpha, layers
 
     def inside(
-        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
     ) -> tuple[Changes, torch.Tensor]:
         """See the class."""
         if not self.acts(rng):

@@ -11,16 +11,15 @@ import numpy as np
 import torch
 
 from pretrain.regularizers.base import Changes, Regularizer, register
+from workflow.contracts import Network
 
-BLOCKS = [f"layer{stage}.{block}" for stage, blocks in enumerate((3, 4, 6, 3), start=1) for block in range(blocks)]
 
-
-@register("stochastic_depth", {"drop": "fraction"})
+@register("stochastic_depth", {"drop": "fraction"}, residual=True)
 class StochasticDepth(Regularizer):
     """Drop the residual branch of whole blocks, for the whole batch at once, whatever the number of processes.
 
-    The rate rises linearly over depth (section 3, "linear decay" of the survival probability): block l of 16 is dropped
-    at l/16 × `drop`.
+    The rate rises linearly over depth (section 3, "linear decay" of the survival probability): block l of L is dropped
+    at l/L × `drop`.
 
     Args:
         drop: probability of dropping the last block (CutMix paper: 0.25).
@@ -32,12 +31,13 @@ class StochasticDepth(Regularizer):
         self.drop = drop
 
     def inside(
-        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
     ) -> tuple[Changes, torch.Tensor]:
-        """See the class. The branch ends with its third batch norm."""
+        """See the class."""
         if not self.acts(rng):
             return {}, targets
-        rates = {f"{name}.bn3": self.drop * n / len(BLOCKS) for n, name in enumerate(BLOCKS, start=1)}
+        blocks = network.blocks
+        rates = {block.branch: self.drop * n / len(blocks) for n, block in enumerate(blocks, start=1)}
         return {name: functools.partial(dropped, rate=rate, rng=rng) for name, rate in rates.items()}, targets
 
 

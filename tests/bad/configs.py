@@ -154,6 +154,22 @@ CONFIGS = [
     Case("a batch of one, for batch norm",
          "x.yaml: tasks.nic_coco.batch_size: 1 leaves a process one sample, and batch norm needs two",
          value("tasks/nic_coco/batch_size", 1)),
+    Case("a network that nobody knows", "x.yaml: pretrain.network: must be resnet18 or resnet50, not 'vgg16'",
+         value("pretrain/network", "vgg16")),
+    Case("no network", "x.yaml: pretrain.network: missing key", value("pretrain/network", GONE)),
+    Case("no pretraining set", "x.yaml: pretrain.data: missing key", value("pretrain/data", GONE)),
+    Case("a network for one row", "x.yaml: backbones.a.pretrain.network: all rows have the one of pretrain.network; …",
+         value("backbones/a", {"pretrain": {"network": "resnet18"}})),
+    Case("data for one row", "x.yaml: backbones.a.pretrain.data: all rows have the one of pretrain.data; …",
+         value("backbones/a", {"pretrain": {"data": "imagenet"}})),
+    Case("a layer that the network lacks",
+         "x.yaml: backbones.a.regularizers.manifold_mixup.layers: a ResNet-50 (pretrain.network: resnet50) has …",
+         value("backbones/a", {"regularizers": {"manifold_mixup": {
+             "alpha": 1, "layers": ["input", "layer5"], "probability": 1}}})),
+    Case("a stride that the network cannot have",
+         "x.yaml: backbones.mine.stride: must be 3x3, where the blocks of a ResNet-18 (pretrain.network: resnet18) …",
+         value("pretrain/network", "resnet18", DEMO | {
+             "backbones": {"baseline": {}, "mine": {"checkpoint": FILE, "stride": "1x1"}}})),
     Case("a step behind the end", "x.yaml: tasks.ssd_voc.milestones: 99999 is not before the end (…)",
          value("tasks/ssd_voc/milestones", [99999])),
 ]  # fmt: skip

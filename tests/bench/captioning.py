@@ -13,14 +13,15 @@ from PIL import Image
 from torch.nn.utils.rnn import pad_sequence
 
 import captioning.dataset  # noqa: F401 - registers it
+from backbones.backbone import IMAGENET, publish_untrained
 from captioning import feature_cache, train
 from captioning.encoder import Encoder
 from captioning.model import NIC
 from captioning.vocabulary import PAD, SPECIAL
-from pretrain.backbone import IMAGENET
 from tests.bench import _captions as made
 from tests.bench.references import captioning as reference
 from tests.bench.row import REPEATS, Measured, Row, in_turn, seconds
+from workflow import registry
 from workflow.core.files import read_json
 from workflow.data import coco
 from workflow.planning.run_spec import Run
@@ -58,7 +59,10 @@ class Unscored(BaseMetric):
 
 def our_epoch(folder: Path, check: Path, run: Run) -> float:
     """Seconds a caption of `STEPS` iterations of a run as `captioning.train` sets it up."""
-    task = train.task(run, check, folder, folder / "features", folder / "words", folder / "state")
+    publish_untrained(folder / "backbone.safetensors", "resnet50")
+    task = train.task(
+        run, check, folder / "backbone.safetensors", folder / "features", folder / "words", folder / "state"
+    )
     done = fit(run, task | {"val_evaluator": {"type": "Unscored"}}, made.CAPTIONS * 1000, folder / "state")
     for file in (folder / "state").glob("*.pth"):
         file.unlink()
@@ -93,11 +97,13 @@ def resized(check: Path, folder: Path) -> list[Path]:
 
 def features() -> Measured:
     """Views a second of a slice of COCO 2014: twice as many training photos, of ten views, as test photos, of one."""
-    run, encoder = a_run(), channels_last(Encoder(IMAGENET))
+    run, encoder = a_run(), channels_last(Encoder(IMAGENET, registry.networks()["resnet50"]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         check = read_json(made.coco(folder / "coco", train=12, test=6))
-        splits = {split: feature_cache.Views(coco.read(check, split), split, run.recipe) for split in ("train", "test")}
+        splits = {
+            split: feature_cache.Views(coco.read(check, split), split, run.recipe, 2048) for split in ("train", "test")
+        }
         batches = [batch for views in splits.values() for batch in torch.cat([*views]).split(feature_cache.BATCH)]
 
         def ours() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.row import Measured, Row, in_turn
+from workflow import registry
 
 CLASSES = 20
 STOCK = {  # what mmdet has in the place of our modules
@@ -76,8 +77,8 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
     from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
+    from backbones.backbone import IMAGENET
     from detection.build_config import task
-    from pretrain.backbone import IMAGENET
     from workflow.planning.run_spec import Run
     from workflow.training import hooks  # noqa: F401 (registers)
     from workflow.training.cpu_convs import channels_last
@@ -85,7 +86,13 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
     MMLogger.get_instance("bench", log_level="ERROR")  # or it prints every weight's origin
     init_default_scope("mmdet")
     run = Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0, gpus=0)
-    made = task(run, {"classes": list(map(str, range(CLASSES))), "root": ""}, IMAGENET, Path("unused"))
+    made = task(
+        run,
+        {"classes": list(map(str, range(CLASSES))), "root": ""},
+        IMAGENET,
+        registry.networks()["resnet50"],
+        Path("unused"),
+    )
     ours, theirs = (MODELS.build(Config(model)) for model in (made["model"], stock(made["model"])))
     theirs.init_weights()
     ours.load_state_dict(theirs.state_dict())

@@ -23,7 +23,7 @@ from torchvision.models import resnet50
 import pretrain.dataset
 import pretrain.metric
 import pretrain.model
-from pretrain.backbone import IMAGENET
+from backbones.backbone import IMAGENET
 from pretrain.train import task
 from tests.bench._photos import imagenet
 from tests.bench.row import REPEATS, Measured, Row, seconds

@@ -49,7 +49,7 @@ def stepping(recipe: dict[str, Any], regularizers: dict[str, Any], folder: Path,
 
     make("imagenet", {"classes": 4, "train": IMAGES, "val": 4, "size": 400, "seed": 0}, folder)
     data = ImageNetTrain(f"{folder}/train", {**recipe, "regularizers": regularizers}, 0)
-    model = channels_last(Classifier(1000, regularizers=regularizers).train())
+    model = channels_last(Classifier("resnet50", 1000, regularizers=regularizers).train())
     rates = {key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")}
     optimizer = PrecisionOptimWrapper("bf16", optimizer=torch.optim.SGD(model.parameters(), fused=True, **rates))
     at, turn = build(regularizers), {True: 0, False: 0}

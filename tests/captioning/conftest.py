@@ -10,8 +10,8 @@ import torch
 from pycocoevalcap.rouge.rouge import Rouge
 from torchvision.models import resnet50
 
+from backbones.backbone import IMAGENET, publish
 from captioning import feature_cache, metric, vocabulary
-from pretrain.backbone import IMAGENET, publish
 from workflow.core.files import read_json
 from workflow.planning.run_spec import Run
 
@@ -50,7 +50,7 @@ def backbone(tmp_path_factory) -> Path:
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2)
     path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
-    publish(path, network.state_dict(), IMAGENET, origin="random")
+    publish(path, network.state_dict(), IMAGENET, "resnet50", origin="random")
     return path
 
 

@@ -15,16 +15,19 @@ from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet50
 
+from backbones.backbone import IMAGENET, Preprocessing, load_into, publish, read
 from captioning import feature_cache
 from captioning.encoder import Encoder, centre_view, load, random_view
 from captioning.features import main as features_door
-from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish, read
+from workflow import registry
 from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data import coco as coco_set
 from workflow.training.machine import machine
 from workflow.training.resume.checkpointing import held
+
+RESNET50 = registry.networks()["resnet50"]
 
 
 def run_of(run, **changes):
@@ -65,8 +68,11 @@ def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(made, run
     places = torch.stack([*torch.meshgrid(torch.arange(40), torch.arange(40), indexing="ij"), torch.zeros(40, 40)])
     monkeypatch.setattr(feature_cache, "load", lambda path, resize: places.to(torch.uint8))
     samples = coco_set.read(read_json(made.check), "train")
-    views = feature_cache.Views(samples, "train", run.recipe)
-    found, other = list(map(views.__getitem__, range(12))), feature_cache.Views(samples[::-1], "train", run.recipe)
+    views = feature_cache.Views(samples, "train", run.recipe, 2048)
+    found, other = (
+        list(map(views.__getitem__, range(12))),
+        feature_cache.Views(samples[::-1], "train", run.recipe, 2048),
+    )
     assert len({tuple(view.amin((1, 2)).tolist()) for several in found for view in several}) > 12
     assert all(torch.equal(one, other[11 - row]) for row, one in enumerate(found))
 
@@ -101,7 +107,7 @@ def test_features_equal_torchvision(made):
     photo = (photo - mean[:, None, None]) / std[:, None, None]
     with torch.inference_mode():
         expected = network.eval()(torch.tensor(photo, dtype=torch.float32)[None])
-        encoder = Encoder(read(made.backbone)[1])
+        encoder = Encoder(read(made.backbone)[1], RESNET50)
         load_into(made.backbone, encoder.network)
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -112,16 +118,16 @@ def test_a_bgr_backbone_sees_bgr(made, run, tmp_path):
     caffe = Preprocessing("BGR", (103.53, 116.28, 123.675), (1.0, 1.0, 1.0))
     photo = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
     mean = torch.tensor(caffe.mean).view(3, 1, 1)
-    assert torch.equal(Encoder(caffe).prepare(photo), photo[:, [2, 1, 0]] - mean)
-    publish(tmp_path / "bgr.safetensors", read(made.backbone)[0], caffe)
+    assert torch.equal(Encoder(caffe, RESNET50).prepare(photo), photo[:, [2, 1, 0]] - mean)
+    publish(tmp_path / "bgr.safetensors", read(made.backbone)[0], caffe, "resnet50")
     feature_cache.make(run, tmp_path / "bgr.safetensors", made.check, tmp_path)
     assert not np.allclose(feature_cache.read(tmp_path, "test"), feature_cache.read(made.features, "test"), rtol=0.1)
 
 
 def test_the_stride_is_the_backbones(made, run, tmp_path):
-    publish(tmp_path / "caffe.safetensors", read(made.backbone)[0], IMAGENET, "1x1")
+    publish(tmp_path / "caffe.safetensors", read(made.backbone)[0], IMAGENET, "resnet50", "1x1")
     feature_cache.make(run, tmp_path / "caffe.safetensors", made.check, tmp_path)
-    encoder = Encoder(IMAGENET, "1x1")
+    encoder = Encoder(IMAGENET, RESNET50, "1x1")
     load_into(tmp_path / "caffe.safetensors", encoder.network)
     image = coco_set.read(read_json(made.check), "test")[0]
     with torch.inference_mode():
@@ -132,7 +138,7 @@ def test_the_stride_is_the_backbones(made, run, tmp_path):
 
 def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
     weights = {key: 50 * value if "weight" in key else value for key, value in read(made.backbone)[0].items()}
-    publish(tmp_path / "loud.safetensors", weights, IMAGENET)
+    publish(tmp_path / "loud.safetensors", weights, IMAGENET, "resnet50")
     with pytest.raises(UserError, match="leave float16's range"):
         feature_cache.make(run, tmp_path / "loud.safetensors", made.check, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())

@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapper
 
+from backbones.backbone import IMAGENET, load_into, read
 from captioning.model import NIC
 from captioning.vocabulary import END, PAD, START, Vocabulary
-from pretrain.backbone import IMAGENET, load_into, read
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def build(tmp_path):
 
     def network(**changes):
         torch.manual_seed(0)
-        model = NIC(str(tmp_path / "vocabulary.json"), **{**sizes, **changes})
+        model = NIC(str(tmp_path / "vocabulary.json"), "resnet50", **{**sizes, **changes})
         model.init_weights()
         return model
 

@@ -10,14 +10,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from backbones.backbone import IMAGENET, publish
+from backbones.backbone import read as read_backbone
 from captioning import dataset, evaluate, metric, train, vocabulary
 from captioning.evaluate import main as evaluate_door
 from captioning.feature_cache import read
 from captioning.model import NIC
 from captioning.train import main as train_door
 from captioning.vocabulary import END, PAD, START
-from pretrain.backbone import IMAGENET, publish
-from pretrain.backbone import read as read_backbone
 from tests.captioning.conftest import NoMeteor
 from tests.kills import survives
 from tests.together import losses, trained
@@ -79,12 +79,15 @@ def test_the_protocol_says_how_the_numbers_were_made(finetune, run):
     check = {"split": "karpathy", "counts": {"train_images": 9, "test_images": 7}}
     mean, std = IMAGENET.mean, IMAGENET.std
     views = "a fresh random view each time" if finetune else "2 random views an image"
-    assert train.protocol(run.recipe | {"finetune_encoder": finetune}, check, IMAGENET, "1x1", 321) == {
+    assert train.protocol(
+        run.recipe | {"finetune_encoder": finetune}, check, IMAGENET, {"network": "resnet18", "stride": "1x1"}, 321
+    ) == {
         "split": "karpathy: 7 test images",
         "input": f"squashed to 40, crop 32; {views}, one centre crop in the test",
         "encoder": "fine-tuned" if finetune else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": "RGB", "mean": mean, "std": std},
+        "network": "resnet18",
         "stride": "1x1",
         "beam_size": 3,
         "score": "sum of log-probabilities, no length normalisation",
@@ -163,7 +166,7 @@ def test_fine_tuning_trains_the_encoder_from_photos(finished, made, run, tmp_pat
     fit = engine.fit
     monkeypatch.setattr(engine, "fit", lambda *a: kept.setdefault("fit", fit(*a)))
     tuned = replace(run, recipe={**run.recipe, "finetune_encoder": True, "epochs": 1, "batch_size": 20})
-    publish(tmp_path / "caffe.safetensors", read_backbone(made.backbone)[0], IMAGENET, "1x1")
+    publish(tmp_path / "caffe.safetensors", read_backbone(made.backbone)[0], IMAGENET, "resnet50", "1x1")
     made = other(made, backbone=tmp_path / "caffe.safetensors", features=tmp_path / "nowhere")
     record, _ = go(tuned, made, tmp_path)
     before, _ = read_backbone(made.backbone)

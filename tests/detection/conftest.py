@@ -19,11 +19,13 @@ import detection.models
 import detection.ssd_crop
 import detection.voc_reader  # noqa: F401 (registers)
 import workflow.training.seeding  # noqa: F401 (registers)
+from backbones.backbone import IMAGENET, Preprocessing, load_into, publish
 from detection.build_config import task
 from detection.train import parts
-from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish
+from workflow import registry
 from workflow.planning.run_spec import Run
 
+RESNET50 = registry.networks()["resnet50"]
 COMMON = {
     "iterations": 4,
     "batch_size": 2,
@@ -66,7 +68,7 @@ def published(tmp_path_factory):
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
             module.weight.data.clamp_(min=0.2)  # of a branch's last norm, else 0; with 1 the signal would explode
     path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
-    publish(path, network.state_dict(), IMAGENET, origin="random", classes=[], recipe="")
+    publish(path, network.state_dict(), IMAGENET, "resnet50", origin="random", classes=[], recipe="")
     return SimpleNamespace(path=path, network=network.eval())
 
 
@@ -87,7 +89,7 @@ def build(checks, published):
 
         init_default_scope("mmdet")
         check = json.loads(checks[name].read_text())
-        cfg = Config(task(make_run(name, **changes), check, prepare, Path("unused")))
+        cfg = Config(task(make_run(name, **changes), check, prepare, RESNET50, Path("unused")))
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)
         model.init_weights()

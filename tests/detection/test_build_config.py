@@ -16,13 +16,13 @@ from torch.nn import SyncBatchNorm
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import detection
+from backbones.backbone import IMAGENET, Preprocessing
 from detection.build_config import CONFIGS, task
-from pretrain.backbone import IMAGENET, Preprocessing
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, write_json
 from workflow.training.distributed.processes import share_statistics
 
-from .conftest import make_run
+from .conftest import RESNET50, make_run
 
 TASKS = list(CONFIGS)
 CONVERSIONS = {
@@ -103,7 +103,7 @@ def test_frozen_stages(build, name):
 def test_layer4_of_faster_rcnn_cannot_be_frozen(name):
     run = make_run(name, frozen_stages=4)
     with pytest.raises(UserError, match=rf"{name}\.frozen_stages: layer4 works on the RoIs"):
-        task(run, {"classes": ["a"], "root": "x"}, IMAGENET, Path("unused"))
+        task(run, {"classes": ["a"], "root": "x"}, IMAGENET, RESNET50, Path("unused"))
 
 
 @pytest.mark.parametrize("size", [96, 160])
@@ -222,7 +222,9 @@ def test_a_sample_s_name_is_its_file(checks, name):
     """It stands in the message of a loss that is not finite."""
     init_default_scope("mmdet")
     check = read_json(checks[name])
-    train = DATASETS.build(Config(task(make_run(name), check, IMAGENET, Path("unused"))).train_dataloader.dataset)
+    train = DATASETS.build(
+        Config(task(make_run(name), check, IMAGENET, RESNET50, Path("unused"))).train_dataloader.dataset
+    )
     files = [Path(train.name(index)) for index in range(len(train))]
     assert all(file.is_file() for file in files)
     assert len(set(files)) == len(files) > 0
@@ -236,7 +238,7 @@ def test_the_transfer_seed_draws_the_order_and_the_pictures(checks, name):
     orders, pictures = [], []
     for seed in (0, 1, 0):
         run = dataclasses.replace(make_run(name), seeds={"pretrain": 0, "transfer": seed})
-        loader = task(run, read_json(checks[name]), IMAGENET, Path("unused"))["train_dataloader"]
+        loader = task(run, read_json(checks[name]), IMAGENET, RESNET50, Path("unused"))["train_dataloader"]
         dataset = DATASETS.build(loader["dataset"])
         orders.append(DATA_SAMPLERS.build({**loader["sampler"], "dataset": dataset}).batch_of(0))
         pictures.append(torch.stack([dataset[index, 0]["inputs"].sum(dim=(0, 1)).float()[:64] for index in range(10)]))
@@ -249,7 +251,7 @@ def test_the_transfer_seed_draws_the_order_and_the_pictures(checks, name):
 def test_ssd_fills_with_the_backbones_mean_in_its_channel_order(order, voc):
     """Photos are loaded as BGR."""
     prepare = Preprocessing(order, (100.0, 110.0, 120.0), (1.0, 2.0, 3.0))
-    config = Config(task(make_run("ssd_voc"), read_json(voc.check), prepare, Path("unused")))
+    config = Config(task(make_run("ssd_voc"), read_json(voc.check), prepare, RESNET50, Path("unused")))
     for part in config.train_dataloader.dataset.dataset.datasets:
         (expand,) = [step for step in part.pipeline if step.type == "Expand"]
         assert (expand.mean, expand.to_rgb) == (prepare.mean, order == "RGB")
@@ -268,6 +270,6 @@ def test_test_images_come_in_their_order_and_half_of_training_s_are_flipped(name
 def test_a_network_is_built_with_the_stride_of_its_backbone(stride, style, voc):
     """As one that is resumed, and not loaded."""
     for name in ("ssd_voc", "faster_rcnn_voc"):
-        model = Config(task(make_run(name), read_json(voc.check), IMAGENET, Path("unused"), stride)).model
+        model = Config(task(make_run(name), read_json(voc.check), IMAGENET, RESNET50, Path("unused"), stride)).model
         parts = [model.backbone, *([model.roi_head.shared_head] if name == "faster_rcnn_voc" else [])]
         assert {part.style for part in parts} == {style}

@@ -13,11 +13,11 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.models import resnet50
 from torchvision.ops import roi_align
 
+from backbones.backbone import IMAGENET, Preprocessing, load_into, publish
 from detection.build_config import task
 from detection.train import parts
-from pretrain.backbone import IMAGENET, Preprocessing, load_into, publish
 
-from .conftest import make_run
+from .conftest import RESNET50, make_run
 
 BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (1.0, 2.0, 3.0))
 
@@ -79,9 +79,9 @@ def test_channel_order_mean_and_std_are_the_backbones(build, name):
 @pytest.mark.parametrize("name", ["ssd_voc", "faster_rcnn_voc"])
 def test_the_stride_is_the_backbones(build, published, voc, tmp_path, name):
     """After loading, and in a network that is built for the backbone, as one that is resumed and not loaded."""
-    publish(tmp_path / "b.safetensors", published.network.state_dict(), IMAGENET, "1x1")
+    publish(tmp_path / "b.safetensors", published.network.state_dict(), IMAGENET, "resnet50", "1x1")
     check, run = json.loads(Path(voc.check).read_text()), make_run(name)
-    cfg = Config(task(run, check, IMAGENET, Path("unused"), "1x1"))
+    cfg = Config(task(run, check, IMAGENET, RESNET50, Path("unused"), "1x1"))
     caffe, loaded, built = resnet50(), build(name).model.eval(), MODELS.build(cfg.model).eval()
     caffe.load_state_dict(published.network.state_dict())
     for layer in (caffe.layer2, caffe.layer3, caffe.layer4):

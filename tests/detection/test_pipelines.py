@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmdet.structures.bbox import HorizontalBoxes
 
-from pretrain.backbone import IMAGENET
+from backbones.backbone import IMAGENET
 from workflow.training.seeding import seed_everything
 
 NAMES = ["ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco"]

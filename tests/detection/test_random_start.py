@@ -4,8 +4,8 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
+from backbones.backbone import IMAGENET, load_into, publish
 from detection.train import parts
-from pretrain.backbone import IMAGENET, load_into, publish
 from pretrain.random_backbone import make
 from tests.pretrain.test_random_backbone import run_of
 
@@ -48,7 +48,7 @@ def test_no_weight_has_a_gradient_of_zero(step, control, task):
 def test_the_first_loss_is_near_that_of_blocks_which_are_the_identity(step, control, tmp_path, task):
     """These begin with features of the size that a trained backbone's have, but cannot learn with frozen batch norm."""
     torch.manual_seed(0)
-    publish(tmp_path / "identity.safetensors", resnet50(zero_init_residual=True).state_dict(), IMAGENET)
+    publish(tmp_path / "identity.safetensors", resnet50(zero_init_residual=True).state_dict(), IMAGENET, "resnet50")
     loss, (usual, stuck) = step(task, control)[0], step(task, tmp_path / "identity.safetensors")
     assert sum(not gradient.any() for gradient in stuck.values()) > 20
     assert loss < 2 * usual
@@ -57,5 +57,5 @@ def test_the_first_loss_is_near_that_of_blocks_which_are_the_identity(step, cont
 @pytest.mark.parametrize("task", TASKS)
 def test_without_statistics_the_loss_would_begin_far_off(step, tmp_path, control, task):
     torch.manual_seed(0)
-    publish(tmp_path / "plain.safetensors", resnet50().state_dict(), IMAGENET)
+    publish(tmp_path / "plain.safetensors", resnet50().state_dict(), IMAGENET, "resnet50")
     assert step(task, tmp_path / "plain.safetensors")[0] > 3 * step(task, control)[0]

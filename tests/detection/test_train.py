@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from backbones.backbone import IMAGENET, publish
 from detection.evaluate import main
 from detection.train import main as train_door
 from detection.train import samples, scoring, train
-from pretrain.backbone import IMAGENET, publish
 from tests.kills import survives
 from tests.together import losses, trained
 from workflow.core.errors import UserError
@@ -43,7 +43,7 @@ def runner(checks, published, tmp_path, monkeypatch):
 
     def run(name: str, folder: str, stride: str, **changes) -> tuple[dict, dict]:
         out, start = tmp_path / folder, tmp_path / f"{stride}.safetensors"
-        publish(start, published.network.state_dict(), IMAGENET, stride)
+        publish(start, published.network.state_dict(), IMAGENET, "resnet50", stride)
         train(make_run(name, **changes), start, checks[name], tmp_path / f"{folder}-state", out)
         return json.loads((out / "metrics.json").read_text()), dict(weights)
 
@@ -185,7 +185,9 @@ def test_real_photos_with_crowds_and_80_classes(published, tmp_path, monkeypatch
 
 def test_a_backbone_that_does_not_fit_trains_nothing(voc, tmp_path):
     path = tmp_path / "odd.safetensors"
-    publish(path, {"conv1.weight": torch.zeros(64, 3, 7, 7)}, IMAGENET, origin="random", classes=[], recipe="")
+    publish(
+        path, {"conv1.weight": torch.zeros(64, 3, 7, 7)}, IMAGENET, "resnet50", origin="random", classes=[], recipe=""
+    )
     with pytest.raises(UserError, match=r"keys missing: bn1\.bias"):
         train(make_run("ssd_voc"), path, Path(voc.check), tmp_path / "state", tmp_path / "out")
     assert not (tmp_path / "out").exists()

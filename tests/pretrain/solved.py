@@ -4,10 +4,10 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.models import resnet50
 
-from pretrain.backbone import IMAGENET
+from backbones.backbone import IMAGENET
 from pretrain.dataset import ImageNetVal
 
-SCORE = {"size": 48, "resize": 48, "batch_size": 12, "precision": "fp32"}
+SCORE = {"network": "resnet50", "size": 48, "resize": 48, "batch_size": 12, "precision": "fp32"}
 
 
 def solve(check):

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from backbones.backbone import IMAGENET
 from pretrain import gallery as door
-from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetTrain
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
 from pretrain.gallery import main as gallery_door
@@ -18,11 +18,14 @@ from pretrain.photo_grid import Row, caption
 from pretrain.regularizers import REGULARIZERS, Regularizer, build
 from pretrain.regularizers.cutout import FILL
 from tests.pretrain.regularizers.examples import PARAMETERS
+from workflow import registry
 from workflow.config.loading import load
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, write_hashed
 from workflow.core.rng import rng
 from workflow.planning.plan import plan
+
+NETWORK = registry.networks()["resnet50"]
 
 DEMO = load(Path(__file__).parents[2] / "config/demo.yaml")
 ALWAYS = {"probability": 1.0}
@@ -140,8 +143,8 @@ def test_blocks_are_hollow_where_the_network_drops_them(rows):
     assert torch.equal(row.photos, found["baseline"].photos)
     (regularizer,) = build({"stochastic_depth": parameters})
     images, dropped = IMAGENET(row.photos), []
-    changes, _ = regularizer.inside(images, row.targets, rng(SEED, "stochastic_depth", 0), 1.0)
-    network = Classifier(4).network
+    changes, _ = regularizer.inside(images, row.targets, rng(SEED, "stochastic_depth", 0), 1.0, NETWORK)
+    network = Classifier("resnet50", 4).network
     with torch.no_grad(), changed(network, [changes]):
         for name in changes:
             network.get_submodule(name).register_forward_hook(lambda m, i, out: dropped.append(not out.any()))
@@ -176,7 +179,7 @@ class Unheard(Regularizer):
         super().__init__(1.0)
         self.changes = changes
 
-    def inside(self, images, targets, rng, progress):
+    def inside(self, images, targets, rng, progress, network):
         assert progress == 1.0
         return self.changes, targets
 
@@ -192,7 +195,7 @@ class Unheard(Regularizer):
 )
 def test_a_regularizer_of_ones_own_is_shown_by_what_it_does(changes, words, kept):
     photos = torch.arange(2 * 3 * 32 * 32).remainder(251).view(2, 3, 32, 32).to(torch.uint8)
-    row = regularized(Row("mine", [], photos, torch.eye(2)), [Unheard(**changes)], seed=0)
+    row = regularized(Row("mine", [], photos, torch.eye(2)), [Unheard(**changes)], seed=0, network=NETWORK)
     assert [text.startswith(words) for text in row.words] == ([True] if words else [])
     assert (row.kept.tolist() if kept else row.kept) == kept
     assert torch.equal(row.photos, photos) == (words is None or kept is not None)
@@ -202,7 +205,7 @@ def test_a_mask_without_a_part_that_is_left_is_shown_too():
     """Blocks as large as the map: whole channels are gone, others are not."""
     row, images = Row("mine", [], None, None), IMAGENET(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     gone = torch.arange(2048).view(1, -1, 1, 1) % 2
-    assert not torch.equal(inside(row, images, {"layer4": lambda x: x * gone}), images)
+    assert not torch.equal(inside(row, images, {"layer4": lambda x: x * gone}, NETWORK), images)
     assert row.words == ["striped: dropped at layer4, one channel of it"]
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from backbones.backbone import IMAGENET, Preprocessing, metadata, publish, read
 from pretrain import evaluate
-from pretrain.backbone import IMAGENET, Preprocessing, metadata, publish, read
 from pretrain.import_backbone import bring, main, published, refuse_misdeclared
 from pretrain.import_backbone import main as import_backbone_door
 from workflow.core.errors import UserError
@@ -56,7 +56,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
         **{"weights": "only", "matched": 320, "left_over": [], "classes": 4, "stride": "3x3"},
     }
     assert record["provenance"]["backbone"] == sha256(out / "backbone.safetensors")
-    assert (about["origin"], about["stride"]) == ("brought", "3x3")
+    assert (about["origin"], about["network"], about["stride"]) == ("brought", "resnet50", "3x3")
     found = load_file(out / "backbone.safetensors")
     assert all(torch.equal(found[key], value) for key, value in solved.weights.items())
     check = read_json(imagenet.check)
@@ -114,6 +114,7 @@ def test_what_is_misdeclared_is_told_by_the_scores(prepare, stride, said, solved
 def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, monkeypatch):
     torch.save([1], tmp_path / "a.pth")
     recipe = {"sha256": sha256(tmp_path / "a.pth"), "preprocessing": "imagenet", "stride": "3x3", "weights": None}
+    recipe["network"] = "resnet50"
     run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     words = [
         "--run-spec",
@@ -201,7 +202,7 @@ def test_a_file_that_changed_since_planning_is_refused(brought, solved):
 )
 def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, solved, imagenet, tmp_path):
     path = tmp_path / "b.safetensors"
-    publish(path, solved.weights, replace(IMAGENET, channel_order=order), stride, origin="pretrained")
+    publish(path, solved.weights, replace(IMAGENET, channel_order=order), "resnet50", stride, origin="pretrained")
     recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
     run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=message):
@@ -210,7 +211,7 @@ def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, 
 
 def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_path):
     path = tmp_path / "b.safetensors"
-    publish(path, solved.weights, IMAGENET, origin="pretrained")
+    publish(path, solved.weights, IMAGENET, "resnet50", origin="pretrained")
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 4096] = bytes(4096)
     path.write_bytes(content)

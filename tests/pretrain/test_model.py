@@ -20,7 +20,7 @@ LABELS = torch.tensor([0, 1, 2, 0])
 
 def classifier(**regularizers):
     torch.manual_seed(0)
-    return Classifier(3, regularizers=regularizers).train()
+    return Classifier("resnet50", 3, regularizers=regularizers).train()
 
 
 def loss(model, iteration=0, progress=1.0):

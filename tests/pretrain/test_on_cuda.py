@@ -5,8 +5,8 @@ import torch
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
 
+from backbones.backbone import IMAGENET, publish
 from pretrain import cam, evaluate
-from pretrain.backbone import IMAGENET, publish
 from pretrain.model import Classifier
 from pretrain.train import train
 from tests.pretended_cuda.runtime import pretended_cuda
@@ -18,8 +18,8 @@ from workflow.planning.run_spec import Run
 RECIPE = {
     "epochs": 1, "batch_size": 16, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 2, "milestones": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
-    "color_jitter": 0.4,
-    "pca_lighting": 0.1, "zero_init_residual": False, "eval_interval": 1, "regularizers": {},
+    "color_jitter": 0.4, "pca_lighting": 0.1, "zero_init_residual": False, "eval_interval": 1, "regularizers": {},
+    "network": "resnet50",
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def loss_and_gradient(names):
     """Of one batch, on the device in use; there it is pinned first, as the loader does it."""
     torch.manual_seed(0)
     settings = {name: {**PARAMETERS[name], "probability": 1.0} for name in names}
-    model = Classifier(4, regularizers=settings).to(get_device())
+    model = Classifier("resnet50", 4, regularizers=settings).to(get_device())
     MessageHub.get_current_instance().update_info_dict({"iter": 3, "progress": 1.0})
     batch = {"images": torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), "labels": torch.arange(4)}
     if get_device() == "cuda":
@@ -79,7 +79,7 @@ def test_a_step_waits_for_no_batch(imagenet, tmp_path):
 def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):
     """By pretrain.evaluate, and where one is imported."""
     check = read_json(imagenet.check)
-    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET)
+    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
     with pretended_cuda() as device:
         found = evaluate.evaluate(tmp_path / "backbone.safetensors", check, solved.recipe, 1, tmp_path / "e.npz")
     assert found["top1_error"] == 0
@@ -88,7 +88,7 @@ def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):
 
 def test_maps_of_activation_need_no_device(solved, imagenet, tmp_path):
     """The drawing doors run on the CPU, whatever the machine has."""
-    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET)
+    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
     write_json(tmp_path / "config.json", {"recipe": solved.recipe})
     with pretended_cuda() as device:
         photo, shown = cam.rows({"baseline": tmp_path}, read_json(imagenet.check))

@@ -26,7 +26,13 @@ def config(tmp_path, monkeypatch):
 
 
 def test_the_door_names_the_file(config, monkeypatch, capsys):
-    declared = {"preprocessing": "imagenet", "stride": "3x3", "weights": None, "sha256": sha256("mine.pth")}
+    declared = {
+        "network": "resnet50",
+        "preprocessing": "imagenet",
+        "stride": "3x3",
+        "weights": None,
+        "sha256": sha256("mine.pth"),
+    }
     monkeypatch.setattr(sys, "argv", ["x", "--recipes", json.dumps([declared | {"checkpoint": "mine.pth"}])])
     with pytest.raises(SystemExit) as end:
         main()

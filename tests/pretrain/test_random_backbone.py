@@ -6,15 +6,15 @@ import torch
 from safetensors.torch import load_file
 from torchvision.models import resnet50
 
+from backbones.backbone import IMAGENET
 from pretrain import random_backbone
-from pretrain.backbone import IMAGENET
 from pretrain.dataset import ImageNetVal
 from pretrain.random_backbone import main as random_backbone_door
 from pretrain.random_backbone import make
 from workflow.planning.run_spec import Run
 from workflow.training.seeding import seed_everything
 
-SIZES = {"size": 48, "resize": 48}
+SIZES = {"network": "resnet50", "size": 48, "resize": 48}
 
 
 def run_of(seed=0, threads=1):

@@ -22,10 +22,13 @@ def test_what_is_declared_is_found():
     assert {"pretrain", "ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco", "nic_coco"} <= set(registry.tasks())
     assert registry.transfer_tasks().keys() == registry.tasks().keys() - {"pretrain"}
     assert {"imagenet", "voc", "coco"} <= set(registry.datasets())
+    assert {"resnet18", "resnet50"} <= set(registry.networks())
 
 
 def test_planning_needs_no_torch():
-    code = "import json, sys; from workflow import registry; registry.tasks(); registry.datasets(); "
+    code = (
+        "import json, sys; from workflow import registry; registry.tasks(); registry.datasets(); registry.networks(); "
+    )
     code += "print(json.dumps([name for name in ('torch', 'numpy', 'mmengine') if name in sys.modules]))"
     assert json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout) == []
 
@@ -81,10 +84,11 @@ def test_the_literals_of_a_module_are_found():
 
 
 def test_a_declared_name_stands_in_its_own_files_only():
-    """The files of a set have its name in theirs; tasks, metrics and figures are no business of `workflow`."""
+    """The files of a set have its name in theirs; tasks, metrics, figures and networks are none of `workflow`."""
     tasks, datasets = registry.transfer_tasks().values(), registry.datasets()
     names = {name for task in tasks for name in (task.name, task.title, *(figure.name for figure in task.figures))}
     names |= {metric.name for task in registry.tasks().values() for metric in task.metrics}
+    names |= {name for network in registry.networks().values() for name in (network.name, network.title)}
     files, found = sorted((registry.PROJECT / "workflow").rglob("*.py")), []
     assert len(files) > 90
     for file in files:

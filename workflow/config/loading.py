@@ -18,6 +18,7 @@ from workflow import registry
 from workflow.config import regularizers
 from workflow.config.schema import dotted, instances, schema_faults, validator
 from workflow.config.yaml_loader import Loader, inline, read, relative, shown
+from workflow.contracts import Network
 from workflow.core.errors import UserError
 from workflow.core.escaping import printable
 from workflow.registry import PRETRAIN
@@ -87,6 +88,7 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
         yield "backbones.baseline: missing backbone (every change in the table is one against it)"
     for name, backbone in config["backbones"].items():
         yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
+        yield from network_faults(f"backbones.{name}", backbone, registry.network_of(config))
     yield from recipe_faults(PRETRAIN, config["pretrain"])
     for name, recipe in config["tasks"].items():
         yield from recipe_faults(f"tasks.{name}", recipe)
@@ -173,6 +175,24 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         yield f"{path}.regularizers: {' and '.join(mixing)} cannot be combined: each pairs every image with a partner"
     if "pretrain" in backbone:
         yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
+
+
+def network_faults(path: str, backbone: dict[str, Any], network: Network) -> Iterator[str]:
+    """What the network of all rows does not go with."""
+    its = f"{network.title} (pretrain.network: {network.name})"
+    for key in ("network", "data"):
+        if key in backbone.get("pretrain", {}):
+            yield f"{path}.pretrain.{key}: all rows have the one of pretrain.{key}; leave the key out"
+    if backbone.get("stride", network.strides[0]) not in network.strides:
+        where = f"where the blocks of a {its} have theirs"
+        yield f"{path}.stride: must be {' or '.join(network.strides)}, {where}, not {backbone['stride']}"
+    declared, stages = regularizers.declared(), ["input", *(stage.name for stage in network.stages)]
+    for name, given in backbone.get("regularizers", {}).items():
+        if declared[name].residual and not network.blocks:
+            yield f"{path}.regularizers.{name}: acts in residual blocks, and a {its} has none"
+        layers = [key for key, kind in declared[name].parameters.items() if kind == "layers"]
+        for layer in (layer for key in layers for layer in given[key] if layer not in stages):
+            yield f"{path}.regularizers.{name}.layers: a {its} has {', '.join(stages)}, not {shown(layer)}"
 
 
 def unit_faults(path: str, declared: dict[str, Any]) -> Iterator[str]:

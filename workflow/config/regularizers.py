@@ -9,11 +9,12 @@ FOLDER = Path(__file__).parents[2] / "pretrain/regularizers"
 
 
 class Declared(NamedTuple):
-    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`."""
+    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`; `residual`."""
 
     name: str
     parameters: dict[str, str | dict[str, Any]]
     mixes: bool = False
+    residual: bool = False
 
 
 def declared() -> dict[str, Declared]:

@@ -1,5 +1,5 @@
-"""The schema of a config: workflow/schemas/config.schema.yaml with the regularizers, tasks and instances there are,
-and its objections in words. Each is one line that begins with the key."""
+"""The schema of a config: workflow/schemas/config.schema.yaml with the regularizers, networks, tasks and
+instances there are, and its objections in words. Each is one line that begins with the key."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,9 +63,10 @@ def _named(config: Any, section: str, key: str) -> Named:
 
 @functools.cache
 def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Validator:
-    """The compiled schema, with the regularizers that there are and the instances that a config names."""
+    """The compiled schema, with the regularizers and networks that there are and the instances that a config names."""
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)
     schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
+    schema["$defs"]["pretrain"]["properties"]["network"]["enum"] = list(registry.networks())
     sections = schema["properties"]
     sections["tasks"]["properties"] |= registry.task_schemas()
     sections["data"]["properties"] |= registry.dataset_schemas()

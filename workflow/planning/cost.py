@@ -25,7 +25,7 @@ from workflow.core.files import read_json, write_hashed
 from workflow.core.job_environment import prepare_jobs, usable_cores
 from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, PlannedRun, plan
-from workflow.registry import PRETRAIN, data_name, layout_of, task_of
+from workflow.registry import PRETRAIN, data_name, layout_of, network_of, task_of
 
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
 IGNORED = {
@@ -129,6 +129,7 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
         out = folder / str(number)
         module, one = f"{task_of(todo.config, run.task).folder}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
         call = [sys.executable, "-m", "workflow.training.distributed.launch", module, "--run-spec", one]
+        call += ["--network", network_of(todo.config).name]
         status = subprocess.run([*call, "--dataset-info", str(checks[name]), "--out", str(out)], check=False).returncode
         if status > 0:
             raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")

@@ -26,7 +26,13 @@ MODULES = {  # that make a backbone
     "brought": "pretrain.import_backbone",
     "random": "pretrain.random_backbone",
 }
-SCORE = ("size", "resize", "batch_size", "precision")  # what of the pretraining recipe a brought backbone is scored by
+SCORE = (
+    "network",
+    "size",
+    "resize",
+    "batch_size",
+    "precision",
+)  # of pretraining, by which a brought backbone is scored
 
 
 @dataclass(frozen=True)
@@ -256,7 +262,7 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
         recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, **declared, **scored}
         return "brought", recipe, ["brought", content, declared | {"weights": wanted or "ema"}, scored, data]
     if "init" in backbone:
-        recipe = {"init": backbone["init"], "size": pretrain["size"], "resize": pretrain["resize"]}
+        recipe = {"init": backbone["init"], **{key: pretrain[key] for key in ("network", "size", "resize")}}
         return "random", recipe, ["random", recipe, data]  # the data give the statistics and the number of classes
     recipe = {**pretrain, **backbone.get("pretrain", {}), "regularizers": backbone.get("regularizers", {})}
     return "pretrained", recipe, ["pretrained", recipe, data]

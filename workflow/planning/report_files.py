@@ -10,7 +10,14 @@ from workflow import registry
 from workflow.contracts import Figure, Task
 from workflow.core.files import digest
 
-SEEN = ("size", "crop_scale", "color_jitter", "pca_lighting", "regularizers")  # what of pretraining the gallery shows
+SEEN = (
+    "network",
+    "size",
+    "crop_scale",
+    "color_jitter",
+    "pca_lighting",
+    "regularizers",
+)  # of pretraining, in the gallery
 
 
 class Reported:

@@ -7,11 +7,11 @@ from typing import Any
 from workflow.training.cost_command import command_line
 
 
-def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
+def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """Seconds of a step and of a test image; of what trains nothing, of an image."""
     import probe.metric
     import probe.model  # noqa: F401 (registers)
-    from pretrain.backbone import publish_untrained
+    from backbones.backbone import publish_untrained
     from probe.evaluate import features
     from probe.features import load
     from probe.train import task
@@ -19,7 +19,7 @@ def cost(run: Any, check_file: Path, out: Path) -> dict[str, float]:
     from workflow.training.timing import measure, now
 
     check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
-    publish_untrained(backbone)
+    publish_untrained(backbone, network)
     if run.type == "nearest_mean":
         start = now()
         passed, _ = features(run, check, backbone, "test")

@@ -22,15 +22,16 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
     from torch.nn import functional
     from torch.utils.data import DataLoader
 
-    from pretrain.backbone import read
-    from probe.features import Dots, encoder, load
+    from backbones.backbone import network_of, read
+    from backbones.construct import encoder
+    from probe.features import Dots, load
     from workflow.training.cpu_convs import channels_last
     from workflow.training.hooks import autocast
     from workflow.training.precision import configure_torch
 
     configure_torch(run.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network, prepare, outputs, labels = encoder().eval(), read(backbone)[1], [], []
+    network, prepare, outputs, labels = encoder(network_of(backbone)).eval(), read(backbone)[1], [], []
     load(network, backbone, expected)
     channels_last(network.to(device))
     images = DataLoader(

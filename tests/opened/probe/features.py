@@ -7,14 +7,11 @@ import numpy as np
 import torch
 from mmengine.registry import DATASETS
 from torch import nn
-from torchvision.models import resnet50
 from torchvision.transforms import v2
 
-from pretrain.backbone import load_into
+from backbones.backbone import load_into
 from workflow.data.dots import samples
 from workflow.data.validation.decoding import decode
-
-FEATURES = 2048  # of a ResNet-50
 
 
 @DATASETS.register_module()
@@ -42,13 +39,6 @@ class Dots:
     def get_data_info(self, index: int) -> dict[str, str]:
         """The file of a sample, for messages."""
         return {"img_path": self.samples[index][0]}
-
-
-def encoder() -> nn.Module:
-    """A ResNet-50 without classifier: (N, 3, H, W) to (N, FEATURES)."""
-    network = resnet50(weights=None)
-    network.fc = nn.Identity()
-    return network
 
 
 def load(network: nn.Module, backbone: Path, expected: str | None = None) -> None:

@@ -8,8 +8,9 @@ from mmengine.registry import MODELS
 from torch import nn
 from torch.nn import functional
 
-from pretrain.backbone import Preprocessing, place_stride
-from probe.features import FEATURES, encoder
+from backbones.backbone import Preprocessing, place_stride
+from backbones.construct import encoder
+from workflow import registry
 
 
 @MODELS.register_module()
@@ -18,16 +19,18 @@ class LinearProbe(BaseModel):
 
     Args:
         classes: number of classes.
+        network: name of the backbone's network.
         prepare: the backbone's preprocessing: channel order, mean and std.
         stride: where the backbone's stages have their stride.
     """
 
-    def __init__(self, classes: int, prepare: dict[str, Any], stride: str) -> None:
+    def __init__(self, classes: int, network: str, prepare: dict[str, Any], stride: str) -> None:
         super().__init__()
         self.prepare = Preprocessing(**prepare)
-        self.encoder = encoder().requires_grad_(False)
-        place_stride(self.encoder, stride)
-        self.head = nn.Linear(FEATURES, classes)
+        declared = registry.networks()[network]
+        self.encoder = encoder(declared).requires_grad_(False)
+        place_stride(self.encoder, stride, declared)
+        self.head = nn.Linear(declared.features, classes)
 
     def train(self, mode: bool = True) -> "LinearProbe":
         """The encoder is never in training mode."""

@@ -14,7 +14,7 @@ def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[s
     """The mmengine config of a run: model, loaders, evaluator, optimizer. The schedule is the engine's."""
     from mmengine.dist import get_world_size
 
-    from pretrain.backbone import metadata
+    from backbones.backbone import metadata
     from workflow.data.dots import samples
 
     recipe, about = run.recipe, metadata(backbone)
@@ -27,6 +27,7 @@ def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[s
         "model": {
             "type": "LinearProbe",
             "classes": len(check["classes"]),
+            "network": about["network"],
             "prepare": prepare,
             "stride": about["stride"],
         },

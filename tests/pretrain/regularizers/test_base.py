@@ -8,11 +8,14 @@ import torch
 from pretrain.regularizers import REGULARIZERS, base, build
 from pretrain.regularizers.base import Permuted, Regularizer, of_share, register, seeded
 from tests.pretrain.regularizers.examples import PARAMETERS
+from workflow import registry
 from workflow.config.regularizers import declared
 from workflow.core.rng import rng
 
 IMAGES = torch.rand(6, 3, 10, 10, generator=torch.Generator().manual_seed(1))
 FEATURES = torch.rand(6, 4, 6, 6, generator=torch.Generator().manual_seed(2)) + 1
+
+NETWORK = registry.networks()["resnet50"]
 
 
 def made(name, probability=1.0):
@@ -23,7 +26,7 @@ def applied(regularizer, *keys):
     """All that a regularizer does at its four places, with the draws of `keys`, as one vector."""
     image = regularizer.image((IMAGES[0] * 255).to(torch.uint8), rng(*keys)).float()
     batch, targets = regularizer.batch(IMAGES, torch.eye(6), rng(*keys))
-    changes, blended = regularizer.inside(IMAGES, torch.eye(6), rng(*keys), progress=1.0)
+    changes, blended = regularizer.inside(IMAGES, torch.eye(6), rng(*keys), 1.0, NETWORK)
     features = [change(FEATURES) for change in changes.values()]
     names = torch.tensor([float(sum(name.encode())) for name in changes])
     smoothed = regularizer.target(torch.eye(6), rng(*keys))
@@ -38,6 +41,13 @@ def test_what_the_planning_reads_is_what_the_constructors_take():
         assert each.mixes == REGULARIZERS[name].mixes
 
 
+def test_those_of_residual_blocks_change_outputs_of_blocks_only():
+    outputs = {output for block in NETWORK.blocks for output in block.outputs}
+    for name, each in declared().items():
+        changes, _ = made(name).inside(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)
+        assert each.residual == (bool(changes) and changes.keys() <= outputs)
+
+
 def test_the_mixing_ones_are_those_that_blend_targets():
     mixing = {name for name in PARAMETERS if name != "label_smoothing" and blends(made(name))}
     assert mixing == {name for name, each in declared().items() if each.mixes}
@@ -45,7 +55,7 @@ def test_the_mixing_ones_are_those_that_blend_targets():
 
 def blends(regularizer):
     batch = regularizer.batch(IMAGES, torch.eye(6), rng(0, 7))[1]
-    inside = regularizer.inside(IMAGES, torch.eye(6), rng(0, 7), 1.0)[1]
+    inside = regularizer.inside(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)[1]
     return not (torch.equal(batch, torch.eye(6)) and torch.equal(inside, torch.eye(6)))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pretrain.backbone import IMAGENET
+from backbones.backbone import IMAGENET
 from pretrain.regularizers.cutout import FILL, Cutout
 from workflow.core.rng import rng
 

@@ -6,37 +6,47 @@ import torch
 from torchvision.ops import drop_block2d
 
 from pretrain.regularizers.dropblock import DropBlock, drawn, masked
+from workflow import registry
 from workflow.core.rng import rng
 
 PARAMETERS = {"block": 3, "keep": 0.7}
+NETWORKS = registry.networks()
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 
 
-def changes(progress, keep=0.9, block=7):
-    found, targets = DropBlock(block, keep, 1.0).inside(IMAGES, TARGETS, rng(0), progress)
+def changes(progress, keep=0.9, block=7, network="resnet50"):
+    found, targets = DropBlock(block, keep, 1.0).inside(IMAGES, TARGETS, rng(0), progress, NETWORKS[network])
     assert torch.equal(targets, TARGETS)
     return found
 
 
-def share(module, progress, keep=0.9, side=14, block=3):
+def share(module, progress, keep=0.9, side=14, block=3, network="resnet50"):
     """The cells that stay, over many channels, of what is done to a module's output."""
-    return (changes(progress, keep, block)[module](torch.ones(16, 256, side, side)) > 0).float().mean().item()
+    return (changes(progress, keep, block, network)[module](torch.ones(16, 256, side, side)) > 0).float().mean().item()
 
 
-def test_it_acts_on_every_convolution_and_skip_of_the_last_two_stages():
-    expected = {
+NORMS = {"resnet18": ((2, 2), ("bn1", "bn2")), "resnet50": ((6, 3), ("bn1", "bn2", "bn3"))}
+
+
+@pytest.mark.parametrize("network", NORMS)
+def test_it_acts_on_every_convolution_and_skip_of_the_last_two_stages(network):
+    """In the order of the blocks, in which the squares are drawn."""
+    depths, norms = NORMS[network]
+    expected = [
         f"layer{stage}.{block}.{part}"
-        for stage, blocks in ((3, 6), (4, 3))
+        for stage, blocks in zip((3, 4), depths, strict=True)
         for block in range(blocks)
-        for part in ("bn1", "bn2", "bn3", "downsample")
-    }
-    assert changes(1.0).keys() == expected
+        for part in (*norms, "downsample")
+    ]
+    assert list(changes(1.0, network=network)) == expected
 
 
 @pytest.mark.parametrize(("keep", "side", "block"), [(0.9, 14, 7), (0.9, 7, 7), (0.8, 14, 3), (0.7, 9, 1), (0.9, 2, 7)])
 def test_the_keep_rate_is_the_nominal_one(keep, side, block):
     assert abs(share("layer4.0.bn1", 1.0, keep, side, block) - keep) < 0.03
     assert abs(share("layer3.5.downsample", 1.0, keep, side, block) - (1 - (1 - keep) / 4)) < 0.03
+    assert abs(share("layer4.1.bn2", 1.0, keep, side, block, "resnet18") - keep) < 0.03
+    assert abs(share("layer3.1.downsample", 1.0, keep, side, block, "resnet18") - (1 - (1 - keep) / 4)) < 0.03
 
 
 def test_the_rate_rises_linearly_from_nothing():

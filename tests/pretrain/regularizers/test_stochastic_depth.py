@@ -1,32 +1,42 @@
 """The laws of Stochastic Depth."""
 
+import pytest
 import torch
-from torchvision.models import resnet50
 
-from pretrain.regularizers.stochastic_depth import BLOCKS, StochasticDepth, dropped
+from pretrain.regularizers.stochastic_depth import StochasticDepth, dropped
+from workflow import registry
 from workflow.core.rng import rng
 
 PARAMETERS = {"drop": 0.5}
+NETWORKS = registry.networks()
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 
 
-def kept(drop, i):
-    changes, targets = StochasticDepth(drop, 1.0).inside(IMAGES, TARGETS, rng(0, i), 0.0)
+def kept(drop, i, network="resnet50"):
+    changes, targets = StochasticDepth(drop, 1.0).inside(IMAGES, TARGETS, rng(0, i), 0.0, NETWORKS[network])
     assert torch.equal(targets, TARGETS)
     return torch.stack([change(torch.ones(4, 2, 3, 3)) for change in changes.values()])
 
 
-def test_the_blocks_are_those_of_the_network():
-    network = resnet50(weights=None)
-    stages = [(f"layer{n}", network.get_submodule(f"layer{n}")) for n in range(1, 5)]
-    assert [f"{name}.{block}" for name, stage in stages for block in range(len(stage))] == BLOCKS
-    changes = StochasticDepth(0.5, 1.0).inside(IMAGES, TARGETS, rng(0), 0.0)[0]
-    assert list(changes) == [f"{block}.bn3" for block in BLOCKS]
+BRANCHES = {
+    "resnet18": [f"layer{stage}.{block}.bn2" for stage in range(1, 5) for block in range(2)],
+    "resnet50": [
+        f"layer{stage}.{block}.bn3" for stage, blocks in enumerate((3, 4, 6, 3), 1) for block in range(blocks)
+    ],
+}
 
 
-def test_the_keep_rate_falls_linearly_to_the_nominal_one():
-    found = torch.stack([(kept(0.5, i) > 0).flatten(1).all(dim=1).float() for i in range(2000)]).mean(dim=0)
-    nominal = 1 - 0.5 * torch.arange(1, 17) / 16
+@pytest.mark.parametrize("network", BRANCHES)
+def test_it_acts_on_the_last_norm_of_each_block(network):
+    changes = StochasticDepth(0.5, 1.0).inside(IMAGES, TARGETS, rng(0), 0.0, NETWORKS[network])[0]
+    assert list(changes) == BRANCHES[network]
+
+
+@pytest.mark.parametrize("network", BRANCHES)
+def test_the_keep_rate_falls_linearly_to_the_nominal_one(network):
+    found = torch.stack([(kept(0.5, i, network) > 0).flatten(1).all(dim=1).float() for i in range(2000)]).mean(dim=0)
+    blocks = len(BRANCHES[network])
+    nominal = 1 - 0.5 * torch.arange(1, blocks + 1) / blocks
     assert (found - nominal).abs().max() < 0.03
 
 

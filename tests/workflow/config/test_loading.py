@@ -61,7 +61,7 @@ BAD = [
     ("threads", 1, "threads: unknown key (now resources.cpu_threads)"),
     ("pretrain/batch", 8, "pretrain.batch: unknown key (now batch_size)"),
     ("tasks/ssd_voc/views", 8, "tasks.ssd_voc.views: unknown key (known: "),
-    ("pretrain/epoch", 3, "pretrain.epoch: unknown key (known: epochs, batch_size, lr,"),
+    ("pretrain/epoch", 3, "pretrain.epoch: unknown key (known: network, data, epochs, batch_size, lr,"),
     ("pretrain/milestones", [3, 5], "pretrain.milestones: 5 is not before the end (5 epochs)"),
     ("pretrain/milestones", [4, 3], "pretrain.milestones: must rise, not [4, 3]"),
     ("pretrain/nesterov", "yes", "pretrain.nesterov: must be true or false, not 'yes'"),
@@ -113,7 +113,8 @@ BAD = [
     ("backbones/a", {"regularizers": {"dropblock": {"block": 3, "keep": 0, "probability": 1}}},
      "backbones.a.regularizers.dropblock.keep: must be above 0, not 0"),
     ("backbones/a", {"regularizers": {"manifold_mixup": {"alpha": 1, "layers": ["stem"], "probability": 1}}},
-     "backbones.a.regularizers.manifold_mixup.layers[0]: must be input or layer1 or layer2 or layer3 or layer4"),
+     "backbones.a.regularizers.manifold_mixup.layers: a ResNet-50 (pretrain.network: resnet50) has input, layer1, "
+     "layer2, layer3, layer4, not 'stem'"),
     ("backbones/a", {"regularizers": {}}, "backbones.a.regularizers: must not be empty"),
     ("backbones/a", {"regularizers": {"mixup": None}}, "backbones.a.regularizers.mixup: must be a mapping, not null"),
     ("backbones/a", {"regularizers": {"mixup": {}}}, "backbones.a.regularizers.mixup.alpha: missing key (and 1 more)"),

@@ -30,7 +30,8 @@ def test_each_section_of_each_config_comes_through_the_command_line(file):
 
 def test_a_number_of_a_deep_section_a_list_and_a_word_for_true():
     loaded = given(
-        "tasks={ssd_voc: {lr: 1e-3, milestones: [200, 250]}, nic_coco: {finetune_encoder: yes}}", "seeds={pretrain: [0, 1]}"
+        "tasks={ssd_voc: {lr: 1e-3, milestones: [200, 250]}, nic_coco: {finetune_encoder: yes}}",
+        "seeds={pretrain: [0, 1]}",
     )
     assert loaded["tasks"]["ssd_voc"]["lr"] == 0.001
     assert loaded["tasks"]["ssd_voc"]["milestones"] == [200, 250]

@@ -11,8 +11,8 @@ import pytest
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
+from backbones.backbone import publish_untrained
 from captioning.cost import view_seconds
-from pretrain.backbone import publish_untrained
 from workflow.config.loading import load
 from workflow.core.files import read_json
 from workflow.planning.plan import plan
@@ -26,15 +26,24 @@ DEMO = load(Path(__file__).parents[3] / "config/demo.yaml")
 @pytest.mark.parametrize("room", ["pretrain", "detection", "captioning"])
 def test_a_door_of_costs_must_be_given_each_of_its_arguments(room, required):
     door = importlib.import_module(f"{room}.cost")
-    assert required(door.main) == ["--run-spec", "--dataset-info", "--out"]
+    assert required(door.main) == ["--run-spec", "--dataset-info", "--out", "--network"]
 
 
-def test_a_door_of_costs_hands_on_a_shortened_run_check_and_folder(monkeypatch, tmp_path):
+def test_a_door_of_costs_hands_on_a_shortened_run_check_folder_and_network(monkeypatch, tmp_path):
     run, given = Run.parse(plan(DEMO).runs[0].json), []
-    words = ["--run-spec", json.dumps(run.as_dict()), "--dataset-info", "check.json", "--out", str(tmp_path)]
+    words = [
+        "--run-spec",
+        json.dumps(run.as_dict()),
+        "--dataset-info",
+        "check.json",
+        "--out",
+        str(tmp_path),
+        "--network",
+        "n",
+    ]
     monkeypatch.setattr("sys.argv", ["x", *words])
     command_line(lambda *each: given.append(each) or {"step": 1.0})()
-    assert given == [(timing.shortened(run), Path("check.json"), tmp_path)]
+    assert given == [(timing.shortened(run), Path("check.json"), tmp_path, "n")]
     assert read_json(tmp_path / "cost.json") == {"step": 1.0, "device": timing.device(run)}
 
 
@@ -51,7 +60,16 @@ def asked_of(monkeypatch, tmp_path):
         (run,) = [run for run in plan(DEMO).runs if (run.task, run.backbone) == (task, "baseline")]
         told, given = json.dumps(run.run | {"recipe": run.run["recipe"] | dict(changes)} | data), []
         monkeypatch.setattr(timing, "measure", lambda *each: given.extend(each) or {"step": 1.0})
-        words = ["--run-spec", told, "--dataset-info", str(check), "--out", str(tmp_path / "out")]
+        words = [
+            "--run-spec",
+            told,
+            "--dataset-info",
+            str(check),
+            "--out",
+            str(tmp_path / "out"),
+            "--network",
+            "resnet50",
+        ]
         monkeypatch.setattr("sys.argv", ["x", *words])
         importlib.import_module(f"{room}.cost").main()
         cost = read_json(tmp_path / "out/cost.json")
@@ -94,6 +112,6 @@ def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, c
     clock = itertools.count(0.0, 10.0)
     monkeypatch.setattr(timing, "now", lambda: next(clock))
     monkeypatch.setattr("captioning.feature_cache.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
-    publish_untrained(tmp_path / "b")
+    publish_untrained(tmp_path / "b", "resnet50")
     run = SimpleNamespace(recipe={"num_views": 3})
     assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from backbones.backbone import IMAGENET, publish
 from captioning import feature_cache
 from pretrain import evaluate
-from pretrain.backbone import IMAGENET, publish
 from pretrain.train import task
 from tests.bench.workflow import ROOMS
 from tests.pretrain.solved import SCORE
@@ -22,8 +22,8 @@ PROJECT = Path(__file__).parents[3]
 PRETRAIN = {
     "epochs": 1, "batch_size": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 0, "milestones": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
-    "color_jitter": 0.0,
-    "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1, "regularizers": {},
+    "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1, "regularizers": {},
+    "network": "resnet50",
 }  # fmt: skip
 CAPTIONS = {"resize": 40, "crop": 32, "num_views": 1, "precision": "bf16"}
 
@@ -67,14 +67,14 @@ def scoring(imagenet, coco, folder, reached):
     """pretrain.evaluate, and the import of a backbone."""
     from pretrain.model import Classifier
 
-    weights = Classifier(4).network.state_dict()
+    weights = Classifier("resnet50", 4).network.state_dict()
     evaluate.ranked(weights, reached, "3x3", read_json(imagenet.check), SCORE, 1)
 
 
 def features(imagenet, coco, folder, reached):
     """captioning.features."""
     run = Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, CAPTIONS, {}, threads=1, workers=0, gpus=0)
-    publish(folder / "backbone.safetensors", untrained_network().state_dict(), IMAGENET, origin="random")
+    publish(folder / "backbone.safetensors", untrained_network().state_dict(), IMAGENET, "resnet50", origin="random")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feature_cache, "fill", lambda path, encoder, views, run: reached(encoder))
         feature_cache.make(run, folder / "backbone.safetensors", coco.check, folder)

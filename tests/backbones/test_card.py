@@ -7,8 +7,8 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
-from pretrain.backbone import IMAGENET, load_into, metadata, publish
-from pretrain.card import code, escaped, write_card
+from backbones.backbone import IMAGENET, load_into, metadata, publish
+from backbones.card import code, escaped, write_card
 from pretrain.random_backbone import make
 from pretrain.train import train
 from workflow.core.files import read_check, read_json, sha256, write_hashed
@@ -18,8 +18,8 @@ from workflow.training.record import made_of
 RECIPE = {
     "epochs": 1, "batch_size": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 0, "milestones": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
-    "color_jitter": 0.0,
-    "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1,
+    "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1,
+    "network": "resnet50",
     "regularizers": {"cutmix": {"alpha": 1.0, "probability": 0.5}},
 }  # fmt: skip
 BROUGHT = {"sha256": "5" * 64, "preprocessing": "imagenet", "stride": "1x1", "weights": None}
@@ -87,7 +87,7 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
 
 
 def test_a_random_backbones_card(imagenet, tmp_path):
-    make(run_of({"init": "random", "size": 48, "resize": 48}), imagenet.check, tmp_path)
+    make(run_of({"init": "random", "network": "resnet50", "size": 48, "resize": 48}), imagenet.check, tmp_path)
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("# mine: a ResNet-50, not trained\n")
     assert "pretraining seed 3: the negative control." in text
@@ -101,7 +101,7 @@ def test_a_random_backbones_card(imagenet, tmp_path):
 def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
     weights = {key: value for key, value in solved.weights.items() if not key.startswith("fc.")}
     weights |= {"fc.weight": torch.rand(classes, 2048), "fc.bias": torch.rand(classes)} if classes else {}
-    publish(tmp_path / "backbone.safetensors", weights, IMAGENET, stride, origin="brought")
+    publish(tmp_path / "backbone.safetensors", weights, IMAGENET, "resnet50", stride, origin="brought")
     protocol = {"split": "not scored", "epoch": "brought"}
     write_card(
         tmp_path,
@@ -125,7 +125,7 @@ def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
 def test_what_others_have_named_is_only_text(solved, imagenet, tmp_path):
     names = ["a|b", "`c`", "<script>", "two\nlines", *(f"n{i}" for i in range(30))]
     write_hashed(tmp_path / "check.json", {**read_json(imagenet.check), "classes": names})
-    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, origin="random")
+    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50", origin="random")
     run = run_of({"init": "random"})
     write_card(tmp_path, run, tmp_path / "check.json", of=of(run, tmp_path / "check.json"), metrics={},
                protocol={"split": "x", "epoch": "y"})  # fmt: skip

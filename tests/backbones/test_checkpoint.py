@@ -13,7 +13,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer, MessageHub
 from safetensors.torch import save_file
 
-from pretrain.checkpoint import ENDS, Inert, contents, reason, refuse_arrays
+from backbones.checkpoint import ENDS, Inert, contents, reason, refuse_arrays
 from workflow.core.errors import UserError
 
 

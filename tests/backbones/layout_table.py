@@ -1,5 +1,5 @@
 """What programs leave that train ResNet-50s, from given weights: each row is read in test_layouts and is a row of the
-table in config/README.md (`python -m tests.pretrain.layout_table` prints it)."""
+table in config/README.md (`python -m tests.backbones.layout_table` prints it)."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The full sets of a ResNet-50's weights in a brought file: the keys that fill the network under one prefix, wherever
+"""The full sets of a network's weights in a brought file: the keys that fill the network under one prefix, wherever
 they lie (nested mappings, lists without names); which set is an average of another, and which tensors are left over."""
 
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pretrain.key_names import BODY, CLASSIFIERS, NAMINGS, SELF_SUPERVISED, SPLIT, Naming, network, parameters
+from backbones.key_names import CLASSIFIERS, SELF_SUPERVISED, SPLIT, Naming, Shapes
 
 OPTIMIZER = re.compile(r"optim|exp_avg|momentum_buffer", re.IGNORECASE)  # its tensors are those of the network in shape
 AVERAGED = re.compile(r"(?<![a-z])(ema|swa|avg|averag|polyak|shadow)|(?<![a-z])(?!schema)[a-z]*ema(?![a-z])")
@@ -23,7 +23,7 @@ Path = tuple[str, ...]
 @dataclass(frozen=True)
 class WeightSet:
     """A set's `name` (its place in the file: keys and prefix), whether it is marked as an average, whether it is `full`
-    (all parameters, and nothing of another network), its weights under torchvision's names (none of a list, which has
+    (all parameters, and nothing of another network), its weights under the network's names (none of a list, which has
     no names), and the places of their tensors in the file."""
 
     name: str
@@ -32,13 +32,14 @@ class WeightSet:
     weights: dict[str, Any] = field(repr=False)
     places: set[str] = field(repr=False)
 
-    def has_statistics(self) -> bool:
+    def has_statistics(self, shapes: Shapes) -> bool:
         """Can it be used? An average may be without batch norm's statistics, and a list is."""
-        return network().keys() <= self.weights.keys()
+        return shapes.all.keys() <= self.weights.keys()
 
 
-def weight_sets(content: Any) -> list[WeightSet]:
-    """All full sets in an opened file, of equal ones the first; else the one that comes nearest, if there is any."""
+def weight_sets(content: Any, shapes: Shapes) -> list[WeightSet]:
+    """All full sets of a network in an opened file, of equal ones the first; else the one that comes nearest, if there
+    is any."""
     found: list[WeightSet] = []
     nearest: list[WeightSet] = []
     swapped = isinstance(content, dict) and set(dict.keys(content)) >= SWAPPED[0]
@@ -47,12 +48,12 @@ def weight_sets(content: Any) -> list[WeightSet]:
         SELF_SUPERVISED.search(place(path, key)) for path, entries, _ in opened for key in tensors_of(entries)
     )
     for path, entries, named in opened:
-        for one in of_mapping(entries, path, swapped, projects) if named else of_list(entries, path):
+        for one in of_mapping(entries, path, swapped, projects, shapes) if named else of_list(entries, path, shapes):
             if not one.full:
                 nearest.append(one)
-            elif not any(same(one, other) for other in found):
+            elif not any(same(one, other, shapes) for other in found):
                 found.append(one)
-    return found or sorted(nearest, key=lambda one: -len(network().keys() & one.weights.keys()))[:1]
+    return found or sorted(nearest, key=lambda one: -fitting(one.weights, shapes))[:1]
 
 
 def containers(content: Any) -> Iterator[tuple[Path, dict[str, Any], bool]]:
@@ -78,29 +79,32 @@ def tensors_of(entries: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if isinstance(value, torch.Tensor)}
 
 
-def of_mapping(entries: dict[str, Any], path: Path, swapped: bool, projects: bool) -> Iterator[WeightSet]:
+def of_mapping(
+    entries: dict[str, Any], path: Path, swapped: bool, projects: bool, shapes: Shapes
+) -> Iterator[WeightSet]:
     """The sets whose keys are this mapping's, full or not, each behind a prefix and in the naming that fits; without
-    an `fc` that `projects`, as of self-supervised encoders: what it puts out is no class."""
+    a classifier that `projects`, as of self-supervised encoders: what it puts out is no class."""
     tensors = tensors_of(entries)
     prefixes: dict[str, list[Naming]] = {}
-    for naming in NAMINGS:
+    for naming in shapes.namings:
         for key in tensors:
             if key == naming.anchor or key.endswith(f".{naming.anchor}"):
                 prefixes.setdefault(key.removesuffix(naming.anchor), []).append(naming)
     for prefix in sorted(prefixes, key=len):
         if OPTIMIZER.search(prefix):
             continue
-        keys = max((renamed(tensors, prefix, naming) for naming in prefixes[prefix]), key=fitting)
+        found = (renamed(tensors, prefix, naming, shapes) for naming in prefixes[prefix])
+        keys = max(found, key=lambda keys: fitting(keys, shapes))
         weights = {name: tensors[key] for name, key in keys.items()}
-        full = fits(weights, parameters())
-        keys |= {} if projects else classifier(tensors, prefix)
+        full = fits(weights, shapes)
+        keys |= {} if projects else classifier(tensors, prefix, shapes)
         averaged = is_average(path, prefix, entries) != (swapped and path in {(each,) for each in SWAPPED[1]})
         places = {place(path, key) for key in keys.values()}
         yield WeightSet(named(path, prefix), averaged, full, {name: tensors[key] for name, key in keys.items()}, places)
 
 
-def renamed(tensors: dict[str, Any], prefix: str, naming: Naming) -> dict[str, str]:
-    """torchvision's name -> key, of the network's parts (and another's stem) under a prefix."""
+def renamed(tensors: dict[str, Any], prefix: str, naming: Naming, shapes: Shapes) -> dict[str, str]:
+    """The network's own name -> key, of the network's parts (and another's stem) under a prefix."""
     inside, outside, stage = SPLIT
     head = prefix.removesuffix(inside) + outside
     keys = {}
@@ -109,50 +113,50 @@ def renamed(tensors: dict[str, Any], prefix: str, naming: Naming) -> dict[str, s
             key[len(prefix) :] if key.startswith(prefix) else stage + key[len(head) :] if key.startswith(head) else ""
         )
         name = naming.translate(rest)
-        if BODY.match(name) or name.startswith("stem."):
+        if shapes.has_part(name) or name.startswith("stem."):
             keys[name] = key
     return keys
 
 
-def fitting(keys: dict[str, str]) -> int:
+def fitting(keys: dict[str, Any], shapes: Shapes) -> int:
     """How much of the network is there."""
-    return len(network().keys() & keys.keys())
+    return len(shapes.all.keys() & keys.keys())
 
 
-def fits(weights: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> bool:
-    """Is all of `shapes` there, and nothing of the network's parts that it has not?"""
-    expected = network().keys()
-    return all(name in weights and tuple(weights[name].shape) == shape for name, shape in shapes.items()) and all(
-        name in expected or name.endswith("num_batches_tracked") for name in weights
+def fits(weights: dict[str, Any], shapes: Shapes) -> bool:
+    """Are all parameters there, and nothing of the network's parts that it has not?"""
+    wanted = shapes.parameters.items()
+    return all(name in weights and tuple(weights[name].shape) == shape for name, shape in wanted) and all(
+        name in shapes.all or name.endswith("num_batches_tracked") for name in weights
     )
 
 
-def classifier(tensors: dict[str, Any], prefix: str) -> dict[str, str]:
-    """torchvision's name -> key of a linear classifier of the network's features; empty where there is none."""
-    features = network()["layer4.2.bn3.weight"][0]
-    for inside, name in CLASSIFIERS:
+def classifier(tensors: dict[str, Any], prefix: str, shapes: Shapes) -> dict[str, str]:
+    """The network's own name -> key of a linear classifier of its features; empty where there is none."""
+    last = f"{shapes.network.classifier}."
+    for inside, name in (("", last), *CLASSIFIERS):
         if not prefix.endswith(inside):
             continue
-        keys = {f"fc.{part}": f"{prefix.removesuffix(inside)}{name}{part}" for part in ("weight", "bias")}
+        keys = {f"{last}{part}": f"{prefix.removesuffix(inside)}{name}{part}" for part in ("weight", "bias")}
         weight, bias = (tensors.get(key) for key in keys.values())
-        if weight is not None and bias is not None and weight.shape == (len(weight), features):
+        if weight is not None and bias is not None and weight.shape == (len(weight), shapes.network.features):
             return keys if bias.shape == weight.shape[:1] else {}
     return {}
 
 
-def of_list(entries: dict[str, Any], path: Path) -> Iterator[WeightSet]:
+def of_list(entries: dict[str, Any], path: Path, shapes: Shapes) -> Iterator[WeightSet]:
     """Tensors in the order and the shapes of the network's parameters, as some averages keep them."""
-    shapes = list(parameters().values())
-    tensors = tensors_of(dict(list(entries.items())[: len(shapes)]))
-    if [tuple(one.shape) for one in tensors.values()] == shapes:
+    wanted = list(shapes.parameters.values())
+    tensors = tensors_of(dict(list(entries.items())[: len(wanted)]))
+    if [tuple(one.shape) for one in tensors.values()] == wanted:
         yield WeightSet(named(path, ""), is_average(path, "", {}), True, {}, {place(path, key) for key in tensors})
 
 
-def same(one: WeightSet, other: WeightSet) -> bool:
+def same(one: WeightSet, other: WeightSet, shapes: Shapes) -> bool:
     """Have both the same numbers, as a network that is there twice? (Once perhaps without its classifier.)"""
     import torch
 
-    for name in network().keys() | (one.weights.keys() & other.weights.keys()):
+    for name in shapes.all.keys() | (one.weights.keys() & other.weights.keys()):
         a, b = one.weights.get(name), other.weights.get(name)
         if a is None or b is None or (a.dtype, a.shape, a.layout, a.device) != (b.dtype, b.shape, b.layout, b.device):
             return False

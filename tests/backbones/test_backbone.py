@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet50
 
-from pretrain.backbone import (
+from backbones.backbone import (
     IMAGENET,
     Preprocessing,
     checksum,
@@ -23,8 +23,11 @@ from pretrain.backbone import (
     publish,
     read,
 )
+from workflow import registry
 from workflow.core.errors import UserError
 from workflow.core.files import sha256
+
+RESNET50 = registry.networks()["resnet50"]
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +39,13 @@ def network():
 @pytest.fixture(scope="module")
 def published(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
-    publish(path, network.state_dict(), IMAGENET, origin="pretrained")
+    publish(path, network.state_dict(), IMAGENET, "resnet50", origin="pretrained")
     return path
 
 
 def test_equal_backbones_are_equal_files(published, network, tmp_path):
     for name in ("a", "b", "c"):
-        publish(tmp_path / name, network.state_dict(), IMAGENET, origin="pretrained")
+        publish(tmp_path / name, network.state_dict(), IMAGENET, "resnet50", origin="pretrained")
         assert (tmp_path / name).read_bytes() == published.read_bytes()
 
 
@@ -50,7 +53,7 @@ def test_equal_backbones_are_equal_files(published, network, tmp_path):
 def test_whoever_the_umask_lets_may_read_it(umask, mode, network, tmp_path):
     before = os.umask(umask)
     try:
-        publish(tmp_path / "b", network.fc.state_dict(), IMAGENET)
+        publish(tmp_path / "b", network.fc.state_dict(), IMAGENET, "resnet50")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == mode
@@ -123,14 +126,14 @@ def test_left_over_weights_are_refused(published):
 
 def test_empty_places_are_refused(network, tmp_path):
     weights = {key: value for key, value in network.state_dict().items() if not key.startswith("layer4.2.conv3")}
-    publish(tmp_path / "b.safetensors", weights, IMAGENET)
+    publish(tmp_path / "b.safetensors", weights, IMAGENET, "resnet50")
     with pytest.raises(UserError, match=r"1 keys missing: layer4\.2\.conv3\.weight"):
         load_into(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
 
 
 def test_other_shapes_are_refused(network, tmp_path):
     weights = {**network.state_dict(), "conv1.weight": torch.zeros(64, 3, 3, 3)}
-    publish(tmp_path / "b.safetensors", weights, IMAGENET)
+    publish(tmp_path / "b.safetensors", weights, IMAGENET, "resnet50")
     with pytest.raises(UserError, match=r"1 keys of another shape: conv1\.weight"):
         load_into(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
 
@@ -179,7 +182,7 @@ def caffe(network):
 
 
 def test_the_stride_goes_where_the_backbone_has_it(network, tmp_path):
-    publish(tmp_path / "b", network.state_dict(), IMAGENET, "1x1")
+    publish(tmp_path / "b", network.state_dict(), IMAGENET, "resnet50", "1x1")
     assert metadata(tmp_path / "b")["stride"] == "1x1"
     fresh, x = resnet50(num_classes=3), torch.rand(1, 3, 64, 64)
     load_into(tmp_path / "b", fresh)
@@ -192,23 +195,23 @@ def test_placing_the_stride_twice_or_back_is_exact(network):
     for make in (lambda: resnet50(), lambda: timm.create_model("resnet50")):
         model = make()
         before = strides(model)
-        place_stride(model, "3x3")
+        place_stride(model, "3x3", RESNET50)
         assert strides(model) == before
-        place_stride(model, "1x1")
+        place_stride(model, "1x1", RESNET50)
         moved = strides(model)
-        place_stride(model, "1x1")
+        place_stride(model, "1x1", RESNET50)
         assert strides(model) == moved
         assert sum(pair == ((2, 2), (1, 1)) for pair in moved.values()) == 3
-        place_stride(model, "3x3")
+        place_stride(model, "3x3", RESNET50)
         assert strides(model) == before
 
 
 def test_an_older_file_without_the_key_means_3x3(network, tmp_path):
-    about = {"channel_order": "RGB", "mean": IMAGENET.mean, "std": IMAGENET.std}
+    about = {"channel_order": "RGB", "mean": IMAGENET.mean, "std": IMAGENET.std, "network": "resnet50"}
     save_file(network.state_dict(), tmp_path / "b", metadata={"backbone": json.dumps(about)})
     assert metadata(tmp_path / "b")["stride"] == "3x3"
     fresh = resnet50(num_classes=3)
-    place_stride(fresh, "1x1")
+    place_stride(fresh, "1x1", RESNET50)
     load_into(tmp_path / "b", fresh)
     assert strides(fresh) == strides(network)
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pretrain import file_kinds
+from backbones import file_kinds
 from workflow.core.errors import UserError
 
 ARRAYS = ("multiarray.scalar", "multiarray._reconstruct")

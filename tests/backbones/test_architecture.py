@@ -6,8 +6,13 @@ import torch
 from torchvision import models
 from torchvision.models import resnet50
 
-from pretrain.architecture import checked
+from backbones import architecture
+from workflow import registry
 from workflow.core.errors import UserError
+
+
+def checked(path, weights, network="resnet50"):
+    return architecture.checked(path, weights, registry.networks()[network])
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,12 @@
-"""What other programs name a ResNet-50's weights: from the keys under a prefix to torchvision's names."""
+"""What other programs name a network's weights, and those of ResNets: from the keys under a prefix to its own names."""
 
 import re
 from dataclasses import dataclass
 from functools import cache
 
+from workflow.contracts import Network
+
 ANCHOR = "layer1.0.conv1.weight"  # every ResNet has it, whatever its depth, width and stem
-BODY = re.compile(r"(conv1|bn1|layer[1-4])\.")
 STATISTICS = ("running_mean", "running_var")
 STAGES = {f"{number + 3}.": f"layer{number}." for number in range(1, 5)}
 
@@ -20,7 +21,7 @@ class Naming:
     inside: dict[str, str]
 
     def translate(self, key: str) -> str:
-        """torchvision's name of a key, as far as this naming knows it."""
+        """The network's own name of a key, as far as this naming knows it."""
         start = next((old for old in self.begin if key.startswith(old)), "")
         key = self.begin.get(start, "") + key[len(start) :]
         for old, new in self.inside.items():
@@ -54,11 +55,7 @@ NAMINGS = (
         },
     ),
 )  # fmt: skip
-CLASSIFIERS = (
-    ("", "fc."),
-    ("backbone.", "head.fc."),
-    ("resnet.", "classifier.1."),
-)  # beside a prefix: mmpretrain's, HF's
+CLASSIFIERS = (("backbone.", "head.fc."), ("resnet.", "classifier.1."))  # beside a prefix: mmpretrain's, HF's
 SELF_SUPERVISED = re.compile(  # names in a file whose encoder was trained without labels, and whose fc projects
     r"(^|[./])(encoder_[qk]|(online|target|momentum)_(encoder|net|network|backbone)|queue(_ptr)?|lemniscate|contrast|"
     r"memory_(bank|\d)|prototypes|projector|projection(_head|_mlp)?|proj_head|predictor|prediction_mlp)([./]|$)"
@@ -66,19 +63,43 @@ SELF_SUPERVISED = re.compile(  # names in a file whose encoder was trained witho
 SPLIT = ("backbone.", "roi_heads.res5.", "res5.")  # of detectron2's C4 detectors the last stage is in the head
 
 
+class Shapes:
+    """A network without its classifier: name to shape, in its order.
+
+    Args:
+        network: its declaration.
+
+    Attributes:
+        network: its declaration.
+        all: of its weights, without its batch norms' step counters.
+        parameters: of these the trained ones.
+        namings: those that its weights may have in a file.
+    """
+
+    def __init__(self, network: Network) -> None:
+        import torch
+
+        from backbones.construct import build
+
+        with torch.device("meta"):
+            state = build(network, classes=1).state_dict()
+        last = f"{network.classifier}."
+        self.network = network
+        self.all = {key: tuple(value.shape) for key, value in state.items() if not key.startswith(last) and value.ndim}
+        self.parameters = {key: shape for key, shape in self.all.items() if not key.endswith(STATISTICS)}
+        own = Naming("its own", next(iter(self.all)), {}, {})
+        self.namings = NAMINGS if ANCHOR in self.all else (own,)
+        self._parts = {key.partition(".")[0] for key in self.all}
+
+    def has_part(self, name: str) -> bool:
+        """Whether a weight of this name is in one of its modules."""
+        part, dot, _ = name.partition(".")
+        return bool(dot) and part in self._parts
+
+
 @cache
-def network() -> dict[str, tuple[int, ...]]:
-    """A ResNet-50 without its classifier: name -> shape, in its order; without its batch norms' step counters."""
-    import torch
-    from torchvision.models import resnet50
+def shapes_of(name: str) -> Shapes:
+    """Of a declared network."""
+    from workflow import registry
 
-    with torch.device("meta"):
-        state = resnet50(weights=None).state_dict()
-    skipped = ("fc.weight", "fc.bias")
-    return {key: tuple(value.shape) for key, value in state.items() if key not in skipped and value.ndim}
-
-
-@cache
-def parameters() -> dict[str, tuple[int, ...]]:
-    """Of these the trained ones, in the network's order."""
-    return {key: shape for key, shape in network().items() if not key.endswith(STATISTICS)}
+    return Shapes(registry.networks()[name])

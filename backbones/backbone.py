@@ -1,7 +1,7 @@
-"""The published backbone: torchvision's ResNet-50 in safetensors, with its preprocessing in the metadata.
+"""The published backbone: a network in safetensors, with its name and its preprocessing in the metadata.
 
-The one door through which the three tasks load it. Loading is strict: but for the classifier `fc`, every tensor of the
-file must find its place, and every place its tensor.
+The one door through which all tasks load it. Loading is strict: but for the classifier, every tensor of the file must
+find its place, and every place its tensor.
 """
 
 import hashlib
@@ -14,12 +14,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
+from backbones import construct
+from workflow import registry
+from workflow.contracts import Network
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, digest
 
 KEY = "backbone"  # of the metadata
 CHECKSUM = "sha256"  # in the value of that key
-CLASSIFIER = "fc."
 COUNTER = "num_batches_tracked"  # BatchNorm's step counter: no weight, absent from old files
 STRIDE = "3x3"  # the convolution with the stride in a stage's first block, where torchvision and timm have it
 
@@ -51,16 +53,21 @@ def preprocessing(declared: str | dict) -> Preprocessing:
 
 
 def publish(
-    path: Path, weights: dict[str, torch.Tensor], prepare: Preprocessing, stride: str = STRIDE, **about: Any
+    path: Path,
+    weights: dict[str, torch.Tensor],
+    prepare: Preprocessing,
+    network: str,
+    stride: str = STRIDE,
+    **about: Any,
 ) -> None:
-    """Write `backbone.safetensors` atomically: fp32, contiguous, torchvision's names.
+    """Write `backbone.safetensors` atomically: fp32, contiguous, the network's own names.
 
-    Preprocessing, stride, `about` and the checksum of it all are one JSON value under one key: safetensors writes
-    several keys in random order, and equal backbones would be unequal files. Its `save_file` would let nobody else
-    read the file, whatever the umask says.
+    Preprocessing, network, stride, `about` and the checksum of it all are one JSON value under one key: safetensors
+    writes several keys in random order, and equal backbones would be unequal files. Its `save_file` would let nobody
+    else read the file, whatever the umask says.
     """
     tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-    about = json.loads(json.dumps({**asdict(prepare), "stride": stride, **about}))
+    about = json.loads(json.dumps({**asdict(prepare), "network": network, "stride": stride, **about}))
     header = {KEY: json.dumps({**about, CHECKSUM: checksum(about, tensors)}, sort_keys=True)}
     with atomic(path) as temporary:
         temporary.write_bytes(save(tensors, header))
@@ -82,26 +89,34 @@ def verify(path: Path, about: dict[str, Any], tensors: dict[str, torch.Tensor]) 
         raise UserError(f"{path}: damaged: its content is not what was published; {again}")
 
 
-def publish_untrained(path: Path) -> Preprocessing:
+def publish_untrained(path: Path, network: str) -> Preprocessing:
     """Something to start from where only the time counts, and its preprocessing. Blocks begin as the identity: with
     frozen batch norm, other features of random weights grow beyond bounds."""
-    from torchvision.models import resnet50
-
-    publish(path, resnet50(zero_init_residual=True).state_dict(), IMAGENET, origin="random")
+    module = construct.build(registry.networks()[network], classes=1000, zero_init_residual=True)
+    publish(path, module.state_dict(), IMAGENET, network, origin="random")
     return IMAGENET
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """Preprocessing, stride and origin of a published backbone, and more by origin; UserError if the file is none."""
+    """Preprocessing, network, stride and origin of a published backbone, and more by origin; UserError if the file is
+    none, or its network is not declared here."""
     try:
         with safe_open(path, framework="pt") as file:
             about = {"stride": STRIDE} | json.loads((file.metadata() or {})[KEY])  # older files do not say
             Preprocessing(about["channel_order"], about["mean"], about["std"])
-            return about
+            name = str(about["network"])
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{path}: no published backbone: its metadata have no key {KEY!r}, or not as ours") from None
+    if name not in registry.networks():
+        raise UserError(f"{path}: its network {name} is not declared here (known: {', '.join(registry.networks())})")
+    return about
+
+
+def network_of(path: Path) -> Network:
+    """The declaration of the network of a published backbone; UserError as of `metadata`."""
+    return registry.networks()[metadata(path)["network"]]
 
 
 def read(path: Path, expected: str | None = None) -> tuple[dict[str, torch.Tensor], Preprocessing]:
@@ -115,40 +130,43 @@ def read(path: Path, expected: str | None = None) -> tuple[dict[str, torch.Tenso
     return weights, Preprocessing(about["channel_order"], tuple(about["mean"]), tuple(about["std"]))
 
 
-def place_stride(module: torch.nn.Module, where: str) -> None:
+def place_stride(module: torch.nn.Module, where: str, network: Network) -> None:
     """Let the first block of each stage halve its input in the convolution `where` (`1x1` or `3x3`), in place.
 
-    The same weights with the other stride are another network. Works on torchvision's, timm's and mmdet's bottlenecks.
+    The same weights with the other stride are another network. Works on torchvision's, timm's and mmdet's bottlenecks;
+    a network of another kind stays as it is.
     """
-    for block in module.modules():
+    for block in module.modules() if len(network.strides) > 1 else ():
         if all(hasattr(block, name) for name in ("conv1", "conv2", "conv3")):
             stride = max(block.conv1.stride, block.conv2.stride)
             block.conv1.stride, block.conv2.stride = (stride, (1, 1)) if where == "1x1" else ((1, 1), stride)
 
 
 def load_into(path: Path, *modules: torch.nn.Module, expected: str | None = None) -> dict[str, int]:
-    """Copy a published backbone into `modules`, whose own keys are torchvision's (conv1 ... layer4), and say so.
+    """Copy a published backbone into `modules`, whose own keys are its network's, and say so.
 
     The modules' strides go where the backbone has them; a resumed network, which is not loaded anew, must be built so.
 
     Several modules share the backbone where a network splits it (C4: layer4 is in the RoI head). `expected` is the
     SHA-256 of the file that the run has recorded. Returns the counts of matched, missing and unexpected keys. UserError
-    names the keys if a place stays empty, a shape differs, or anything but `fc.*` is left over.
+    names the keys if a place stays empty, a shape differs, or anything but the classifier is left over.
     """
     weights, _ = read(path, expected)
+    network = network_of(path)
     places = {key: value for module in modules for key, value in module.state_dict().items()}
     missing = sorted(key for key in places.keys() - weights.keys() if not key.endswith(COUNTER))
-    unexpected = sorted(key for key in weights.keys() - places.keys() if not key.startswith(CLASSIFIER))
+    unexpected = sorted(key for key in weights.keys() - places.keys() if not key.startswith(f"{network.classifier}."))
     matched = weights.keys() & places.keys()
     shapes = sorted(key for key in matched if weights[key].shape != places[key].shape)
     report = {"matched": len(matched), "missing": len(missing), "unexpected": len(unexpected)}
     left = len(weights) - len(matched) - len(unexpected)
-    print(f"backbone {path}: " + ", ".join(f"{n} keys {k}" for k, n in report.items()) + f", {left} of fc left over")
+    counts = ", ".join(f"{n} keys {k}" for k, n in report.items())
+    print(f"backbone {path}: {counts}, {left} of {network.classifier} left over")
     for keys, fault in ((missing, "missing"), (unexpected, "unexpected"), (shapes, "of another shape")):
         if keys:
             raise UserError(f"{path}: {len(keys)} keys {fault}: {', '.join(keys[:5])}{' ...' * (len(keys) > 5)}")
     stride = metadata(path)["stride"]
     for module in modules:
         module.load_state_dict({key: weights[key] for key in module.state_dict() if key in weights}, strict=False)
-        place_stride(module, stride)
+        place_stride(module, stride, network)
     return report

@@ -7,12 +7,11 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
-from pretrain.architecture import checked
-from pretrain.checkpoint import contents
-from pretrain.layouts import found
-from tests.conftest import PROJECT
-from tests.pretrain.layout_table import TABLE, markdown
-from tests.pretrain.layouts import (
+from backbones.architecture import checked
+from backbones.checkpoint import contents
+from backbones.layouts import found
+from tests.backbones.layout_table import TABLE, markdown
+from tests.backbones.layouts import (
     compiled,
     cutmix,
     mm,
@@ -30,7 +29,11 @@ from tests.pretrain.layouts import (
     torchvision_legacy,
     torchvision_training,
 )
+from tests.conftest import PROJECT
+from workflow import registry
 from workflow.core.errors import UserError
+
+RESNET50 = registry.networks()["resnet50"]
 
 
 def network(seed):
@@ -66,8 +69,8 @@ SINGLE = {
 def read(folder, wanted=None):
     (path,) = folder.iterdir()
     content, metadata = contents(path)
-    file = found(path, content, wanted, published="backbone" in metadata)
-    return file, checked(path, file.weights)
+    file = found(path, content, wanted, RESNET50, published="backbone" in metadata)
+    return file, checked(path, file.weights, RESNET50)
 
 
 def equal(one, other):
@@ -110,7 +113,7 @@ def test_each_row_of_the_table_is_read(row, raw, average, tmp_path):
 
 def test_the_manual_has_the_table():
     assert markdown() in (PROJECT / "config/README.md").read_text(encoding="utf-8"), (
-        "python -m tests.pretrain.layout_table"
+        "python -m tests.backbones.layout_table"
     )
 
 
@@ -170,8 +173,8 @@ def test_methods_that_a_pickle_has_laid_over_are_not_called(raw, tmp_path):
     trap = OrderedDict(raw)
     for name in ("items", "keys", "values", "get", "__iter__"):
         vars(trap)[name] = argparse.Namespace()
-    file = found(tmp_path, {"state_dict": trap}, None)
-    assert equal(checked(tmp_path, file.weights), raw)
+    file = found(tmp_path, {"state_dict": trap}, None, RESNET50)
+    assert equal(checked(tmp_path, file.weights, RESNET50), raw)
 
 
 def with_callback(raw, average):

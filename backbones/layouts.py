@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pretrain.key_names import STATISTICS
-from pretrain.weight_sets import WeightSet, containers, left_over, tensors_of, weight_sets
+from backbones.key_names import STATISTICS, shapes_of
+from backbones.weight_sets import WeightSet, containers, left_over, tensors_of, weight_sets
+from workflow.contracts import Network
 from workflow.core.errors import UserError
 
 PUBLISHED = "backbone published by this workflow"
@@ -18,7 +19,7 @@ ANTI_ALIASED = ("resnetaa", "resnetblur")  # timm's, whose filters leave no trac
 @dataclass(frozen=True)
 class Found:
     """What a file is: where in it the weights lie, the set that was taken (`ema`, `raw`, `only` if it has one and the
-    config does not say, or the place that the config names), weights under torchvision's names, and what is left over.
+    config does not say, or the place that the config names), weights under the network's names, and what is left over.
     """
 
     layout: str
@@ -27,24 +28,24 @@ class Found:
     left_over: list[str]
 
 
-def found(path: Path, content: Any, wanted: str | None, published: bool = False) -> Found:
-    """The weights of an opened file, which are a ResNet-50's or come nearest to one's.
+def found(path: Path, content: Any, wanted: str | None, network: Network, published: bool = False) -> Found:
+    """The weights of an opened file, which are those of the network or come nearest to them.
 
     `wanted` is `ema`, `raw`, a set's place in the file, or None for the average where there is one. UserError names
     the sets among which the config must choose, or says that there are no weights.
     """
-    refuse_anti_aliased(path, content)
-    sets = weight_sets(content)
+    refuse_anti_aliased(path, content, network)
+    sets = weight_sets(content, shapes_of(network.name))
     if not sets or not sets[0].full:
         return Found("", wanted or "only", sets[0].weights if sets else most_tensors(path, content), [])
-    taken, which = choose(path, sets, wanted)
+    taken, which = choose(path, sets, wanted, network)
     names = [one.name for one in sets if one is not taken]
     layout = PUBLISHED if published else "state dict" if taken.name == "/" else f"state dict under {taken.name}"
     layout += f", beside {', '.join(names)}" if names else ""
     return Found(layout, which, taken.weights, left_over(content, taken.places))
 
 
-def choose(path: Path, sets: list[WeightSet], wanted: str | None) -> tuple[WeightSet, str]:
+def choose(path: Path, sets: list[WeightSet], wanted: str | None, network: Network) -> tuple[WeightSet, str]:
     """(the set that is meant, what it is called).
 
     The one that is marked as an average is `ema`, the one that is not is `raw`, if there is one of the kind.
@@ -54,16 +55,17 @@ def choose(path: Path, sets: list[WeightSet], wanted: str | None) -> tuple[Weigh
     pairs |= {which: kind[0] for which, kind in (("ema", averages), ("raw", others)) if len(kind) == 1}
     which = wanted or ("ema" if "ema" in pairs else "raw" if len(sets) == 1 else "")
     if which not in pairs:
-        raise UserError(f"checkpoint {path}: {undecided(sets, wanted)}")
+        raise UserError(f"checkpoint {path}: {undecided(sets, wanted, network.title)}")
     taken = pairs[which]
-    if not taken.has_statistics():
-        usable = [one.name for one in (*others, *averages) if one.has_statistics()]
-        raise UserError(f"checkpoint {path}: {unusable(taken, usable)}")
+    shapes = shapes_of(network.name)
+    if not taken.has_statistics(shapes):
+        usable = [one.name for one in (*others, *averages) if one.has_statistics(shapes)]
+        raise UserError(f"checkpoint {path}: {unusable(taken, usable, network.title)}")
     return taken, which if wanted or len(sets) > 1 else "only"
 
 
-def unusable(taken: WeightSet, others: list[str]) -> str:
-    """Why a set of all parameters of a ResNet-50 cannot be taken, and what to do."""
+def unusable(taken: WeightSet, others: list[str], title: str) -> str:
+    """Why a set of all parameters of a network cannot be taken, and what to do."""
     advice = f": choose another set, as in `weights: {others[0]}`" if others else f": {COMPLETE}"
     if not taken.weights:
         return (
@@ -72,21 +74,21 @@ def unusable(taken: WeightSet, others: list[str]) -> str:
     where = "it" if taken.name == "/" else taken.name
     some = any(key.endswith(STATISTICS) for key in taken.weights)
     return (
-        f"{where} has all parameters of a ResNet-50, but {'not all' if some else 'no'} "
+        f"{where} has all parameters of a {title}, but {'not all' if some else 'no'} "
         f"running statistics of batch norm (running_mean, running_var), and cannot be taken{advice}"
-        + ("" if some else ". A network with GroupNorm has none either, and is not this ResNet-50")
+        + ("" if some else f". A network with GroupNorm has none either, and is not this {title}")
     )
 
 
-def undecided(sets: list[WeightSet], wanted: str | None) -> str:
+def undecided(sets: list[WeightSet], wanted: str | None, title: str) -> str:
     """Why no set is taken, and how to choose."""
     names = [one.name for one in sets]
     declared = f"weights: {wanted} is declared, but " if wanted else ""
     if len(sets) == 1:
         kinds = {"raw": f", {names[0]}, is an average", "ema": f", {names[0]}, is not marked as an average"}
-        return f"{declared}its only full set of a ResNet-50's weights{kinds.get(wanted or '', f' is {names[0]}')}"
+        return f"{declared}its only full set of a {title}'s weights{kinds.get(wanted or '', f' is {names[0]}')}"
     return (
-        f"{declared}it has {len(sets)} full sets of a ResNet-50's weights ({', '.join(names)}), and nothing says which "
+        f"{declared}it has {len(sets)} full sets of a {title}'s weights ({', '.join(names)}), and nothing says which "
         f"one is meant: name it, as in `weights: {names[0]}`"
     )
 
@@ -97,7 +99,7 @@ def set_words(which: str) -> str:
 
 
 def most_tensors(path: Path, content: Any) -> dict[str, Any]:
-    """Of a file without a ResNet the mapping with the most tensors; UserError if there is none."""
+    """Of a file without the network the mapping with the most tensors; UserError if there is none."""
     mappings = [tensors_of(entries) for _, entries, named in containers(content) if named]
     most = max(mappings, key=len, default={})
     if most:
@@ -108,8 +110,8 @@ def most_tensors(path: Path, content: Any) -> dict[str, Any]:
     raise UserError(f"checkpoint {path}: not a state dict: under {keys} there is no tensor")
 
 
-def refuse_anti_aliased(path: Path, content: Any) -> None:
+def refuse_anti_aliased(path: Path, content: Any, network: Network) -> None:
     """What a training checkpoint says of its network, where the weights cannot tell."""
     arch = dict.get(content, "arch") if isinstance(content, dict) else None
     if isinstance(arch, str) and arch.startswith(ANTI_ALIASED):
-        raise UserError(f"checkpoint {path}: a {arch}, whose downsampling is anti-aliased, and not a ResNet-50")
+        raise UserError(f"checkpoint {path}: a {arch}, whose downsampling is anti-aliased, and not a {network.title}")

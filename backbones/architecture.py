@@ -1,4 +1,4 @@
-"""Is this torchvision's ResNet-50, and if not, what does it look like? By names and shapes alone: which convolution of
+"""Is this the declared network, and if not, what does it look like? By names and shapes alone: which convolution of
 a stage's first block has the stride is not among them, and is declared in the config."""
 
 import re
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from workflow.contracts import Network
 from workflow.core.errors import UserError
 
-NETWORKS = {  # blocks of the four stages, and whether a block has three convolutions
+KNOWN = {  # blocks of the four stages, and whether a block has three convolutions
     ((2, 2, 2, 2), False): "ResNet-18",
     ((3, 4, 6, 3), False): "ResNet-34",
     ((2, 2, 2, 2), True): "ResNet-26",
@@ -19,31 +20,38 @@ NETWORKS = {  # blocks of the four stages, and whether a block has three convolu
 COUNTER = "num_batches_tracked"
 
 
-def checked(path: Path, weights: dict[str, Any]) -> dict[str, Any]:
-    """`weights` in fp32, if they are exactly torchvision's ResNet-50, with or without its fc (whatever its classes).
+def checked(path: Path, weights: dict[str, Any], network: Network) -> dict[str, Any]:
+    """`weights` in fp32, if they are exactly this network, with or without its classifier (whatever its classes).
 
     Missing step counters of BatchNorm are filled in. UserError says what the network looks like and where it first
     differs, or which weights are no finite numbers.
     """
     import torch
-    from torchvision.models import resnet50
 
-    classifier = weights.get("fc.weight")
+    from backbones.construct import build
+
+    last = f"{network.classifier}."
+    classifier = weights.get(f"{last}weight")
     classes = len(classifier) if classifier is not None and classifier.ndim else 1
     with torch.device("meta"):  # shapes alone: a crafted file may claim any number of classes
-        expected = resnet50(weights=None, num_classes=classes).state_dict()
-    if not any(key.startswith("fc.") for key in weights):
-        expected = {key: value for key, value in expected.items() if not key.startswith("fc.")}
-    faults = list(differences(weights, expected))
+        expected = build(network, classes).state_dict()
+    if not any(key.startswith(last) for key in weights):
+        expected = {key: value for key, value in expected.items() if not key.startswith(last)}
+    faults = list(differences(weights, expected, network.title))
     if faults:
-        likeness = looks_like({key: tuple(value.shape) for key, value in weights.items()})
+        likeness = looks_like({key: tuple(value.shape) for key, value in weights.items()}, network)
         more = f" (and {len(faults) - 1} more differences)" if len(faults) > 1 else ""
-        raise UserError(f"checkpoint {path} is not torchvision's ResNet-50{likeness}: it {faults[0]}{more}")
+        raise UserError(f"checkpoint {path} is not {whose(network)}{likeness}: it {faults[0]}{more}")
     absent = torch.zeros((), dtype=torch.long)  # what a step counter begins with
     return {key: number(path, key, weights[key]) if key in weights else absent.clone() for key in expected}
 
 
-def differences(weights: dict[str, Any], expected: dict[str, Any]) -> Iterator[str]:
+def whose(network: Network) -> str:
+    """`torchvision's ResNet-50`, or `a PyramidNet` of no library."""
+    return f"{network.libraries[0]}'s {network.title}" if network.libraries else f"a {network.title}"
+
+
+def differences(weights: dict[str, Any], expected: dict[str, Any], title: str) -> Iterator[str]:
     """What `weights` lack, have too much or in another shape; in the network's order, from input to output."""
     for key, value in expected.items():
         if key not in weights:
@@ -53,7 +61,7 @@ def differences(weights: dict[str, Any], expected: dict[str, Any]) -> Iterator[s
             yield f"has {key} of shape {tuple(weights[key].shape)} instead of {tuple(value.shape)}"
     for key in weights:
         if key not in expected:
-            yield f"has {key}, which a ResNet-50 has not"
+            yield f"has {key}, which a {title} has not"
 
 
 def number(path: Path, key: str, value: Any) -> Any:
@@ -75,20 +83,28 @@ def number(path: Path, key: str, value: Any) -> Any:
     return value
 
 
-def looks_like(shapes: dict[str, tuple[int, ...]]) -> str:
-    """`, but looks like a ResNet-101 (3, 4, 23, 3 blocks)`; empty if it looks like a ResNet-50."""
+def looks_like(shapes: dict[str, tuple[int, ...]], network: Network) -> str:
+    """`, but looks like a ResNet-101 (3, 4, 23, 3 blocks)`; empty if it looks like the network."""
     stages = [{key.split(".")[1] for key in shapes if key.startswith(f"layer{n}.")} for n in range(1, 5)]
     blocks = tuple(len(stage) for stage in stages)
     if not any(blocks):
         return f", nor any ResNet with its names (its keys begin with {', '.join(list(shapes)[:3])})"
-    name = NETWORKS.get((blocks, "layer1.0.conv3.weight" in shapes), "ResNet of another depth")
-    about = [] if name == "ResNet-50" else [f"{', '.join(map(str, blocks))} blocks instead of 3, 4, 6, 3"]
+    name = KNOWN.get((blocks, "layer1.0.conv3.weight" in shapes), "ResNet of another depth")
+    wanted = tuple(len(stage.blocks) for stage in network.stages)
+    about = [] if name == network.title else [f"{', '.join(map(str, blocks))} blocks{unlike(blocks, wanted, shapes)}"]
     about += signs(shapes)
     return f", but looks like a {name} ({'; '.join(about)})" if about else ""
 
 
+def unlike(blocks: tuple[int, ...], wanted: tuple[int, ...], shapes: dict[str, tuple[int, ...]]) -> str:
+    """What of these blocks is not the network's: their numbers, or their convolutions."""
+    if blocks == wanted:
+        return f" of {'three' if 'layer1.0.conv3.weight' in shapes else 'two'} convolutions"
+    return f" instead of {', '.join(map(str, wanted))}" if any(wanted) else ""
+
+
 def signs(shapes: dict[str, tuple[int, ...]]) -> Iterator[str]:
-    """What marks the relatives of a ResNet-50."""
+    """What marks the relatives of torchvision's ResNets."""
     stem, first = shapes.get("conv1.weight"), shapes.get("layer1.0.conv2.weight")
     if any(key.startswith(("conv1.0.", "stem.")) for key in shapes):
         yield "a deep stem, as in ResNet-C and -D"

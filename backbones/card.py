@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pretrain.layouts import set_words
+from backbones.layouts import set_words
 from workflow.core.escaping import printable
 from workflow.core.formatting import plain
 
 KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
+WEIGHTS = "backbone.safetensors"
 LOAD = 'network.load_state_dict(safetensors.torch.load_file("backbone.safetensors"))'
 SWAP = """for block in network.modules():  # stride: 1x1, in the first convolution of a stage's first block
     if hasattr(block, "conv3"):
@@ -35,11 +36,12 @@ def write_card(
     `of` is what the run is made of, `brought` what was found in a brought file (file, layout, weights, matched,
     left_over).
     """
+    from backbones.backbone import network_of
     from workflow.core.files import atomic, read_check
 
     check = read_check(check_file)
     parts = [
-        [f"# {escaped(run.backbone)}: a ResNet-50, {KINDS[origin(out)]}", *about(run, brought)],
+        [f"# {escaped(run.backbone)}: a {network_of(out / WEIGHTS).title}, {KINDS[origin(out)]}", *about(run, brought)],
         ["## Numbers", *numbers(metrics, protocol)],
         ["## Use", *use(out)],
         ["## Data", *data(origin(out), check, metrics)],
@@ -52,7 +54,7 @@ def write_card(
 
 def origin(out: Path) -> str:
     """`pretrained`, `brought` or `random`."""
-    from pretrain.backbone import metadata
+    from backbones.backbone import metadata
 
     return metadata(out / "backbone.safetensors")["origin"]
 
@@ -66,7 +68,7 @@ def about(run: Any, brought: dict[str, Any] | None) -> Iterator[str]:
             f"{brought['matched']} keys matched, {len(brought['left_over'])} left over; SHA-256 `{brought['sha256']}`."
         )
     elif "init" in recipe:
-        yield f"Random weights, torchvision's initialisation with pretraining seed {run.seed}: the negative control."
+        yield f"Random weights, the usual initialisation with pretraining seed {run.seed}: the negative control."
     else:
         each = [f"{code(name)} ({escaped(plain(value))})" for name, value in recipe["regularizers"].items()]
         yield (
@@ -86,23 +88,31 @@ def numbers(metrics: dict[str, float], protocol: dict[str, Any]) -> Iterator[str
 
 
 def use(out: Path) -> Iterator[str]:
-    """How its input is prepared, and the lines that load it into torchvision's and timm's network."""
-    from pretrain.backbone import metadata, read
+    """How its input is prepared, and the lines that load it into the network of each library that has it."""
+    from backbones.backbone import metadata, network_of, read
 
-    weights, prepare = read(out / "backbone.safetensors")
-    stride, classes = metadata(out / "backbone.safetensors")["stride"], len(weights.get("fc.bias", []))
+    (weights, prepare), network = read(out / WEIGHTS), network_of(out / WEIGHTS)
+    stride, last = metadata(out / WEIGHTS)["stride"], network.classifier
+    classes = len(weights.get(f"{last}.bias", []))
     yield (
         f"Input: {prepare.channel_order} pixels of 0 to 255, minus mean {plain(prepare.mean)}, divided by std "
         f"{plain(prepare.std)}. Stride of a stage's first block: in its {stride.replace('x', '×')} convolution."
     )
     makers = {
-        "torchvision": f"torchvision.models.resnet50(num_classes={classes})",
-        "timm": f'timm.create_model("resnet50", num_classes={classes})',
+        "torchvision": f"torchvision.models.{network.name}(num_classes={classes})",
+        "timm": f'timm.create_model("{network.name}", num_classes={classes})',
     }
-    for library, call in makers.items():
-        lines = [f"import safetensors.torch, {'torch, ' * (not classes)}{library}", f"network = {call}", LOAD]
-        if not classes and library == "torchvision":
-            lines[1] = "network = torchvision.models.resnet50()\nnetwork.fc = torch.nn.Identity()  # the file has no fc"
+    module, _, function = network.constructor.partition(":")
+    makers[module] = f"{module}.{function}({classes or 1000}, zero_init_residual=False)"
+    for library in network.libraries or [module]:
+        lines = [
+            f"import safetensors.torch, {'torch, ' * (not classes)}{library}",
+            f"network = {makers[library]}",
+            LOAD,
+        ]
+        if not classes and library != "timm":
+            lines[1] = lines[1].replace("num_classes=0", "")
+            lines[1] += f"\nnetwork.{last} = torch.nn.Identity()  # the file has no {last}"
         lines += [SWAP] if stride == "1x1" else []
         yield "```python\n" + "\n".join(lines) + "\n```"
 

@@ -14,7 +14,7 @@ from mmengine.model import ExponentialMovingAverage
 from safetensors.torch import save_file
 from torchvision.models import resnet50
 
-from pretrain.backbone import IMAGENET, publish
+from backbones.backbone import IMAGENET, publish
 
 
 def network(weights):
@@ -97,7 +97,7 @@ def compiled(raw, path):
 
 
 def published(raw, path):
-    publish(path.with_suffix(".safetensors"), raw, IMAGENET, origin="pretrained")
+    publish(path.with_suffix(".safetensors"), raw, IMAGENET, "resnet50", origin="pretrained")
 
 
 def timm_ema(raw, average, path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pretrain.file_kinds import TABLE_END, fault, some
+from backbones.file_kinds import TABLE_END, fault, some
 
 
 def saved(tmp_path, **how):

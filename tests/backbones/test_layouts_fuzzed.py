@@ -8,13 +8,17 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pretrain.architecture import checked
-from pretrain.checkpoint import contents
-from pretrain.key_names import network
-from pretrain.layouts import found
+from backbones.architecture import checked
+from backbones.checkpoint import contents
+from backbones.key_names import shapes_of
+from backbones.layouts import found
+from workflow import registry
 from workflow.core.errors import UserError
 
-SMALL = {name: torch.zeros(()).expand(shape) for name, shape in network().items()}  # shapes without memory
+RESNET50 = registry.networks()["resnet50"]
+SMALL = {
+    name: torch.zeros(()).expand(shape) for name, shape in shapes_of("resnet50").all.items()
+}  # shapes without memory
 PARTS = st.text("abc_", min_size=1, max_size=3)
 PREFIXES = st.lists(PARTS | st.sampled_from(["module", "_orig_mod", "backbone"]), max_size=3).map(
     lambda parts: "".join(f"{part}." for part in parts)
@@ -31,7 +35,7 @@ COMPANY = st.dictionaries(
 def taken(content: object, wanted: str | None = None):
     """What is found in it; None if it is refused, in one line."""
     try:
-        return found(Path("a.pth"), content, wanted)
+        return found(Path("a.pth"), content, wanted, RESNET50)
     except UserError as error:
         said = str(error)
     assert said.startswith("checkpoint a.pth")
@@ -83,7 +87,7 @@ def test_anything_is_weights_or_is_refused(content, wanted):
     file = taken(content, wanted)
     if file:
         with pytest.raises(UserError, match="is not torchvision's ResNet-50"):
-            checked(Path("a.pth"), file.weights)
+            checked(Path("a.pth"), file.weights, RESNET50)
 
 
 @given(st.binary(max_size=80), st.sampled_from(["a.pth", "a.safetensors"]))

@@ -1,0 +1,27 @@
+"""From the declaration of a network to its torch module."""
+
+import importlib
+
+from torch import nn
+
+from workflow.contracts import Network
+
+
+def build(network: Network, classes: int, zero_init_residual: bool = False) -> nn.Module:
+    """A network with random weights, drawn from torch's generator.
+
+    Args:
+        network: its declaration.
+        classes: number of outputs.
+        zero_init_residual: start each residual branch at zero.
+    """
+    module, _, function = network.constructor.partition(":")
+    return getattr(importlib.import_module(module), function)(classes, zero_init_residual)
+
+
+def encoder(network: Network) -> nn.Module:
+    """A network without its classifier: images (N, 3, H, W) to features (N, network.features)."""
+    module = build(network, classes=1000)
+    above, _, last = network.classifier.rpartition(".")
+    setattr(module.get_submodule(above), last, nn.Identity())
+    return module

@@ -1,0 +1,1 @@
+"""The declarations of networks, a file a family, which workflow/registry.py finds: each has `NETWORKS`."""

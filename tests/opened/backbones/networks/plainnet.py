@@ -1,0 +1,13 @@
+"""A plain network in the manner of VGG, small: no residual blocks, and in no library."""
+
+from workflow.contracts import Network, Stage
+
+NETWORKS = (
+    Network(
+        name="plainnet",
+        title="plain network",
+        constructor="backbones.plainnet:plainnet",
+        classifier="head",
+        stages=(Stage("stage1", channels=16, stride=2), Stage("stage2", 32, 4), Stage("stage3", 64, 8)),
+    ),
+)

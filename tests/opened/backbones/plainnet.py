@@ -1,0 +1,29 @@
+"""Three stages of a convolution, batch norm, ReLU and max pooling; a linear classifier on the mean of the last."""
+
+import torch
+from torch import nn
+
+
+class Plain(nn.Module):
+    """The classifier is `head`; `stage3` is the last feature layer."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.stage1, self.stage2, self.stage3 = stage(3, 16), stage(16, 32), stage(32, 64)
+        self.head = nn.Linear(64, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, H, W) to logits (N, classes)."""
+        features = self.stage3(self.stage2(self.stage1(images)))
+        return self.head(features.mean(dim=(2, 3)))
+
+
+def stage(inputs: int, outputs: int) -> nn.Sequential:
+    """(N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
+    convolution = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
+
+
+def plainnet(classes: int, zero_init_residual: bool) -> Plain:
+    """The constructor that the declaration names; there is no residual branch to start at zero."""
+    return Plain(classes)
