@@ -43,7 +43,7 @@ def test_a_resumed_training_unpickles_nothing_freely(watched, tmp_path):
 import sys, torch, pytest
 from pathlib import Path
 from tests.workflow.training.test_engine import die_after, fit, run_of, task
-from workflow.training import state
+from workflow.training.resume import checkpointing as state
 from dataclasses import replace
 state.SECONDS_BETWEEN_SAVES = 0
 run, folder = replace(run_of(), workers=2), Path(sys.argv[1])

@@ -72,7 +72,7 @@ def test_it_is_a_captioners_encoder(finetune, published, coco, tmp_path, monkeyp
         feature_cache.make(run, published.path, coco.check, features)
         assert feature_cache.read(features, "train").shape == (12, 2, 512)
     words.mkdir()
-    vocabulary.make(read_check(coco.check), run.recipe["threshold"], words)
+    vocabulary.make(read_check(coco.check), run.recipe["min_word_count"], words)
     caption(run, published.path, features, words, coco.check, tmp_path / "state", tmp_path / "out")
     assert read_json(tmp_path / "out/metrics.json")["protocol"]["network"] == NAME
 

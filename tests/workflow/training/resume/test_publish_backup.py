@@ -171,7 +171,7 @@ def test_a_lock_says_whose_it_is_survives_what_snakemake_removes_and_ends_with_i
     code = f"""
 import time
 from pathlib import Path
-from workflow.training import state
+from workflow.training.resume import checkpointing as state
 with state.held_both(Path({str(tmp_path / "one/state")!r}), Path({str(out)!r})):
     print("held", flush=True)
     time.sleep(1e6)
