@@ -146,7 +146,8 @@ def test_a_job_of_several_devices_holds_none_while_it_waits(node):
 def test_whoever_waits_says_so_again(node):
     node(1)
     held = hold(UUIDS[0])
-    code = f"from workflow.training.distributed import launch; launch.SECONDS_BETWEEN_LINES = 0; launch.take({UUIDS[:1]}, 1, 'x')"
+    code = "from workflow.training.distributed import launch; launch.SECONDS_BETWEEN_LINES = 0"
+    code += f"; launch.take({UUIDS[:1]}, 1, 'x')"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
         assert told(job, "waiting").startswith("[x] waiting for the device, 0 min so far, ")
         assert told(job, "waiting")
