@@ -12,7 +12,7 @@ TABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # of a LevelDB table, TensorFlo
 HEAD = 512
 AGAIN = "download or copy it again"
 CONVERT = (
-    "and not a file of torch: load it into a ResNet-50 of torch, and save that with "
+    "and not a file of torch: load it into the same network in torch, and save that with "
     "torch.save(model.state_dict(), 'weights.pth')"
 )
 STARTS = (

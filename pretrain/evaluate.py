@@ -112,7 +112,9 @@ def main() -> None:
     from workflow.core.files import read_check, read_json
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backbone", required=True, type=Path, help="a backbone.safetensors that carries its fc")
+    parser.add_argument(
+        "--backbone", required=True, type=Path, help="a backbone.safetensors that carries its classifier"
+    )
     parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
     parser.add_argument("--config", required=True, type=Path, help="config.json beside the record: sizes, precision")
     parser.add_argument("--evidence", type=Path, help="write each image's errors here, as they lie beside a record")

@@ -16,7 +16,7 @@ from workflow.core.escaping import say
 SAMPLE = 1000  # validation images that other declarations are tried on
 CAUSES = (
     "channel order, mean or std (preprocessing), the place of the stride (stride: 1x1 in Caffe's networks), "
-    "another order of the classes, other classes of the same number, or an fc that is a projection, not a classifier"
+    "another order of the classes, other classes of the same number, or a projection in the place of the classifier"
 )
 
 
@@ -99,8 +99,8 @@ def verdict(own: int, classes: int) -> str:
     if not own:
         return "not scored: the file has no classifier (the fc of a self-supervised encoder is a projection)"
     if own != classes:
-        return f"not scored: its fc, which is kept, has {own} outputs, and the data have {classes} classes"
-    return f"its fc has the data's {classes} classes: scored on ImageNet val before it is published"
+        return f"not scored: its classifier, which is kept, has {own} outputs, and the data have {classes} classes"
+    return f"its classifier has the data's {classes} classes: scored on ImageNet val before it is published"
 
 
 def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from pretrain.regularizers import base
 from tests.snakemake_call import caller
+from workflow import registry
 from workflow.config import loading, regularizers
 from workflow.core.errors import UserError
 from workflow.core.rng import rng
@@ -36,8 +37,8 @@ def commands(text: str) -> list[str]:
     return [command for line in blocks.splitlines() if (command := line.split("#")[0].strip())]
 
 
-# What the tutorial of a task says runs where the task is, in a copy: tests/test_opened.py.
-HERE = [page for page in PAGES if page != "docs/add_a_task.md"]
+# What the tutorials of a task and of a network say runs where these are, in a copy: tests/test_opened.py.
+HERE = [page for page in PAGES if page not in ("docs/add_a_task.md", "docs/add_a_network.md")]
 COMMANDS = list(dict.fromkeys(command for page in HERE for command in commands(content(page))))
 
 
@@ -205,6 +206,11 @@ def test_the_rows_of_imported_backbones_fit_the_schema():
 def test_the_regularizers_that_it_names_are_those_that_there_are():
     (named,) = re.findall(r"There are ten: (.+?)\. Another", README, re.S)
     assert re.findall(r"`(\w+)`", named) == list(regularizers.declared())
+
+
+def test_the_networks_that_it_names_are_those_that_there_are():
+    (named,) = re.findall(r"All rows have one network, (.+?);", README)
+    assert re.findall(r"`(\w+)`", named) == list(registry.networks())
 
 
 def test_the_regularizer_that_it_shows_works_with_its_rows(tmp_path, monkeypatch):

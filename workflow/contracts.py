@@ -1,5 +1,4 @@
-"""What a task, a metric, a figure, a data set and a network declare of themselves: the contracts that keep the house
-open.
+"""What a task, a metric, a figure, a data set and a network declare: the contracts that keep the house open.
 
 A declaration is the only place where a name stands; planning, schema, rules, cost and report read it through
 workflow/registry.py. No torch: planning must be quick.
@@ -248,13 +247,8 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Block:
-    """A residual block of a network.
-
-    Args:
-        branch: name of the normalization that ends its residual branch; its weight scales the branch.
-        outputs: names of the modules whose outputs DropBlock masks: the normalization after each convolution, and the
-            skip connection.
-    """
+    """A residual block: `branch` is the normalization that ends its residual branch, by whose weight it is scaled;
+    `outputs` are the modules that DropBlock masks: the normalization of each convolution, and the skip connection."""
 
     branch: str
     outputs: tuple[str, ...]
@@ -262,14 +256,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a network, whose output is a feature layer.
-
-    Args:
-        name: of its module.
-        channels: of its output.
-        stride: pixels of the image per cell of its output.
-        blocks: its residual blocks, from input to output; none in a plain network.
-    """
+    """A stage of a network, whose output is a feature layer: `name` of its module, `channels` of its output, `stride`
+    in pixels of the image per cell, and its residual `blocks` from input to output, none in a plain network."""
 
     name: str
     channels: int
@@ -286,12 +274,11 @@ class Network:
         title: for people, after "a".
         constructor: "module:function"; function(classes, zero_init_residual) gives the torch module, with random
             weights. From images (N, 3, H, W) it computes logits (N, classes).
-        classifier: name of its last module, a linear layer on the features of the last stage, averaged over the cells.
+        classifier: name of its last module, a linear layer on the mean of the last stage's output.
         stages: from input to output.
-        strides: where the first block of a stage can have its stride without a change of the weights, the usual place
-            first: in its convolution of 3x3 or of 1x1.
-        mmdet: the arguments with which mmdetection's ResNet is this network, with the same names of weights; empty if
-            it has none.
+        strides: the convolutions of a stage's first block that may have its stride with the same weights, the usual
+            one first.
+        mmdet: arguments with which mmdetection's ResNet is this network, under the same names of weights; empty: none.
         libraries: those that have this network under this name, with the same names of weights.
     """
 
@@ -306,10 +293,10 @@ class Network:
 
     @property
     def features(self) -> int:
-        """Width of what the classifier gets: channels of the last stage."""
+        """Width of what the classifier gets."""
         return self.stages[-1].channels
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The residual blocks of all stages, from input to output."""
+        """The residual blocks of all stages."""
         return tuple(block for stage in self.stages for block in stage.blocks)

@@ -15,6 +15,9 @@ from safetensors.torch import save_file
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET, publish
+from workflow import registry
+
+RESNET50 = registry.networks()["resnet50"]
 
 
 def network(weights):

@@ -74,7 +74,7 @@ def other(name):
 
 OTHERS = {
     "resnet18": r"looks like a ResNet-18 \(2, 2, 2, 2 blocks instead of 3, 4, 6, 3\): it has layer1\.0\.conv1",
-    "resnet34": r"looks like a ResNet-34 \(3, 4, 6, 3 blocks",
+    "resnet34": r"looks like a ResNet-34 \(3, 4, 6, 3 blocks of two convolutions\)",
     "resnet26": r"looks like a ResNet-26",
     "resnet101": r"looks like a ResNet-101 \(3, 4, 23, 3 blocks instead of 3, 4, 6, 3\): it has layer3\.6\.conv1"
     r"\.weight, which a ResNet-50 has not \(and \d+ more differences\)",
@@ -142,3 +142,24 @@ def test_half_a_classifier_is_named(weights, tmp_path):
     for key in ("fc.weight", "fc.bias"):
         with pytest.raises(UserError, match=f"it lacks {key}"):
             checked(tmp_path / "x", {k: v for k, v in weights.items() if k != key})
+
+
+OF_RESNET18 = {  # each from the real network
+    "resnet50": r"not torchvision's ResNet-18, but looks like a ResNet-50 \(3, 4, 6, 3 blocks instead of 2, 2, 2, 2\)",
+    "resnet34": r"looks like a ResNet-34 \(3, 4, 6, 3 blocks instead of 2, 2, 2, 2\): it has layer1\.2\.conv1\.weight",
+    "resnet26": r"looks like a ResNet-26 \(2, 2, 2, 2 blocks of three convolutions\)",
+    "resnet18d": r"but looks like a ResNet-18 \(a deep stem, as in ResNet-C and -D\)",
+}
+
+
+def test_a_resnet18_is_whole_where_it_is_declared(tmp_path):
+    weights = models.resnet18(num_classes=3).state_dict()
+    assert list(checked(tmp_path / "x", weights, "resnet18")) == list(weights)
+    with pytest.raises(UserError, match="not torchvision's ResNet-50, but looks like a ResNet-18"):
+        checked(tmp_path / "x", weights)
+
+
+@pytest.mark.parametrize(("name", "message"), OF_RESNET18.items())
+def test_what_is_no_resnet18_is_named(name, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        checked(tmp_path / "x", timm.create_model(name, num_classes=3).state_dict(), "resnet18")

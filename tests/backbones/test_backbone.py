@@ -23,6 +23,7 @@ from backbones.backbone import (
     publish,
     read,
 )
+from backbones.construct import build
 from workflow import registry
 from workflow.core.errors import UserError
 from workflow.core.files import sha256
@@ -214,6 +215,29 @@ def test_an_older_file_without_the_key_means_3x3(network, tmp_path):
     place_stride(fresh, "1x1", RESNET50)
     load_into(tmp_path / "b", fresh)
     assert strides(fresh) == strides(network)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({}, "b: no published backbone: its metadata have no key 'backbone', or not as ours"),
+        ({"network": "resnet5"}, r"b: its network resnet5 is not declared here \(known: resnet18, resnet50\)"),
+    ],
+)
+def test_a_file_of_no_known_network_is_refused(network, message, tmp_path):
+    about = {"channel_order": "RGB", "mean": IMAGENET.mean, "std": IMAGENET.std, **network}
+    save_file({"a": torch.zeros(1)}, tmp_path / "b", metadata={"backbone": json.dumps(about)})
+    with pytest.raises(UserError, match=message):
+        metadata(tmp_path / "b")
+
+
+def test_a_network_with_one_place_for_the_stride_stays_as_it_is(tmp_path):
+    resnet18 = registry.networks()["resnet18"]
+    model = build(resnet18, 3)
+    before = [each.stride for each in model.modules() if isinstance(each, torch.nn.Conv2d)]
+    for where in ("1x1", "3x3"):
+        place_stride(model, where, resnet18)
+    assert [each.stride for each in model.modules() if isinstance(each, torch.nn.Conv2d)] == before
 
 
 def test_the_checksum_is_of_names_types_shapes_bytes_and_words():

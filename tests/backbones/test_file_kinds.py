@@ -46,7 +46,7 @@ def test_safetensors_of_any_length_of_header_are_let_through(tmp_path):
 )
 def test_formats_without_a_mark_are_known_by_their_names(name, what, tmp_path):
     (tmp_path / name).write_bytes(b"\n\x08ResNet50\x9a\xff\0\0")
-    assert fault(tmp_path / name).startswith(f"{what}, and not a file of torch: load it into a ResNet-50")
+    assert fault(tmp_path / name).startswith(f"{what}, and not a file of torch: load it into the same network")
 
 
 def test_the_other_archives_of_torch_are_named(tmp_path):

@@ -12,6 +12,7 @@ from backbones.checkpoint import contents
 from backbones.layouts import found
 from tests.backbones.layout_table import TABLE, markdown
 from tests.backbones.layouts import (
+    RESNET50,
     compiled,
     cutmix,
     mm,
@@ -30,10 +31,7 @@ from tests.backbones.layouts import (
     torchvision_training,
 )
 from tests.conftest import PROJECT
-from workflow import registry
 from workflow.core.errors import UserError
-
-RESNET50 = registry.networks()["resnet50"]
 
 
 def network(seed):

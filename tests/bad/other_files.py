@@ -13,7 +13,9 @@ from tests.bad.cases import Case, Damage, write
 
 FILE = "weights/mine.pth"
 AT = f"checkpoint {FILE}"
-NO_TORCH = f"{AT}: … and not a file of torch: load it into a ResNet-50 of torch, and save that with torch.save(model.…"
+NO_TORCH = (
+    f"{AT}: … and not a file of torch: load it into the same network in torch, and save that with torch.save(model.…"
+)
 HDF5, TABLE = b"\x89HDF\r\n\x1a\n", b"\0" * 40 + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.3.0:\x9a\x01\n\x10\0\0"
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torchvision.models import resnet18
 
 from backbones.backbone import IMAGENET, Preprocessing, metadata, publish, read
 from pretrain import evaluate
-from pretrain.import_backbone import bring, main, published, refuse_misdeclared
+from pretrain.import_backbone import bring, main, others, published, refuse_misdeclared
 from pretrain.import_backbone import main as import_backbone_door
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
@@ -68,7 +69,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     told = capsys.readouterr().out
     assert "mine.pth: state dict under state_dict/module, the weights that it has\n" in told
     assert "320 keys matched, 0 left over\n" in told
-    assert "its fc has the data's 4 classes: scored on ImageNet val before it is published\n" in told
+    assert "its classifier has the data's 4 classes: scored on ImageNet val before it is published\n" in told
     assert "top1_error 0.00 %, top5_error 0.00 %" in told
 
 
@@ -111,6 +112,21 @@ def test_what_is_misdeclared_is_told_by_the_scores(prepare, stride, said, solved
     refuse_misdeclared(run, "a.pth", solved.weights, prepare, check, [0] * 12)
 
 
+def test_basic_blocks_have_no_other_stride_to_try():
+    words = {name: [words for words, *_ in others(IMAGENET, "3x3", name)] for name in ("resnet18", "resnet50")}
+    order = "channel_order: BGR, mean and std turned round"
+    assert words == {"resnet18": [order], "resnet50": [order, "stride: 1x1"]}
+
+
+def test_a_resnet18_is_brought_where_it_is_declared(brought, tmp_path):
+    weights = resnet18(num_classes=7).state_dict()
+    out = brought({"model": weights}, network="resnet18")
+    about = metadata(out / "backbone.safetensors")
+    assert (about["network"], about["stride"]) == ("resnet18", "3x3")
+    assert load_file(out / "backbone.safetensors").keys() == weights.keys()
+    assert (out / "README.md").read_text().startswith("# mine: a ResNet-18, brought as a file\n")
+
+
 def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, monkeypatch):
     torch.save([1], tmp_path / "a.pth")
     recipe = {"sha256": sha256(tmp_path / "a.pth"), "preprocessing": "imagenet", "stride": "3x3", "weights": None}
@@ -141,7 +157,7 @@ def test_a_foreign_file_with_our_key_in_its_metadata_is_a_plain_file(solved, tmp
 @pytest.mark.parametrize(
     ("classes", "said"),
     [
-        (7, "not scored: its fc, which is kept, has 7 outputs, and the data have 4 classes"),
+        (7, "not scored: its classifier, which is kept, has 7 outputs, and the data have 4 classes"),
         (0, "not scored: the file has no classifier"),
     ],
 )

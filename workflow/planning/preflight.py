@@ -1,5 +1,5 @@
-"""Before any job: what would else be found out after hours of other rows' training. A brought file that is no
-ResNet-50, a vocabulary without a word, a folder that cannot be written into."""
+"""Before any job: what would else be found out after hours of other rows' training. A brought file of
+another network, a vocabulary without a word, a folder that cannot be written into."""
 
 import functools
 import json

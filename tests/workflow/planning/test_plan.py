@@ -107,6 +107,7 @@ def test_name_and_machine_stay_out_of_keys_and_states(edit):
     ("edit", "weights", "states"),
     [
         (("pretrain/lr", 0.0123), ROWS, {(t, b) for t in ("pretrain", *TASKS) for b in ROWS}),
+        (("pretrain/network", "resnet18"), ROWS, {(t, b) for t in ("pretrain", *TASKS) for b in ROWS}),
         (("data/imagenet/synthetic/seed", 97), ROWS, {(t, b) for t in ("pretrain", *TASKS) for b in ROWS}),
         (("data/voc/synthetic/seed", 97), (), {(t, b) for t in ("ssd_voc", "faster_rcnn_voc") for b in ROWS}),
         (("data/coco/synthetic/seed", 97), (), {("nic_coco", b) for b in ROWS}),
@@ -129,6 +130,15 @@ def test_a_value_changes_what_depends_on_it(edit, weights, states):
     assert {backbone for _, backbone in differing(one, other, "weights")} == set(weights)
     assert differing(one, other, "state") == states
     assert differing(one, other, "tracked") == (states if not weights else {s for s in states if s[0] == "pretrain"})
+
+
+def test_the_network_is_part_of_every_backbone_s_recipe_and_key(tmp_path):
+    """Of one that is trained, brought or random."""
+    (tmp_path / "mine.pth").write_bytes(b"weights")
+    rows = {"baseline": {}, "mine": {"checkpoint": str(tmp_path / "mine.pth")}, "scratch": {"init": "random"}}
+    one, other = (planned(("backbones", rows), ("pretrain/network", name)) for name in ("resnet18", "resnet50"))
+    assert {backbone for task, backbone in differing(one, other, "weights") if task == "pretrain"} == rows.keys()
+    assert [run.run["recipe"]["network"] for run in one.runs if run.task == "pretrain"] == ["resnet18"] * 3
 
 
 def test_scenes_are_made_anew_where_their_photos_changed(tmp_path):
