@@ -66,7 +66,7 @@ def choose(path: Path, sets: list[WeightSet], wanted: str | None, network: Netwo
 
 def unusable(taken: WeightSet, others: list[str], title: str) -> str:
     """Why a set of all parameters of a network cannot be taken, and what to do."""
-    advice = f": choose another set, as in `weights: {others[0]}`" if others else f": {COMPLETE}"
+    advice = f": choose another set, as in `checkpoint_key: {others[0]}`" if others else f": {COMPLETE}"
     if not taken.weights:
         return (
             f"{taken.name} is a list of tensors without names and batch norm's statistics, and cannot be taken{advice}"
@@ -83,13 +83,13 @@ def unusable(taken: WeightSet, others: list[str], title: str) -> str:
 def undecided(sets: list[WeightSet], wanted: str | None, title: str) -> str:
     """Why no set is taken, and how to choose."""
     names = [one.name for one in sets]
-    declared = f"weights: {wanted} is declared, but " if wanted else ""
+    declared = f"checkpoint_key: {wanted} is declared, but " if wanted else ""
     if len(sets) == 1:
         kinds = {"raw": f", {names[0]}, is an average", "ema": f", {names[0]}, is not marked as an average"}
         return f"{declared}its only full set of a {title}'s weights{kinds.get(wanted or '', f' is {names[0]}')}"
     return (
         f"{declared}it has {len(sets)} full sets of a {title}'s weights ({', '.join(names)}), and nothing says which "
-        f"one is meant: name it, as in `weights: {names[0]}`"
+        f"one is meant: name it, as in `checkpoint_key: {names[0]}`"
     )
 
 

@@ -42,9 +42,9 @@ class CachedViews:
 class Photos:
     """The photos of a split as uint8 images (3, crop, crop), a fresh random view each time."""
 
-    def __init__(self, check: str, split: str, resize: int, crop: int) -> None:
+    def __init__(self, check: str, split: str, resize_size: int, crop_size: int) -> None:
         self.paths = [image.path for image in coco.read(read_check(check), split)]
-        self.resize, self.crop = resize, crop
+        self.resize, self.crop = resize_size, crop_size
 
     def name(self, row: int) -> str:
         """The image's file."""
@@ -60,7 +60,7 @@ class Photos:
 
 
 def source(split: str, images: dict[str, Any]) -> CachedViews | Photos:
-    """`{"folder": …}` means cached features, `{"check": …, "resize": …, "crop": …}` photos."""
+    """`{"folder": …}` means cached features, `{"check": …, "resize_size": …, "crop_size": …}` photos."""
     return (CachedViews if "folder" in images else Photos)(split=split, **images)
 
 

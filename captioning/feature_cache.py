@@ -17,6 +17,7 @@ from tqdm import tqdm
 from backbones.backbone import load_into, network_of
 from backbones.backbone import read as read_backbone
 from captioning.encoder import Encoder, centre_view, load, random_view
+from captioning.task import FEATURE_KEYS
 from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, digest, read_check, read_hashed, read_json, sha256, write_hashed
@@ -34,7 +35,7 @@ BATCH = 64  # views in one pass of the encoder, about
 
 def origin(run: Run, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
     """All that the features depend on; part of their index."""
-    values = {key: run.recipe[key] for key in ("resize", "crop", "num_views", "precision")}
+    values = {key: run.recipe[key] for key in FEATURE_KEYS}
     return {**values, "data": check["fingerprint"], "backbone": sha256(backbone)}
 
 
@@ -50,7 +51,7 @@ class Views(Dataset):
 
     def __getitem__(self, index: int) -> torch.Tensor:
         path, image_id, _ = self.samples[index]
-        image, crop = load(path, self.recipe["resize"]), self.recipe["crop"]
+        image, crop = load(path, self.recipe["resize_size"]), self.recipe["crop_size"]
         if self.test:
             return centre_view(image, crop).unsqueeze(0)
         draws = [rng("view", image_id, view) for view in range(self.recipe["num_views"])]

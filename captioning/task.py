@@ -7,7 +7,7 @@ from typing import Any
 from workflow.contracts import Array, Figure, Metric, Resampling, SharedArtifact, Task
 from workflow.core.files import short
 
-FEATURE_KEYS = ("resize", "crop", "num_views", "precision")
+FEATURE_KEYS = ("resize_size", "crop_size", "num_views", "precision")
 JVM_MB = 2500  # METEOR's: up to 2 GB of heap (-Xmx2G), and what the JVM itself needs
 
 

@@ -18,7 +18,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
     name = "nic_r50_coco_finetune.py" if recipe["finetune_encoder"] else "nic_r50_coco.py"
     cfg = config(Path(__file__).parent / "configs" / name)
     if recipe["finetune_encoder"]:
-        images = {"check": check, "resize": recipe["resize"], "crop": recipe["crop"]}
+        images = {"check": check, "resize_size": recipe["resize_size"], "crop_size": recipe["crop_size"]}
         cfg.model.update(encoder=vars(read(backbone)[1]), stride=metadata(backbone)["stride"])
     captioner = {key: recipe[key] for key in ("embed_size", "hidden_size", "dropout", "beam_size", "max_length")}
     captioner["network"] = metadata(backbone)["network"]
@@ -45,7 +45,7 @@ def protocol(
     )
     return {
         "split": f"{check['split']}: {check['counts']['test_images']} test images",
-        "input": f"squashed to {recipe['resize']}, crop {recipe['crop']}; {views}, one centre crop in the test",
+        "input": f"squashed to {recipe['resize_size']}, crop {recipe['crop_size']}; {views}, one centre crop in the test",
         "encoder": "fine-tuned" if recipe["finetune_encoder"] else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},

@@ -49,10 +49,10 @@ def task(
 def freeze(backbone: dict[str, Any], recipe: dict[str, Any]) -> None:
     """Frozen stages (-1 none, 0 the stem, n the stem and layers 1 to n) and the mode of every BatchNorm.
 
-    `bn: frozen` keeps the statistics and the affine weights of pretraining, as mmdet's C4 config and the reference
-    code do; `bn: train` updates both.
+    `freeze_bn: true` keeps the statistics and the affine weights of pretraining, as mmdet's C4 config and the reference
+    code do; `false` updates both.
     """
-    train = recipe["bn"] == "train"
+    train = not recipe["freeze_bn"]
     backbone.update(frozen_stages=recipe["frozen_stages"], norm_eval=not train)
     backbone.update(norm_cfg={"type": "BN", "requires_grad": train})
 

@@ -59,7 +59,7 @@ def augmentation(recipe: dict[str, Any]) -> v2.Compose:
     """The training transform of an opened file; a strength of 0 leaves its step out."""
     jitter, lighting = recipe["color_jitter"], recipe["pca_lighting"]
     steps = [
-        Crop(recipe["size"], scale=tuple(recipe["crop_scale"])),
+        Crop(recipe["crop_size"], scale=tuple(recipe["crop_scale"])),
         v2.RandomHorizontalFlip(),
     ]
     steps += [v2.ColorJitter(jitter, jitter, jitter)] if jitter else []
@@ -104,7 +104,9 @@ class ImageNetVal:
 
     def __init__(self, root: str, recipe: dict[str, Any]) -> None:
         self.folder = ClassFolders(root)
-        self.transform = v2.Compose([v2.Resize(recipe["resize"], antialias=True), v2.CenterCrop(recipe["size"])])
+        self.transform = v2.Compose(
+            [v2.Resize(recipe["val_resize_size"], antialias=True), v2.CenterCrop(recipe["crop_size"])]
+        )
 
     def __len__(self) -> int:
         return len(self.folder)

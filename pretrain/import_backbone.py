@@ -37,7 +37,7 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
     if sha256(path) != recipe["sha256"]:
         raise UserError(f"checkpoint {path}: the file has changed since the run was planned; plan it again")
     own = published(metadata)
-    file = found(path, content, recipe["weights"], network, published=bool(own))
+    file = found(path, content, recipe["checkpoint_key"], network, published=bool(own))
     weights = checked(path, file.weights, network)
     if own:
         verify(path, own, content)
@@ -169,7 +169,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     if about["classes"] == len(check["classes"]):
         ranks = ranked(weights, prepare, stride, check, recipe, run.threads, run.workers)
         metrics = errors(ranks)
-        split = f"{check['counts']['val']} validation images, resize {recipe['resize']}, crop {recipe['size']}"
+        split = f"{check['counts']['val']} validation images, resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
         print(f"[{run.name}] " + ", ".join(f"{key} {value:.2f} %" for key, value in metrics.items()), flush=True)
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)

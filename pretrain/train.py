@@ -58,7 +58,7 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
         publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, recipe["network"], **about)
         protocol = {
-            "split": f"{check['counts']['val']} validation images, resize {recipe['resize']}, crop {recipe['size']}",
+            "split": f"{check['counts']['val']} validation images, resize {recipe['val_resize_size']}, crop {recipe['crop_size']}",
             "epoch": f"last of {recipe['epochs']}",
         }
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])

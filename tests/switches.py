@@ -23,7 +23,7 @@ from workflow.training.engine import fit
 DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
 SHORT = {"epochs": 1, "iterations": 1, "warmup_iters": 0, "milestones": [], "batch_size": 4, "eval_interval": 0}
 SMALL = {
-    "pretrain": {"batch_size": 40, "size": 32, "resize": 32, "regularizers": {}},  # an epoch is one step
+    "pretrain": {"batch_size": 40, "crop_size": 32, "val_resize_size": 32, "regularizers": {}},  # an epoch is one step
     "ssd_voc": {"size": 96},
     "faster_rcnn_voc": {
         "min_size": 96,
@@ -33,8 +33,8 @@ SMALL = {
     },
     "nic_coco": {
         "batch_size": 60,
-        "resize": 40,
-        "crop": 32,
+        "resize_size": 40,
+        "crop_size": 32,
         "num_views": 1,
         "min_word_count": 1,
         "beam_size": 2,
@@ -51,9 +51,9 @@ CASES = [  # each value of each switch in each task
     ("nic_coco", {"finetune_encoder": True, "precision": "bf16"}),
 ]
 CASES += [
-    (task, {"bn": bn, "frozen_stages": stages, "precision": precision})
+    (task, {"freeze_bn": frozen, "frozen_stages": stages, "precision": precision})
     for task, last in LAST.items()
-    for bn, stages, precision in (("frozen", -1, "bf16"), ("train", last, "fp32"))
+    for frozen, stages, precision in ((True, -1, "bf16"), (False, last, "fp32"))
 ]
 
 

@@ -63,7 +63,7 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
 
 def run() -> str:
     """The --run-spec of the import door."""
-    declared = {"preprocessing": "imagenet", "stride": "3x3", "weights": None}
+    declared = {"preprocessing": "imagenet", "stride": "3x3", "checkpoint_key": None}
     recipe = {"network": "resnet50", "checkpoint": brought.FILE, "sha256": sha256(brought.FILE), **declared}
     whole = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
     return json.dumps(whole | {"threads": 1, "workers": 0, "gpus": 0})
@@ -110,7 +110,13 @@ def read_for_training(door, check):
     if door == "workflow.data.imagenet":
         folders = {split: ClassFolders(f"{content['root']}/{split}") for split in ("train", "val")}
         assert {split: len(folder) for split, folder in folders.items()} == content["counts"]
-        recipe = {"size": 32, "resize": 32, "crop_scale": (0.3, 1), "color_jitter": 0.4, "pca_lighting": 0.1}
+        recipe = {
+            "crop_size": 32,
+            "val_resize_size": 32,
+            "crop_scale": (0.3, 1),
+            "color_jitter": 0.4,
+            "pca_lighting": 0.1,
+        }
         train = ImageNetTrain(f"{content['root']}/train", recipe | {"regularizers": {}}, 0)
         val = ImageNetVal(f"{content['root']}/val", recipe)
         assert all(tuple(train[index, 0]["images"].shape) == (3, 32, 32) for index in range(len(train)))

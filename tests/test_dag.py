@@ -40,7 +40,14 @@ TINY = {
         "ssd_voc": {"iterations": 3, "batch_size": 2, "warmup_iters": 1, "milestones": [2], "size": 96},
         "faster_rcnn_voc": RCNN,
         "faster_rcnn_coco": ON_COCO | RCNN,  # the demo does without
-        "nic_coco": {"epochs": 1, "resize": 64, "crop": 48, "num_views": 1, "min_word_count": 2, "beam_size": 3},
+        "nic_coco": {
+            "epochs": 1,
+            "resize_size": 64,
+            "crop_size": 48,
+            "num_views": 1,
+            "min_word_count": 2,
+            "beam_size": 3,
+        },
     },
 }
 DRAWN = {
@@ -198,7 +205,10 @@ def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeyp
     layouts.mmpretrain_ema(other, weights, Path("mmpretrain_ema.pth"))
     layouts.torchvision_ema(weights, other, Path("raw.pth"))
     files = sorted([*tmp_path.glob("*.pth"), *tmp_path.glob("*.safetensors")])
-    rows = {file.stem: {"checkpoint": file.name} | ({"weights": "raw"} if file.stem == "raw" else {}) for file in files}
+    rows = {
+        file.stem: {"checkpoint": file.name} | ({"checkpoint_key": "raw"} if file.stem == "raw" else {})
+        for file in files
+    }
     assert len(rows) == 7
     run_dag(config | {"backbones": {"baseline": {}, **rows}}, snakemake, tmp_path)
     todo = plan(config | {"backbones": {"baseline": {}, **rows}})

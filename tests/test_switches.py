@@ -65,7 +65,7 @@ def test_two_processes_train_what_one_does(one, two, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_switch_does_what_it_says(one, name):
-    found, train = one[name], "bn=train" in name
+    found, train = one[name], "freeze_bn=False" in name
     floats = {"torch.bfloat16" if "bf16" in name else "torch.float32"}
     if name.startswith("nic_coco"):  # the search of captions is in fp32 in either precision
         encoder = floats if "finetune=True" in name else set()

@@ -21,22 +21,22 @@ from workflow.contracts import Network
 SHARES = (0.25, 1.0)
 
 
-@register("dropblock", {"block": "odd", "keep": "share"}, residual=True)
+@register("dropblock", {"block_size": "odd", "keep_prob": "share"}, residual=True)
 class DropBlock(Regularizer):
     """Zero square blocks of the features in the last two stages; the rate rises linearly from 0 to its end value.
 
     Whether it acts is drawn for the whole batch; of several processes each draws the squares of its own samples.
 
     Args:
-        block: side of a block in cells, odd; on a smaller map, the largest odd number that fits (paper: 7).
-        keep: fraction of the cells kept in the last stage at the end of the training (paper: 0.9); it falls linearly
+        block_size: side of a block in cells, odd; on a smaller map, the largest odd number that fits (paper: 7).
+        keep_prob: fraction of the cells kept in the last stage at the end of the training (paper: 0.9); it falls linearly
             from 1.
         probability: probability of applying it to a batch.
     """
 
-    def __init__(self, block: int, keep: float, probability: float) -> None:
+    def __init__(self, block_size: int, keep_prob: float, probability: float) -> None:
         super().__init__(probability)
-        self.block, self.keep = block, keep
+        self.block_size, self.keep_prob = block_size, keep_prob
 
     def inside(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
@@ -46,8 +46,8 @@ class DropBlock(Regularizer):
             return {}, targets
         rng, changes = of_share(rng), {}
         for stage, share in zip(network.stages[-len(SHARES) :], SHARES, strict=True):
-            rate = (1 - self.keep) * share * progress
-            change = functools.partial(masked, rate=rate, block=self.block, rng=rng)
+            rate = (1 - self.keep_prob) * share * progress
+            change = functools.partial(masked, rate=rate, block=self.block_size, rng=rng)
             changes |= {output: change for block in stage.blocks for output in block.outputs}
         return changes, targets
 

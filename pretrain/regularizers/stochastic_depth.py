@@ -14,21 +14,21 @@ from pretrain.regularizers.base import Changes, Regularizer, register
 from workflow.contracts import Network
 
 
-@register("stochastic_depth", {"drop": "fraction"}, residual=True)
+@register("stochastic_depth", {"drop_prob": "fraction"}, residual=True)
 class StochasticDepth(Regularizer):
     """Drop the residual branch of whole blocks, for the whole batch at once, whatever the number of processes.
 
     The rate rises linearly over depth (section 3, "linear decay" of the survival probability): block l of L is dropped
-    at l/L × `drop`.
+    at l/L × `drop_prob`.
 
     Args:
-        drop: probability of dropping the last block (CutMix paper: 0.25).
+        drop_prob: probability of dropping the last block (CutMix paper: 0.25).
         probability: probability of applying it to a batch.
     """
 
-    def __init__(self, drop: float, probability: float) -> None:
+    def __init__(self, drop_prob: float, probability: float) -> None:
         super().__init__(probability)
-        self.drop = drop
+        self.drop_prob = drop_prob
 
     def inside(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
@@ -37,7 +37,7 @@ class StochasticDepth(Regularizer):
         if not self.acts(rng):
             return {}, targets
         blocks = network.blocks
-        rates = {block.branch: self.drop * n / len(blocks) for n, block in enumerate(blocks, start=1)}
+        rates = {block.branch: self.drop_prob * n / len(blocks) for n, block in enumerate(blocks, start=1)}
         return {name: functools.partial(dropped, rate=rate, rng=rng) for name, rate in rates.items()}, targets
 
 

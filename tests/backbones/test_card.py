@@ -17,12 +17,12 @@ from workflow.training.record import made_of
 
 RECIPE = {
     "epochs": 1, "batch_size": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
-    "warmup_iters": 0, "milestones": [], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
+    "warmup_iters": 0, "milestones": [], "precision": "fp32", "crop_size": 32, "val_resize_size": 36, "crop_scale": [0.4, 1.0],
     "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1,
     "network": "resnet50",
     "regularizers": {"cutmix": {"alpha": 1.0, "probability": 0.5}},
 }  # fmt: skip
-BROUGHT = {"sha256": "5" * 64, "preprocessing": "imagenet", "stride": "1x1", "weights": None}
+BROUGHT = {"sha256": "5" * 64, "preprocessing": "imagenet", "stride": "1x1", "checkpoint_key": None}
 FOUND = {
     **{"file": "a|b`c\n# <i>.pth", "sha256": "5" * 64, "layout": "state dict", "weights": "ema"},
     **{"matched": 320, "left_over": ["x"]},
@@ -87,7 +87,11 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
 
 
 def test_a_random_backbones_card(imagenet, tmp_path):
-    make(run_of({"init": "random", "network": "resnet50", "size": 48, "resize": 48}), imagenet.check, tmp_path)
+    make(
+        run_of({"init": "random", "network": "resnet50", "crop_size": 48, "val_resize_size": 48}),
+        imagenet.check,
+        tmp_path,
+    )
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("# mine: a ResNet-50, not trained\n")
     assert "pretraining seed 3: the negative control." in text

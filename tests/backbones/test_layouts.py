@@ -83,7 +83,9 @@ def test_each_layout_is_the_plain_state_dict(make, raw, tmp_path):
     assert (file.layout, file.which, len(file.weights)) == (SINGLE[make][0], "only", len(raw))
     assert sorted(file.left_over) == SINGLE[make][1]
     assert equal(read(tmp_path, "raw")[1], raw)
-    with pytest.raises(UserError, match=r"weights: ema is declared, but its only full set .* is not marked as an aver"):
+    with pytest.raises(
+        UserError, match=r"checkpoint_key: ema is declared, but its only full set .* is not marked as an aver"
+    ):
         read(tmp_path, "ema")
 
 
@@ -100,7 +102,7 @@ def test_each_row_of_the_table_is_read(row, raw, average, tmp_path):
         with pytest.raises(UserError, match=r"has 2 full sets of a ResNet-50's weights") as caught:
             read(tmp_path)
         assert f"({row.place}, {row.second})" in str(caught.value)
-        assert f"`weights: {row.place}`" in str(caught.value)
+        assert f"`checkpoint_key: {row.place}`" in str(caught.value)
         assert same(read(tmp_path, row.second)[1], average)
     file, weights = read(tmp_path, row.place if row.second else None)
     assert same(weights, raw)
@@ -128,7 +130,9 @@ def test_the_average_is_meant_unless_the_config_says_raw(make, raw, average, tmp
 def test_a_file_of_the_average_alone(average, tmp_path):
     torch.save({"model_ema": module(average)}, tmp_path / "a.pth")
     assert equal(read(tmp_path)[1], average)
-    with pytest.raises(UserError, match=r"weights: raw is declared, but its only full set .*, model_ema/module, is an"):
+    with pytest.raises(
+        UserError, match=r"checkpoint_key: raw is declared, but its only full set .*, model_ema/module, is an"
+    ):
         read(tmp_path, "raw")
 
 
@@ -146,7 +150,7 @@ def test_mmcv_1_keeps_the_average_under_the_plain_names(raw, average, tmp_path):
     assert equal(read(tmp_path)[1], average)
     assert equal(read(tmp_path, "ema")[1], average)
     with pytest.raises(
-        UserError, match=r"weights: raw is declared, but its only full set .*, state_dict/backbone, is an ave"
+        UserError, match=r"checkpoint_key: raw is declared, but its only full set .*, state_dict/backbone, is an ave"
     ):
         read(tmp_path, "raw")
 
@@ -231,7 +235,9 @@ def test_where_nothing_says_which_set_is_meant_the_user_chooses(kind, raw, avera
 def test_an_average_without_names_is_found_and_cannot_be_taken(raw, average, tmp_path):
     shadow = list(network(1).parameters())
     torch.save({"model": raw, "ema": {"decay": 0.9, "shadow_params": shadow}}, tmp_path / "a.pth")
-    with pytest.raises(UserError, match=r"ema/shadow_params is a list of tensors without names .* `weights: model`"):
+    with pytest.raises(
+        UserError, match=r"ema/shadow_params is a list of tensors without names .* `checkpoint_key: model`"
+    ):
         read(tmp_path)
     assert equal(read(tmp_path, "raw")[1], raw)
 

@@ -78,7 +78,7 @@ def test_it_is_a_captioners_encoder(finetune, published, coco, tmp_path, monkeyp
 
 
 def test_it_is_a_random_backbone_whose_branches_have_the_variance_of_their_input(imagenet, tmp_path):
-    run = replace(run_of(), recipe={"init": "random", "network": NAME, "size": 48, "resize": 48})
+    run = replace(run_of(), recipe={"init": "random", "network": NAME, "crop_size": 48, "val_resize_size": 48})
     make_random(run, imagenet.check, tmp_path)
     weights = read(tmp_path / "backbone.safetensors")[0]
     assert metadata(tmp_path / "backbone.safetensors")["network"] == NAME

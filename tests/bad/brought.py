@@ -105,7 +105,7 @@ BROUGHT = [
     Case("a detectron2 model (.pkl)", f"{AT}: a pickle of detectron2, and no file of torch.save; … Convert it …",
          detectron2),
     Case("a query and a key encoder", f"{AT}: it has 2 full sets of a ResNet-50's weights (encoder_q, encoder_k), and "
-         "nothing says which one is meant: name it, as in `weights: encoder_q`", saved(two_encoders)),
+         "nothing says which one is meant: name it, as in `checkpoint_key: encoder_q`", saved(two_encoders)),
     Case("a ResNet-50's parameters without batch norm's statistics",
          f"{AT}: it has all parameters of a ResNet-50, but no running statistics of batch norm (running_mean, …: save "
          "model.state_dict(), which holds them, instead of the parameters only. A network with GroupNorm has none …",

@@ -17,7 +17,7 @@ STOCK = {  # what mmdet has in the place of our modules
     **{"SSDLevels": "SSDNeck", "FloatSSDHead": "SSDHead", "FloatRPNHead": "RPNHead"},
     **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead", "C4ResLayer": "ResLayer"},
 }
-COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "bn": "frozen"}
+COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "freeze_bn": True}
 COMMON |= {"difficult": "background", "score_threshold": 0.01}
 SSD = {**COMMON, "batch_size": 4, "size": 300, "frozen_stages": 1}
 PROPOSALS = {"train": 1000, "test": 300}

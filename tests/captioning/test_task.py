@@ -4,8 +4,8 @@ from captioning.task import TASKS
 
 (NIC,) = TASKS
 RECIPE = {
-    "resize": 256,
-    "crop": 224,
+    "resize_size": 256,
+    "crop_size": 224,
     "num_views": 10,
     "precision": "bf16",
     "min_word_count": 4,
@@ -24,7 +24,7 @@ def test_features_are_those_of_backbone_views_and_data():
     plain = features(RECIPE, "coco-1", WEIGHTS)
     assert plain.startswith("results/features/results/backbones-1/seed0/")
     assert features(RECIPE | {"lr": 9, "min_word_count": 9}, "coco-1", WEIGHTS) == plain
-    changes = [{"resize": 9}, {"crop": 9}, {"num_views": 9}, {"precision": "fp32"}]
+    changes = [{"resize_size": 9}, {"crop_size": 9}, {"num_views": 9}, {"precision": "fp32"}]
     others = [features(RECIPE | change, "coco-1", WEIGHTS) for change in changes] + [
         features(RECIPE, "coco-2", WEIGHTS)
     ]

@@ -231,7 +231,7 @@ def test_the_view_follows_from_seed_epoch_and_index(samples):
 def test_a_sample_s_name_is_its_image_or_the_photo(samples, made):
     """It stands in the message of a loss that is not finite."""
     cached, images, _ = samples
-    photos = {"check": str(made.check), "resize": 40, "crop": 32}
+    photos = {"check": str(made.check), "resize_size": 40, "crop_size": 32}
     tuned = dataset.CaptionTrain(str(made.vocabulary / "captions.npz"), photos, seed=0)
     captioned = [image for image in images for _ in image.captions]
     assert [cached.name(index) for index in range(60)] == [f"image {image.image_id}" for image in captioned]

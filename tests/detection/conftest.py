@@ -35,7 +35,7 @@ COMMON = {
     "warmup_iters": 2,
     "milestones": [3],
 }
-COMMON |= {"precision": "fp32", "frozen_stages": 1, "bn": "frozen", "eval_interval": 0}
+COMMON |= {"precision": "fp32", "frozen_stages": 1, "freeze_bn": True, "eval_interval": 0}
 VOC = {"difficult": "background"}
 SSD = {**COMMON, **VOC, "size": 96, "score_threshold": 0.01}
 FASTER = {

@@ -70,24 +70,24 @@ def test_losses_are_finite_and_reach_the_backbone(build, name):
 
 
 @pytest.mark.parametrize("name", TASKS)
-@pytest.mark.parametrize("bn", ["frozen", "train"])
+@pytest.mark.parametrize("frozen", [True, False])
 @pytest.mark.parametrize("convert", CONVERSIONS)
-def test_bn(build, name, bn, convert):
+def test_bn(build, name, frozen, convert):
     """Of one process, and of several, each of which has its own kind."""
-    built = build(name, bn=bn, frozen_stages=-1)
+    built = build(name, freeze_bn=frozen, frozen_stages=-1)
     built.model = CONVERSIONS[convert](built.model)
     norms = [module for module in built.model.modules() if isinstance(module, _BatchNorm)]
     before = [norm.running_mean.clone() for norm in norms]
     built.model.train()
     assert len(norms) == 53
-    assert {norm.training for norm in norms} == {bn == "train"}
-    assert {norm.weight.requires_grad for norm in norms} == {bn == "train"}
+    assert {norm.training for norm in norms} == {not frozen}
+    assert {norm.weight.requires_grad for norm in norms} == {not frozen}
     if convert == "several on GPUs":
         assert {type(norm) for norm in norms} == {SyncBatchNorm}, "which refuses a CPU"
     else:
         losses(built)
         moved = [not torch.equal(norm.running_mean, old) for norm, old in zip(norms, before, strict=True)]
-        assert set(moved) == {bn == "train"}
+        assert set(moved) == {not frozen}
 
 
 @pytest.mark.parametrize("name", TASKS)

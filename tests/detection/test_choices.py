@@ -80,7 +80,7 @@ def test_box_loss(build, name):
 @pytest.mark.parametrize("decays", [True, False])
 def test_bias_decay(build, decays):
     """A step without any gradient moves what decays, and nothing else."""
-    built = build("faster_rcnn_voc", bias_decay=decays, weight_decay=0.5, lr=0.1, bn="train", frozen_stages=1)
+    built = build("faster_rcnn_voc", bias_decay=decays, weight_decay=0.5, lr=0.1, freeze_bn=False, frozen_stages=1)
     optim = build_optim_wrapper(
         built.model, {"type": "PrecisionOptimWrapper", "precision": "fp32"} | built.cfg.optim_wrapper
     )

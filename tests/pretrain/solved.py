@@ -7,7 +7,7 @@ from torchvision.models import resnet50
 from backbones.backbone import IMAGENET
 from pretrain.dataset import ImageNetVal
 
-SCORE = {"network": "resnet50", "size": 48, "resize": 48, "batch_size": 12, "precision": "fp32"}
+SCORE = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48, "batch_size": 12, "precision": "fp32"}
 
 
 def solve(check):

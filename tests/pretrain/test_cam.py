@@ -17,7 +17,7 @@ from pretrain.dataset import ImageNetVal
 from workflow.core.files import read_json, sha256, write_json
 from workflow.reporting.figures import made_of
 
-RECIPE = {"resize": 48, "size": 48}
+RECIPE = {"val_resize_size": 48, "crop_size": 48}
 BGR = Preprocessing("BGR", (100.0, 110.0, 120.0), (50.0, 60.0, 70.0))
 
 

@@ -128,7 +128,7 @@ def test_only_so_much_is_decoded_less_that_no_side_of_the_box_is_enlarged(write,
 def test_an_image_regularizer_draws_by_seed_epoch_and_sample(imagenet):
     """Of one photo, always cut alike by the transform."""
     cutout = {"cutout": {"size": 6, "probability": 1.0}}
-    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": cutout}
+    recipe = {"crop_size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": cutout}
 
     def hole(index, epoch, seed=0):
         train = ImageNetTrain(f"{imagenet.root}/train", recipe, seed)
@@ -159,7 +159,7 @@ def test_a_truncated_jpeg_is_told(write):
 
 def test_a_sample_s_name_is_the_file_that_it_is_read_from(imagenet):
     """It stands in the message of a loss that is not finite."""
-    recipe = {"size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": {}}
+    recipe = {"crop_size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": {}}
     train = ImageNetTrain(f"{imagenet.root}/train", recipe, 0)
     train.transform = lambda photo: photo.filename
     names = [train.name(index) for index in range(len(train))]
@@ -172,7 +172,7 @@ def test_a_validation_image_is_the_centre_of_the_photo_at_its_shorter_side(tmp_p
     for name, label in (("a/x.JPEG", 0), ("b/x.JPEG", 1)):
         (tmp_path / name).parent.mkdir()
         photo(60, 40, label).save(tmp_path / name, "JPEG")
-    val = ImageNetVal(str(tmp_path), {"resize": 32, "size": 20})
+    val = ImageNetVal(str(tmp_path), {"val_resize_size": 32, "crop_size": 20})
     for label, name in enumerate("ab"):
         whole = v2.functional.resize(decode(str(tmp_path / name / "x.JPEG")), [32, 48], antialias=True)
         assert torch.equal(val[label]["images"], whole[:, 6:26, 14:34])

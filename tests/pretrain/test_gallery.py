@@ -104,7 +104,9 @@ def test_what_acts_now_and_then_is_shown_when_it_first_acts(name, rows):
 
 
 def test_what_never_acts_leaves_the_photos_as_they_are(rows):
-    found = rows(mixup={"alpha": 1.0, "probability": 0.0}, dropblock={"block": 3, "keep": 0.9, "probability": 0.0})
+    found = rows(
+        mixup={"alpha": 1.0, "probability": 0.0}, dropblock={"block_size": 3, "keep_prob": 0.9, "probability": 0.0}
+    )
     for name in ("mixup", "dropblock"):
         assert torch.equal(found[name].photos, found["baseline"].photos)
         assert len(found[name].words) == 1
@@ -137,7 +139,7 @@ def test_at_the_input_manifold_mixup_looks_like_mixup(rows):
 
 
 def test_blocks_are_hollow_where_the_network_drops_them(rows):
-    parameters = {"drop": 0.8, **ALWAYS}
+    parameters = {"drop_prob": 0.8, **ALWAYS}
     found = rows(stochastic_depth=parameters)
     row = found["stochastic_depth"]
     assert torch.equal(row.photos, found["baseline"].photos)
@@ -155,7 +157,7 @@ def test_blocks_are_hollow_where_the_network_drops_them(rows):
 
 
 def test_dropped_cells_are_striped_and_the_rest_is_the_photo(rows):
-    found = rows(dropblock={"block": 3, "keep": 0.7, **ALWAYS})
+    found = rows(dropblock={"block_size": 3, "keep_prob": 0.7, **ALWAYS})
     photos, row = found["baseline"].photos, found["dropblock"]
     striped = (row.photos != photos).any(1)
     share = striped.flatten(1).float().mean(1)

@@ -30,7 +30,7 @@ def brought(solved, imagenet, tmp_path):
     def call(content, out="out", **declared):
         path = tmp_path / "mine.pth"
         torch.save(content, path)
-        recipe = {"preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe, **declared}
+        recipe = {"preprocessing": "imagenet", "stride": "3x3", "checkpoint_key": None, **solved.recipe, **declared}
         recipe = {"sha256": sha256(path), **recipe, "checkpoint": str(path)}
         run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
         bring(run, path, imagenet.check, tmp_path / out)
@@ -129,7 +129,12 @@ def test_a_resnet18_is_brought_where_it_is_declared(brought, tmp_path):
 
 def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, monkeypatch):
     torch.save([1], tmp_path / "a.pth")
-    recipe = {"sha256": sha256(tmp_path / "a.pth"), "preprocessing": "imagenet", "stride": "3x3", "weights": None}
+    recipe = {
+        "sha256": sha256(tmp_path / "a.pth"),
+        "preprocessing": "imagenet",
+        "stride": "3x3",
+        "checkpoint_key": None,
+    }
     recipe["network"] = "resnet50"
     run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     words = [
@@ -199,7 +204,7 @@ def test_which_weights_is_a_switch(brought, solved, tmp_path):
     assert torch.equal(load_file(plain / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"])
     assert read_json(ema / "metrics.json")["checkpoint"]["weights"] == "ema"
     with pytest.raises(
-        UserError, match=r"weights: ema is declared, but its only full set .*, /, is not marked as an average"
+        UserError, match=r"checkpoint_key: ema is declared, but its only full set .*, /, is not marked as an average"
     ):
         brought(raw, weights="ema")
 
@@ -219,7 +224,13 @@ def test_a_file_that_changed_since_planning_is_refused(brought, solved):
 def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, solved, imagenet, tmp_path):
     path = tmp_path / "b.safetensors"
     publish(path, solved.weights, replace(IMAGENET, channel_order=order), "resnet50", stride, origin="pretrained")
-    recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
+    recipe = {
+        "sha256": sha256(path),
+        "preprocessing": "imagenet",
+        "stride": "3x3",
+        "checkpoint_key": None,
+        **solved.recipe,
+    }
     run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=message):
         bring(run, path, imagenet.check, tmp_path / "out")
@@ -231,7 +242,13 @@ def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 4096] = bytes(4096)
     path.write_bytes(content)
-    recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
+    recipe = {
+        "sha256": sha256(path),
+        "preprocessing": "imagenet",
+        "stride": "3x3",
+        "checkpoint_key": None,
+        **solved.recipe,
+    }
     run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=r"b\.safetensors: damaged: "):
         bring(run, path, imagenet.check, tmp_path / "out")
@@ -241,7 +258,13 @@ def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_
 def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
     path = tmp_path / "a.safetensors"
     save_file(solved.weights, path, metadata={"format": "pt"})
-    recipe = {"sha256": sha256(path), "preprocessing": "imagenet", "stride": "3x3", "weights": None, **solved.recipe}
+    recipe = {
+        "sha256": sha256(path),
+        "preprocessing": "imagenet",
+        "stride": "3x3",
+        "checkpoint_key": None,
+        **solved.recipe,
+    }
     run = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
     words = ["--run-spec", json.dumps(run | {"threads": 1, "workers": 0, "gpus": 0}), "--checkpoint", str(path)]
     words += [

@@ -9,9 +9,9 @@ from pretrain.model import Classifier, changed
 from pretrain.regularizers.base import Regularizer
 
 INSIDE = {
-    "dropblock": {"block": 3, "keep": 0.5, "probability": 1.0},
+    "dropblock": {"block_size": 3, "keep_prob": 0.5, "probability": 1.0},
     "feature_cutmix": {"alpha": 1.0, "layers": ["layer2"], "probability": 1.0},
-    "stochastic_depth": {"drop": 0.9, "probability": 1.0},
+    "stochastic_depth": {"drop_prob": 0.9, "probability": 1.0},
 }
 STACKED = {"mixup": {"alpha": 1.0}, "label_smoothing": {"smoothing": 0.1}}
 IMAGES = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))

@@ -30,7 +30,7 @@ def test_the_door_names_the_file(config, monkeypatch, capsys):
         "network": "resnet50",
         "preprocessing": "imagenet",
         "stride": "3x3",
-        "weights": None,
+        "checkpoint_key": None,
         "sha256": sha256("mine.pth"),
     }
     monkeypatch.setattr(sys, "argv", ["x", "--recipes", json.dumps([declared | {"checkpoint": "mine.pth"}])])

@@ -14,7 +14,7 @@ from pretrain.random_backbone import make
 from workflow.planning.run_spec import Run
 from workflow.training.seeding import seed_everything
 
-SIZES = {"network": "resnet50", "size": 48, "resize": 48}
+SIZES = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48}
 
 
 def run_of(seed=0, threads=1):

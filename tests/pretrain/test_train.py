@@ -27,7 +27,7 @@ from workflow.training.resume import checkpointing as saving
 
 RECIPE = {
     "epochs": 2, "batch_size": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
-    "warmup_iters": 2, "milestones": [1], "precision": "fp32", "size": 32, "resize": 36, "crop_scale": [0.4, 1.0],
+    "warmup_iters": 2, "milestones": [1], "precision": "fp32", "crop_size": 32, "val_resize_size": 36, "crop_scale": [0.4, 1.0],
     "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1, "regularizers": {},
     "network": "resnet50",
 }  # fmt: skip
@@ -146,8 +146,8 @@ def test_epochs_draw_anew_and_seeds_differ(imagenet):
 
 
 def test_validation_is_a_centre_crop(imagenet):
-    whole = ImageNetVal(f"{imagenet.root}/val", {"resize": 36, "size": 36})[0]["images"]
-    crop = ImageNetVal(f"{imagenet.root}/val", {"resize": 36, "size": 32})[0]["images"]
+    whole = ImageNetVal(f"{imagenet.root}/val", {"val_resize_size": 36, "crop_size": 36})[0]["images"]
+    crop = ImageNetVal(f"{imagenet.root}/val", {"val_resize_size": 36, "crop_size": 32})[0]["images"]
     assert crop.shape == (3, 32, 32)
     assert torch.equal(crop, whole[:, 2:34, 2:34])
 
@@ -289,7 +289,7 @@ def test_two_processes_train_the_network_of_one_and_survive_a_kill(imagenet, tmp
 def test_two_processes_drop_the_same_branches_and_smooth_the_same_batches(imagenet, tmp_path):
     """What is drawn for a whole batch, at a rate that leaves the weights nearly as they are: a network whose branches
     do not begin at zero makes much of the last digits within a few steps."""
-    drawn = {"stochastic_depth": {"drop": 0.5}, "label_smoothing": {"smoothing": 0.5}}
+    drawn = {"stochastic_depth": {"drop_prob": 0.5}, "label_smoothing": {"smoothing": 0.5}}
     drawn = {name: {**parameters, "probability": 0.5} for name, parameters in drawn.items()}
     run, check = run_of(lr=1e-8, regularizers=drawn, zero_init_residual=False), imagenet.check
     train(run, check, tmp_path / "alone/state", tmp_path / "alone/out")

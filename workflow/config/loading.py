@@ -125,7 +125,7 @@ def share_faults(config: dict[str, Any]) -> Iterator[str]:
     """Batches that the GPUs of a job cannot share."""
     recipes = {PRETRAIN: (PRETRAIN, config["pretrain"])}
     for name, each in config["backbones"].items():
-        if {"batch_size", "size"} & (own := each.get("pretrain", {})).keys():
+        if {"batch_size", "crop_size"} & (own := each.get("pretrain", {})).keys():
             recipes[f"backbones.{name}.pretrain"] = PRETRAIN, config["pretrain"] | own
     trained = (name for name in config["tasks"] if registry.task_of(config, name).kind == "train")
     recipes |= {f"tasks.{name}": (name, config["tasks"][name]) for name in trained}
@@ -155,7 +155,7 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         for other in ("init", "regularizers", "pretrain"):
             if other in backbone and other != origin:
                 yield f"{path}: {origin} and {other} cannot be combined"
-    for key in ("preprocessing", "stride", "weights"):
+    for key in ("preprocessing", "stride", "checkpoint_key"):
         if key in backbone and origin != "checkpoint":
             yield f"{path}.{key}: only allowed together with 'checkpoint'"
     if isinstance(backbone.get("preprocessing"), dict):
@@ -209,7 +209,7 @@ def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
     """Schedules that go beyond their end, sizes that do not fit into each other."""
     if "epochs" in recipe or "iterations" in recipe:
         yield from schedule_faults(path, recipe)
-    for small, large in (("size", "resize"), ("crop", "resize"), ("min_size", "max_size")):
+    for small, large in (("crop_size", "val_resize_size"), ("crop_size", "resize_size"), ("min_size", "max_size")):
         if small in recipe and large in recipe and recipe[small] > recipe[large]:
             yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
 

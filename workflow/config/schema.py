@@ -2,6 +2,7 @@
 instances there are, and its objections in words. Each is one line that begins with the key."""
 
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,14 @@ RENAMED = {  # key of a config before version 1.0 to today's
     "beam": "beam_size",
     "finetune": "finetune_encoder",
     "views": "num_views",
+    "size": "crop_size",
+    "resize": "val_resize_size or resize_size",
+    "crop": "crop_size",
+    "bn": "freeze_bn",
+    "block": "block_size",
+    "keep": "keep_prob",
+    "drop": "drop_prob",
+    "weights": "checkpoint_key",
 }
 Named = tuple[tuple[str, str], ...]  # an instance with the type that its section names
 
@@ -113,7 +122,7 @@ def describe(error: jsonschema.ValidationError) -> str:
     if kind == "additionalProperties":
         unknown = next(key for key in value if key not in known)
         new = RENAMED.get(unknown, "")
-        fits = {new, new.partition(".")[0]} & {*known}
+        fits = {*re.split(r"\W+| or ", new)} & {*known}
         more = f"now {new}" if fits else f"known: {', '.join(known)}"
         return f"{dotted([*path, unknown])}: unknown {error.schema.get('title', 'key')} ({more})"
     if kind == "required":

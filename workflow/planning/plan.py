@@ -28,8 +28,8 @@ MODULES = {  # that make a backbone
 }
 SCORE = (
     "network",
-    "size",
-    "resize",
+    "crop_size",
+    "val_resize_size",
     "batch_size",
     "precision",
 )  # of pretraining, by which a brought backbone is scored
@@ -252,17 +252,20 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
     data = config["data"][registry.data_name(config, registry.PRETRAIN)]
     if "checkpoint" in backbone:
         prepare, stride = backbone.get("preprocessing", "imagenet"), backbone.get("stride", "3x3")
-        wanted = backbone.get("weights")  # None: an average if the file has one
+        wanted = backbone.get("checkpoint_key")  # None: an average if the file has one
         try:
             content = sha256(backbone["checkpoint"])
         except OSError as error:
             raise UserError(f"backbones.{name}.checkpoint: {backbone['checkpoint']}: {error.strerror}") from None
-        declared = {"preprocessing": prepare, "stride": stride, "weights": wanted}
+        declared = {"preprocessing": prepare, "stride": stride, "checkpoint_key": wanted}
         scored = {key: pretrain[key] for key in SCORE}
         recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, **declared, **scored}
-        return "brought", recipe, ["brought", content, declared | {"weights": wanted or "ema"}, scored, data]
+        return "brought", recipe, ["brought", content, declared | {"checkpoint_key": wanted or "ema"}, scored, data]
     if "init" in backbone:
-        recipe = {"init": backbone["init"], **{key: pretrain[key] for key in ("network", "size", "resize")}}
+        recipe = {
+            "init": backbone["init"],
+            **{key: pretrain[key] for key in ("network", "crop_size", "val_resize_size")},
+        }
         return "random", recipe, ["random", recipe, data]  # the data give the statistics and the number of classes
     recipe = {**pretrain, **backbone.get("pretrain", {}), "regularizers": backbone.get("regularizers", {})}
     return "pretrained", recipe, ["pretrained", recipe, data]

@@ -12,7 +12,7 @@ from workflow.core.files import digest
 
 SEEN = (
     "network",
-    "size",
+    "crop_size",
     "crop_scale",
     "color_jitter",
     "pca_lighting",

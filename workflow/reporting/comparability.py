@@ -55,7 +55,10 @@ def _compare_data(one: Outcome, other: Outcome) -> None:
 def _compare_protocol(one: Outcome, other: Outcome, backbones: dict[str, dict[str, Any]]) -> None:
     own = OF_THE_BACKBONE
     if one.task == PRETRAIN:
-        sizes = [{"resize", "size"} & backbones.get(o.backbone, {}).get("pretrain", {}).keys() for o in (one, other)]
+        sizes = [
+            {"val_resize_size", "crop_size"} & backbones.get(o.backbone, {}).get("pretrain", {}).keys()
+            for o in (one, other)
+        ]
         own = {"epoch", "split"} if any(sizes) else {"epoch"}
     keys = differing(one.record["protocol"], other.record["protocol"])
     keys = {key: pair for key, pair in keys.items() if key.split(".")[0] not in own}

@@ -9,7 +9,7 @@ from pretrain.regularizers.dropblock import DropBlock, drawn, masked
 from workflow import registry
 from workflow.core.rng import rng
 
-PARAMETERS = {"block": 3, "keep": 0.7}
+PARAMETERS = {"block_size": 3, "keep_prob": 0.7}
 NETWORKS = registry.networks()
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 

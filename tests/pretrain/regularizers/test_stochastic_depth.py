@@ -7,7 +7,7 @@ from pretrain.regularizers.stochastic_depth import StochasticDepth, dropped
 from workflow import registry
 from workflow.core.rng import rng
 
-PARAMETERS = {"drop": 0.5}
+PARAMETERS = {"drop_prob": 0.5}
 NETWORKS = registry.networks()
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 

@@ -15,11 +15,11 @@ from workflow.core.errors import UserError
 PROJECT = Path(__file__).parents[3]
 # The demo's config, with the values that the messages below quote.
 PINNED = {
-    "pretrain": {"epochs": 5, "milestones": [3, 4], "size": 48, "resize": 48},
+    "pretrain": {"epochs": 5, "milestones": [3, 4], "crop_size": 48, "val_resize_size": 48},
     "tasks": {
         "ssd_voc": {"iterations": 200, "milestones": [140], "warmup_iters": 40},
         "faster_rcnn_voc": {"min_size": 160, "max_size": 160},
-        "nic_coco": {"resize": 96, "crop": 80},
+        "nic_coco": {"resize_size": 96, "crop_size": 80},
     },
 }
 DEMO = loading.load(PROJECT / "config/demo.yaml", overrides=PINNED)
@@ -68,7 +68,7 @@ BAD = [
     ("pretrain/nesterov", "yes", "pretrain.nesterov: must be true or false, not 'yes'"),
     ("pretrain/precision", "fp16", "pretrain.precision: must be bf16 or fp32, not 'fp16'"),
     ("pretrain/momentum", 1.0, "pretrain.momentum: must be below 1, not 1.0"),
-    ("pretrain/size", 64, "pretrain.size: 64 is larger than resize (48)"),
+    ("pretrain/crop_size", 64, "pretrain.crop_size: 64 is larger than val_resize_size (48)"),
     ("pretrain/crop_scale", [0.9, 0.5], "pretrain.crop_scale: must be in ascending order, not [0.9, 0.5]"),
     ("pretrain/crop_scale", [0.9], "pretrain.crop_scale: must have 2 values, not [0.9]"),
     ("pretrain/crop_scale", [0.5, 1.5], "pretrain.crop_scale[1]: must be at most 1, not 1.5"),
@@ -109,9 +109,9 @@ BAD = [
      "backbones.a.regularizers.cutmx: unknown regularizer (known: autoaugment, cutmix, cutout, "),
     ("backbones/a", {"regularizers": {key: {"alpha": 1, "probability": 1} for key in ("cutmix", "mixup")}},
      "backbones.a.regularizers: cutmix and mixup cannot be combined: each pairs every image with a partner"),
-    ("backbones/a", {"regularizers": {"dropblock": {"block": 4, "keep": 0.9, "probability": 1}}},
+    ("backbones/a", {"regularizers": {"dropblock": {"block_size": 4, "keep_prob": 0.9, "probability": 1}}},
      "backbones.a.regularizers.dropblock.block: must be odd, not 4"),
-    ("backbones/a", {"regularizers": {"dropblock": {"block": 3, "keep": 0, "probability": 1}}},
+    ("backbones/a", {"regularizers": {"dropblock": {"block_size": 3, "keep_prob": 0, "probability": 1}}},
      "backbones.a.regularizers.dropblock.keep: must be above 0, not 0"),
     ("backbones/a", {"regularizers": {"manifold_mixup": {"alpha": 1, "layers": ["stem"], "probability": 1}}},
      "backbones.a.regularizers.manifold_mixup.layers: a ResNet-50 (pretrain.network: resnet50) has input, layer1, "
@@ -140,7 +140,7 @@ BAD = [
      "tasks.faster_rcnn_coco.rois_per_image: must be at least 1, not 0"),
     ("tasks/faster_rcnn_coco", COCO | {"min_size": 161},
      "tasks.faster_rcnn_coco.min_size: 161 is larger than max_size (160)"),
-    ("tasks/nic_coco/crop", 97, "tasks.nic_coco.crop: 97 is larger than resize (96)"),
+    ("tasks/nic_coco/crop_size", 97, "tasks.nic_coco.crop_size: 97 is larger than resize_size (96)"),
     ("tasks/nic_coco/beam_size", 0, "tasks.nic_coco.beam_size: must be at least 1, not 0"),
     ("tasks/nic_coco/finetune_encoder", 1, "tasks.nic_coco.finetune_encoder: must be true or false, not 1"),
 ]  # fmt: skip

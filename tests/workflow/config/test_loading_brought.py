@@ -20,11 +20,11 @@ BAD = [
      "channel_order": "RGB"}}, "backbones.a.preprocessing: mean and std are in units of 0 to 1, but pixels go from 0 "
      "to 255: write mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]"),
     ({"stride": "1x1"}, "backbones.a.stride: only allowed together with 'checkpoint'"),
-    ({"init": "random", "weights": "raw"}, "backbones.a.weights: only allowed together with 'checkpoint'"),
+    ({"init": "random", "checkpoint_key": "raw"}, "backbones.a.checkpoint_key: only allowed together with 'checkpoint'"),
     ({"checkpoint": "x", "stride": "2x2"}, "backbones.a.stride: must be 3x3 or 1x1, not '2x2'"),
-    ({"checkpoint": "x", "weights": True}, "backbones.a.weights: must be text, not true"),
-    ({"checkpoint": "x", "weights": "a b"},
-     "backbones.a.weights: must be ema, raw or the place of a set in the file, not 'a b'"),
+    ({"checkpoint": "x", "checkpoint_key": True}, "backbones.a.checkpoint_key: must be text, not true"),
+    ({"checkpoint": "x", "checkpoint_key": "a b"},
+     "backbones.a.checkpoint_key: must be ema, raw or the place of a set in the file, not 'a b'"),
 ]  # fmt: skip
 
 
@@ -42,5 +42,5 @@ def test_a_brought_backbone_passes(tmp_path):
     declared = {"channel_order": "BGR", "mean": [103.5, 116.3, 123.7], "std": [1, 1, 1]}
     untouched = {"channel_order": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1]}
     loading.check(changed(("backbones/a", backbone | {"preprocessing": untouched})), "x.yaml")
-    declared = {"preprocessing": declared, "stride": "1x1", "weights": "raw"}
+    declared = {"preprocessing": declared, "stride": "1x1", "checkpoint_key": "raw"}
     loading.check(changed(("backbones/a", backbone | declared)), "x.yaml")

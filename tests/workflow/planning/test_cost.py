@@ -154,7 +154,7 @@ def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others
     config = overlay(DEMO, {"pretrain": {"epochs": 4, "eval_interval": 1}, "backbones": long})
     todo = plan(config)
     assert len(kinds(todo)) == 4
-    assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"size": 40}}}})))) == 5
+    assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"crop_size": 40}}}})))) == 5
     lines = table(todo, made_up(todo), found(todo))
     (pretraining,) = [line for line in lines if line.startswith("pretrain")]
     assert pretraining.split()[1] == "4"
@@ -203,7 +203,7 @@ def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, mo
 def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(CONFIGS.parent))
-    small = {"ssd_voc": {"batch_size": 2, "size": 64}, "nic_coco": {"num_views": 1, "crop": 64, "resize": 64}}
+    small = {"ssd_voc": {"batch_size": 2, "size": 64}, "nic_coco": {"num_views": 1, "crop_size": 64, "resize_size": 64}}
     small |= {"faster_rcnn_voc": {"batch_size": 1, "min_size": 64, "max_size": 96}}
     drawn = {name: {"synthetic": {"size": 64}} for name in ("voc", "coco")}
     said = report(overlay(DEMO, {"tasks": small, "pretrain": {"batch_size": 8}, "data": drawn}), [1, 2])

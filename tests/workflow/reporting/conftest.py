@@ -18,9 +18,9 @@ from workflow.planning.plan import PlannedRun
 from workflow.training.per_image import write as write_evidence
 
 RECIPES = {
-    "pretrain": {"epochs": 4, "batch_size": 32, "lr": 0.1, "resize": 56, "size": 48},
-    "ssd_voc": {"iterations": 200, "batch_size": 16, "lr": 0.01, "bn": "frozen"},
-    "faster_rcnn_voc": {"iterations": 250, "batch_size": 4, "lr": 0.01, "bn": "frozen"},
+    "pretrain": {"epochs": 4, "batch_size": 32, "lr": 0.1, "val_resize_size": 56, "crop_size": 48},
+    "ssd_voc": {"iterations": 200, "batch_size": 16, "lr": 0.01, "freeze_bn": True},
+    "faster_rcnn_voc": {"iterations": 250, "batch_size": 4, "lr": 0.01, "freeze_bn": True},
     "nic_coco": {"epochs": 10, "batch_size": 20, "lr": 0.001, "beam_size": 20, "finetune_encoder": False},
 }
 PROTOCOLS = {

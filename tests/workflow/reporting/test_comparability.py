@@ -75,7 +75,10 @@ def test_two_data_sets_are_refused(experiment):
 
 
 def test_pretraining_may_differ_in_regularizers_and_in_its_own_override(experiment):
-    rows = {"baseline": {}, "dropblock": {"regularizers": {"dropblock": {"block": 7}}, "pretrain": {"epochs": 270}}}
+    rows = {
+        "baseline": {},
+        "dropblock": {"regularizers": {"dropblock": {"block_size": 7}}, "pretrain": {"epochs": 270}},
+    }
     assert summarize(experiment(rows).plan).origins["dropblock"] == "own pretraining: epochs 270"
 
 
@@ -110,6 +113,6 @@ def test_classifiers_are_measured_in_one_way_too(experiment, row):
 
 
 def test_sizes_of_its_own_are_a_way_to_measure_of_its_own(experiment):
-    small = experiment({"baseline": {}, "larger": {"pretrain": {"size": 96}}})
+    small = experiment({"baseline": {}, "larger": {"pretrain": {"crop_size": 96}}})
     small.edit(small.run("pretrain", "larger"), protocol={"split": "400 validation images, resize 56, crop 96"})
     assert summarize(small.plan).cells["larger", "pretrain", "top1_error"].delta is not None

@@ -31,10 +31,10 @@ def checked(run, fingerprint):
 
 def test_another_recipe_is_named_by_key(experiment):
     small = experiment()
-    small.recipe(small.run("ssd_voc", "cutmix"), lr=0.1, bn="train")
+    small.recipe(small.run("ssd_voc", "cutmix"), lr=0.1, freeze_bn=False)
     found = cell(small)
     assert (found.mean, found.n, found.delta) == (None, 0, None)
-    assert found.missing == "stale: recipe.bn train, now frozen; recipe.lr 0.1, now 0.01"
+    assert found.missing == "stale: recipe.freeze_bn False, now True; recipe.lr 0.1, now 0.01"
     assert cell(small, "baseline").mean is not None
 
 
@@ -44,11 +44,11 @@ def test_a_recipe_written_in_two_ways_is_one(experiment):
     assert cell(small).n == 1
 
 
-@pytest.mark.parametrize("change", [{"bn": 1}, {"new": None}])
+@pytest.mark.parametrize("change", [{"freeze_bn": 1}, {"new": None}])
 def test_another_value_or_key_of_the_plan_counts_too(experiment, change):
     small = experiment()
     run = small.run("ssd_voc", "cutmix")
-    small.recipe(run, bn=True)
+    small.recipe(run, freeze_bn=True)
     replanned(small, run, recipe=run.run["recipe"] | change)
     assert "stale: recipe." in cell(small).missing
 
@@ -172,5 +172,5 @@ def test_every_output_says_what_differs(experiment, tmp_path):
 
 def test_a_stale_value_cannot_forge_a_line(experiment):
     small = experiment()
-    small.recipe(small.run("ssd_voc", "cutmix"), bn="a\x1b[2J\nb")
-    assert cell(small).missing == "stale: recipe.bn a [2J b, now frozen"
+    small.recipe(small.run("ssd_voc", "cutmix"), freeze_bn="a\x1b[2J\nb")
+    assert cell(small).missing == "stale: recipe.freeze_bn a [2J b, now True"

@@ -216,7 +216,7 @@ def test_the_imagenet_table_has_the_config_s_rows_alone_and_in_its_order(experim
 
 
 def test_the_imagenet_table_says_what_a_row_is_and_why_it_has_no_number(experiment):
-    own = {"regularizers": {"dropblock": {"block": 7, "keep": 0.9}}, "pretrain": {"epochs": 270}}
+    own = {"regularizers": {"dropblock": {"block_size": 7, "keep_prob": 0.9}}, "pretrain": {"epochs": 270}}
     rows = {"baseline": {}, "mine": {"checkpoint": "a<b>.pth"}, "scratch": {"init": "random"}, "dropblock": own}
     small = experiment(rows)
     reason = "not scored: its fc, which is kept, has 1000 outputs, and the data have 6 classes"

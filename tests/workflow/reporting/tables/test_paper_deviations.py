@@ -18,12 +18,12 @@ def test_the_paper_s_config_departs_nowhere():
 
 
 def test_a_changed_value_is_named_with_both():
-    changed = {"pretrain": {"lr": 0.5}, "tasks": {"ssd_voc": {"bn": "trained"}}, "seeds": {"transfer": [0, 1]}}
+    changed = {"pretrain": {"lr": 0.5}, "tasks": {"ssd_voc": {"freeze_bn": False}}, "seeds": {"transfer": [0, 1]}}
     found = departures(overlay(load(PAPER), changed) | {"experiment": "other", "resources": {"cpu_threads": 99}})
     assert found == [
         Departure("seeds.transfer", "0 1", "0"),
         Departure("pretrain.lr", "0.5", "0.1"),
-        Departure("tasks.ssd_voc.bn", "trained", "frozen"),
+        Departure("tasks.ssd_voc.freeze_bn", False, True),
     ]
 
 
