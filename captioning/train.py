@@ -45,7 +45,7 @@ def protocol(
     )
     return {
         "split": f"{check['split']}: {check['counts']['test_images']} test images",
-        "input": f"squashed to {recipe['resize_size']}, crop {recipe['crop_size']}; {views}, one centre crop in the test",
+        "input": f"squashed to {recipe['resize_size']}, crop {recipe['crop_size']}; {views}, a centre crop in the test",
         "encoder": "fine-tuned" if recipe["finetune_encoder"] else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},

@@ -169,7 +169,8 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     if about["classes"] == len(check["classes"]):
         ranks = ranked(weights, prepare, stride, check, recipe, run.threads, run.workers)
         metrics = errors(ranks)
-        split = f"{check['counts']['val']} validation images, resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
+        sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
+        split = f"{check['counts']['val']} validation images, {sizes}"
         print(f"[{run.name}] " + ", ".join(f"{key} {value:.2f} %" for key, value in metrics.items()), flush=True)
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)

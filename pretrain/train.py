@@ -57,8 +57,9 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
         done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
         publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, recipe["network"], **about)
+        sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
         protocol = {
-            "split": f"{check['counts']['val']} validation images, resize {recipe['val_resize_size']}, crop {recipe['crop_size']}",
+            "split": f"{check['counts']['val']} validation images, {sizes}",
             "epoch": f"last of {recipe['epochs']}",
         }
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])

@@ -29,8 +29,8 @@ class DropBlock(Regularizer):
 
     Args:
         block_size: side of a block in cells, odd; on a smaller map, the largest odd number that fits (paper: 7).
-        keep_prob: fraction of the cells kept in the last stage at the end of the training (paper: 0.9); it falls linearly
-            from 1.
+        keep_prob: fraction of the cells kept in the last stage at the end of the training (paper: 0.9); it falls
+            linearly from 1.
         probability: probability of applying it to a batch.
     """
 

@@ -17,8 +17,8 @@ from workflow.training.record import made_of
 
 RECIPE = {
     "epochs": 1, "batch_size": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
-    "warmup_iters": 0, "milestones": [], "precision": "fp32", "crop_size": 32, "val_resize_size": 36, "crop_scale": [0.4, 1.0],
-    "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1,
+    "warmup_iters": 0, "milestones": [], "precision": "fp32", "crop_size": 32, "val_resize_size": 36,
+    "crop_scale": [0.4, 1.0], "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1,
     "network": "resnet50",
     "regularizers": {"cutmix": {"alpha": 1.0, "probability": 0.5}},
 }  # fmt: skip

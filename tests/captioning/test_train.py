@@ -83,7 +83,7 @@ def test_the_protocol_says_how_the_numbers_were_made(finetune, run):
         run.recipe | {"finetune_encoder": finetune}, check, IMAGENET, {"network": "resnet18", "stride": "1x1"}, 321
     ) == {
         "split": "karpathy: 7 test images",
-        "input": f"squashed to 40, crop 32; {views}, one centre crop in the test",
+        "input": f"squashed to 40, crop 32; {views}, a centre crop in the test",
         "encoder": "fine-tuned" if finetune else "frozen",
         "bn": "statistics frozen",
         "preprocessing": {"channel_order": "RGB", "mean": mean, "std": std},

@@ -20,7 +20,8 @@ BAD = [
      "channel_order": "RGB"}}, "backbones.a.preprocessing: mean and std are in units of 0 to 1, but pixels go from 0 "
      "to 255: write mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]"),
     ({"stride": "1x1"}, "backbones.a.stride: only allowed together with 'checkpoint'"),
-    ({"init": "random", "checkpoint_key": "raw"}, "backbones.a.checkpoint_key: only allowed together with 'checkpoint'"),
+    ({"init": "random", "checkpoint_key": "raw"},
+     "backbones.a.checkpoint_key: only allowed together with 'checkpoint'"),
     ({"checkpoint": "x", "stride": "2x2"}, "backbones.a.stride: must be 3x3 or 1x1, not '2x2'"),
     ({"checkpoint": "x", "checkpoint_key": True}, "backbones.a.checkpoint_key: must be text, not true"),
     ({"checkpoint": "x", "checkpoint_key": "a b"},
