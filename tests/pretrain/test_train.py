@@ -28,7 +28,8 @@ from workflow.training.resume import checkpointing as saving
 RECIPE = {
     "epochs": 2, "batch_size": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 2, "milestones": [1], "precision": "fp32", "crop_size": 32, "val_resize_size": 36,
-    "crop_scale": [0.4, 1.0], "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1, "regularizers": {},
+    "crop_scale": [0.4, 1.0], "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True,
+    "eval_interval": 1, "regularizers": {},
     "network": "resnet50",
 }  # fmt: skip
 BOTH = {"cutout": {"size": 10, "probability": 0.5}, "cutmix": {"alpha": 1.0, "probability": 0.5}}
