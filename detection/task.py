@@ -33,7 +33,7 @@ COMMON = {
 def detections(memory_mb: int = 2000) -> tuple[Figure, ...]:
     """The detections of all backbones on the same test images."""
     title = "Detections on the same images"
-    return (Figure("detections", title, "detection.pictures", ".jpg", memory_mb=memory_mb),)
+    return (Figure("detections", title, "detection.visualize", ".jpg", memory_mb=memory_mb),)
 
 
 def known_to_mmdet(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:

@@ -14,7 +14,7 @@ from captioning.jvm import tokenize
 from detection import coco_metric
 from detection.coco_metric import QuietCocoDataset
 from detection.evaluate import ground_truth
-from detection.pictures import scenes
+from detection.visualize import scenes
 from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.folder import ClassFolders
 from tests.bad import brought

@@ -97,7 +97,7 @@ DOORS = {
              "pretrain.train", "--run-spec={}")],
     "detection.evaluate": [
         door("no such check", f"check: {NONE}", *SCORED)],
-    "detection.pictures": [
+    "detection.visualize": [
         door("a run without a name", "--runs x: must be a backbone's name, = and the folder of its run",
              "--runs", "x", "--dataset-info", ODD, "--out", "x.jpg")],
     "pretrain.train": [

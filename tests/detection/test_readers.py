@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mmdet.datasets import CocoDataset, VOCDataset
 
 from detection.evaluate import evaluate, ground_truth
-from detection.pictures import scenes
+from detection.visualize import scenes
 from detection.voc_reader import ListedVOCDataset
 from tests.bad.cases import edit
 from tests.bad.good import all_renamed

@@ -7,25 +7,17 @@ Every fault ends in one line that names the file and the key (or the line). No t
 import contextlib
 import copy
 import functools
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from workflow import registry
-from workflow.config import regularizers
-from workflow.config.schema import dotted, instances, schema_faults, validator
-from workflow.config.yaml_loader import Loader, inline, read, relative, shown
-from workflow.contracts import Network
+from workflow.config.consistency import faults_of_sense
+from workflow.config.schema import instances, schema_faults, validator
+from workflow.config.yaml_loader import Loader, inline, read, relative
 from workflow.core.errors import UserError
 from workflow.core.escaping import printable
-from workflow.registry import PRETRAIN
-
-TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
-NO_COLUMNS = (PRETRAIN, "report")  # other columns and folders have these names
-LARGEST = 2**53  # what is counted in floats somewhere must be whole there
 
 
 def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -70,157 +62,3 @@ def check(config: dict[str, Any], name: str) -> dict[str, Any]:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise UserError(f"{name}: {printable(faults[0])}{more}")
     return config
-
-
-def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with a config that fits the schema."""
-    yield from infinite(config, [])
-    if config["experiment"] in TAKEN:
-        yield f"experiment: results/{config['experiment']} holds something else; choose another name"
-    for name in set(NO_COLUMNS) & config["tasks"].keys():
-        yield f"tasks.{name}: the name is taken; choose another, and name the type with the key task"
-    for task in (PRETRAIN, *config["tasks"]):
-        yield from data_faults(task, config)
-    for name, section in config["data"].items():
-        yield from set_faults(f"data.{name}", section)
-        yield from registry.layout_of(config, name).check_section(f"data.{name}", section)
-    if "baseline" not in config["backbones"]:
-        yield "backbones.baseline: missing backbone (every change in the table is one against it)"
-    for name, backbone in config["backbones"].items():
-        yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
-        yield from network_faults(f"backbones.{name}", backbone, registry.network_of(config))
-    yield from recipe_faults(PRETRAIN, config["pretrain"])
-    for name, recipe in config["tasks"].items():
-        yield from recipe_faults(f"tasks.{name}", recipe)
-        yield from registry.task_of(config, name).check(f"tasks.{name}", recipe, config)
-    yield from share_faults(config)
-
-
-def data_faults(task: str, config: dict[str, Any]) -> Iterator[str]:
-    """The data set of a task is there and of the layout that the task reads."""
-    name, wanted = registry.data_name(config, task), registry.task_of(config, task).dataset
-    path = task if task == PRETRAIN else f"tasks.{task}"
-    if name not in config["data"]:
-        yield f"data.{name}: missing data set ({path} needs it)"
-    elif (layout := registry.layout_of(config, name).name) != wanted:
-        yield f"{path}.data: must be a data set with layout {wanted}, not {name} (layout {layout})"
-
-
-def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:
-    """A data set has one origin."""
-    if ("synthetic" in section) == ("root" in section):
-        yield f"{path}: needs exactly one of synthetic and root"
-    if "synthetic" in section and ("classes" in section["synthetic"]) == ("photos" in section["synthetic"]):
-        yield f"{path}.synthetic: needs exactly one of classes and photos"
-    for key in ("root", "source"):
-        if section.get(key, "").startswith("~"):
-            yield f"{path}.{key}: ~ does not become your home folder: write it out, not {shown(section[key])}"
-    if "source" in section and "root" not in section:
-        yield f"{path}.source: only allowed together with 'root'"
-    if "://" in section.get("source", "") and not section["source"].startswith(("http://", "https://")):
-        yield f"{path}.source: must be a folder or an http(s) address, not {shown(section['source'])}"
-
-
-def share_faults(config: dict[str, Any]) -> Iterator[str]:
-    """Batches that the GPUs of a job cannot share."""
-    recipes = {PRETRAIN: (PRETRAIN, config["pretrain"])}
-    for name, each in config["backbones"].items():
-        if {"batch_size", "crop_size"} & (own := each.get("pretrain", {})).keys():
-            recipes[f"backbones.{name}.pretrain"] = PRETRAIN, config["pretrain"] | own
-    trained = (name for name in config["tasks"] if registry.task_of(config, name).kind == "train")
-    recipes |= {f"tasks.{name}": (name, config["tasks"][name]) for name in trained}
-    for path, (task, recipe) in recipes.items():
-        batch, gpus = recipe.get("batch_size", 0), max(1, config["resources"]["gpus"])
-        if batch % gpus:
-            yield f"{path}.batch_size: {batch} is not a multiple of resources.gpus ({config['resources']['gpus']})"
-        elif batch == gpus and registry.task_of(config, task).two_samples(recipe):
-            yield f"{path}.batch_size: {batch} leaves a process one sample, and batch norm needs two"
-
-
-def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
-    """Numbers that are none, as YAML knows .nan and .inf, and those that no float can hold."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield f"{dotted(path)}: must be a finite number, not {value}"
-    if isinstance(value, int) and abs(value) > LARGEST:
-        yield f"{dotted(path)}: must be at most {LARGEST}, not {shown(value)}"
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, below in items:
-        yield from infinite(below, [*path, key])
-
-
-def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any]) -> Iterator[str]:
-    """A backbone has one origin: pretrained here, brought as a file, or random."""
-    origin = next((key for key in ("checkpoint", "init") if key in backbone), None)
-    if origin:
-        for other in ("init", "regularizers", "pretrain"):
-            if other in backbone and other != origin:
-                yield f"{path}: {origin} and {other} cannot be combined"
-    for key in ("preprocessing", "stride", "checkpoint_key"):
-        if key in backbone and origin != "checkpoint":
-            yield f"{path}.{key}: only allowed together with 'checkpoint'"
-    if isinstance(backbone.get("preprocessing"), dict):
-        yield from unit_faults(f"{path}.preprocessing", backbone["preprocessing"])
-    if origin == "checkpoint" and set("{}") & set(backbone["checkpoint"]):
-        yield f"{path}.checkpoint: Snakemake takes braces for wildcards: {backbone['checkpoint']}"
-    elif origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
-        folder = Path(backbone["checkpoint"]).is_dir()
-        what = "a folder (name the file of weights in it)" if folder else "no such file"
-        yield f"{path}.checkpoint: {what}: {backbone['checkpoint']}"
-    mixing = [
-        name
-        for name, each in regularizers.declared().items()
-        if each.mixes and name in backbone.get("regularizers", {})
-    ]
-    if len(mixing) > 1:
-        yield f"{path}.regularizers: {' and '.join(mixing)} cannot be combined: each pairs every image with a partner"
-    if "pretrain" in backbone:
-        yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
-
-
-def network_faults(path: str, backbone: dict[str, Any], network: Network) -> Iterator[str]:
-    """What the network of all rows does not go with."""
-    its = f"{network.title} (pretrain.network: {network.name})"
-    for key in ("network", "data"):
-        if key in backbone.get("pretrain", {}):
-            yield f"{path}.pretrain.{key}: all rows have the one of pretrain.{key}; leave the key out"
-    if backbone.get("stride", network.strides[0]) not in network.strides:
-        where = f"where the blocks of a {its} have theirs"
-        yield f"{path}.stride: must be {' or '.join(network.strides)}, {where}, not {backbone['stride']}"
-    declared, stages = regularizers.declared(), ["input", *(stage.name for stage in network.stages)]
-    for name, given in backbone.get("regularizers", {}).items():
-        if declared[name].residual and not network.blocks:
-            yield f"{path}.regularizers.{name}: acts in residual blocks, and a {its} has none"
-        layers = [key for key, kind in declared[name].parameters.items() if kind == "layers"]
-        for layer in (layer for key in layers for layer in given[key] if layer not in stages):
-            yield f"{path}.regularizers.{name}.layers: a {its} has {', '.join(stages)}, not {shown(layer)}"
-
-
-def unit_faults(path: str, declared: dict[str, Any]) -> Iterator[str]:
-    """Mean and std of pixels of 0 to 1 where those of 0 to 255 are meant. (A std of 1 with large means is Caffe's, with
-    means of 0 it leaves the pixels as they are.)"""
-    untouched = set(declared["mean"]) == {0} and set(declared["std"]) == {1}
-    if not untouched and all(abs(value) < 2 for value in declared["mean"] + declared["std"]):
-        scaled = {key: [round(255 * value, 3) for value in declared[key]] for key in ("mean", "std")}
-        hint = f"mean: {scaled['mean']}, std: {scaled['std']}"
-        yield f"{path}: mean and std are in units of 0 to 1, but pixels go from 0 to 255: write {hint}"
-
-
-def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
-    """Schedules that go beyond their end, sizes that do not fit into each other."""
-    if "epochs" in recipe or "iterations" in recipe:
-        yield from schedule_faults(path, recipe)
-    for small, large in (("crop_size", "val_resize_size"), ("crop_size", "resize_size"), ("min_size", "max_size")):
-        if small in recipe and large in recipe and recipe[small] > recipe[large]:
-            yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"
-
-
-def schedule_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
-    """Steps and warm-up end before the training does."""
-    unit = "epochs" if "epochs" in recipe else "iterations"
-    end, steps = recipe[unit], recipe.get("milestones", [])
-    if steps != sorted(set(steps)):
-        yield f"{path}.milestones: must rise, not {shown(steps)}"
-    elif steps and steps[-1] >= end:
-        yield f"{path}.milestones: {steps[-1]} is not before the end ({end} {unit})"
-    if unit == "iterations" and recipe.get("warmup_iters", 0) >= end:
-        yield f"{path}.warmup_iters: {recipe['warmup_iters']} is not before the end ({end} {unit})"

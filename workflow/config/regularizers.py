@@ -2,6 +2,7 @@
 is made without torch. The one place where both stand is the `@register(...)` of each file in pretrain/regularizers/."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,29 +10,32 @@ FOLDER = Path(__file__).parents[2] / "pretrain/regularizers"
 
 
 class Declared(NamedTuple):
-    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`; `residual`."""
+    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`; `residual`.
+    Of its class, the docstring and the methods, which tell where it acts."""
 
     name: str
     parameters: dict[str, str | dict[str, Any]]
     mixes: bool = False
     residual: bool = False
+    doc: str = ""
+    methods: tuple[str, ...] = ()
 
 
 def declared() -> dict[str, Declared]:
     """All regularizers by name. ValueError (of `ast`) if the arguments of a `@register` are not written out."""
-    found = [_arguments(call) for file in sorted(FOLDER.glob("*.py")) for call in _registrations(file)]
+    found = [declaration for file in sorted(FOLDER.glob("*.py")) for declaration in _declarations(file)]
     return {each.name: each for each in found}
 
 
-def _registrations(file: Path) -> list[ast.Call]:
-    classes = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
-    calls = [d for node in classes for d in node.decorator_list if isinstance(d, ast.Call)]
-    return [call for call in calls if getattr(call.func, "id", "") == "register"]
-
-
-def _arguments(call: ast.Call) -> Declared:
-    named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    return Declared(*map(ast.literal_eval, call.args), **named)
+def _declarations(file: Path) -> Iterator[Declared]:
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            methods = tuple(part.name for part in node.body if isinstance(part, ast.FunctionDef))
+            about = {"doc": ast.get_docstring(node) or "", "methods": methods}
+            for call in node.decorator_list:
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "register":
+                    named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+                    yield Declared(*map(ast.literal_eval, call.args), **named, **about)
 
 
 def schema() -> dict[str, Any]:

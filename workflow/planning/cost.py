@@ -25,6 +25,7 @@ from workflow.core.files import read_json, write_hashed
 from workflow.core.job_environment import prepare_jobs, usable_cores
 from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, PlannedRun, plan
+from workflow.planning.schedule import Schedule
 from workflow.registry import PRETRAIN, data_name, layout_of, network_of, task_of
 
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
@@ -144,14 +145,12 @@ def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, int]) -> tuple[int, float, float]:
     """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated."""
-    from workflow.training.engine import Schedule
-
     trained, tested = sum(found[part] for part in task.train_parts), found[task.test_part]
     if task.kind == "evaluate":
         return 0, 0.0, (trained + tested) * cost["image"]
-    budget = Schedule.of(run.run["recipe"], trained)
-    passes = math.ceil(budget.iterations / budget.eval_interval)
-    return budget.iterations, budget.iterations * cost["step"], passes * tested * cost["image"]
+    schedule = Schedule.of(run.run["recipe"], trained)
+    passes = math.ceil(schedule.iterations / schedule.eval_interval)
+    return schedule.iterations, schedule.iterations * cost["step"], passes * tested * cost["image"]
 
 
 def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str]]:

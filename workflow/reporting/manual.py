@@ -4,12 +4,12 @@ Keys come from workflow/schemas/config.schema.yaml, regularizers from their clas
 from workflow/reporting/tables/choices.yaml. tests/workflow/reporting/test_manual.py fails if a page differs from it."""
 
 import argparse
-import inspect
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from workflow.config.regularizers import declared
 from workflow.config.schema import dotted, validator
 from workflow.core.errors import door
 from workflow.reporting.publish import insert
@@ -102,13 +102,10 @@ def limits(schema: Mapping[str, Any]) -> str:
 
 def regularizers() -> str:
     """A row for each regularizer with the place where it acts, and for each parameter, from the classes' docstrings."""
-    from pretrain.regularizers import REGULARIZERS
-
     lines = ["| key | type | acts on | effect |", "|:--|:--|:--|:--|"]
     for name, schema in validator().schema["$defs"]["regularizers"]["properties"].items():
-        cls = REGULARIZERS[name]
-        place = ", ".join(PLACES[method] for method in PLACES if method in vars(cls))
-        summary, _, args = inspect.getdoc(cls).partition("Args:")
+        place = ", ".join(PLACES[method] for method in PLACES if method in declared()[name].methods)
+        summary, _, args = declared()[name].doc.partition("Args:")
         what = " ".join(summary.partition("\n\n")[0].split())
         lines.append(f"| `{name}` | mapping | {place} | {what} |")
         effects = {

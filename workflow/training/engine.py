@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 
 from workflow.core.signals import Stopped, asked
 from workflow.planning.run_spec import Run
+from workflow.planning.schedule import Schedule
 from workflow.training.cpu_convs import channels_last
 from workflow.training.distributed import processes
 from workflow.training.hooks import EvaluationPrecision, History, Start
@@ -38,23 +39,6 @@ class PlainConfig(Config):
     def pretty_text(self) -> str:
         """For the log and the state, which nobody reads."""
         return str(self.to_dict())
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long a run is, in iterations: the whole, one evaluation interval, the points where the rate drops."""
-
-    iterations: int
-    eval_interval: int
-    milestones: list[int]
-
-    @classmethod
-    def of(cls, recipe: dict[str, Any], samples: int) -> "Schedule":
-        """From a recipe in epochs (an epoch = samples // batch iterations) or in iterations."""
-        unit = max(1, samples // recipe["batch_size"]) if "epochs" in recipe else 1
-        whole = (recipe["epochs"] if "epochs" in recipe else recipe["iterations"]) * unit
-        every = recipe["eval_interval"] * unit or whole
-        return cls(whole, every, [epoch * unit for epoch in recipe.get("milestones", [])])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow.config import loading
+from workflow.config import consistency, loading, regularizers
 from workflow.config.__main__ import main
 from workflow.core.errors import UserError
 
@@ -184,7 +184,7 @@ def test_snakemake_shows_the_line_and_plans_nothing(snakemake, tmp_path):
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(wrong))
     status, said = snakemake("-n", "--configfile", "x.yaml")
     assert status == 1
-    known = ", ".join(loading.regularizers.declared())
+    known = ", ".join(regularizers.declared())
     place = "backbones.cutmix.regularizers.cutmx"
     assert said.strip() == f"error: x.yaml: {place}: unknown regularizer (known: {known})"
 
@@ -249,7 +249,7 @@ def test_what_is_right_passes(backbone):
 
 
 def test_a_task_need_not_have_a_warm_up():
-    assert list(loading.recipe_faults("tasks.probe", {"iterations": 5, "milestones": [2]})) == []
+    assert list(consistency.recipe_faults("tasks.probe", {"iterations": 5, "milestones": [2]})) == []
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)

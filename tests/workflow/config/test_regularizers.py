@@ -24,7 +24,9 @@ def test_it_reads_what_stands_in_the_sources(tmp_path, monkeypatch):
         "@other\nclass Unregistered:\n    pass\n"
     )
     monkeypatch.setattr(regularizers, "FOLDER", tmp_path)
-    assert regularizers.declared() == {"mine": ("mine", {"depth": "count", "mode": {"enum": ["a"]}}, True, False)}
+    assert regularizers.declared() == {
+        "mine": ("mine", {"depth": "count", "mode": {"enum": ["a"]}}, True, False, "", ())
+    }
     found = regularizers.schema()["mine"]
     assert found["required"] == ["depth", "mode", "probability"]
     assert found["properties"]["depth"] == {"$ref": "#/$defs/count"}

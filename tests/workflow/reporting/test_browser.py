@@ -30,8 +30,7 @@ ROWS = {
 def figures(folder, voc, coco):
     """All that other rules draw, by their own code, of runs that find everything and say one thing."""
     from captioning.qualitative import examples
-    from detection.figure import draw
-    from detection.pictures import SIDE, Thing, scenes
+    from detection.visualize import SIDE, Thing, draw, scenes
     from workflow.data.coco import read
 
     check, said = read_json(coco.check), folder / "said"

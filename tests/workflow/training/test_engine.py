@@ -12,9 +12,10 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS, OPTIMIZERS
 
 from workflow.planning.run_spec import Run
+from workflow.planning.schedule import Schedule
 from workflow.training import hooks
 from workflow.training.cpu_convs import channels_last
-from workflow.training.engine import Schedule, fit, schedule
+from workflow.training.engine import fit, schedule
 from workflow.training.resume import checkpointing as saving
 
 

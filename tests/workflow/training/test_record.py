@@ -11,7 +11,8 @@ from workflow.core.code_hash import PROJECT, hashes, now
 from workflow.core.errors import UserError
 from workflow.core.files import digest, read_check, read_json, record_digest, sha256, write_hashed
 from workflow.planning.run_spec import Run
-from workflow.training.engine import Fit, Schedule
+from workflow.planning.schedule import Schedule
+from workflow.training.engine import Fit
 from workflow.training.machine import machine
 from workflow.training.record import made_of, write_record
 

@@ -10,11 +10,23 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from detection import figure
-from detection import pictures as door
-from detection.figure import CELL, DPI, GAP, HEAD, draw, draw_cell
-from detection.pictures import LEAST, Scene, Thing, detections, judged, overlap, scenes
-from detection.pictures import main as pictures_door
+from detection import visualize as door
+from detection.visualize import (
+    CELL,
+    DPI,
+    GAP,
+    HEAD,
+    LEAST,
+    Scene,
+    Thing,
+    detections,
+    draw,
+    draw_cell,
+    judged,
+    overlap,
+    scenes,
+)
+from detection.visualize import main as pictures_door
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256, write_json
 from workflow.data import voc as voc_set
@@ -137,13 +149,13 @@ def test_boxes_are_drawn_where_they_are_and_in_their_column(tmp_path):
         assert drawn[5 : round(HEAD * DPI) - 5, begin : begin + 20].min() < 100, (
             "each column's name begins where it does"
         )
-    for n, colour in ((1, figure.RIGHT), (2, figure.WRONG)):
+    for n, colour in ((1, door.RIGHT), (2, door.WRONG)):
         assert near(columns[n], colour) > 200
         assert near(columns[n][:, : round(0.45 * CELL * DPI)], colour) == 0, "nothing left of the box"
         assert near(columns[3 - n], colour) == 0
     middle = columns[3][10:-20, 10:-10]
     assert middle.max() < 40, "nothing was found, nothing is drawn"
-    assert near(columns[0][:, : round(0.3 * CELL * DPI)], figure.OBJECT) > 100
+    assert near(columns[0][:, : round(0.3 * CELL * DPI)], door.OBJECT) > 100
 
 
 @pytest.mark.parametrize(
@@ -157,8 +169,8 @@ def test_boxes_are_drawn_where_they_are_and_in_their_column(tmp_path):
     ],
 )
 def test_words_stand_above_the_box_and_end_with_it_on_the_right(box, at, side):
-    for thing, colour in ((Thing("cat", box, True), figure.OBJECT), (Thing("cat", box, True, 0.5), figure.RIGHT),
-                          (Thing("cat", box, False, 0.5), figure.WRONG)):  # fmt: skip
+    for thing, colour in ((Thing("cat", box, True), door.OBJECT), (Thing("cat", box, True, 0.5), door.RIGHT),
+                          (Thing("cat", box, False, 0.5), door.WRONG)):  # fmt: skip
         axes = Figure().add_axes((0, 0, 1, 1))
         draw_cell(axes, Image.new("RGB", (20, 10)), (100, 50), [thing])
         assert axes.images[0].get_extent() == [0, 100, 50, 0]
@@ -181,8 +193,8 @@ def test_a_long_name_stays_in_its_column(tmp_path, name):
     Image.new("RGB", (100, 50)).save(tmp_path / "x.png")
     scene = Scene(tmp_path / "x.png", "x", 1, [])
     before, after = (pixels(draw([scene], {each: [[]], "b": [[]]}, 100, {})) for each in ("a", name))
-    head = round((HEAD + 2 * figure.LINE) * DPI)
-    assert after.shape[0] == pytest.approx(before.shape[0] + 2 * figure.LINE * DPI, abs=2), "three lines"
+    head = round((HEAD + 2 * door.LINE) * DPI)
+    assert after.shape[0] == pytest.approx(before.shape[0] + 2 * door.LINE * DPI, abs=2), "three lines"
     start, end = round((GAP + CELL) * DPI), round(2 * (GAP + CELL) * DPI)
     assert after[:head, start:end].min() < 100
     assert after[:head, end + 2 : end + round(GAP * DPI) - 2].min() > 235, "nothing in the space before the next column"
