@@ -36,7 +36,7 @@ def test_a_comment_in_the_config_plans_nothing(dry_run, snakemake):  # noqa: F81
 @pytest.fixture
 def house(dry_run):  # noqa: F811
     """A copy of the project whose code may be edited, and its dry-run."""
-    for name in ("workflow", "pretrain", "detection", "captioning", "config"):
+    for name in ("workflow", "backbones", "pretrain", "detection", "captioning", "config"):
         shutil.copytree(PROJECT / name, f"house/{name}", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "environment.yml"):
         shutil.copy(PROJECT / name, "house")

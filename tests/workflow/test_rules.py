@@ -220,7 +220,7 @@ def test_evidence_made_anew_makes_the_report_and_what_is_drawn_by_it(dry_run):
 
 
 def test_another_config_of_the_paper_makes_the_report_alone(dry_run):
-    for name in ("workflow", "pretrain", "detection", "captioning", "config"):
+    for name in ("workflow", "backbones", "pretrain", "detection", "captioning", "config"):
         shutil.copytree(PROJECT / name, f"house/{name}")
     for name in ("Snakefile", "environment.yml"):
         shutil.copy(PROJECT / name, "house")

@@ -110,9 +110,9 @@ BAD = [
     ("backbones/a", {"regularizers": {key: {"alpha": 1, "probability": 1} for key in ("cutmix", "mixup")}},
      "backbones.a.regularizers: cutmix and mixup cannot be combined: each pairs every image with a partner"),
     ("backbones/a", {"regularizers": {"dropblock": {"block_size": 4, "keep_prob": 0.9, "probability": 1}}},
-     "backbones.a.regularizers.dropblock.block: must be odd, not 4"),
+     "backbones.a.regularizers.dropblock.block_size: must be odd, not 4"),
     ("backbones/a", {"regularizers": {"dropblock": {"block_size": 3, "keep_prob": 0, "probability": 1}}},
-     "backbones.a.regularizers.dropblock.keep: must be above 0, not 0"),
+     "backbones.a.regularizers.dropblock.keep_prob: must be above 0, not 0"),
     ("backbones/a", {"regularizers": {"manifold_mixup": {"alpha": 1, "layers": ["stem"], "probability": 1}}},
      "backbones.a.regularizers.manifold_mixup.layers: a ResNet-50 (pretrain.network: resnet50) has input, layer1, "
      "layer2, layer3, layer4, not 'stem'"),

@@ -114,7 +114,7 @@ main()
 
 def test_a_process_knows_what_it_imported_and_when(tmp_path):
     """In a copy of the project: the tests' own process has imported everything."""
-    for name in ("workflow", "captioning", "detection"):
+    for name in ("workflow", "backbones", "captioning", "detection"):
         shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", HOUSE], cwd=tmp_path, env=environment, capture_output=True, text=True)

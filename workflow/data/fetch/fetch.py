@@ -105,6 +105,9 @@ def fetch(
         _put_in_place(root, source, check)
     there = [(source, counts(root, source)) for source in sources]
     missing = [source for source, found in there if not any(found.values())]
+    if len(missing) == len(sources) and (others := _others(root, sources)):
+        say(f"{root}: holds {others[0]} and nothing of the official set, so nothing is fetched")
+        return _record(root, sources, [source.file for source in missing])
     strange = [line for source, found in there if any(found.values()) for line in _strange(source, found)]
     if strange:
         say(f"{root}: not the official set, so nothing is fetched: {'; '.join(strange)}")
@@ -144,6 +147,13 @@ def _strange(source: Source, found: dict[str, int]) -> list[str]:
 def _fetched(root: Path) -> dict[str, Any]:
     path = root / "fetched.json"
     return read_json(path) if path.exists() else {}
+
+
+def _others(root: Path, sources: Sequence[Source]) -> list[str]:
+    """The folders of `root` that no archive gives: it is another set, into which no archive belongs."""
+    given = {pattern.partition("/")[0] for source in sources for pattern in source.gives} | {".fetch"}
+    folders = (path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else ()
+    return sorted(name for name in folders if name not in given and not is_leftover(name))
 
 
 def _need_archives(name: str, missing: Sequence[Source], origin: str | None) -> None:

@@ -312,3 +312,17 @@ def test_the_command_line(voc, tmp_path):
     command = [*command[:4], "--root", str(tmp_path / "file"), "--dataset-config", '{"root": "x"}']
     bad = subprocess.run(command, capture_output=True, text=True)
     assert bad.stderr == f"error: {tmp_path / 'file/.fetch'}: Not a directory\n"
+
+
+@pytest.mark.parametrize("folder", ["train", "JPEGImages", "lost+found"])
+def test_nothing_is_put_beside_another_set(get_voc, tmp_path, capsys, folder):
+    """A folder with images and XML side by side is read as a set of VOC; the official one does not belong into it."""
+    root = tmp_path / "VOCdevkit"
+    (root / folder).mkdir(parents=True)
+    record = get_voc()
+    if folder == "lost+found":
+        assert (root / "VOC2007").is_dir()
+    else:
+        assert set(record["archives"].values()) == {"not fetched"}
+        assert [path.name for path in root.iterdir()] == [folder]
+        assert f"holds {folder} and nothing of the official set, so nothing is fetched" in capsys.readouterr().out

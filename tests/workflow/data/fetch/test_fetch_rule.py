@@ -17,7 +17,7 @@ def house(folder: Path, sources: dict[str, list[Source]]) -> Path:
     shutil.copytree(project / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "environment.yml"):
         shutil.copy(project / name, folder / name)
-    for name in ("pretrain", "detection", "captioning", "config"):  # planning reads what they declare
+    for name in ("backbones", "pretrain", "detection", "captioning", "config"):  # planning reads what they declare
         (folder / name).symlink_to(project / name)
     text = json.dumps({name: [vars(source) for source in entries] for name, entries in sources.items()})
     (folder / "workflow/data/fetch/sources.yaml").write_text(text)

@@ -101,7 +101,7 @@ def test_a_broken_note_is_said(tmp_path, capsys):
 @pytest.mark.slow
 def test_code_that_is_edited_while_a_run_trains_is_said_and_does_not_vouch(imagenet, tmp_path):
     """As `git pull` does it, in a copy of the project."""
-    for name in ("workflow", "pretrain", "tests"):
+    for name in ("workflow", "backbones", "pretrain", "tests"):
         shutil.copytree(code_hash.PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     words = [
         "--run-spec",
