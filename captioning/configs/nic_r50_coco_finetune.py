@@ -1,4 +1,4 @@
-"""NIC whose ResNet-50 learns too: the inputs are photos, the encoder learns at a hundredth of the LSTM's rate.
+"""NIC whose encoder learns too: the inputs are photos, the encoder learns at a hundredth of the LSTM's rate.
 
 Paper and reference code only ever freeze it (the code's switch does nothing): the factor is this project's choice.
 """

@@ -1,6 +1,6 @@
-"""ResNet-50 on ImageNet: torchvision's network, random crops to train on, one centre crop to test on.
+"""A network on ImageNet: random crops to train on, one centre crop to test on. The recipe names the network.
 
-Paper (CutMix, ICCV 2019, Table 3): top-1 error 23.68 without, 21.40 with CutMix, after 300 epochs.
+Paper (ResNet-50; CutMix, ICCV 2019, Table 3): top-1 error 23.68 without, 21.40 with CutMix, after 300 epochs.
 Run: python -m pretrain.train (see `snakemake -n -p`). Everything a user may change comes from the YAML.
 """
 

@@ -12,9 +12,10 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from captioning import feature_cache
 from captioning.vocabulary import END, SPECIAL, START, Vocabulary
 from workflow.core.files import write_hashed, write_json
+
+FEATURES = 2048  # of a ResNet-50
 
 WORDS, PLACES, CAPTIONS = 10_000, 11, 5
 PAPER = yaml.safe_load((Path(__file__).parents[2] / "config/paper.yaml").read_text(encoding="utf-8"))
@@ -74,10 +75,7 @@ def coco(root: Path, train: int, test: int) -> Path:
 def features(folder: Path, train: int, test: int, views: int) -> None:
     """A cache of made features, with the layout of `captioning.feature_cache.make`."""
     draw = np.random.default_rng(0)
-    for split, shape in {
-        "train": (train, views, feature_cache.CHANNELS),
-        "test": (test, 1, feature_cache.CHANNELS),
-    }.items():
+    for split, shape in {"train": (train, views, FEATURES), "test": (test, 1, FEATURES)}.items():
         folder.mkdir(parents=True, exist_ok=True)
         array = np.lib.format.open_memmap(folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=shape)
         for row in array:

@@ -123,7 +123,7 @@ def speaker(folder: Path) -> NIC:
     made.language(folder, images=1)
     sizes = {key: made.RECIPE[key] for key in ("embed_size", "hidden_size", "dropout", "beam", "max_length")}
     torch.manual_seed(0)
-    model = NIC(str(folder / "vocabulary.json"), **sizes)
+    model = NIC(str(folder / "vocabulary.json"), "resnet50", **sizes)
     model.init_weights()
     optimizer = torch.optim.Adam(model.train().parameters(), lr=5e-3, fused=True)
     for batch in np.array_split(np.array(made.sentences(4000), dtype=object), 100):

@@ -39,13 +39,12 @@ def point(times: int) -> tuple[str, int, float, float]:
     """One size, in a process of its own; the features are zeros (a sparse file)."""
     import numpy as np
 
-    from captioning.encoder import CHANNELS
-    from tests.bench._captions import language
+    from tests.bench._captions import FEATURES, language
 
     images = DEMO * times
     with tempfile.TemporaryDirectory() as name:
         language(Path(name), images)
-        shape = (images, VIEWS, CHANNELS)
+        shape = (images, VIEWS, FEATURES)
         np.lib.format.open_memmap(f"{name}/train.npy", mode="w+", dtype=np.float16, shape=shape).flush()
         command = [sys.executable, "-m", "tests.bench.scale_captioning", name]
         speed, memory = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -82,7 +82,7 @@ def test_views_do_not_depend_on_the_transfer_seed(made, run, tmp_path):
     assert np.array_equal(make(other, made, tmp_path)[0], feature_cache.read(made.features, "train"))
 
 
-@pytest.mark.parametrize(("key", "value"), [("crop", 24), ("resize", 48)])
+@pytest.mark.parametrize(("key", "value"), [("crop_size", 24), ("resize_size", 48)])
 def test_size_switches_change_the_features(made, run, tmp_path, key, value):
     assert not np.allclose(
         make(run_of(run, **{key: value}), made, tmp_path)[1], feature_cache.read(made.features, "test")

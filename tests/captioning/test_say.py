@@ -24,7 +24,13 @@ def speaker(request, made, tmp_path_factory):
     data = dataset.CaptionTrain(str(folder / "captions.npz"), {"folder": str(made.features)}, seed=0)
     torch.manual_seed(0)
     model = NIC(
-        str(folder / "vocabulary.json"), embed_size=16, hidden_size=32, dropout=0.1, beam_size=3, max_length=LONGEST
+        str(folder / "vocabulary.json"),
+        "resnet50",
+        embed_size=16,
+        hidden_size=32,
+        dropout=0.1,
+        beam_size=3,
+        max_length=LONGEST,
     )
     model.init_weights()
     torch.nn.init.normal_(model.output.weight)  # its own start says all words alike

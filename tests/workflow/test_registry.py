@@ -84,7 +84,7 @@ def test_the_literals_of_a_module_are_found():
 
 
 def test_a_declared_name_stands_in_its_own_files_only():
-    """The files of a set have its name in theirs; tasks, metrics, figures and networks are none of `workflow`."""
+    """The files of a set have its name in theirs; names of tasks, metrics, figures and networks stand in no file."""
     tasks, datasets = registry.transfer_tasks().values(), registry.datasets()
     names = {name for task in tasks for name in (task.name, task.title, *(figure.name for figure in task.figures))}
     names |= {metric.name for task in registry.tasks().values() for metric in task.metrics}

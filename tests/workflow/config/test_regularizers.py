@@ -19,13 +19,13 @@ KINDS = {int: "integer", float: "number", str: "string", list: "array"}
 
 def test_it_reads_what_stands_in_the_sources(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
-        'import absent\n@register("mine", {"depth": "count", "mode": {"enum": ["a"]}}, mixes=True)\n'
+        'import absent\n@register("mine", {"depth": "count", "mode": {"enum": ["a"]}}, mixes=True, residual=True)\n'
         "class Mine(Regularizer):\n    pass\n"
         "@other\nclass Unregistered:\n    pass\n"
     )
     monkeypatch.setattr(regularizers, "FOLDER", tmp_path)
     assert regularizers.declared() == {
-        "mine": ("mine", {"depth": "count", "mode": {"enum": ["a"]}}, True, False, "", ())
+        "mine": ("mine", {"depth": "count", "mode": {"enum": ["a"]}}, True, True, "", ())
     }
     found = regularizers.schema()["mine"]
     assert found["required"] == ["depth", "mode", "probability"]

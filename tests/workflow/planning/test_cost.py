@@ -174,7 +174,7 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     monkeypatch.setattr(timing, "MOST", 3)
     config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})
     (run,) = [run for run in plan(config).runs if run.task == "ssd_voc" and run.backbone == "baseline"]
-    found = cost(timing.shortened(Run.parse(run.json)), drawn(config, "voc", 8, tmp_path), tmp_path / "out")
+    found = cost(timing.shortened(Run.parse(run.json)), drawn(config, "voc", 8, tmp_path), tmp_path / "out", "resnet50")
     assert found["step"] > 0
     assert found["image"] > 0
 

@@ -184,14 +184,18 @@ def test_added_seeds_leave_the_other_runs_alone():
     assert before < {(run.record, run.state, run.json) for run in more.runs}
 
 
-@pytest.mark.parametrize(("key", "value"), [("resize", 97), ("crop", 80), ("num_views", 97), ("precision", "fp32")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("resize_size", 97), ("crop_size", 80), ("num_views", 97), ("precision", "fp32")]
+)
 def test_features_of_other_views_or_precision_are_other_features(key, value):
     other = planned((f"tasks/nic_coco/{key}", value))
     assert differing(planned(), other, "features") == {("nic_coco", b) for b in ROWS}
     assert {run.run["recipe"][key] for run in other.artifacts} == {value}
 
 
-@pytest.mark.parametrize(("key", "value"), [("resize", 64), ("size", 32), ("batch_size", 7), ("precision", "fp32")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("val_resize_size", 64), ("crop_size", 32), ("batch_size", 7), ("precision", "fp32")]
+)
 def test_a_brought_file_that_is_scored_otherwise_has_another_key(tmp_path, key, value):
     (tmp_path / "x.pth").write_bytes(b"")
     brought = ("backbones", {"baseline": {"checkpoint": str(tmp_path / "x.pth")}})
