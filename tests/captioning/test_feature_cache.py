@@ -147,7 +147,7 @@ def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
 def test_verify_names_what_differs(made, run, tmp_path):
     check = read_json(made.check)
     feature_cache.verify(made.features, run, check, made.backbone)
-    with pytest.raises(UserError, match=r"index.json: made with views 2, but this run has 5"):
+    with pytest.raises(UserError, match=r"index.json: made with num_views 2, but this run has 5"):
         feature_cache.verify(made.features, run_of(run, num_views=5), check, made.backbone)
     with pytest.raises(UserError, match=r"index.json: made with data .*, but this run has other"):
         feature_cache.verify(made.features, run, {**check, "fingerprint": "other"}, made.backbone)
