@@ -248,9 +248,9 @@ def test_a_brought_backbone_is_known_by_its_bytes_and_by_what_it_is_scored_on(tm
     assert one != key(checkpoint=str(tmp_path / "c.pth"))
     bgr = {"channel_order": "BGR", "mean": [1, 2, 3], "std": [1, 1, 1]}
     assert one != key(checkpoint=str(tmp_path / "a.pth"), preprocessing=bgr)
-    assert one == key(checkpoint=str(tmp_path / "a.pth"), stride="3x3", weights="ema")
+    assert one == key(checkpoint=str(tmp_path / "a.pth"), stride="3x3", checkpoint_key="ema")
     assert one != key(checkpoint=str(tmp_path / "a.pth"), stride="1x1")
-    assert one != key(checkpoint=str(tmp_path / "a.pth"), weights="raw")
+    assert one != key(checkpoint=str(tmp_path / "a.pth"), checkpoint_key="raw")
     assert one == key(("pretrain/lr", 0.5), ("data/voc/synthetic/size", 99), checkpoint=str(tmp_path / "a.pth"))
     assert one != key(("pretrain/crop_size", 33), checkpoint=str(tmp_path / "a.pth"))
     assert one != key(("data/imagenet/synthetic/size", 99), checkpoint=str(tmp_path / "a.pth"))

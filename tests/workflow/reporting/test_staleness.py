@@ -34,7 +34,7 @@ def test_another_recipe_is_named_by_key(experiment):
     small.recipe(small.run("ssd_voc", "cutmix"), lr=0.1, freeze_bn=False)
     found = cell(small)
     assert (found.mean, found.n, found.delta) == (None, 0, None)
-    assert found.missing == "stale: recipe.freeze_bn False, now True; recipe.lr 0.1, now 0.01"
+    assert found.missing == "stale: recipe.freeze_bn no, now yes; recipe.lr 0.1, now 0.01"
     assert cell(small, "baseline").mean is not None
 
 
@@ -173,4 +173,4 @@ def test_every_output_says_what_differs(experiment, tmp_path):
 def test_a_stale_value_cannot_forge_a_line(experiment):
     small = experiment()
     small.recipe(small.run("ssd_voc", "cutmix"), freeze_bn="a\x1b[2J\nb")
-    assert cell(small).missing == "stale: recipe.freeze_bn a [2J b, now True"
+    assert cell(small).missing == "stale: recipe.freeze_bn a [2J b, now yes"

@@ -226,7 +226,7 @@ def test_the_imagenet_table_says_what_a_row_is_and_why_it_has_no_number(experime
     table = imagenet_table(small)
     assert table["mine"] == ["brought: a<b>.pth", "", reason, *[""] * 4]
     assert table["scratch"][:3] == ["random initialisation", "", "not scored"]
-    dropblock = "dropblock: block 7, keep 0.9; own pretraining: epochs 270"
+    dropblock = "dropblock: block_size 7, keep_prob 0.9; own pretraining: epochs 270"
     assert table["dropblock"][:3] == [dropblock, "", "failed: ValueError: bad luck"]
     assert table["dropblock"][-2:] == ["21.87 (−1.81)", "5.98 (−1.07)"]
 

@@ -12,7 +12,7 @@ from workflow.reporting.tables.footnotes import ONCE, OTHER_BITS
 def test_the_protocol_is_said_once_where_all_rows_agree(experiment):
     protocol = dict(summarize(experiment().plan).protocols["ssd_voc"])
     assert protocol["metric"] == "VOC07 11-point"
-    assert protocol["recipe"] == "iterations 200; batch_size 16; lr 0.01; freeze_bn True"
+    assert protocol["recipe"] == "iterations 200; batch_size 16; lr 0.01; freeze_bn yes"
 
 
 def test_the_protocol_names_the_rows_that_differ(experiment):

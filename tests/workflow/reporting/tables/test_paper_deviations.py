@@ -23,7 +23,7 @@ def test_a_changed_value_is_named_with_both():
     assert found == [
         Departure("seeds.transfer", "0 1", "0"),
         Departure("pretrain.lr", "0.5", "0.1"),
-        Departure("tasks.ssd_voc.freeze_bn", False, True),
+        Departure("tasks.ssd_voc.freeze_bn", "no", "yes"),
     ]
 
 
