@@ -44,7 +44,7 @@ def protocol(run: Any, scored: dict[str, str], prepare: Any, about: dict[str, An
     recipe = run.recipe
     return {
         **scored,
-        "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {recipe['bn']}",
+        "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {'frozen' if recipe['freeze_bn'] else 'trained'}",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
         "network": about["network"],
         "stride": about["stride"],
