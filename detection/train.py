@@ -42,9 +42,10 @@ def protocol(run: Any, scored: dict[str, str], prepare: Any, about: dict[str, An
     """How the numbers were made, for the record and the foot of the table; `scored` is what `scoring` says of
     it, `about` what the backbone says of itself."""
     recipe = run.recipe
+    norm = "frozen" if recipe["freeze_bn"] else "trained"
     return {
         **scored,
-        "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {'frozen' if recipe['freeze_bn'] else 'trained'}",
+        "fine_tuning": f"frozen stages {recipe['frozen_stages']}, batch norm {norm}",
         "preprocessing": {"channel_order": prepare.channel_order, "mean": prepare.mean, "std": prepare.std},
         "network": about["network"],
         "stride": about["stride"],
