@@ -15,7 +15,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
-    name = "nic_r50_coco_finetune.py" if recipe["finetune_encoder"] else "nic_r50_coco.py"
+    name = "nic_coco_finetune.py" if recipe["finetune_encoder"] else "nic_coco.py"
     cfg = config(Path(__file__).parent / "configs" / name)
     if recipe["finetune_encoder"]:
         images = {"check": check, "resize_size": recipe["resize_size"], "crop_size": recipe["crop_size"]}

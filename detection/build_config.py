@@ -15,9 +15,9 @@ from workflow.core.errors import UserError
 from workflow.planning.run_spec import Run
 
 CONFIGS = {
-    "ssd_voc": "ssd300_r50_voc.py",
-    "faster_rcnn_voc": "faster_rcnn_r50_c4_voc.py",
-    "faster_rcnn_coco": "faster_rcnn_r50_c4_coco.py",
+    "ssd_voc": "ssd300_voc.py",
+    "faster_rcnn_voc": "faster_rcnn_c4_voc.py",
+    "faster_rcnn_coco": "faster_rcnn_c4_coco.py",
 }
 BOX_LOSSES = {  # of the two stages; the limits of smooth L1 are those of the Faster R-CNN code (sigma 3 and 1)
     "l1": ({"type": "L1Loss"}, {"type": "L1Loss"}),

@@ -17,7 +17,7 @@ def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
-    cfg = config(Path(__file__).parent / "configs/resnet50_imagenet.py")
+    cfg = config(Path(__file__).parent / "configs/classifier_imagenet.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     of_network = {"network": recipe["network"], "zero_init_residual": recipe["zero_init_residual"]}
     cfg.model.update(classes=len(check["classes"]), **of_network, **regularized)

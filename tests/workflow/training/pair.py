@@ -152,7 +152,7 @@ def heads() -> dict[str, float]:
 
     import detection.models
 
-    cfg = Config.fromfile(Path(detection.__file__).parent / "configs/faster_rcnn_r50_c4_voc.py").model
+    cfg = Config.fromfile(Path(detection.__file__).parent / "configs/faster_rcnn_c4_voc.py").model
     rpn = DETECTORS.build({**cfg.rpn_head, "train_cfg": cfg.train_cfg.rpn, "test_cfg": cfg.test_cfg.rpn})
     roi = DETECTORS.build({**cfg.roi_head.bbox_head, "num_classes": 20})
     torch.manual_seed(0)

@@ -6,7 +6,7 @@ Paper (CutMix, poster): AP 33.3 without, 35.2 with CutMix; it gives no recipe.
 Run: python -m detection.train (see `snakemake -n -p`).
 """
 
-_base_ = "faster_rcnn_r50_c4_voc.py"
+_base_ = "faster_rcnn_c4_voc.py"
 
 train2014 = dict(
     type="QuietCocoDataset",
