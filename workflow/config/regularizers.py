@@ -30,7 +30,7 @@ def _registrations(file: Path) -> list[ast.Call]:
 
 
 def _arguments(call: ast.Call) -> Declared:
-    named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     return Declared(*map(ast.literal_eval, call.args), **named)
 
 

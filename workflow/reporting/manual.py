@@ -108,7 +108,7 @@ def regularizers() -> str:
     for name, schema in validator().schema["$defs"]["regularizers"]["properties"].items():
         cls = REGULARIZERS[name]
         place = ", ".join(PLACES[method] for method in PLACES if method in vars(cls))
-        summary, _, args = inspect.getdoc(cls).partition("Args:")
+        summary, _, args = (inspect.getdoc(cls) or "").partition("Args:")
         what = " ".join(summary.partition("\n\n")[0].split())
         lines.append(f"| `{name}` | mapping | {place} | {what} |")
         effects = {
