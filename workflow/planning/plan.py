@@ -311,12 +311,5 @@ def artifact_runs(config: dict[str, Any], run: PlannedRun) -> Iterator[PlannedRu
             seeds = {"pretrain": run.seeds["pretrain"]}
             # The type, as several instances share the folder; one GPU, as loading takes the time.
             less = {"task": registry.task_of(config, run.task).name, "recipe": recipe, "seeds": seeds}
-            yield replace(
-                run,
-                seeds=seeds,
-                module=one.module,
-                state="",
-                run=run.run | less | {"gpus": min(run.gpus, 1)},
-                shared={},
-                artifact=run.shared[one.name],
-            )
+            spec, artifact = run.run | less | {"gpus": min(run.gpus, 1)}, run.shared[one.name]
+            yield replace(run, seeds=seeds, module=one.module, state="", run=spec, shared={}, artifact=artifact)

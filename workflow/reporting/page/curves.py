@@ -58,16 +58,13 @@ def curves(summary: Summary, task: str) -> str:
     empty = "no record yet" if waiting else "no run was trained here"
     across = int(330 / (40 + 5 * max(map(len, summary.backbones)))) or 1  # points: names in a row of the legend
     rows = -(-len(summary.backbones) // across)
-    ink: dict[RcKeyType, str] = dict.fromkeys(
-        ("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK
-    )
     style: dict[RcKeyType, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": task,
         "font.size": 9.5,
         "axes.linewidth": 0.6,
-        **ink,
     }
+    style |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
     several = any(len(evaluations(run)[0]) > 1 for run in runs)  # one value is no curve, and stands in the table
     with mpl.rc_context(style):
         height = (HEIGHT if several else HEIGHT / 2) + rows * LEGEND

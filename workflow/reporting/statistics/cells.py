@@ -141,7 +141,8 @@ def _cell(
 
 
 def _missing(outcomes: list[Outcome], metric: str) -> str:
-    """Why values of a metric are missing, e.g. `pending` or `failed: out of memory (p1s0); pending (p2s0)`; empty if none is."""
+    """Why values of a metric are missing, e.g. `pending` or `failed: out of memory (p1s0); pending (p2s0)`; empty if
+    none is."""
     if not outcomes:
         return "not planned"
     reasons: dict[str, list[str]] = {}
