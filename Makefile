@@ -14,7 +14,7 @@ help:
 	@echo 'make demo      the whole workflow on generated data: the table on the terminal, the page beside it'
 	@echo 'make test      the quick tests'
 	@echo 'make test-all  the slow tests, which `make test` leaves out (REALMINI=DIR adds those on real photos)'
-	@echo 'make lint      ruff, snakefmt, snakemake --lint'
+	@echo 'make lint      ruff, mypy, snakefmt, snakemake --lint'
 	@echo 'make bench     our speed against what people would use instead: the table of docs/benchmarks.md (half an hour; REALMINI=DIR: on real photos)'
 	@echo 'make scale     throughput and memory at 1, 10 and 100 times the demo: the figure of docs/benchmarks.md (minutes)'
 	@echo 'make coverage  how often the intervals hold the truth: the table of docs/statistics.md (minutes)'
@@ -37,6 +37,7 @@ test-all: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules $(wildcard */rules.smk)
 	$(BIN)/snakemake --lint
 

@@ -21,13 +21,7 @@ RESAMPLING = Resampling(
     check="detection.average_precision:check",
     unique="detections",  # as two networks may well share their words and classes: those that know all or nothing
 )
-COMMON = {
-    "folder": "detection",
-    "module": "detection.train",
-    "sample": "training images with an object",
-    "per_class": True,
-    "resampling": (RESAMPLING,),
-}
+FOLDER, MODULE, SAMPLE = "detection", "detection.train", "training images with an object"
 
 
 def detections(memory_mb: int = 2000) -> tuple[Figure, ...]:
@@ -57,27 +51,43 @@ def whole_val2014(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any
         yield f'data.{name}.split: karpathy divides captions; {path} needs "2014"'
 
 
-VOC = {
-    "dataset": "voc",
-    "train_parts": ("trainval07", "trainval12"),
-    "test_part": "test07",
-    "metrics": VOC_METRICS,
-    "check": known_to_mmdet,
-}
+def on_voc(name: str, title: str) -> Task:
+    """A detector on VOC07+12."""
+    return Task(
+        name=name,
+        title=title,
+        folder=FOLDER,
+        module=MODULE,
+        dataset="voc",
+        metrics=VOC_METRICS,
+        train_parts=("trainval07", "trainval12"),
+        test_part="test07",
+        sample=SAMPLE,
+        check=known_to_mmdet,
+        per_class=True,
+        figures=detections(),
+        resampling=(RESAMPLING,),
+    )
+
+
 TASKS = (
-    Task(name="ssd_voc", title="SSD, detection", figures=detections(), **VOC, **COMMON),
-    Task(name="faster_rcnn_voc", title="Faster R-CNN, detection", figures=detections(), **VOC, **COMMON),
+    on_voc("ssd_voc", "SSD, detection"),
+    on_voc("faster_rcnn_voc", "Faster R-CNN, detection"),
     Task(
         name="faster_rcnn_coco",
         title="Faster R-CNN on COCO, detection",
+        folder=FOLDER,
+        module=MODULE,
         dataset="coco",
         train_parts=("train_images",),
         test_part="test_images",
         metrics=COCO_METRICS,
+        sample=SAMPLE,
         check=on_coco,
+        per_class=True,
         figures=detections(memory_mb=6000),  # truth and detections of val2014
+        resampling=(RESAMPLING,),
         memory_factor=3,  # large annotations
         report_memory_mb=3000,
-        **COMMON,
     ),
 )

@@ -126,8 +126,21 @@ def test_a_wrong_value_is_refused_with_its_key(opened, change, message):
 
 def test_its_runs_are_planned(opened):
     """Of what trains, each transfer seed; of what scores, each backbone; with two GPUs a run that scores takes one."""
-    words = "-m", "snakemake", "-n", "--configfile", "mine.yaml", "--directory", "planned", "--config", "gpus=2"
-    more = "seeds={pretrain: [0, 1], transfer: [0, 1]}", "tasks={nearest_mean: {batch: 9}}"  # which two would not share
+    words = (
+        "-m",
+        "snakemake",
+        "-n",
+        "--configfile",
+        "mine.yaml",
+        "--directory",
+        "planned",
+        "--config",
+        "resources={gpus: 2}",
+    )
+    more = (
+        "seeds={pretrain: [0, 1], transfer: [0, 1]}",
+        "tasks={nearest_mean: {batch_size: 9}}",
+    )  # which two would not share
     status, output = opened.call(*words, *more)
     assert status == 0, output
     planned = jobs(output)

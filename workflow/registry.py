@@ -6,7 +6,7 @@ import functools
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -14,6 +14,7 @@ from workflow.contracts import DataSet, Network, Task
 
 PROJECT = Path(__file__).parents[1]
 PRETRAIN = "pretrain"  # the task that makes what all others start from
+Declaration = TypeVar("Declaration", Task, DataSet, Network)
 
 
 @functools.cache
@@ -101,7 +102,7 @@ def layout_of(config: Mapping[str, Any], name: str) -> DataSet:
     return datasets()[config["data"][name].get("layout", name)]
 
 
-def _by_name(found: list[Any]) -> dict[str, Any]:
+def _by_name(found: list[Declaration]) -> dict[str, Declaration]:
     names = [each.name for each in found]
     for name in names:
         if names.count(name) > 1:

@@ -35,15 +35,15 @@ def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> di
 def typed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """`overrides` of a whole `config` with the types that the schema asks for: of a nested value of --config, Snakemake
     hands over every number as text (its issue 2099)."""
-    overrides = copy.deepcopy(dict(overrides))
+    copied: dict[str, Any] = copy.deepcopy(dict(overrides))
     for error in validator(*instances(config)).iter_errors(config):
         if error.validator == "type" and isinstance(error.instance, str):
             *above, last = error.absolute_path
             with contextlib.suppress(KeyError, TypeError, IndexError, yaml.YAMLError):  # not from --config, or no YAML
-                place = functools.reduce(lambda value, key: value[key], above, overrides)
+                place: Any = functools.reduce(lambda value, key: value[key], above, copied)
                 if isinstance(place[last], str):
                     place[last] = yaml.load(place[last], Loader)
-    return overrides
+    return copied
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,11 +31,11 @@ def _declarations(file: Path) -> Iterator[Declared]:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
             methods = tuple(part.name for part in node.body if isinstance(part, ast.FunctionDef))
-            about = {"doc": ast.get_docstring(node) or "", "methods": methods}
+            doc = ast.get_docstring(node) or ""
             for call in node.decorator_list:
                 if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "register":
-                    named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-                    yield Declared(*map(ast.literal_eval, call.args), **named, **about)
+                    named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+                    yield Declared(*map(ast.literal_eval, call.args), **named, doc=doc, methods=methods)
 
 
 def schema() -> dict[str, Any]:

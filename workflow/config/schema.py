@@ -3,7 +3,7 @@ instances there are, and its objections in words. Each is one line that begins w
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,14 @@ def _named(config: Any, section: str, key: str) -> Named:
 
 @functools.cache
 def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Validator:
-    """The compiled schema, with the regularizers and networks that there are and the instances that a config names."""
+    """The compiled schema, with the keyword `ascending`."""
+    extended = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"ascending": unsorted})
+    return extended(config_schema(tasks, data))
+
+
+@functools.cache
+def config_schema(tasks: Named = (), data: Named = ()) -> dict[str, Any]:
+    """The schema with the regularizers and networks that there are and the instances that a config names."""
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)
     schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
     schema["$defs"]["pretrain"]["properties"]["network"]["enum"] = list(registry.networks())
@@ -81,7 +88,7 @@ def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Vali
     sections["data"]["properties"] |= registry.dataset_schemas()
     for section, key, named in (("tasks", "task", tasks), ("data", "layout", data)):
         sections[section]["properties"] = with_instances(sections[section]["properties"], key, dict(named))
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"ascending": unsorted})(schema)
+    return schema
 
 
 def unsorted(_: Any, rule: bool, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
@@ -116,28 +123,31 @@ def dotted(parts: Sequence[str | int]) -> str:
 
 def describe(error: jsonschema.ValidationError) -> str:
     """One line about one fault, key first."""
-    kind, rule, value = error.validator, error.validator_value, error.instance
+    kind = str(error.validator)
+    rule: Any = error.validator_value
+    value: Any = error.instance
     path = list(error.absolute_path)
-    known = error.schema.get("properties", {})
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    known = schema.get("properties", {})
     if kind == "additionalProperties":
         unknown = next(key for key in value if key not in known)
         new = RENAMED.get(unknown, "")
         fits = {*re.split(r"\W+| or ", new)} & {*known}
         more = f"now {new}" if fits else f"known: {', '.join(known)}"
-        return f"{dotted([*path, unknown])}: unknown {error.schema.get('title', 'key')} ({more})"
+        return f"{dotted([*path, unknown])}: unknown {schema.get('title', 'key')} ({more})"
     if kind == "required":
         absent = next(key for key in rule if key not in value and repr(key) in error.message)
-        return f"{dotted([*path, absent])}: missing {error.schema.get('title', 'key')}"
+        return f"{dotted([*path, absent])}: missing {schema.get('title', 'key')}"
     if "propertyNames" in error.absolute_schema_path:
         path, value = [*path, value], value
-    return f"{dotted(path)}: {demand(kind, rule, error.schema)}, not {shown(value)}"
+    return f"{dotted(path)}: {demand(kind, rule, schema)}, not {shown(value)}"
 
 
 def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
     """What the schema wants at this place."""
     if kind == "type":
         return "must be " + " or ".join(TYPES[each] for each in ([rule] if isinstance(rule, str) else rule))
-    wording = {
+    wording: dict[str, Callable[[], str]] = {
         "enum": lambda: f"must be {' or '.join(map(str, rule))}",
         "pattern": lambda: f"must be {schema['expected']}",
         "minimum": lambda: f"must be at least {rule}",

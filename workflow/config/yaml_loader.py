@@ -6,6 +6,7 @@ Nothing in it is run, nothing in it can hang: aliases that stand for more than a
 import json
 import math
 import re
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Loader(yaml.SafeLoader):
             kind, line = node.tag.rpartition(":")[2], node.start_mark.line + 1
             raise UserError(f"{self.name}:{line}: {shown(node.value)} is no {kind}: put it in quotes") from None
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """As in PyYAML, but keys must be text and must not repeat."""
         seen = set()
         for key_node, _ in node.value:

@@ -9,8 +9,9 @@ import hashlib
 import importlib.abc
 import importlib.metadata
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import workflow
@@ -37,7 +38,7 @@ def libraries() -> dict[str, str]:
 class Watch(importlib.abc.MetaPathFinder):
     """Finds nothing, but is asked for each module just before it is loaded."""
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
         """Python's hook point."""
         remember_module(name)
 

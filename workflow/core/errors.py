@@ -25,13 +25,14 @@ class UserError(Exception):
 
 def full(error: BaseException) -> str:
     """Which disk is full, in words; empty if that is not what `error` says. Some libraries wrap the system's error."""
-    while error:
-        if isinstance(error, OSError) and error.errno in FULL:
-            return FULL[error.errno] + (f" (writing {printable(str(error.filename))})" if error.filename else "")
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return FULL[cause.errno] + (f" (writing {printable(str(cause.filename))})" if cause.filename else "")
         for number, words in FULL.items():
-            if os.strerror(number) in str(error):
+            if os.strerror(number) in str(cause):
                 return words
-        error = error.__cause__ or error.__context__
+        cause = cause.__cause__ or cause.__context__
     return ""
 
 
@@ -40,8 +41,9 @@ def refused(error: Exception) -> str:
     is not what `error` says."""
     if reason := full(error):
         return f"{reason}; free some and give the same command again"
-    named = isinstance(error, OSError) and error.filename
-    return printable(f"{error.filename}: {error.strerror}") if named else ""
+    if isinstance(error, OSError) and error.filename:
+        return printable(f"{error.filename}: {error.strerror}")
+    return ""
 
 
 def further() -> bool:

@@ -6,10 +6,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 ASKING = (signal.SIGTERM, signal.SIGINT)
 PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
+Handler = Callable[[int, FrameType | None], Any]
 
 
 class Stopped(BaseException):
@@ -20,12 +22,12 @@ class Stopped(BaseException):
         self.status = 128 + number  # as shells have it
 
 
-def at_once(number: int, frame: Any = None) -> None:
+def at_once(number: int, frame: FrameType | None = None) -> None:
     """A signal handler for where nothing is lost by ending right here."""
     raise Stopped(number)
 
 
-def hear(handler: Callable[[int, Any], None] | signal.Handlers) -> list[Any]:
+def hear(handler: Handler | signal.Handlers) -> list[Any]:
     """Set the handler of both signals; what handled them before."""
     return [signal.signal(number, handler) for number in ASKING]
 
@@ -43,7 +45,7 @@ def die_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def asked(handler: Callable[[int, Any], None]) -> Iterator[None]:
+def asked(handler: Handler) -> Iterator[None]:
     """Call `handler(number, frame)` for each such signal inside the block. Only a main thread can have it so."""
     if threading.current_thread() is not threading.main_thread():
         yield

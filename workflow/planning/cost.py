@@ -14,17 +14,19 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from workflow.config.loading import load
-from workflow.contracts import SharedArtifact, Task
+from workflow.contracts import Counts, Recipe, SharedArtifact, Task
 from workflow.core.errors import UserError, door
 from workflow.core.escaping import say
 from workflow.core.files import read_json, write_hashed
 from workflow.core.job_environment import prepare_jobs, usable_cores
 from workflow.planning.makespan import Job, makespan
-from workflow.planning.plan import Plan, PlannedRun, plan
+from workflow.planning.plan import Plan, plan
+from workflow.planning.planned_run import PlannedRun
 from workflow.planning.schedule import Schedule
 from workflow.registry import PRETRAIN, data_name, layout_of, network_of, task_of
 
@@ -122,7 +124,9 @@ def batch_sizes(todo: Plan) -> dict[str, int]:
 def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a unit of what runs share.
     A kind that this machine is too small for is left out; UserError if that is all."""
-    found, checks, batches = {}, {}, batch_sizes(todo)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    checks: dict[str, Path] = {}
+    batches = batch_sizes(todo)
     for number, (key, runs) in enumerate(kinds(todo).items()):
         run, name = runs[0], data_name(todo.config, runs[0].task)
         checks[name] = checks.get(name) or drawn(todo.config, name, batches[name], folder)
@@ -153,9 +157,12 @@ def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, in
     return schedule.iterations, schedule.iterations * cost["step"], passes * tested * cost["image"]
 
 
-def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str]]:
-    """What takes time of the folders that a run shares with others, each with its path."""
-    return [(each, run.shared[each.name]) for each in task.shared if each.units and each.name in run.shared]
+Units = Callable[[Recipe, Counts], int]
+
+
+def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str, Units]]:
+    """What takes time of the folders that a run shares with others, each with its path and its `units`."""
+    return [(each, run.shared[each.name], each.units) for each in task.shared if each.units and each.name in run.shared]
 
 
 def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
@@ -169,9 +176,9 @@ def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[s
                 every[run.weights] = Job(training + evaluating)
                 continue
             needs = [run.weights]
-            for made, folder in shared(task, run):
+            for made, folder, units in shared(task, run):
                 waits = (run.weights,) if made.per_backbone else ()
-                every[folder] = Job(made.units(run.run["recipe"], numbers) * costs[key][made.name], waits)
+                every[folder] = Job(units(run.run["recipe"], numbers) * costs[key][made.name], waits)
                 needs = [need for need in needs if need not in waits] + [folder]
             every[run.record] = Job(training + evaluating, tuple(needs))
     return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
@@ -183,12 +190,12 @@ def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[
     seen: set[str] = set()  # folders that another kind has a line for
     for key, runs in kinds(todo).items():
         task, numbers, cost = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])], costs[key]
-        for made, _ in shared(task, runs[0]):
-            folders = {folder for run in runs for each, folder in shared(task, run) if each == made} - seen
+        for made, _, units in shared(task, runs[0]):
+            folders = {folder for run in runs for each, folder, _ in shared(task, run) if each == made} - seen
             if not folders:
                 continue
             seen |= folders
-            number = made.units(runs[0].run["recipe"], numbers)
+            number = units(runs[0].run["recipe"], numbers)
             seconds = number * cost[made.name]
             lines.append(row(made.name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))
         each = [spent(task, run, cost, numbers) for run in runs]

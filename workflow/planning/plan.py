@@ -160,7 +160,7 @@ class Plan(Reported):
             raise UserError(f"this config has no {task} of {wildcards.backbone} with these seeds") from None
 
     @functools.cached_property
-    def _index(self) -> dict[tuple, PlannedRun]:
+    def _index(self) -> dict[tuple[str, str, int, int | None], PlannedRun]:
         return {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")): run for run in self.runs}
 
     def making(self, folder: str) -> PlannedRun:
@@ -217,7 +217,9 @@ def root(config: dict[str, Any], name: str) -> str:
     return config["data"][name].get("root", f"results/data/{section_key(config, name)}")
 
 
-def told(config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any], seeds: dict[str, int]) -> dict:
+def told(
+    config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any], seeds: dict[str, int]
+) -> dict[str, Any]:
     """The --run-spec of a door: the data section with its root filled in, the recipe, the machine."""
     name = registry.data_name(config, task)
     section = config["data"][name] | {"root": root(config, name)}
@@ -309,5 +311,5 @@ def artifact_runs(config: dict[str, Any], run: PlannedRun) -> Iterator[PlannedRu
             seeds = {"pretrain": run.seeds["pretrain"]}
             # The type, as several instances share the folder; one GPU, as loading takes the time.
             less = {"task": registry.task_of(config, run.task).name, "recipe": recipe, "seeds": seeds}
-            made = {"module": one.module, "shared": {}, "artifact": run.shared[one.name]}
-            yield replace(run, seeds=seeds, state="", run=run.run | less | {"gpus": min(run.gpus, 1)}, **made)
+            spec, artifact = run.run | less | {"gpus": min(run.gpus, 1)}, run.shared[one.name]
+            yield replace(run, seeds=seeds, module=one.module, state="", run=spec, shared={}, artifact=artifact)

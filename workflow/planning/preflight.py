@@ -17,7 +17,8 @@ from workflow.core.errors import UserError
 from workflow.core.escaping import printable
 from workflow.core.files import read_json
 from workflow.planning.dataset_size import refuse_too_few, suits
-from workflow.planning.plan import Plan, PlannedRun, plan
+from workflow.planning.plan import Plan, plan
+from workflow.planning.planned_run import PlannedRun
 
 MANY = 2000  # runs
 OTHERS = 15  # jobs: of data sets, vocabulary, pictures, tables

@@ -9,6 +9,7 @@ from typing import Any
 from workflow import registry
 from workflow.contracts import Figure, Task
 from workflow.core.files import digest
+from workflow.planning.planned_run import PlannedRun
 
 SEEN = (
     "network",
@@ -21,12 +22,12 @@ SEEN = (
 
 
 class Reported:
-    """What Plan knows of its report. Runs are workflow.planning.plan.PlannedRun."""
+    """What Plan knows of its report."""
 
     experiment: str
     config: dict[str, Any]
     tasks: list[str]
-    runs: list[Any]
+    runs: list[PlannedRun]
 
     @property
     def report(self) -> list[str]:
@@ -85,7 +86,7 @@ class Reported:
         figures |= {name: f"{name}{figure.suffix}" for name, (figure, _) in self.task_figures.items()}
         return {name: f"{self.folder}/{file}" for name, file in figures.items()}
 
-    def material(self, figure: str) -> list[Any]:
+    def material(self, figure: str) -> list[PlannedRun]:
         """The runs whose records a figure is made of; the gallery follows from the config alone."""
         if figure == "gallery":
             return []
@@ -96,7 +97,7 @@ class Reported:
         """MB that the report's job needs: to resample the task that takes the most."""
         return max(task.report_memory_mb for task in self.declared.values())
 
-    def shown(self, task: str) -> list[Any]:
+    def shown(self, task: str) -> list[PlannedRun]:
         """The runs of a task that figures show: each backbone's, by the first seeds."""
         first = {kind: seeds[0] for kind, seeds in self.config["seeds"].items()}
         return [run for run in self.runs if run.task == task and run.seeds.items() <= first.items()]
@@ -105,17 +106,17 @@ class Reported:
         """What lies beside the records of the runs that are shown."""
         return [str(Path(run.record).with_name(name)) for run in self.shown(task) for name in names]
 
-    def folders(self, runs: Sequence[Any]) -> list[str]:
+    def folders(self, runs: Sequence[PlannedRun]) -> list[str]:
         """Runs as a door that draws gets them: BACKBONE=FOLDER."""
         return [f"{run.backbone}={Path(run.record).parent}" for run in runs]
 
     @property
-    def classifiers(self) -> list[Any]:
+    def classifiers(self) -> list[PlannedRun]:
         """The backbones of which the report shows class activation maps, if they have a fitting classifier."""
         return [run for run in self.shown(registry.PRETRAIN) if run.origin != "random"]
 
     @property
-    def gallery(self) -> list[Any]:
+    def gallery(self) -> list[PlannedRun]:
         """Its rows: each backbone that is pretrained here, and of its recipe only what is seen."""
         rows = [run for run in self.shown(registry.PRETRAIN) if run.origin == "pretrained"]
         return [replace(run, run=run.run | {"recipe": {key: run.run["recipe"][key] for key in SEEN}}) for run in rows]

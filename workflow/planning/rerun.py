@@ -1,14 +1,17 @@
-"""What is a reason for Snakemake to run a job again, and what is none. Runs are workflow.planning.plan.PlannedRun."""
+"""What is a reason for Snakemake to run a job again, and what is none."""
 
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow.contracts import INDEX
 from workflow.core.compare import differing
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
+
+if TYPE_CHECKING:
+    from workflow.planning.planned_run import PlannedRun
 
 
 def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
@@ -22,7 +25,7 @@ def unless(due: bool, ancient: Callable[[str], str]) -> Callable[[str], str]:
     return (lambda file: file) if due else ancient
 
 
-def due(run: Any) -> bool:
+def due(run: "PlannedRun") -> bool:
     """Whether a run is missing, or of a recipe, data or a backbone that have changed since. Snakemake would see none of
     these where an ancient input is made again, as changed data make the vocabulary."""
     with contextlib.suppress(UserError, KeyError, TypeError):  # of a record that is broken
@@ -30,18 +33,18 @@ def due(run: Any) -> bool:
     return True
 
 
-def changes(run: Any) -> dict[str, tuple[Any, Any]]:
+def changes(run: "PlannedRun") -> dict[str, tuple[Any, Any]]:
     """Where a finished run is not the planned one: dotted key to (its value, the plan's). `data` is the data's hash.
 
     UserError if a file of the run is not what it should be.
     """
     made = read_json(Path(run.record).with_name("config.json"), *run.compared)
     found = differing({key: made[key] for key in run.compared}, run.compared)
-    hashes = known(run), fingerprint(run)
-    return found if hashes[0] == hashes[1] else found | {"data": tuple(str(one)[:10] for one in hashes)}
+    before, now = known(run), fingerprint(run)
+    return found if before == now else found | {"data": (str(before)[:10], str(now)[:10])}
 
 
-def replaced(run: Any) -> bool:
+def replaced(run: "PlannedRun") -> bool:
     """Whether the backbone of a finished transfer run was written anew since, with another content. Of one that is
     pretrained Snakemake sees it; what is brought or random is an ancient input."""
     weights, record = Path(run.weights), Path(run.record)
@@ -52,7 +55,7 @@ def replaced(run: Any) -> bool:
     return sha256(weights) != read_json(record, "provenance")["provenance"]["backbone"]
 
 
-def fingerprint(run: Any, shared: str = "") -> str | None:
+def fingerprint(run: "PlannedRun", shared: str = "") -> str | None:
     """The data's hash as last checked; where the check is gone, the one that what runs share (a folder) or else the
     finished run was made with."""
     if Path(run.check).exists():
@@ -62,6 +65,6 @@ def fingerprint(run: Any, shared: str = "") -> str | None:
     return known(run) if Path(run.record).is_file() else None
 
 
-def known(run: Any) -> str:
+def known(run: "PlannedRun") -> str:
     """The data's hash that a finished run was made with."""
     return read_json(run.record, "provenance")["provenance"]["data"]

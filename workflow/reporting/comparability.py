@@ -9,7 +9,7 @@ from workflow.core.compare import differing
 from workflow.core.errors import UserError
 from workflow.core.files import digest
 from workflow.registry import PRETRAIN
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun, Outcome
 
 OF_THE_BACKBONE = {"preprocessing", "stride"}  # keys of a protocol that travel with the weights
 
@@ -21,7 +21,7 @@ def check_columns(outcomes: list[Outcome], backbones: dict[str, dict[str, Any]])
     `backbones` is that section of the config: it says which rows are pretrained here, with which override.
     """
     for task in dict.fromkeys(outcome.task for outcome in outcomes):
-        scored = [o for o in outcomes if o.task == task and o.record and o.record["metrics"]]
+        scored = [o for o in outcomes if o.task == task and isinstance(o, FinishedRun) and o.record["metrics"]]
         for outcome in scored[1:]:
             _compare_data(scored[0], outcome)
         for outcome in scored[1:]:  # last: data explain more, what is left another version of this project made
@@ -38,21 +38,21 @@ def _check_seeds(outcomes: list[Outcome]) -> None:
     """Two trainings never have the same losses."""
     curves: dict[tuple[str, str, str], Outcome] = {}
     for outcome in outcomes:
-        points = outcome.record["history"]["points"] if outcome.record else []
+        points = outcome.record["history"]["points"] if isinstance(outcome, FinishedRun) else []
         if points:
             first = curves.setdefault((outcome.task, outcome.backbone, digest(points)), outcome)
             if first is not outcome:
                 refuse_repeated(first, outcome, "learning curve")
 
 
-def _compare_data(one: Outcome, other: Outcome) -> None:
+def _compare_data(one: FinishedRun, other: FinishedRun) -> None:
     """Records of other data than the check's are stale; where that is gone, they must still be of the same."""
     hashes = one.record["provenance"]["data"], other.record["provenance"]["data"]
     if hashes[0] != hashes[1]:
         _refuse(one, other, f"data hash: {hashes[0][:10]} and {hashes[1][:10]}")
 
 
-def _compare_protocol(one: Outcome, other: Outcome, backbones: dict[str, dict[str, Any]]) -> None:
+def _compare_protocol(one: FinishedRun, other: FinishedRun, backbones: dict[str, dict[str, Any]]) -> None:
     own = OF_THE_BACKBONE
     if one.task == PRETRAIN:
         sizes = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config.regularizers import declared
-from workflow.config.schema import dotted, validator
+from workflow.config.schema import config_schema, dotted
 from workflow.core.errors import door
 from workflow.reporting.publish import insert
 from workflow.reporting.tables.paper_deviations import choices
@@ -23,7 +23,7 @@ PLACES = {"image": "image", "batch": "batch", "inside": "network", "target": "ta
 
 def tables() -> Iterator[tuple[Path, str, str]]:
     """(page, name of the table, table) of every generated table."""
-    schema = validator().schema
+    schema = config_schema()
     yield CONFIG, "top", keys(schema, nested=False)
     yield CONFIG, "resources", keys(schema["properties"]["resources"])
     yield CONFIG, "seeds", keys(schema["properties"]["seeds"])
@@ -72,7 +72,7 @@ def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A schema with the definition that it refers to; its own values count."""
     if "$ref" not in schema:
         return dict(schema)
-    return validator().schema["$defs"][schema["$ref"].rpartition("/")[2]] | schema
+    return {**config_schema()["$defs"][schema["$ref"].rpartition("/")[2]], **schema}
 
 
 def kind(schema: Mapping[str, Any]) -> str:
@@ -84,7 +84,7 @@ def kind(schema: Mapping[str, Any]) -> str:
         items = kind(schema["items"])
         return f"{schema['maxItems']} values: {items}" if "maxItems" in schema else f"list: {items}"
     names = {"object": "mapping", "string": "text", "boolean": "`true` or `false`"}
-    wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    wanted: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return " or ".join(names.get(each, each) for each in wanted).replace("array", "list") + limits(schema)
 
 
@@ -103,7 +103,7 @@ def limits(schema: Mapping[str, Any]) -> str:
 def regularizers() -> str:
     """A row for each regularizer with the place where it acts, and for each parameter, from the classes' docstrings."""
     lines = ["| key | type | acts on | effect |", "|:--|:--|:--|:--|"]
-    for name, schema in validator().schema["$defs"]["regularizers"]["properties"].items():
+    for name, schema in config_schema()["$defs"]["regularizers"]["properties"].items():
         place = ", ".join(PLACES[method] for method in PLACES if method in declared()[name].methods)
         summary, _, args = declared()[name].doc.partition("Args:")
         what = " ".join(summary.partition("\n\n")[0].split())

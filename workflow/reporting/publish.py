@@ -13,10 +13,13 @@ from pathlib import Path
 from workflow.config.loading import load
 from workflow.core.errors import UserError, door
 from workflow.core.files import atomic, read_json
-from workflow.planning.plan import Plan, PlannedRun, plan
+from workflow.planning.plan import Plan, plan
+from workflow.planning.planned_run import PlannedRun
 from workflow.reporting.metrics import heading, number
+from workflow.reporting.outcome import FinishedRun
 from workflow.reporting.records import read
-from workflow.reporting.statistics.cells import BASELINE, Cell
+from workflow.reporting.statistics.cells import Cell
+from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.summary import Summary, summarize
 from workflow.reporting.tables.footnotes import one_machine
 from workflow.reporting.tables.text_tables import long_csv, markdown
@@ -28,7 +31,7 @@ DOCS, PAGE = Path("docs"), "README.md"
 def place(run: PlannedRun, docs: Path) -> PlannedRun:
     """A planned run where its record is kept. Weights and data are not, and what lies in results/ says nothing of the
     copies."""
-    return replace(run, **{key: str(docs / getattr(run, key)) for key in ("record", "weights", "check")})
+    return replace(run, record=str(docs / run.record), weights=str(docs / run.weights), check=str(docs / run.check))
 
 
 def keep(todo: Plan, docs: Path) -> None:
@@ -69,7 +72,7 @@ def kept(todo: Plan, docs: Path) -> Summary:
 
 def check_finished(todo: Plan) -> None:
     """UserError, before anything is changed, unless each run has a record that is the plan's."""
-    if lacking := [f"{outcome.name} ({outcome.why})" for outcome in read(todo) if not outcome.record]:
+    if lacking := [f"{run.name} ({run.why})" for run in read(todo) if not isinstance(run, FinishedRun)]:
         raise UserError(f"{len(lacking)} of {len(todo.runs)} runs have no record to publish: {', '.join(lacking)}")
 
 
@@ -94,8 +97,9 @@ def _cell(cell: Cell) -> str:
     lines = [number(cell.metric, cell.mean) + spread]
     if cell.backbone != BASELINE and cell.delta is not None:
         change = number(cell.metric, cell.delta, sign=True)
-        if cell.low is not None:
-            change += f" [{number(cell.metric, cell.low, sign=True)}, {number(cell.metric, cell.high, sign=True)}]"
+        if cell.limits:
+            low, high = (number(cell.metric, limit, sign=True) for limit in cell.limits)
+            change += f" [{low}, {high}]"
         lines.append(change + (f", {cell.verdict_text}" if cell.verdict else ""))
     return "<br>".join(lines).replace("-", "−")
 

@@ -1,6 +1,7 @@
 """Print and write the transfer table from whatever records exist: `python -m workflow.reporting.report`."""
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of the tables (default: results/<experiment>/report)")
     args = parser.parse_args()
     text = report(args.config, args.out)
-    sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ± still gets its table
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ± still gets its table
     print(text)
 
 

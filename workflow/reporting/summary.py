@@ -1,12 +1,14 @@
 """All that the report says, before it is drawn: a pure function of the plan and the records that exist."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from workflow import registry
 from workflow.contracts import Metric, Task
+from workflow.planning.plan import Plan
 from workflow.reporting.comparability import check_columns
-from workflow.reporting.records import Outcome, instances, read
+from workflow.reporting.outcome import FinishedRun, Outcome
+from workflow.reporting.records import instances, read
 from workflow.reporting.statistics.cells import Cell, Cells, cells, mean_over
 from workflow.reporting.statistics.paper import paper_numbers
 from workflow.reporting.tables import footnotes
@@ -63,13 +65,14 @@ class Summary:
     @property
     def unfinished(self) -> list[str]:
         """What is not done: a line for each run that is stale, failed or has begun, and how many have not."""
-        lines = [f"{o.name}: {o.why}" for o in self.outcomes if not o.record and o.reason]
-        waiting = sum(not o.record and not o.reason for o in self.outcomes)
+        lacking = [outcome for outcome in self.outcomes if not isinstance(outcome, FinishedRun)]
+        lines = [f"{outcome.name}: {outcome.why}" for outcome in lacking if outcome.reason]
+        waiting = sum(not outcome.reason for outcome in lacking)
         return lines + ([f"{waiting} of {len(self.outcomes)} runs are pending"] if waiting else [])
 
 
-def summarize(plan: Any) -> Summary:
-    """Read the records of `plan` (workflow.planning.plan.Plan); UserError if they cannot share a table."""
+def summarize(plan: Plan) -> Summary:
+    """Read the records of `plan`; UserError if they cannot share a table."""
     backbones = list(plan.backbones)
     tasks = instances(plan)
     order = list(tasks)
@@ -120,4 +123,4 @@ def best_epoch(cell: Cell) -> Best | None:
         return None
     unit = "epoch" if "epoch" in found[0] else "iteration"
     value = mean_over(cell.runs, lambda run: run.record["best"][cell.metric.name])
-    return Best(value, unit, [best[unit] for best in found])
+    return Best(value, unit, [int(best[unit]) for best in found])

@@ -35,7 +35,7 @@ def test_the_tables_are_those_of_the_records(name, monkeypatch):
     monkeypatch.chdir(HOUSE)
     todo = plan(load(Path(f"config/{name}.yaml")))
     summary = kept(todo, Path("docs"))
-    assert [outcome.why for outcome in summary.outcomes if not outcome.record] == [], "every planned run is there"
+    assert [outcome.why for outcome in summary.outcomes if outcome.status != "done"] == [], "every planned run is there"
     assert inserted(PAGES[name], name, table(summary)) == PAGES[name].read_text(encoding="utf-8")
     assert (HOUSE / f"docs/results/{name}/transfer.csv").read_text() == long_csv(summary)
     assert (HOUSE / f"docs/results/{name}/transfer.md").read_text() == markdown(summary)
@@ -114,7 +114,7 @@ def test_one_command_makes_records_tables_and_page_of_one_piece(published):
     assert names == {"metrics.json", "config.json"}
     shutil.rmtree("results")
     summary = kept(made.plan, Path("docs"))
-    assert all(outcome.record for outcome in summary.outcomes)
+    assert all(outcome.status == "done" for outcome in summary.outcomes)
     assert Path("docs/results/small/transfer.csv").read_text() == long_csv(summary)
     assert Path("docs/results/small/transfer.md").read_text() == markdown(summary)
     assert inserted(PAGE, "small", table(summary)) == PAGE.read_text()
@@ -155,7 +155,7 @@ def test_the_copies_are_judged_without_what_lies_in_results(published):
     call()
     for weights in Path("results").rglob("backbone.safetensors"):
         weights.write_bytes(b"pretrained anew")
-    assert all(outcome.record for outcome in kept(made.plan, Path("docs")).outcomes)
+    assert all(outcome.status == "done" for outcome in kept(made.plan, Path("docs")).outcomes)
 
 
 def test_what_is_not_finished_or_stale_is_not_published_and_nothing_is_changed(published, capsys):

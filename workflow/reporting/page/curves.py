@@ -6,12 +6,18 @@ Ink is `currentColor`, so that the same drawing is read on a light and on a dark
 
 import io
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from workflow.reporting.metrics import heading
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun
 from workflow.reporting.summary import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 WIDTH, HEIGHT, LEGEND = 5.2, 4.3, 0.22  # inches: the figure without its legend, and a row of that
 POINTS = 100  # of a line at most: more are not seen
@@ -25,7 +31,7 @@ SVG = "http://www.w3.org/2000/svg"
 Line = tuple[list[float], list[float]]
 
 
-def losses(outcome: Outcome) -> Line:
+def losses(outcome: FinishedRun) -> Line:
     """Iterations and mean training losses, POINTS of them at most: neighbours are averaged."""
     points = outcome.record["history"]["points"]
     bundle = -(-len(points) // POINTS) or 1
@@ -33,7 +39,7 @@ def losses(outcome: Outcome) -> Line:
     return [group[-1]["iteration"] for group in groups], [sum(p["loss"] for p in g) / len(g) for g in groups]
 
 
-def evaluations(outcome: Outcome) -> Line:
+def evaluations(outcome: FinishedRun) -> Line:
     """Iterations and values of the task's headline, where it was evaluated."""
     metric = outcome.declaration.headline.name
     found = [each for each in outcome.record["history"]["evaluations"] if metric in each]
@@ -46,13 +52,19 @@ def curves(summary: Summary, task: str) -> str:
     from matplotlib.figure import Figure
 
     metric = summary.tasks[task].headline
-    runs = [o for o in summary.outcomes if o.task == task and o.record and o.record["history"]["points"]]
-    waiting = any(o.task == task and not o.record for o in summary.outcomes)
+    planned = [outcome for outcome in summary.outcomes if outcome.task == task]
+    runs = [o for o in planned if isinstance(o, FinishedRun) and o.record["history"]["points"]]
+    waiting = not all(isinstance(outcome, FinishedRun) for outcome in planned)
     empty = "no record yet" if waiting else "no run was trained here"
     across = int(330 / (40 + 5 * max(map(len, summary.backbones)))) or 1  # points: names in a row of the legend
     rows = -(-len(summary.backbones) // across)
-    ink = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
-    style = {"svg.fonttype": "none", "svg.hashsalt": task, "font.size": 9.5, "axes.linewidth": 0.6, **ink}
+    style: dict[RcKeyType, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": task,
+        "font.size": 9.5,
+        "axes.linewidth": 0.6,
+    }
+    style |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
     several = any(len(evaluations(run)[0]) > 1 for run in runs)  # one value is no curve, and stands in the table
     with mpl.rc_context(style):
         height = (HEIGHT if several else HEIGHT / 2) + rows * LEGEND
@@ -78,7 +90,15 @@ def look(backbones: list[str], name: str) -> dict[str, Any]:
     return {"color": COLOURS[colour], "linestyle": DASHES[dashes], **marker}
 
 
-def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label: str, empty: str, **style: Any) -> None:
+def draw(
+    axes: "Axes",
+    runs: list[FinishedRun],
+    backbones: list[str],
+    line: Callable[[FinishedRun], Line],
+    label: str,
+    empty: str,
+    **style: Any,
+) -> None:
     """One panel: a line for each run; a single value is a dot. `empty`: why there is no run at all."""
     several = len(runs) > len({run.backbone for run in runs})
     for run in runs:
@@ -95,7 +115,7 @@ def draw(axes: Any, runs: list[Outcome], backbones: list[str], line: Any, label:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def legend(figure: Any, backbones: list[str], across: int) -> None:
+def legend(figure: "Figure", backbones: list[str], across: int) -> None:
     """The backbones with their lines, above the panels."""
     from matplotlib.lines import Line2D
 

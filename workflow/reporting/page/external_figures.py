@@ -2,14 +2,14 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
+from workflow.planning.plan import Plan
 from workflow.reporting.figures import made_of, records
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.summary import Summary
 
 
-def figures(todo: Any, summary: Summary) -> tuple[dict[str, bytes], dict[str, str]]:
+def figures(todo: Plan, summary: Summary) -> tuple[dict[str, bytes], dict[str, str]]:
     """(name to file content of the figures to show, name to why it is not drawn) of a plan."""
     shown, missing = {}, {}
     for name, path in todo.figures.items():
@@ -21,10 +21,10 @@ def figures(todo: Any, summary: Summary) -> tuple[dict[str, bytes], dict[str, st
     return shown, missing
 
 
-def fault(todo: Any, name: str, content: bytes, summary: Summary) -> str:
+def fault(todo: Plan, name: str, content: bytes, summary: Summary) -> str:
     """Why a figure cannot be shown; empty if it can."""
     paths = {Path(run.record) for run in todo.material(name)}
-    lacking = [outcome for outcome in summary.outcomes if outcome.path in paths and not outcome.record]
+    lacking = [one for one in summary.outcomes if one.path in paths and not isinstance(one, FinishedRun)]
     if lacking:
         return f"no record of {', '.join(f'{one.backbone} {one.seed_name} ({one.why})' for one in lacking)}"
     if not content:

@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from jinja2.utils import markupsafe
+from markupsafe import Markup, escape
 
 from workflow.core.escaping import printable
 from workflow.reporting.metrics import heading, number
+from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.page.curves import curves
 from workflow.reporting.page.external_figures import sources
 from workflow.reporting.page.sections import PROJECT, Section, sections
-from workflow.reporting.records import Outcome
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Summary, best_epoch
 from workflow.reporting.tables.paper_deviations import Departure, choices
@@ -78,9 +78,9 @@ def visible(value: Any) -> Any:
     return printable(value, keep="\n") if type(value) is str else value
 
 
-def code(text: str) -> markupsafe.Markup:
+def code(text: str) -> Markup:
     """A text of the project as HTML, what stands in backticks as <code>; where it is clipped within, up to there."""
-    return markupsafe.Markup(QUOTED.sub(r"<code>\2</code>", str(markupsafe.escape(visible(text)))))
+    return Markup(QUOTED.sub(r"<code>\2</code>", str(escape(visible(text)))))
 
 
 def page(summary: Summary, environment: jinja2.Environment, parts: list[Section]) -> str:
@@ -110,11 +110,11 @@ def anchor(outcome: Outcome) -> str:
     return quote(f"run-{outcome.task}-{outcome.backbone}-{outcome.seed_name}", safe="")
 
 
-def singles(cell: Cell) -> list[tuple[Outcome, str]]:
+def singles(cell: Cell) -> list[tuple[FinishedRun, str]]:
     """The runs behind a mean, each with its value."""
     return [(o, number(cell.metric, v)) for o, v in zip(cell.runs, cell.values, strict=True)]
 
 
-def backbone_hash(outcome: Outcome) -> str:
+def backbone_hash(outcome: FinishedRun) -> str:
     """The first digits of the hash of the backbone that a transfer began with; pretraining begins with none."""
     return (outcome.record["provenance"].get("backbone") or "")[:10]

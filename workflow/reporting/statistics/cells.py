@@ -4,10 +4,9 @@ verdict, or a reason."""
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from workflow.contracts import Metric, Task
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun, Outcome, Record
 from workflow.reporting.statistics.comparisons import BASELINE, Change, changes, units
 from workflow.reporting.statistics.paper import PaperNumber
 
@@ -29,7 +28,7 @@ class Cell:
     backbone: str
     task: str
     metric: Metric
-    runs: tuple[Outcome, ...]
+    runs: tuple[FinishedRun, ...]
     values: tuple[float, ...]
     mean: float | None
     std: float | None
@@ -46,6 +45,11 @@ class Cell:
     def n(self) -> int:
         """How many runs are behind the mean."""
         return len(self.values)
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The interval of the change; None if there is none."""
+        return (self.low, self.high) if self.low is not None and self.high is not None else None
 
     @property
     def verdict_text(self) -> str:
@@ -93,15 +97,13 @@ def _judged(table: Cells, tasks: Mapping[str, Task], brought: Collection[str]) -
     return {key: replace(cell, **found[key]._asdict()) if key in found else cell for key, cell in table.items()}
 
 
-def mean_over(runs: Sequence[Outcome], value: Callable[[Outcome], float]) -> float | None:
-    """The mean of the means of pretrainings, as the interval has it; None of no run."""
-    return statistics.fmean(statistics.fmean(map(value, group)) for group in units(runs).values()) if runs else None
+def mean_over(runs: Sequence[FinishedRun], value: Callable[[FinishedRun], float]) -> float:
+    """The mean of the means of pretrainings, as the interval has it, of one run or more."""
+    return statistics.fmean(statistics.fmean(map(value, group)) for group in units(runs).values())
 
 
-def _values(outcomes: list[Outcome], metric: str) -> dict[int, float]:
-    return {
-        i: o.record["metrics"][metric] for i, o in enumerate(outcomes) if o.record and metric in o.record["metrics"]
-    }
+def _measured(outcomes: list[Outcome], metric: str) -> tuple[FinishedRun, ...]:
+    return tuple(o for o in outcomes if isinstance(o, FinishedRun) and metric in o.record["metrics"])
 
 
 def _cell(
@@ -112,11 +114,11 @@ def _cell(
     base: list[Outcome],
     paper: dict[tuple[str, str, str], PaperNumber],
 ) -> Cell:
-    found = _values(own, metric.name)
-    runs, values = tuple(own[i] for i in found), tuple(found.values())
+    runs = _measured(own, metric.name)
+    values = tuple(run.record["metrics"][metric.name] for run in runs)
     mean, reference = (
-        mean_over(some, lambda run: run.record["metrics"][metric.name])
-        for some in (runs, [base[i] for i in _values(base, metric.name)])
+        mean_over(some, lambda run: run.record["metrics"][metric.name]) if some else None
+        for some in (runs, _measured(base, metric.name))
     )
     known, known_base = (paper.get((name, task, metric.name)) for name in (backbone, BASELINE))
     return Cell(
@@ -132,27 +134,29 @@ def _cell(
         high=None,
         covers="",
         verdict="",
-        missing=_missing(own, set(found)),
+        missing=_missing(own, metric.name),
         paper=known,
         paper_delta=known.value - known_base.value if known and known_base and backbone != BASELINE else None,
     )
 
 
-def _missing(outcomes: list[Outcome], found: set[int]) -> str:
-    """Why values are missing, e.g. `pending` or `failed: out of memory (p1s0); pending (p2s0)`; empty if none is."""
+def _missing(outcomes: list[Outcome], metric: str) -> str:
+    """Why values of a metric are missing, e.g. `pending` or `failed: out of memory (p1s0); pending (p2s0)`; empty if
+    none is."""
     if not outcomes:
         return "not planned"
     reasons: dict[str, list[str]] = {}
-    for i, outcome in enumerate(outcomes):
-        if i not in found:
-            why = _unscored(outcome.record) if outcome.record else outcome.why
-            reasons.setdefault(why, []).append(outcome.seed_name)
-    if len(reasons) == 1 and not found:
+    for outcome in outcomes:
+        if not isinstance(outcome, FinishedRun):
+            reasons.setdefault(outcome.why, []).append(outcome.seed_name)
+        elif metric not in outcome.record["metrics"]:
+            reasons.setdefault(_unscored(outcome.record), []).append(outcome.seed_name)
+    if len(reasons) == 1 and not _measured(outcomes, metric):
         return next(iter(reasons))
     return "; ".join(f"{text} ({', '.join(names)})" for text, names in reasons.items())
 
 
-def _unscored(record: dict[str, Any]) -> str:
+def _unscored(record: Record) -> str:
     """Why a record lacks a metric: what its protocol says of a backbone that was not scored."""
     split = str(record["protocol"].get("split", ""))
     return split if split.startswith("not scored") else "not measured"

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from workflow.contracts import Metric, Task
 from workflow.core.errors import UserError
 from workflow.reporting.comparability import refuse_repeated
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun
 from workflow.reporting.statistics import per_image
 from workflow.reporting.statistics.bootstrap import RESAMPLES, Resampled
 from workflow.reporting.statistics.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
@@ -27,7 +27,7 @@ class Change(NamedTuple):
     other pretraining of it."""
 
     delta: float
-    runs: tuple[Outcome, ...]
+    runs: tuple[FinishedRun, ...]
     brought: bool
 
     @property
@@ -57,14 +57,14 @@ def changes(table: dict[Key, Change], tasks: Mapping[str, Task]) -> dict[Key, Ju
     return judged
 
 
-def units(runs: Iterable[Outcome]) -> dict[int, list[Outcome]]:
+def units(runs: Iterable[FinishedRun]) -> dict[int, list[FinishedRun]]:
     """The runs by what was repeated: pretraining, or transfer where there is one pretraining alone.
 
     Runs that share a backbone are not independent: their mean is one unit.
     """
     runs = list(runs)
     once = len({run.seeds["pretrain"] for run in runs}) == 1
-    groups: dict[int, list[Outcome]] = {}
+    groups: dict[int, list[FinishedRun]] = {}
     for run in runs:
         groups.setdefault(run.seeds.get("transfer", 0) if once else run.seeds["pretrain"], []).append(run)
     return groups
@@ -73,11 +73,11 @@ def units(runs: Iterable[Outcome]) -> dict[int, list[Outcome]]:
 Draws = dict[str, dict[str, Resampled]]  # a run's name to its metrics
 
 
-def _draws(name: str, task: Task, runs: list[Outcome]) -> Draws:
+def _draws(name: str, task: Task, runs: list[FinishedRun]) -> Draws:
     """Each run's metrics in each resample; a run without evidence has none."""
     draws: Draws = {}
     first = None
-    seen: dict[tuple[str, str, str], Outcome] = {}
+    seen: dict[tuple[str, str, str], FinishedRun] = {}
     each = {run.name: run for run in runs}.values()
     with tqdm(desc=f"resampling {name}", total=len(each) * RESAMPLES, unit="resample", delay=QUICK) as bar:
         for run in each:
@@ -97,7 +97,7 @@ def _draws(name: str, task: Task, runs: list[Outcome]) -> Draws:
     return draws
 
 
-def _check_values(run: Outcome, task: Task, found: per_image.Evidence, draws: dict[str, Resampled]) -> None:
+def _check_values(run: FinishedRun, task: Task, found: per_image.Evidence, draws: dict[str, Resampled]) -> None:
     if lacking := [metric for metric in run.record["metrics"] if metric not in draws]:
         raise UserError(f"{found.path}: lacks what {', '.join(lacking)} in {run.path.name} is made of")
     for metric in (metric for metric in task.metrics if metric.name in run.record["metrics"]):
@@ -117,12 +117,12 @@ def _column(column: dict[Key, Change], metric: Metric, draws: Draws) -> dict[Key
         return {}
     rows = {key: change for key, change in column.items() if key[0] != BASELINE}
     found = {key: _interval(change, base, metric.name, draws) for key, change in rows.items()}
-    tested = [key for key, one in found.items() if one and one.p is not None and not _once(rows[key], base)]
-    corrected = dict(zip(tested, holm([found[key].p for key in tested]), strict=True))
+    p = {key: one.p for key, one in found.items() if one and one.p is not None and not _once(rows[key], base)}
+    corrected = dict(zip(p, holm(list(p.values())), strict=True))
     judged = {}
     for key, change in rows.items():
-        limits = found[key][:3] if found[key] else (None, None, "")
-        judged[key] = Judged(*limits, verdict=_verdict(change, base, metric, corrected.get(key)))
+        one, verdict = found[key], _verdict(change, base, metric, corrected.get(key))
+        judged[key] = Judged(one.low, one.high, one.covers, verdict) if one else Judged(verdict=verdict)
     return judged
 
 

@@ -56,5 +56,5 @@ def _keep(path: Path, key: str, draws: dict[str, Resampled]) -> None:
 
 def _digest(key: str, arrays: dict[str, np.ndarray]) -> str:
     """Of all draws: one that was changed must not move an interval."""
-    hashes = {name: hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for name, array in arrays.items()}
+    hashes = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
     return digest([key, {name: [str(arrays[name].dtype), hashes[name]] for name in hashes}])

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from workflow.contracts import Task
 from workflow.core.formatting import plain
 from workflow.registry import PRETRAIN
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.statistics.cells import Cell, Cells
 from workflow.reporting.tables.footnotes import origin
 
@@ -46,5 +46,5 @@ def about(spec: dict[str, Any]) -> str:
 
 def epochs(outcomes: list[Outcome]) -> str:
     """The epochs of the runs that were trained here, as their configs have it; empty where none was."""
-    trained = [o for o in outcomes if o.config and o.record["history"]["points"]]
+    trained = [o for o in outcomes if isinstance(o, FinishedRun) and o.record["history"]["points"]]
     return ", ".join(sorted({str(o.config["recipe"]["epochs"]) for o in trained}))

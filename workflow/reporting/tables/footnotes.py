@@ -1,15 +1,16 @@
 """The words above and under the table: what must be said so that its numbers are not misread."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from workflow.contracts import Task
 from workflow.core.formatting import plain
 from workflow.reporting.metrics import percent
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun, Outcome, Provenance
 from workflow.reporting.statistics.bootstrap import RESAMPLES
-from workflow.reporting.statistics.cells import BASELINE, ONE_PRETRAINING, TOO_FEW, Cells
+from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cells
+from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.statistics.intervals import ENOUGH
 
 DEMO = (
@@ -149,7 +150,7 @@ def machine_remarks(outcomes: list[Outcome]) -> list[str]:
 
 def one_machine(outcomes: list[Outcome]) -> str:
     """The machine and torch of all runs; empty where they are not the same."""
-    trails = [outcome.record["provenance"] for outcome in outcomes if outcome.record]
+    trails = [outcome.record["provenance"] for outcome in outcomes if isinstance(outcome, FinishedRun)]
     made = {(hardware(trail), trail.get("libraries", {}).get("torch")) for trail in trails}
     if len(made) != 1:
         return ""
@@ -163,7 +164,7 @@ OTHER_BITS = (
 )
 
 
-def hardware(trail: dict[str, Any]) -> str:
+def hardware(trail: Provenance) -> str:
     """What a run was computed on: GPU, or CPU with its instructions for bf16; records from before know less."""
     machine = trail.get("machine", {})
     if machine.get("gpu"):
@@ -172,7 +173,7 @@ def hardware(trail: dict[str, Any]) -> str:
     return ", ".join(filter(None, parts)) or str(trail.get("device"))
 
 
-def _different(outcomes: list[Outcome], how: str, value: Callable[[dict[str, Any]], Any]) -> list[str]:
+def _different(outcomes: list[Outcome], how: str, value: Callable[[Provenance], Any]) -> list[str]:
     """A line for each task whose rows do not agree in a property of their provenance."""
     texts = []
     for task in dict.fromkeys(o.task for o in outcomes):
@@ -183,11 +184,11 @@ def _different(outcomes: list[Outcome], how: str, value: Callable[[dict[str, Any
     return texts
 
 
-def grouped(outcomes: list[Outcome], task: str, value: Callable[[Outcome], Any]) -> dict[str, list[str]]:
+def grouped(outcomes: Sequence[Outcome], task: str, value: Callable[[FinishedRun], Any]) -> dict[str, list[str]]:
     """A property of a task's records, as JSON, to the names of the rows that have it."""
     groups: dict[str, list[str]] = {}
     for outcome in outcomes:
-        if outcome.task == task and outcome.record:
+        if outcome.task == task and isinstance(outcome, FinishedRun):
             rows = groups.setdefault(json.dumps(value(outcome), sort_keys=True), [])
             if outcome.backbone not in rows:
                 rows.append(outcome.backbone)
@@ -199,23 +200,27 @@ def protocol(outcomes: list[Outcome], task: str) -> list[tuple[str, str]]:
 
     One value where all rows agree; else each value with its rows.
     """
-    done = [o for o in outcomes if o.task == task and o.record]
+    done = [o for o in outcomes if o.task == task and isinstance(o, FinishedRun)]
     lines = _lines(done, task, lambda o: o.record["protocol"])
     trained = [o for o in done if o.record["history"]["points"]]  # brought and random backbones have no recipe
-    recipe = _lines(trained, task, lambda o: (o.config or {}).get("recipe", {}))
+    recipe = _lines(trained, task, lambda o: o.config.get("recipe", {}))
     return lines + ([("recipe", "; ".join(f"{key} {text}" for key, text in recipe))] if recipe else [])
 
 
-def _lines(done: list[Outcome], task: str, mapping: Callable[[Outcome], dict[str, Any]]) -> list[tuple[str, str]]:
-    lines = []
-    for key in dict.fromkeys(key for outcome in done for key in mapping(outcome)):
-        having = [o for o in done if key in mapping(o)]
-        groups = grouped(having, task, lambda o, key=key: mapping(o)[key])
-        everywhere = len(groups) == 1 and len(having) == len(done)
-        texts = {plain(json.loads(v)): rows for v, rows in groups.items()}
-        parts = [text if everywhere else f"{text} ({', '.join(rows)})" for text, rows in texts.items()]
-        lines.append((key, " / ".join(parts)))
-    return lines
+Section = Callable[[FinishedRun], dict[str, Any]]  # of a record or its config
+
+
+def _lines(done: list[FinishedRun], task: str, section: Section) -> list[tuple[str, str]]:
+    keys = dict.fromkeys(key for outcome in done for key in section(outcome))
+    return [(key, _line(done, task, section, key)) for key in keys]
+
+
+def _line(done: list[FinishedRun], task: str, section: Section, key: str) -> str:
+    having = [o for o in done if key in section(o)]
+    groups = grouped(having, task, lambda o: section(o)[key])
+    everywhere = len(groups) == 1 and len(having) == len(done)
+    texts = {plain(json.loads(v)): rows for v, rows in groups.items()}
+    return " / ".join(text if everywhere else f"{text} ({', '.join(rows)})" for text, rows in texts.items())
 
 
 def origin(spec: dict[str, Any]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from workflow.reporting.metrics import named, number, percent
-from workflow.reporting.records import Outcome
-from workflow.reporting.statistics.cells import BASELINE, ONE_PRETRAINING, TOO_FEW, Cell
+from workflow.reporting.outcome import Outcome
+from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cell
+from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.statistics.intervals import BOTH, ENOUGH
 from workflow.reporting.summary import Column, Summary
 from workflow.reporting.tables.text_tables import clipped

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from workflow.config.loading import read
+from workflow.config.yaml_loader import read
 from workflow.core.compare import NOTHING, differing, equal
 from workflow.core.formatting import plain
 
@@ -33,8 +33,8 @@ def departures(config: dict[str, Any]) -> list[Departure]:
     paper = read(PAPER)
     found = []
     for section in ("seeds", "data", "pretrain"):
-        sides = (without_origin(each.get(section, {})) for each in (config, paper))
-        found += compared(section, *sides, whole=section == "data")
+        ours, theirs = (without_origin(each.get(section, {})) for each in (config, paper))
+        found += compared(section, ours, theirs, whole=section == "data")
     for section in ("backbones", "tasks"):
         ours, theirs = config.get(section, {}), paper[section]
         for name in dict.fromkeys([*theirs, *ours]):

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from workflow.contracts import Metric
-from workflow.reporting.records import Outcome
-from workflow.reporting.statistics.cells import BASELINE, mean_over
+from workflow.reporting.outcome import FinishedRun
+from workflow.reporting.statistics.cells import mean_over
+from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.summary import Summary
 
 STRONGEST = 0.45  # opacity of the largest change's colour: the number on it must be read
@@ -41,15 +42,16 @@ def class_tables(summary: Summary) -> list[ClassTable]:
     """One for each task whose records have AP by class."""
     found = []
     for name, task in summary.tasks.items():
-        runs = [o for o in summary.outcomes if o.task == name and o.record and o.record.get("per_class")]
+        done = [o for o in summary.outcomes if o.task == name and isinstance(o, FinishedRun)]
+        runs = [run for run in done if run.record.get("per_class")]
         if runs:
             counts = {row: sum(run.backbone == row for run in runs) for row in summary.backbones}
-            done = {row: count for row, count in counts.items() if count}
-            found.append(ClassTable(name, task.headline, done, rows(runs, list(done), summary.controls)))
+            counts = {row: count for row, count in counts.items() if count}
+            found.append(ClassTable(name, task.headline, counts, rows(runs, list(counts), summary.controls)))
     return found
 
 
-def rows(runs: list[Outcome], backbones: list[str], controls: list[str]) -> dict[str, dict[str, ClassCell]]:
+def rows(runs: list[FinishedRun], backbones: list[str], controls: list[str]) -> dict[str, dict[str, ClassCell]]:
     """Class to backbone to cell, classes in the order of the data. `controls` do not set the scale of the colours,
     as the changes of all others would pale beside theirs; where there are no others, they do."""
     classes = list(dict.fromkeys(name for run in runs for name in run.record["per_class"]))
@@ -75,10 +77,15 @@ def clipped(share: float) -> float:
     return max(-1.0, min(1.0, share))
 
 
-def mean(runs: list[Outcome], backbone: str, name: str) -> float | None:
+def mean(runs: list[FinishedRun], backbone: str, name: str) -> float | None:
     """Of a class's AP over a backbone's runs, as the main table takes it; None if none has it."""
-    known = [run for run in runs if run.backbone == backbone and run.record["per_class"].get(name) is not None]
-    return mean_over(known, lambda run: run.record["per_class"][name])
+    known = [run for run in runs if run.backbone == backbone and name in defined(run)]
+    return mean_over(known, lambda run: defined(run)[name]) if known else None
+
+
+def defined(run: FinishedRun) -> dict[str, float]:
+    """The AP of each class that has an object in the test set."""
+    return {name: ap for name, ap in run.record["per_class"].items() if ap is not None}
 
 
 def change(ap: float | None, base: float | None, backbone: str) -> float | None:

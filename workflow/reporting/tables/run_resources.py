@@ -1,10 +1,10 @@
 """What runs cost: time, memory and speed, a line each and together; and which of them waited for their data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflow.reporting.metrics import named, number
-from workflow.reporting.records import Outcome
+from workflow.reporting.outcome import FinishedRun, Outcome, Provenance
 
 PATIENCE = 0.1  # the share of its training that a run may wait for data before the report warns
 ENOUGH = 60.0  # seconds of training, from which on this share is not that of the first batch
@@ -12,9 +12,15 @@ ENOUGH = 60.0  # seconds of training, from which on this share is not that of th
 
 def run(outcome: Outcome) -> dict[str, Any]:
     """A line of the list of runs: what it cost, on what, and the hashes of what it is made from."""
-    trail = outcome.record["provenance"] if outcome.record else {}
-    hashes = {key: trail[key][:10] for key in ("recipe", "backbone", "data", "code") if trail.get(key)}
-    values = outcome.record["metrics"] if outcome.record else {}
+    if not isinstance(outcome, FinishedRun):
+        return {"outcome": outcome}
+    trail, values = outcome.record["provenance"], outcome.record["metrics"]
+    hashes = {
+        "recipe": trail["recipe"],
+        "backbone": trail.get("backbone"),
+        "data": trail["data"],
+        "code": trail.get("code"),
+    }
     metrics = [metric for metric in outcome.declaration.metrics if metric.name in values]
     return {
         "outcome": outcome,
@@ -24,11 +30,11 @@ def run(outcome: Outcome) -> dict[str, Any]:
         "waiting": share(trail),
         "memory": f"{trail['peak_memory_mb']:.0f}" if "peak_memory_mb" in trail else "",
         "device": device(trail),
-        "hashes": hashes,
+        "hashes": {key: value[:10] for key, value in hashes.items() if value},
     }
 
 
-def device(trail: dict[str, Any]) -> str:
+def device(trail: Provenance) -> str:
     """The GPU, else the CPU's model; records from before know less."""
     machine = trail.get("machine", {})
     return machine.get("gpu") or machine.get("cpu") or trail.get("device", "")
@@ -37,7 +43,7 @@ def device(trail: dict[str, Any]) -> str:
 def total(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """What runs cost together: the sum of their times, all images over all seconds (of one task alone: an image costs
     another work in each), their share of waiting if all measured it, the largest memory."""
-    outcomes = [line["outcome"] for line in lines if line["outcome"].record]
+    outcomes = [line["outcome"] for line in lines if isinstance(line["outcome"], FinishedRun)]
     trails = [outcome.record["provenance"] for outcome in outcomes]
     alike = {(outcome.task, unit(outcome)) for outcome in outcomes}
     timed = [trail for trail in trails if trail.get("seconds")]
@@ -56,7 +62,7 @@ def total(lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def share(trail: dict[str, Any]) -> str:
+def share(trail: Mapping[str, Any]) -> str:
     """The share of its training that a run waited for data; a dash where that was not measured."""
     if "seconds" not in trail:
         return ""
@@ -65,7 +71,8 @@ def share(trail: dict[str, Any]) -> str:
 
 def waiting(outcomes: list[Outcome]) -> Iterator[str]:
     """A warning for each task with runs that waited too long for their data: how long, and what to turn."""
-    long = [o for o in outcomes if o.record and o.record["provenance"].get("seconds", 0) >= ENOUGH]
+    done = [outcome for outcome in outcomes if isinstance(outcome, FinishedRun)]
+    long = [o for o in done if o.record["provenance"].get("seconds", 0) >= ENOUGH]
     slow = [o for o in long if o.record["provenance"].get("data_wait", 0) > PATIENCE]
     for task in dict.fromkeys(o.task for o in slow):
         worst = max((o for o in slow if o.task == task), key=lambda o: o.record["provenance"]["data_wait"])
@@ -75,9 +82,9 @@ def waiting(outcomes: list[Outcome]) -> Iterator[str]:
         yield f"{task}: {said} ({most}). {knob(worst)}"
 
 
-def knob(outcome: Outcome) -> str:
+def knob(outcome: FinishedRun) -> str:
     """What makes the data of a run come faster."""
-    workers = (outcome.config or {}).get("workers", 0)
+    workers = outcome.config.get("workers", 0)
     if not workers:
         lost = " Where other runs take them all, nothing is lost." if on_cpu(outcome) else ""
         return f"It loads its own: set `workers`, if there are cores that no other run takes.{lost}"
@@ -85,12 +92,12 @@ def knob(outcome: Outcome) -> str:
     return f"{more}, lower `threads` if a GPU trains, or keep images on disk that are no larger than they are used."
 
 
-def on_cpu(outcome: Outcome) -> bool:
+def on_cpu(outcome: FinishedRun) -> bool:
     """Whether a finished run trained on the cores that load its data."""
     return outcome.record["provenance"].get("device", "").endswith("CPU")
 
 
-def unit(outcome: Outcome) -> str:
+def unit(outcome: FinishedRun) -> str:
     """Of a finished run's speed."""
     return outcome.declaration.speed_unit(outcome.record["protocol"])
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from workflow.core.escaping import printable
 from workflow.registry import PRETRAIN
 from workflow.reporting.metrics import PERCENT, heading, number
-from workflow.reporting.statistics.cells import BASELINE, ONE_PRETRAINING, TOO_FEW, Cell
+from workflow.reporting.outcome import FinishedRun
+from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cell
+from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.statistics.intervals import ENOUGH
 from workflow.reporting.summary import Column, Summary, best_epoch
 from workflow.reporting.tables.run_resources import waiting
@@ -44,16 +46,17 @@ def measured(cell: Cell) -> str:
     if cell.mean is None:
         return "–"
     spread = f" ± {number(cell.metric, cell.std)}" if cell.std is not None else ""
-    compared = cell.delta is not None and cell.backbone != BASELINE
-    change = f" ({number(cell.metric, cell.delta, sign=True)})" if compared else ""
-    return number(cell.metric, cell.mean) + spread + change
+    if cell.delta is None or cell.backbone == BASELINE:
+        return number(cell.metric, cell.mean) + spread
+    return f"{number(cell.metric, cell.mean)}{spread} ({number(cell.metric, cell.delta, sign=True)})"
 
 
 def limits(cell: Cell) -> str:
     """The interval of the change, e.g. `[+0.3, +1.5]`; empty if there is none."""
-    if cell.low is None:
+    if cell.limits is None:
         return ""
-    return f"[{number(cell.metric, cell.low, sign=True)}, {number(cell.metric, cell.high, sign=True)}]"
+    low, high = (number(cell.metric, limit, sign=True) for limit in cell.limits)
+    return f"[{low}, {high}]"
 
 
 def clipped(text: str, width: int = REASON_WIDTH) -> str:
@@ -80,7 +83,9 @@ def markdown(summary: Summary) -> str:
     lines += [f"\n> **{_md(warning)}**" for warning in waiting(summary.outcomes)]
     lines += ["", "Each run and its record:", ""]
     for outcome in summary.outcomes:
-        lines.append(f"- {_md(outcome.name)}: {_md(str(outcome.path) if outcome.record else outcome.why)}")
+        lines.append(
+            f"- {_md(outcome.name)}: {_md(str(outcome.path) if isinstance(outcome, FinishedRun) else outcome.why)}"
+        )
     return "\n".join(lines) + "\n"
 
 
