@@ -35,7 +35,8 @@ def _declarations(file: Path) -> Iterator[Declared]:
             for call in node.decorator_list:
                 if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "register":
                     named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-                    yield Declared(*map(ast.literal_eval, call.args), **named, doc=doc, methods=methods)
+                    one = Declared(*map(ast.literal_eval, call.args), **named)
+                    yield one._replace(doc=doc, methods=methods)
 
 
 def schema() -> dict[str, Any]:
