@@ -3,15 +3,34 @@
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from workflow.contracts import INDEX
 from workflow.core.compare import differing
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
 
-if TYPE_CHECKING:
-    from workflow.planning.planned_run import PlannedRun
+
+class Planned(Protocol):
+    """What these functions ask of a workflow.planning.planned_run.PlannedRun, which asks them."""
+
+    @property
+    def record(self) -> str: ...
+
+    @property
+    def weights(self) -> str: ...
+
+    @property
+    def check(self) -> str: ...
+
+    @property
+    def origin(self) -> str: ...
+
+    @property
+    def seeds(self) -> dict[str, int]: ...
+
+    @property
+    def compared(self) -> dict[str, Any]: ...
 
 
 def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
@@ -25,7 +44,7 @@ def unless(due: bool, ancient: Callable[[str], str]) -> Callable[[str], str]:
     return (lambda file: file) if due else ancient
 
 
-def due(run: "PlannedRun") -> bool:
+def due(run: Planned) -> bool:
     """Whether a run is missing, or of a recipe, data or a backbone that have changed since. Snakemake would see none of
     these where an ancient input is made again, as changed data make the vocabulary."""
     with contextlib.suppress(UserError, KeyError, TypeError):  # of a record that is broken
@@ -33,7 +52,7 @@ def due(run: "PlannedRun") -> bool:
     return True
 
 
-def changes(run: "PlannedRun") -> dict[str, tuple[Any, Any]]:
+def changes(run: Planned) -> dict[str, tuple[Any, Any]]:
     """Where a finished run is not the planned one: dotted key to (its value, the plan's). `data` is the data's hash.
 
     UserError if a file of the run is not what it should be.
@@ -44,7 +63,7 @@ def changes(run: "PlannedRun") -> dict[str, tuple[Any, Any]]:
     return found if before == now else found | {"data": (str(before)[:10], str(now)[:10])}
 
 
-def replaced(run: "PlannedRun") -> bool:
+def replaced(run: Planned) -> bool:
     """Whether the backbone of a finished transfer run was written anew since, with another content. Of one that is
     pretrained Snakemake sees it; what is brought or random is an ancient input."""
     weights, record = Path(run.weights), Path(run.record)
@@ -55,7 +74,7 @@ def replaced(run: "PlannedRun") -> bool:
     return sha256(weights) != read_json(record, "provenance")["provenance"]["backbone"]
 
 
-def fingerprint(run: "PlannedRun", shared: str = "") -> str | None:
+def fingerprint(run: Planned, shared: str = "") -> str | None:
     """The data's hash as last checked; where the check is gone, the one that what runs share (a folder) or else the
     finished run was made with."""
     if Path(run.check).exists():
@@ -65,6 +84,6 @@ def fingerprint(run: "PlannedRun", shared: str = "") -> str | None:
     return known(run) if Path(run.record).is_file() else None
 
 
-def known(run: "PlannedRun") -> str:
+def known(run: Planned) -> str:
     """The data's hash that a finished run was made with."""
     return read_json(run.record, "provenance")["provenance"]["data"]
