@@ -186,9 +186,9 @@ def other(made, **changes):
 
 
 def test_features_of_another_recipe_are_refused(made, run, tmp_path):
-    with pytest.raises(UserError, match="made with views 2, but this run has 3"):
+    with pytest.raises(UserError, match="made with num_views 2, but this run has 3"):
         go(replace(run, recipe={**run.recipe, "num_views": 3}), made, tmp_path)
-    assert "made with views 2" in (tmp_path / "state/error.txt").read_text()
+    assert "made with num_views 2" in (tmp_path / "state/error.txt").read_text()
 
 
 def test_a_vocabulary_of_another_threshold_is_refused(made, run, tmp_path):

@@ -52,14 +52,14 @@ def test_saved_and_loaded(tmp_path):
 
 def call(monkeypatch, **words):
     """The command line."""
-    given = [str(word) for name, value in words.items() for word in (f"--{name}", value)]
+    given = [str(word) for name, value in words.items() for word in (f"--{name.replace('_', '-')}", value)]
     monkeypatch.setattr("sys.argv", ["vocabulary", *given])
     door.main()
 
 
 def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, tmp_path, monkeypatch, capsys):
     for name in "ab":
-        call(monkeypatch, data=made.check, min_word_count=2, out=tmp_path / name)
+        call(monkeypatch, dataset_info=made.check, min_word_count=2, out=tmp_path / name)
     words = len(read_json(tmp_path / "a/vocabulary.json")) - len(SPECIAL)
     line = f"vocabulary: {words} words seen 2 times or more in 60 training captions\n"
     assert capsys.readouterr().out == 2 * line
@@ -74,7 +74,7 @@ def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, 
 
 def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        call(monkeypatch, data=made.check, min_word_count=9999, out=tmp_path / "a")
+        call(monkeypatch, dataset_info=made.check, min_word_count=9999, out=tmp_path / "a")
     assert capsys.readouterr().err == (
         "error: no word of the training captions is seen 9999 times or more (min_word_count)\n"
     )

@@ -229,7 +229,7 @@ def test_only_what_is_seen_is_tracked_and_each_backbone_stands_once(imagenet):
         return [run.tracked for run in found] != [run.tracked for run in before]
 
     assert not tracked(lr=0.5, epochs=9)
-    assert tracked(size=32)
+    assert tracked(crop_size=32)
     assert tracked(color_jitter=0.4)
 
 

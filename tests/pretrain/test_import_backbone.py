@@ -199,14 +199,14 @@ def test_the_file_follows_from_what_is_brought_and_not_from_the_data(brought, so
 def test_which_weights_is_a_switch(brought, solved, tmp_path):
     raw = without_fc(solved.weights)
     content = {"model": raw, "model_ema": {k: v + 1 for k, v in raw.items()}}
-    ema, plain = brought(content), brought(content, out="raw", weights="raw")
+    ema, plain = brought(content), brought(content, out="raw", checkpoint_key="raw")
     assert torch.equal(load_file(ema / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"] + 1)
     assert torch.equal(load_file(plain / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"])
     assert read_json(ema / "metrics.json")["checkpoint"]["weights"] == "ema"
     with pytest.raises(
         UserError, match=r"checkpoint_key: ema is declared, but its only full set .*, /, is not marked as an average"
     ):
-        brought(raw, weights="ema")
+        brought(raw, checkpoint_key="ema")
 
 
 def test_a_file_that_changed_since_planning_is_refused(brought, solved):

@@ -8,7 +8,7 @@ from pretrain.task import TASKS
 @pytest.mark.parametrize(("size", "two"), [(16, True), (32, True), (33, False), (224, False)])
 def test_a_batch_of_small_images_has_two_samples_at_least(size, two):
     """Of a ResNet: up to 32 px the last feature map is one cell, and batch norm sees one value a channel."""
-    assert TASKS[0].two_samples({"network": "resnet50", "size": size}) is two
+    assert TASKS[0].two_samples({"network": "resnet50", "crop_size": size}) is two
 
 
 def test_errors_fall_and_have_the_paper_s_two_digits():

@@ -114,7 +114,13 @@ def test_the_best_epoch_is_shown_beside_the_last():
 
 @pytest.mark.parametrize(
     "change",
-    [{"crop_scale": [0.1, 0.2]}, {"color_jitter": 0.4}, {"pca_lighting": 0.5}, {"regularizers": BOTH}, {"size": 24}],
+    [
+        {"crop_scale": [0.1, 0.2]},
+        {"color_jitter": 0.4},
+        {"pca_lighting": 0.5},
+        {"regularizers": BOTH},
+        {"crop_size": 24},
+    ],
 )
 def test_each_switch_of_the_augmentation_changes_the_images(change, imagenet):
     root = f"{imagenet.root}/train"
