@@ -4,14 +4,14 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 from workflow.core.job_environment import prepare_jobs
-from workflow.planning.preflight import settle
+from workflow.planning.preflight import load_plan
 
 if not (config or workflow.configfiles):
 
     configfile: f"{workflow.basedir}/config/demo.yaml"
 
 
-plan = settle(workflow.configfiles, workflow.config_settings.config)
+plan = load_plan(workflow.configfiles, workflow.config_settings.config)
 prepare_jobs(workflow.basedir)
 
 

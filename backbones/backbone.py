@@ -52,7 +52,7 @@ def preprocessing(declared: str | dict) -> Preprocessing:
     return Preprocessing(declared["channel_order"], tuple(declared["mean"]), tuple(declared["std"]))
 
 
-def publish(
+def save_backbone(
     path: Path,
     weights: dict[str, torch.Tensor],
     prepare: Preprocessing,
@@ -93,7 +93,7 @@ def publish_untrained(path: Path, network: str) -> Preprocessing:
     """Something to start from where only the time counts, and its preprocessing. Blocks begin as the identity: with
     frozen batch norm, other features of random weights grow beyond bounds."""
     module = construct.build(registry.networks()[network], classes=1000, zero_init_residual=True)
-    publish(path, module.state_dict(), IMAGENET, network, origin="random")
+    save_backbone(path, module.state_dict(), IMAGENET, network, origin="random")
     return IMAGENET
 
 
@@ -119,7 +119,7 @@ def network_of(path: Path) -> Network:
     return registry.networks()[metadata(path)["network"]]
 
 
-def read(path: Path, expected: str | None = None) -> tuple[dict[str, torch.Tensor], Preprocessing]:
+def load_weights(path: Path, expected: str | None = None) -> tuple[dict[str, torch.Tensor], Preprocessing]:
     """The weights and the preprocessing of a published backbone; UserError if it is not one, not as it was published,
     or not the file whose SHA-256 is `expected`."""
     about, content = metadata(path), path.read_bytes()
@@ -142,7 +142,7 @@ def place_stride(module: torch.nn.Module, where: str, network: Network) -> None:
             block.conv1.stride, block.conv2.stride = (stride, (1, 1)) if where == "1x1" else ((1, 1), stride)
 
 
-def load_into(path: Path, *modules: torch.nn.Module, expected: str | None = None) -> dict[str, int]:
+def load_backbone(path: Path, *modules: torch.nn.Module, expected: str | None = None) -> dict[str, int]:
     """Copy a published backbone into `modules`, whose own keys are its network's, and say so.
 
     The modules' strides go where the backbone has them; a resumed network, which is not loaded anew, must be built so.
@@ -151,7 +151,7 @@ def load_into(path: Path, *modules: torch.nn.Module, expected: str | None = None
     SHA-256 of the file that the run has recorded. Returns the counts of matched, missing and unexpected keys. UserError
     names the keys if a place stays empty, a shape differs, or anything but the classifier is left over.
     """
-    weights, _ = read(path, expected)
+    weights, _ = load_weights(path, expected)
     network = network_of(path)
     places = {key: value for module in modules for key, value in module.state_dict().items()}
     missing = sorted(key for key in places.keys() - weights.keys() if not key.endswith(COUNTER))

@@ -89,9 +89,9 @@ def numbers(metrics: dict[str, float], protocol: dict[str, Any]) -> Iterator[str
 
 def use(out: Path) -> Iterator[str]:
     """How its input is prepared, and the lines that load it into the network of each library that has it."""
-    from backbones.backbone import metadata, network_of, read
+    from backbones.backbone import load_weights, metadata, network_of
 
-    (weights, prepare), network = read(out / WEIGHTS), network_of(out / WEIGHTS)
+    (weights, prepare), network = load_weights(out / WEIGHTS), network_of(out / WEIGHTS)
     stride, last = metadata(out / WEIGHTS)["stride"], network.classifier
     classes = len(weights.get(f"{last}.bias", []))
     yield (

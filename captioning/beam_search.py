@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from captioning.vocabulary import END, PAD, START, UNKNOWN
+from captioning.vocabulary import BOS, EOS, PAD, UNK
 
 State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
@@ -40,7 +40,7 @@ def search(step: Step, state: State, width: int, max_length: int) -> tuple[Tenso
 def _search(step: Step, state: State, width: int, sentences: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
     """`search` for sentences with a better score than `best`; where there is none, `sentences` stays."""
     images, most = sentences.shape
-    scores, token = best.new_zeros(images, 1), sentences.new_full((images, 1), START)
+    scores, token = best.new_zeros(images, 1), sentences.new_full((images, 1), BOS)
     words, row = sentences.new_full((images, 1, most), PAD), torch.arange(images, device=best.device).unsqueeze(1)
     for length in range(most):
         live = (scores > best.unsqueeze(1)).flatten().nonzero().squeeze(1)
@@ -58,7 +58,7 @@ def _search(step: Step, state: State, width: int, sentences: Tensor, best: Tenso
         token = tokens[row, taken % each]
         words = words.gather(1, parent.unsqueeze(2).expand(-1, -1, most))
         words[..., length] = token
-        ended, slot = scores.masked_fill(token != END, NEVER).max(1)
+        ended, slot = scores.masked_fill(token != EOS, NEVER).max(1)
         said = words[torch.arange(images, device=slot.device), slot]
         sentences = torch.where((ended > best).unsqueeze(1), said, sentences)
         best = torch.maximum(ended, best)
@@ -74,12 +74,12 @@ def _continue(
     parts = []
     for few, *own in zip(tokens.split(rows), *(part.split(rows) for part in state), strict=True):
         log_probs, after = step(few, tuple(own))
-        end = log_probs[:, END].clone()
+        end = log_probs[:, EOS].clone()
         if length == max_length:
             log_probs.fill_(NEVER)
-        log_probs[:, [PAD, START, UNKNOWN, END]] = NEVER
+        log_probs[:, [PAD, BOS, UNK, EOS]] = NEVER
         if length > 0:
-            log_probs[:, END] = end
+            log_probs[:, EOS] = end
         parts.append((*log_probs.topk(min(width, log_probs.shape[1])), *after))
     values, words, *state = (torch.cat(part) for part in zip(*parts, strict=True))
     return values, words, tuple(state)

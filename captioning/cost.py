@@ -14,7 +14,7 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
     import captioning.dataset
     import captioning.metric
     import captioning.model  # noqa: F401 (registers)
-    from backbones.backbone import load_into, publish_untrained
+    from backbones.backbone import load_backbone, publish_untrained
     from captioning import feature_cache, vocabulary
     from captioning.train import task
     from workflow.core.files import read_check
@@ -30,7 +30,7 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
     if "synthetic" not in run.data:  # the drawn sentences have fewer words than COCO's
         more = [f"word {n}" for n in range(len(words), WORDS)]
         vocabulary.Vocabulary(words + more).save(state / "vocabulary.json")
-    start = (lambda model: load_into(backbone, model.encoder.network)) if run.recipe["finetune_encoder"] else None
+    start = (lambda model: load_backbone(backbone, model.encoder.network)) if run.recipe["finetune_encoder"] else None
     config = task(run, check_file, backbone, out / "features", state, state)
     return seconds | measure(run, config, samples, state, start)
 
@@ -39,7 +39,7 @@ def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
     """Seconds of a view, decoding included: of the training images, the first batch left out."""
     import torch
 
-    from backbones.backbone import load_into, network_of, read
+    from backbones.backbone import load_backbone, load_weights, network_of
     from captioning.encoder import Encoder
     from captioning.feature_cache import Views, encoded
     from workflow.data import coco
@@ -47,8 +47,8 @@ def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
     from workflow.training.timing import now
 
     network = network_of(backbone)
-    encoder = Encoder(read(backbone)[1], network)
-    load_into(backbone, encoder.network)
+    encoder = Encoder(load_weights(backbone)[1], network)
+    load_backbone(backbone, encoder.network)
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
     views = Views(coco.read(check, "train"), "train", run.recipe, network.features)
     ends = [(now(), len(batch)) for batch in encoded(encoder, views, run)]

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.files import read_json
 
 
@@ -26,7 +26,7 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)

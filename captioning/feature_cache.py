@@ -14,8 +14,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from backbones.backbone import load_into, network_of
-from backbones.backbone import read as read_backbone
+from backbones.backbone import load_backbone, network_of
+from backbones.backbone import load_weights as read_backbone
 from captioning.encoder import Encoder, centre_view, load, random_view
 from captioning.task import FEATURE_KEYS
 from workflow.core import code_hash
@@ -23,17 +23,17 @@ from workflow.core.errors import UserError
 from workflow.core.files import atomic, digest, read_check, read_hashed, read_json, sha256, write_hashed
 from workflow.core.rng import rng
 from workflow.data import coco
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.cpu_convs import channels_last
 from workflow.training.hooks import autocast
 from workflow.training.machine import machine
 from workflow.training.precision import configure_torch
-from workflow.training.resume.interrupts import data_worker, watched
+from workflow.training.resume.interrupts import data_worker, guard_workers
 
 BATCH = 64  # views in one pass of the encoder, about
 
 
-def origin(run: Run, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
+def origin(run: RunSpec, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
     """All that the features depend on; part of their index."""
     values = {key: run.recipe[key] for key in FEATURE_KEYS}
     return {**values, "data": check["fingerprint"], "backbone": sha256(backbone)}
@@ -58,7 +58,7 @@ class Views(Dataset):
         return torch.stack([random_view(image, crop, draw) for draw in draws])
 
 
-def encoded(encoder: Encoder, views: Views, run: Run) -> Iterator[np.ndarray]:
+def encoded(encoder: Encoder, views: Views, run: RunSpec) -> Iterator[np.ndarray]:
     """Features (images, views, width) as float16, batch by batch, in the order of `views`."""
     device = next(encoder.parameters()).device
     together = max(1, BATCH // views.shape[1])
@@ -71,7 +71,7 @@ def encoded(encoder: Encoder, views: Views, run: Run) -> Iterator[np.ndarray]:
             yield features.view(*batch.shape[:2], -1).cpu().numpy()
 
 
-def fill(path: Path, encoder: Encoder, views: Views, run: Run) -> None:
+def fill(path: Path, encoder: Encoder, views: Views, run: RunSpec) -> None:
     """Compute one split into one .npy file, atomically."""
     bar = tqdm(total=views.shape[0] * views.shape[1], unit="view", desc=f"[{run.name}] {path.stem} features")
     with atomic(path) as temporary, bar:
@@ -86,17 +86,17 @@ def fill(path: Path, encoder: Encoder, views: Views, run: Run) -> None:
         array.flush()
 
 
-def make(run: Run, backbone: Path, check_file: Path, out: Path) -> None:
+def make(run: RunSpec, backbone: Path, check_file: Path, out: Path) -> None:
     """Write `train.npy` and `test.npy` (images, views, width), and last `index.json` with the image ids of the rows."""
     configure_torch(run.threads)
     check, network = read_check(check_file), network_of(backbone)
     encoder = Encoder(read_backbone(backbone)[1], network)
-    load_into(backbone, encoder.network)
+    load_backbone(backbone, encoder.network)
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
     index = origin(run, check, backbone)
     for split in ("train", "test"):
         samples = coco.read(check, split)
-        with watched(run.name, run.workers):
+        with guard_workers(run.name, run.workers):
             fill(out / f"{split}.npy", encoder, Views(samples, split, run.recipe, network.features), run)
         index[split] = [sample.image_id for sample in samples]
     index["made_with"] = made_with()
@@ -117,7 +117,7 @@ def read(folder: str | Path, split: str) -> np.ndarray:
     return np.asarray(np.load(Path(folder) / f"{split}.npy", mmap_mode="r"))
 
 
-def verify(folder: Path, run: Run, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
+def verify(folder: Path, run: RunSpec, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
     """The index; UserError, naming the key or file, unless the features in `folder` were made of this run's backbone,
     data and views, and are as they were made."""
     if not (folder / "index.json").is_file():

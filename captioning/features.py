@@ -4,13 +4,13 @@
 import argparse
 from pathlib import Path
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-spec", required=True, help="JSON of a captioning run, as planned")
@@ -20,11 +20,11 @@ def main() -> None:
     args = parser.parse_args()
 
     from captioning.feature_cache import make
-    from workflow.training.resume.checkpointing import held_artifact
+    from workflow.training.resume.checkpointing import lock_artifact
 
-    with held_artifact(args.out) as to_make:
+    with lock_artifact(args.out) as to_make:
         if to_make:
-            make(Run.parse(args.run_spec), args.backbone, args.dataset_info, args.out)
+            make(RunSpec.parse(args.run_spec), args.backbone, args.dataset_info, args.out)
 
 
 if __name__ == "__main__":

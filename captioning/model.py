@@ -19,7 +19,7 @@ from captioning import beam_search
 from captioning.encoder import Encoder
 from captioning.vocabulary import PAD, Vocabulary
 from workflow import registry
-from workflow.training.distributed.processes import mean
+from workflow.training.distributed.processes import reduce_mean
 
 
 @MODELS.register_module()
@@ -97,7 +97,7 @@ class NIC(BaseModel):
         real = tokens[:, 1:] != PAD
         logits = self.output(self.dropout(hidden[real]))
         loss = functional.cross_entropy(logits.float(), tokens[:, 1:][real])
-        return loss if get_world_size() == 1 else loss * (len(logits) / mean(len(logits)))
+        return loss if get_world_size() == 1 else loss * (len(logits) / reduce_mean(len(logits)))
 
     def say(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The best sentence of each image embedding (N, embed_size) and its log-probability: see `beam.search`."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioning.vocabulary import Vocabulary
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 
 
 def often(captions: Sequence[str], times: int) -> bool:
@@ -26,7 +26,7 @@ def often(captions: Sequence[str], times: int) -> bool:
     return True
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -9,7 +9,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 
 PHOTOS, SIDE = 6, 240  # how many, and px of the longer side at most
 
@@ -67,7 +67,7 @@ def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str
     return said[image_id]
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     from workflow.core.files import read_check, write_hashed

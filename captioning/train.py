@@ -5,12 +5,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 
 def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
-    from backbones.backbone import metadata, read
+    from backbones.backbone import load_weights, metadata
     from workflow.core.code_hash import config
 
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
@@ -19,7 +19,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
     cfg = config(Path(__file__).parent / "configs" / name)
     if recipe["finetune_encoder"]:
         images = {"check": check, "resize_size": recipe["resize_size"], "crop_size": recipe["crop_size"]}
-        cfg.model.update(encoder=vars(read(backbone)[1]), stride=metadata(backbone)["stride"])
+        cfg.model.update(encoder=vars(load_weights(backbone)[1]), stride=metadata(backbone)["stride"])
     captioner = {key: recipe[key] for key in ("embed_size", "hidden_size", "dropout", "beam_size", "max_length")}
     captioner["network"] = metadata(backbone)["network"]
     cfg.model.update(vocabulary=str(vocabulary / "vocabulary.json"), **captioner)
@@ -72,18 +72,18 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
     import captioning.dataset
     import captioning.metric
     import captioning.model  # noqa: F401 (registers)
-    from backbones.backbone import load_into, metadata, read
+    from backbones.backbone import load_backbone, load_weights, metadata
     from captioning import feature_cache
     from captioning.vocabulary import SPECIAL, captions, verify
     from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
     from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import resumable
+    from workflow.training.resume.checkpointing import run_context
 
     check, recipe = read_check(check_file), run.recipe
     folders = {"vocabulary": vocabulary} | ({} if recipe["finetune_encoder"] else {"features": features})
     of = made_of(run, check, backbone, **{name: feature_cache.identity(folder) for name, folder in folders.items()})
-    with resumable(state, out, of):
+    with run_context(state, out, of):
         shared = {"vocabulary": verify(vocabulary, check, recipe["min_word_count"])}
         if not recipe["finetune_encoder"]:
             shared["features"] = feature_cache.verify(features, run, check, backbone)
@@ -91,7 +91,7 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
         config = task(run, check_file, backbone, features, vocabulary, state)
         start = None
         if recipe["finetune_encoder"]:
-            start = lambda model: load_into(backbone, model.encoder.network, expected=of["backbone"])  # noqa: E731
+            start = lambda model: load_backbone(backbone, model.encoder.network, expected=of["backbone"])  # noqa: E731
         done = fit(run, config, samples, state, start)
         for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
@@ -105,7 +105,7 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
             of=of,
             metrics=done.metrics,
             protocol=protocol(
-                recipe, check, read(backbone)[1], metadata(backbone), len(json.loads(words)) - len(SPECIAL)
+                recipe, check, load_weights(backbone)[1], metadata(backbone), len(json.loads(words)) - len(SPECIAL)
             ),
             check=check_file,
             backbone=backbone,
@@ -115,10 +115,10 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
         )
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder of the record")
     args = parser.parse_args()
     train(
-        Run.parse(args.run_spec),
+        RunSpec.parse(args.run_spec),
         args.backbone,
         args.features,
         args.vocabulary,

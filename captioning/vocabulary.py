@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from workflow.core import code_hash
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.files import atomic, read_check, read_hashed, read_json, write_hashed, write_json
 
-PAD, START, END, UNKNOWN = range(4)
+PAD, BOS, EOS, UNK = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
 
@@ -44,13 +44,13 @@ class Vocabulary:
 
     def encode(self, caption: str) -> list[int]:
         """The numbers of a tokenized caption's words, <unk> for words outside; without <start> and <end>."""
-        return [self.numbers.get(word, UNKNOWN) for word in caption.split(" ") if word]
+        return [self.numbers.get(word, UNK) for word in caption.split(" ") if word]
 
     def decode(self, numbers: Iterable[int]) -> str:
         """The sentence up to the first <end>; other special tokens are left out."""
         words = []
         for number in numbers:
-            if number == END:
+            if number == EOS:
                 break
             if number >= len(SPECIAL):
                 words.append(self.words[number])
@@ -80,7 +80,7 @@ def make(check: dict[str, Any], min_word_count: int, out: Path) -> tuple[int, in
     captions = [(row, caption) for row, image in enumerate(coco.read(check, "train")) for caption in image.captions]
     tokens = tokenize([caption for _, caption in captions])
     vocabulary = Vocabulary.build(tokens, min_word_count)
-    encoded = [[START, *vocabulary.encode(caption), END] for caption in tokens]
+    encoded = [[BOS, *vocabulary.encode(caption), EOS] for caption in tokens]
     vocabulary.save(out / "vocabulary.json")
     with atomic(out / "captions.npz") as temporary, temporary.open("wb") as file:
         np.savez(
@@ -116,7 +116,7 @@ def captions(folder: Path) -> int:
         return len(arrays["rows"])
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -125,9 +125,9 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder of the vocabulary and the encoded captions")
     args = parser.parse_args()
 
-    from workflow.training.resume.checkpointing import held_artifact
+    from workflow.training.resume.checkpointing import lock_artifact
 
-    with held_artifact(args.out) as to_make:
+    with lock_artifact(args.out) as to_make:
         if not to_make:
             return
         words, captions = make(read_check(args.dataset_info), args.min_word_count, args.out)

@@ -12,7 +12,7 @@ from detection import ssd_anchors
 from workflow.contracts import Network
 from workflow.core.code_hash import config
 from workflow.core.errors import UserError
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 CONFIGS = {
     "ssd_voc": "ssd300_voc.py",
@@ -27,7 +27,7 @@ PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_
 
 
 def task(
-    run: Run, check: dict[str, Any], prepare: Preprocessing, network: Network, keep: Path, stride: str = STRIDE
+    run: RunSpec, check: dict[str, Any], prepare: Preprocessing, network: Network, keep: Path, stride: str = STRIDE
 ) -> dict[str, Any]:
     """The mmengine config of this run, as plain dicts; `keep` is the folder where each evaluation leaves its
     detections and its evidence.
@@ -57,7 +57,7 @@ def freeze(backbone: dict[str, Any], recipe: dict[str, Any]) -> None:
     backbone.update(norm_cfg={"type": "BN", "requires_grad": train})
 
 
-def ssd(cfg: Config, run: Run, classes: int, network: Network) -> None:
+def ssd(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
     """SSD300 at the recipe's input size: the levels that stand there, priors in proportion."""
     size, levels = run.recipe["size"], len(ssd_anchors.cells(run.recipe["size"]))
     own = [stage.channels for stage in network.stages[1:]]
@@ -71,7 +71,7 @@ def ssd(cfg: Config, run: Run, classes: int, network: Network) -> None:
     resize(cfg, (size, size))
 
 
-def faster_rcnn(cfg: Config, run: Run, classes: int, network: Network) -> None:
+def faster_rcnn(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
     """Faster R-CNN with the recipe's image sides, anchors, RoIs, loss and thresholds; layer4 halves the RoI's side."""
     recipe = run.recipe
     if recipe["frozen_stages"] > 3:
@@ -130,7 +130,7 @@ def place_stride(cfg: Config, stride: str) -> None:
         part.style = "caffe" if stride == "1x1" else "pytorch"
 
 
-def loaders(cfg: Config, run: Run, check: dict[str, Any]) -> None:
+def loaders(cfg: Config, run: RunSpec, check: dict[str, Any]) -> None:
     """Root, classes, pipelines, batch and seed."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
     whole = train.dataset.dataset

@@ -19,7 +19,7 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
     import detection.models
     import detection.ssd_crop
     import detection.voc_reader  # noqa: F401 (registers)
-    from backbones.backbone import load_into, network_of, publish_untrained
+    from backbones.backbone import load_backbone, network_of, publish_untrained
     from detection.build_config import task
     from detection.train import parts, samples
     from workflow.core.files import read_check
@@ -31,7 +31,7 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
         run.recipe["max_size"] = max(run.recipe["max_size"], run.recipe["min_size"])
     check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
     config = task(run, check, publish_untrained(backbone, network), network_of(backbone), state)
-    return measure(run, config, samples(check), state, lambda model: load_into(backbone, *parts(model)))
+    return measure(run, config, samples(check), state, lambda model: load_backbone(backbone, *parts(model)))
 
 
 main = command_line(cost)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 
 if TYPE_CHECKING:
     from detection.coco_results import Found
@@ -89,7 +89,7 @@ def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":
         raise UserError(f"{predictions}: not COCO detection results: {type(error).__name__}: {error}") from None
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     from workflow.core.files import read_check

@@ -17,13 +17,13 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from workflow.training.distributed.processes import mean
+from workflow.training.distributed.processes import reduce_mean
 
 Outputs = tuple[list[Tensor], list[Tensor]]
 
 
 @MODELS.register_module()
-class SSDLevels(SSDNeck):
+class SSDNeckWithL2Init(SSDNeck):
     """SSD's extra levels, and its L2 normalisation on the first one, there after layer2.
 
     SSD scales conv4_3 to norm 20, a ResNet's layer2 has no need of it to train; kept because it gives the head the
@@ -52,17 +52,17 @@ class SparingAssigner(MaxIoUAssigner):
         return found
 
 
-class SharedFactor(AnchorHead):
+class SyncAvgFactor(AnchorHead):
     """A head whose loss is a mean over the priors that count, here those of the batch of all processes."""
 
     def get_targets(self, *args: Any, **kwargs: Any) -> tuple:
         """mmdet's, the fifth of which is their number."""
         *targets, number = super().get_targets(*args, **kwargs)[:5]
-        return *targets, mean(number)
+        return *targets, reduce_mean(number)
 
 
 @MODELS.register_module()
-class FloatSSDHead(SharedFactor, SSDHead):
+class FloatSSDHead(SyncAvgFactor, SSDHead):
     """mmdet's SSD head with fp32 outputs, and with the attribute that its `predict` asks for."""
 
     loss_cls = None  # SSD's loss is hard-negative mining, not a module; AnchorHead's code looks for one
@@ -74,7 +74,7 @@ class FloatSSDHead(SharedFactor, SSDHead):
 
 
 @MODELS.register_module()
-class FloatRPNHead(SharedFactor, RPNHead):
+class FloatRPNHead(SyncAvgFactor, RPNHead):
     """mmdet's RPN head with fp32 outputs."""
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,6 +119,6 @@ class FloatBBoxHead(BBoxHead):
         """mmdet's, which are means over the regions, here over those of the batch of all processes."""
         losses = super().loss(cls_score, *args, **kwargs)
         if get_world_size() > 1:
-            share = len(cls_score) / mean(len(cls_score))
+            share = len(cls_score) / reduce_mean(len(cls_score))
             losses |= {name: share * losses[name] for name in ("loss_cls", "loss_bbox")}
         return losses

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 METRICS = {"coco": ("AP", "AP50", "AP75"), "voc": ("mAP", "mAP_area")}  # of a set, the main one first
 PARTS = {"coco": ("train_images",), "voc": ("trainval07", "trainval12")}  # what of a set is trained on
@@ -63,18 +63,18 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     import detection.models
     import detection.ssd_crop
     import detection.voc_reader  # noqa: F401 (registers)
-    from backbones.backbone import load_into, metadata, network_of, read
+    from backbones.backbone import load_backbone, load_weights, metadata, network_of
     from detection.build_config import task
     from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
     from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import resumable
+    from workflow.training.resume.checkpointing import run_context
 
-    check, prepare, about = read_check(check_file), read(backbone)[1], metadata(backbone)
+    check, prepare, about = read_check(check_file), load_weights(backbone)[1], metadata(backbone)
     names = METRICS[check["set"]]
     of = made_of(run, check, backbone)
-    with resumable(state, out, of):
-        start = lambda model: load_into(backbone, *parts(model), expected=of["backbone"])  # noqa: E731
+    with run_context(state, out, of):
+        start = lambda model: load_backbone(backbone, *parts(model), expected=of["backbone"])  # noqa: E731
         done = fit(
             run, task(run, check, prepare, network_of(backbone), state, about["stride"]), samples(check), state, start
         )
@@ -96,10 +96,10 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
         )
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
     parser.add_argument("--out", required=True, type=Path, help="folder of detections and record")
     args = parser.parse_args()
-    train(Run.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
+    train(RunSpec.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
 
 
 if __name__ == "__main__":

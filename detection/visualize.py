@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 
 IMAGES, SIDE = 6, 380  # how many, and px of the longer side at most
 LEAST = 0.3  # a detection with a lower score is not drawn, if none of the run finds anything
@@ -58,13 +58,13 @@ def scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From VOC2007 test. The devkit counts pixels from 1."""
     from workflow.data import voc
-    from workflow.data.validation.voc_image_ids import numbers
+    from workflow.data.validation.voc_image_ids import voc_image_ids
     from workflow.data.voc_lists import members
     from workflow.reporting.figures import spread
 
     root, found = check["root"], []
     images = members(root, "test07")
-    names, ids = list(images), numbers(list(images))
+    names, ids = list(images), voc_image_ids(list(images))
     for place in spread(len(names), IMAGES):
         name = names[place]
         objects = voc.read(voc.annotation_path(root, "test07", name), images[name]).objects
@@ -226,7 +226,7 @@ def colour(thing: Thing) -> str:
     return OBJECT if thing.score is None else RIGHT if thing.sure else WRONG
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     from workflow.core.files import read_check

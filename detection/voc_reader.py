@@ -8,7 +8,7 @@ from mmdet.datasets import XMLDataset
 from mmdet.registry import DATASETS
 
 from workflow.data import voc
-from workflow.data.validation.voc_image_ids import numbers
+from workflow.data.validation.voc_image_ids import voc_image_ids
 from workflow.data.voc_lists import members
 
 
@@ -24,7 +24,7 @@ class ListedVOCDataset(XMLDataset):
     def load_data_list(self) -> list[dict]:
         """The images and their objects."""
         images = members(self.data_root, self.split)
-        ids = numbers(list(images))
+        ids = voc_image_ids(list(images))
         return [self._entry(name, image, number) for (name, image), number in zip(images.items(), ids, strict=True)]
 
     def _entry(self, name: str, image: Path, number: int) -> dict[str, Any]:

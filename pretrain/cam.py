@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pretrain.photo_grid import Row, draw
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,13 +48,13 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
 
 def unfit(folder: Path, classes: int) -> str:
     """Why a backbone has no maps of the data's classes; empty if it has."""
-    from backbones.backbone import metadata, network_of, read
+    from backbones.backbone import load_weights, metadata, network_of
 
     file = folder / "backbone.safetensors"
     if metadata(file).get("origin") == "random":
         return "its weights are random"
     last = network_of(file).classifier
-    found = len(read(file)[0].get(f"{last}.bias", []))
+    found = len(load_weights(file)[0].get(f"{last}.bias", []))
     return "" if found == classes else f"its {last} has {found} outputs" if found else f"it has no {last}"
 
 
@@ -75,11 +75,11 @@ def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Ten
     """Maps (N, h, w) of the classes `labels`, and the probabilities (N, classes) that the backbone gives."""
     import torch
 
-    from backbones.backbone import metadata, network_of, place_stride, read
+    from backbones.backbone import load_weights, metadata, network_of, place_stride
     from backbones.construct import build
 
     file = folder / "backbone.safetensors"
-    (weights, prepare), declared = read(file), network_of(file)
+    (weights, prepare), declared = load_weights(file), network_of(file)
     network = build(declared, len(weights[f"{declared.classifier}.bias"])).eval()
     network.load_state_dict(weights)
     place_stride(network, metadata(file)["stride"], declared)
@@ -113,7 +113,7 @@ def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
     return torch.lerp(grey.expand_as(large), heat.float(), MIX).round().to(torch.uint8)
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)

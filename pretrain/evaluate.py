@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.reporting.figures import spread
 
 
@@ -22,10 +22,10 @@ def evaluate(
     `recipe` gives resize, size, batch and precision; `evidence` is a file for each image's errors. UserError if the
     classifier is absent or has other classes than the data.
     """
-    from backbones.backbone import metadata, network_of, read
+    from backbones.backbone import load_weights, metadata, network_of
     from pretrain.metric import errors, leave
 
-    weights, prepare = read(backbone)
+    weights, prepare = load_weights(backbone)
     network = network_of(backbone)
     classes = len(weights.get(f"{network.classifier}.bias", []))
     if classes != len(check["classes"]):
@@ -64,7 +64,7 @@ def ranked(
     from workflow.training.cpu_convs import channels_last
     from workflow.training.hooks import autocast
     from workflow.training.precision import configure_torch
-    from workflow.training.resume.interrupts import data_worker, watched
+    from workflow.training.resume.interrupts import data_worker, guard_workers
 
     configure_torch(threads)
     model, found = channels_last(Classifier(recipe["network"], len(check["classes"])).eval()), []
@@ -77,7 +77,7 @@ def ranked(
     images = Subset(images, spread(len(images), sample or len(images)))
     bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
     loader = DataLoader(images, recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker)
-    with watched("scoring", workers), torch.no_grad(), autocast(recipe["precision"]), bar:
+    with guard_workers("scoring", workers), torch.no_grad(), autocast(recipe["precision"]), bar:
         for batch in loader:
             for said in model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"):
                 found += ranks(said["logits"], said["labels"]).tolist()
@@ -106,7 +106,7 @@ def near_chance(top1_error: float, classes: int, images: int) -> bool:
     return hits < 1 and hits <= max(min(2 * fair, (1 + fair) / 2), luck) + 1e-9
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     from workflow.core.files import read_check, read_json

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pretrain.photo_grid import Row, draw
 from workflow import registry
 from workflow.contracts import Network
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.formatting import plain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pretrain.dataset import ImageNetTrain
     from pretrain.regularizers import Regularizer
-    from pretrain.regularizers.base import Changes
+    from pretrain.regularizers.base import FeatureTransforms
 
 PHOTOS = 5
 PATIENCE = 1000  # iterations in which a regularizer that acts now and then has to act once
@@ -90,7 +90,7 @@ def regularized(row: Row, regularizers: "list[Regularizer]", seed: int, network:
 
 def acting(
     regularizer: "Regularizer", images: "Tensor", targets: "Tensor", seed: int, network: Network
-) -> tuple["Tensor", "Tensor", "Changes"]:
+) -> tuple["Tensor", "Tensor", "FeatureTransforms"]:
     """Images, targets and changes inside, in the first iteration in which there is one, at the end of the schedule."""
     import torch
 
@@ -99,7 +99,7 @@ def acting(
     for iteration in range(PATIENCE):
         draws = rng(seed, regularizer.name, iteration)
         mixed, blended = regularizer.batch(images, targets, draws)
-        changes, blended = regularizer.inside(mixed, blended, draws, 1.0, network)
+        changes, blended = regularizer.feature_transforms(mixed, blended, draws, 1.0, network)
         blended = regularizer.target(blended, draws)
         same = torch.equal(mixed, images) and torch.equal(blended, targets)
         if not same or (changes and not regularizer.mixes):  # what mixes may draw a box without a cell
@@ -107,7 +107,7 @@ def acting(
     return mixed, blended, changes
 
 
-def inside(row: Row, images: "Tensor", changes: "Changes", network: Network) -> "Tensor":
+def inside(row: Row, images: "Tensor", changes: "FeatureTransforms", network: Network) -> "Tensor":
     """Show on the photos what is done to features; what that is shows in what becomes of features that are all one.
 
     Ones stay ones: samples are mixed, so the photos are, pooled to the cells of the module. Whole samples change alike:
@@ -146,7 +146,9 @@ def shapes(names: list[str], images: "Tensor", network: Network) -> dict[str, tu
     return found
 
 
-def mixed_cells(row: Row, images: "Tensor", changes: "Changes", sizes: dict[str, tuple[int, ...]]) -> "Tensor":
+def mixed_cells(
+    row: Row, images: "Tensor", changes: "FeatureTransforms", sizes: dict[str, tuple[int, ...]]
+) -> "Tensor":
     """The photos pooled to the cells of each module, changed as its features are, and enlarged again."""
     import torch
     from torch.nn import functional
@@ -237,7 +239,7 @@ def make(config: str, check_file: Path, out: Path) -> None:
     print(f"gallery: {len(todo.gallery)} rows, {len(picture) / 1e6:.2f} MB: {out}")
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.escaping import say
 
 SAMPLE = 1000  # validation images that other declarations are tried on
@@ -153,7 +153,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
 
     What is published follows from the file and what is declared of it alone, whatever data it is scored on.
     """
-    from backbones.backbone import preprocessing, publish
+    from backbones.backbone import preprocessing, save_backbone
     from backbones.card import write_card
     from pretrain.evaluate import ranked
     from pretrain.metric import errors, leave
@@ -175,7 +175,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)
     made_of = {"file": about["sha256"], "layout": about["layout"], "weight_set": about["weights"]}
-    publish(published, weights, prepare, recipe["network"], stride, origin="brought", **made_of)
+    save_backbone(published, weights, prepare, recipe["network"], stride, origin="brought", **made_of)
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
     leave(out / "per_image.npz", f"{check['root']}/val", ranks)
@@ -184,10 +184,10 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
                  checkpoint=about)  # fmt: skip
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(
         prog="python -m pretrain.import_backbone", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -200,10 +200,10 @@ def main() -> None:
     args = parser.parse_args()
     from workflow.core.files import read_check
     from workflow.training.record import made_of  # slow to import: --help does without
-    from workflow.training.resume.checkpointing import resumable
+    from workflow.training.resume.checkpointing import run_context
 
-    run = Run.parse(args.run_spec)
-    with resumable(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
+    run = RunSpec.parse(args.run_spec)
+    with run_context(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
         bring(run, args.checkpoint, args.dataset_info, args.out)
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from backbones.backbone import IMAGENET
 from backbones.construct import build as construct
 from pretrain.regularizers import build
-from pretrain.regularizers.base import Changes
+from pretrain.regularizers.base import FeatureTransforms
 from workflow import registry
 from workflow.core.rng import rng
 
@@ -65,7 +65,7 @@ class Classifier(BaseModel):
         for regularizer, draws in drawing:
             images, targets = regularizer.batch(images, targets, draws)
         for regularizer, draws in drawing:
-            inside, targets = regularizer.inside(images, targets, draws, progress, self.declared)
+            inside, targets = regularizer.feature_transforms(images, targets, draws, progress, self.declared)
             changes.append(inside)
         for regularizer, draws in drawing:
             targets = regularizer.target(targets, draws)
@@ -74,7 +74,7 @@ class Classifier(BaseModel):
 
 
 @contextlib.contextmanager
-def changed(network: nn.Module, changes: list[Changes]) -> Iterator[None]:
+def changed(network: nn.Module, changes: list[FeatureTransforms]) -> Iterator[None]:
     """Within, the outputs of the named modules are what `changes` make of them; `""` stands for the network's input."""
     handles = []
     for name, change in (item for each in changes for item in each.items()):

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)

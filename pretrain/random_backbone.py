@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 IMAGES, BATCH = 512, 64  # that the statistics are taken of, evenly spread over the training set, and at once
 
@@ -59,7 +59,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     record without numbers."""
     import torch
 
-    from backbones.backbone import IMAGENET, publish
+    from backbones.backbone import IMAGENET, save_backbone
     from backbones.card import write_card
     from backbones.construct import build
     from pretrain.dataset import ImageNetVal
@@ -80,7 +80,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     images = calibrate(network, ImageNetVal(f"{check['root']}/train", run.recipe), run.threads)
     print(f"[{run.name}] batch norm has the statistics of {images} training images", flush=True)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
-    publish(out / "backbone.safetensors", network.state_dict(), IMAGENET, declared.name, **about)
+    save_backbone(out / "backbone.safetensors", network.state_dict(), IMAGENET, declared.name, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
     leave(out / "per_image.npz", f"{check['root']}/val", [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
@@ -88,10 +88,10 @@ def make(run: Any, check_file: Path, out: Path) -> None:
                  backbone=out / "backbone.safetensors")  # fmt: skip
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
@@ -101,10 +101,10 @@ def main() -> None:
     args = parser.parse_args()
     from workflow.core.files import read_check
     from workflow.training.record import made_of  # slow to import: --help does without
-    from workflow.training.resume.checkpointing import resumable
+    from workflow.training.resume.checkpointing import run_context
 
-    run = Run.parse(args.run_spec)
-    with resumable(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
+    run = RunSpec.parse(args.run_spec)
+    with run_context(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
         make(run, args.dataset_info, args.out)
 
 

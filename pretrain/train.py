@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 
 def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
@@ -44,19 +44,21 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     import pretrain.dataset
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
-    from backbones.backbone import IMAGENET, publish
+    from backbones.backbone import IMAGENET, save_backbone
     from backbones.card import write_card
     from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
     from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import resumable
+    from workflow.training.resume.checkpointing import run_context
 
     check, recipe = read_check(check_file), run.recipe
     of = made_of(run, check, None)
-    with resumable(state, out, of):
+    with run_context(state, out, of):
         done = fit(run, task(run, check, state), check["counts"]["train"], state)
         about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
-        publish(out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, recipe["network"], **about)
+        save_backbone(
+            out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, recipe["network"], **about
+        )
         sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
         protocol = {
             "split": f"{check['counts']['val']} validation images, {sizes}",
@@ -70,10 +72,10 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
                      backbone=out / "backbone.safetensors", best=found)  # fmt: skip
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
@@ -81,7 +83,7 @@ def main() -> None:
     parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
     parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
     args = parser.parse_args()
-    train(Run.parse(args.run_spec), args.dataset_info, args.checkpoint_dir, args.out)
+    train(RunSpec.parse(args.run_spec), args.dataset_info, args.checkpoint_dir, args.out)
 
 
 if __name__ == "__main__":

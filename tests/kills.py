@@ -64,16 +64,16 @@ def at_file(moment: str, pattern: str, number: int) -> None:
 
 def note_what_is_loaded(path: Path) -> None:
     """A line for each sample: its index and epoch."""
-    from workflow.training.seeding import CountedSampler
+    from workflow.training.seeding import ResumableSampler
 
-    real, file = CountedSampler.__iter__, path.open("a", buffering=1)
+    real, file = ResumableSampler.__iter__, path.open("a", buffering=1)
 
     def noting(self: Any) -> Any:
         for index, epoch in real(self):
             file.write(f"{index} {epoch}\n")
             yield index, epoch
 
-    CountedSampler.__iter__ = noting
+    ResumableSampler.__iter__ = noting
 
 
 def attempt(door: Any, folder: Path, number: int, kill: list | None) -> int:

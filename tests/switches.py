@@ -16,7 +16,7 @@ from captioning import metric
 from tests.captioning.conftest import NoMeteor
 from workflow.config.loading import load
 from workflow.core.files import read_check, write_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.distributed import processes
 from workflow.training.engine import fit
 
@@ -62,13 +62,13 @@ def name(task: str, changes: dict[str, Any]) -> str:
     return " ".join([task, *(f"{key}={value}" for key, value in changes.items())])
 
 
-def run_of(task: str, changes: dict[str, Any], gpus: int = 0) -> Run:
+def run_of(task: str, changes: dict[str, Any], gpus: int = 0) -> RunSpec:
     """One step of the task under the demo's recipe, in small."""
     recipes = {"pretrain": DEMO["pretrain"], "faster_rcnn_coco": DEMO["tasks"]["faster_rcnn_voc"], **DEMO["tasks"]}
     section = recipes[task]
     recipe = {**section, **SHORT, **SMALL[task], **changes}
     recipe.pop("iterations" if "epochs" in section else "epochs")
-    return Run(task, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0, gpus=gpus)
+    return RunSpec(task, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0, gpus=gpus)
 
 
 class Census(Hook):
@@ -78,7 +78,7 @@ class Census(Hook):
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Watch what comes out of convolutions and the LSTM, and remember weights and statistics."""
-        self.model, self.types = processes.bare(runner.model), {"step": set(), "test": set()}
+        self.model, self.types = processes.unwrap_model(runner.model), {"step": set(), "test": set()}
         self.before = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
         for module in self.model.modules():
             if isinstance(module, (torch.nn.Conv2d, torch.nn.LSTM)):
@@ -106,9 +106,9 @@ class Census(Hook):
         return self.found | {place: sorted(types) for place, types in self.types.items()}
 
 
-def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, Any]:
+def prepared(run: RunSpec, inputs: dict[str, str], state: Path) -> tuple[dict, int, Any]:
     """What the task's own `train` gives to `fit`: config, number of samples, and how the weights are loaded."""
-    from backbones.backbone import load_into, network_of, read
+    from backbones.backbone import load_backbone, load_weights, network_of
 
     backbone = Path(inputs["backbone"])
     if run.task == "pretrain":
@@ -127,7 +127,7 @@ def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, 
 
         check, folders = Path(inputs["coco"]), (Path(inputs["features"]), Path(inputs["vocabulary"]))
         learns = run.recipe["finetune_encoder"]
-        start = (lambda model: load_into(backbone, model.encoder.network)) if learns else None
+        start = (lambda model: load_backbone(backbone, model.encoder.network)) if learns else None
         return task(run, check, backbone, *folders, state), captions(folders[1]), start
     import detection.coco_metric
     import detection.loading
@@ -139,8 +139,8 @@ def prepared(run: Run, inputs: dict[str, str], state: Path) -> tuple[dict, int, 
     from detection.train import parts, samples
 
     check = read_check(Path(inputs["coco" if run.task.endswith("coco") else "voc"]))
-    config = task(run, check, read(backbone)[1], network_of(backbone), state)
-    return config, samples(check), lambda model: load_into(backbone, *parts(model))
+    config = task(run, check, load_weights(backbone)[1], network_of(backbone), state)
+    return config, samples(check), lambda model: load_backbone(backbone, *parts(model))
 
 
 def census(inputs: dict[str, str], folder: Path) -> dict[str, dict]:
@@ -162,14 +162,14 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--inputs", required=True, type=json.loads)
     args = parser.parse_args()
-    processes.join()
+    processes.init_process_group()
     metric.meteor = lambda captions: contextlib.nullcontext(NoMeteor())  # no JVM: what it says is of no interest
     processes.part = lambda: None  # here a process has more than one training
     found = census(args.inputs, args.out / "state")
     if torch.distributed.get_rank() == 0:
         write_json(args.out / "found.json", found)
     torch.distributed.barrier()
-    processes.leave()
+    processes.cleanup()
 
 
 if __name__ == "__main__":

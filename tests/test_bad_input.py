@@ -29,7 +29,7 @@ from workflow.data import voc as voc_set
 from workflow.data.coco_files import annotation_file
 from workflow.data.validation.decoding import decode
 from workflow.data.voc_lists import members
-from workflow.planning.dataset_size import needs
+from workflow.planning.dataset_size import required_sizes
 
 TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what} ({group.door})")
          for group in GROUPS for case in group.cases]  # fmt: skip
@@ -48,7 +48,7 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
             words[words.index("RUN")] = run()
         if (tmp_path / WORDS).exists():
             words = json.loads((tmp_path / WORDS).read_text())
-        elif words[0] == "--needs":
+        elif words[0] == "--required-sizes":
             words[1] = asked(words[1].removeprefix("NEEDS "))
         monkeypatch.setattr(sys, "argv", [group.door, *words])
         try:
@@ -70,11 +70,11 @@ def run() -> str:
 
 
 def asked(name: str) -> str:
-    """The --needs of a config, whose set is checked first."""
+    """The --required-sizes of a config, whose set is checked first."""
     section = {"coco": {"split": "2014"}, "voc": {"synthetic": {"classes": 4}}}.get(name, {})
     check = importlib.import_module(f"workflow.data.{name}").check
     write_hashed(f"{name}.json", check(section, Path("data") / name))
-    return json.dumps(needs(load("x.yaml"), name))
+    return json.dumps(required_sizes(load("x.yaml"), name))
 
 
 @pytest.mark.parametrize(("group", "case"), TABLE)

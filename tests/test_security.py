@@ -157,7 +157,7 @@ def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco,
 
 
 def test_a_photo_s_hard_name_is_decoded(tmp_path):
-    from workflow.data.validation.image_scan import look
+    from workflow.data.validation.image_scan import inspect_image
 
     Image.new("RGB", (9, 8)).save(tmp_path / f"{HARD}.png")
-    assert look(str(tmp_path / f"{HARD}.png")).width == 9
+    assert inspect_image(str(tmp_path / f"{HARD}.png")).width == 9

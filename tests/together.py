@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from workflow.core.files import read_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 PROJECT = Path(__file__).parent.parent
 
 
-def begin(door: list[str], run: Run, out: Path, state: Path, **paths: Path) -> subprocess.Popen:
+def begin(door: list[str], run: RunSpec, out: Path, state: Path, **paths: Path) -> subprocess.Popen:
     """Start it, in a group of its own."""
     call = [sys.executable, "-m", "workflow.training.distributed.launch", *door]
     call += [
@@ -30,7 +30,7 @@ def begin(door: list[str], run: Run, out: Path, state: Path, **paths: Path) -> s
                             start_new_session=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})  # fmt: skip
 
 
-def trained(door: str, run: Run, folder: Path, **paths: Path) -> dict:
+def trained(door: str, run: RunSpec, folder: Path, **paths: Path) -> dict:
     """The record that two processes leave in `folder`/out."""
     with begin([door], run, folder / "out", folder / "state", **paths) as job:
         said = job.communicate(timeout=600)[0]

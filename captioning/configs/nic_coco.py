@@ -6,7 +6,7 @@ Run: python -m captioning.train (see `snakemake -n -p`). Everything a user may c
 
 model = dict(type="NIC")
 train_dataloader = dict(
-    dataset=dict(type="CaptionTrain"), sampler=dict(type="CountedSampler"), collate_fn=dict(type="caption_batch")
+    dataset=dict(type="CaptionTrain"), sampler=dict(type="ResumableSampler"), collate_fn=dict(type="caption_batch")
 )
 val_dataloader = dict(
     dataset=dict(type="CaptionTest"),

@@ -10,7 +10,7 @@ _base_ = ["mmdet::_base_/models/ssd300.py", "voc0712.py"]
 model = dict(
     backbone=dict(_delete_=True, type="ResNet", style="pytorch", out_indices=(1, 2, 3)),
     neck=dict(
-        type="SSDLevels",
+        type="SSDNeckWithL2Init",
         out_channels=(512, 256, 256),  # of the extra levels; those of the backbone come in by detection/build_config.py
         level_strides=(2, 2, 1),
         level_paddings=(1, 1, 0),

@@ -13,8 +13,8 @@ test07 = dict(type="ListedVOCDataset", split="test07", test_mode=True)
 trainval0712 = dict(type="ConcatDataset", datasets=[voc07, voc12])
 
 train_dataloader = dict(
-    dataset=dict(type="CountedDataset", dataset=trainval0712),
-    sampler=dict(type="CountedSampler"),
+    dataset=dict(type="SeededDataset", dataset=trainval0712),
+    sampler=dict(type="ResumableSampler"),
     collate_fn=dict(type="pseudo_collate"),
 )
 val_dataloader = dict(

@@ -6,7 +6,7 @@ Run: python -m pretrain.train (see `snakemake -n -p`). Everything a user may cha
 
 model = dict(type="Classifier")
 train_dataloader = dict(
-    dataset=dict(type="ImageNetTrain"), sampler=dict(type="CountedSampler"), collate_fn=dict(type="default_collate")
+    dataset=dict(type="ImageNetTrain"), sampler=dict(type="ResumableSampler"), collate_fn=dict(type="default_collate")
 )
 val_dataloader = dict(
     dataset=dict(type="ImageNetVal"),

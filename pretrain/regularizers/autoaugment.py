@@ -121,7 +121,7 @@ class AutoAugment(Regularizer):
 
     def image(self, image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return image
         with seeded(rng):
             return self.policy(image)

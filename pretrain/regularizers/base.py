@@ -11,7 +11,7 @@ from mmengine.dist import get_dist_info
 from workflow.contracts import Network
 
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
-Changes = dict[str, Callable[[torch.Tensor], torch.Tensor]]
+FeatureTransforms = dict[str, Callable[[torch.Tensor], torch.Tensor]]
 
 
 class Regularizer:
@@ -26,7 +26,7 @@ class Regularizer:
     def __init__(self, probability: float) -> None:
         self.probability = probability
 
-    def acts(self, rng: np.random.Generator) -> bool:
+    def applies(self, rng: np.random.Generator) -> bool:
         """The first draw of every call, so that the draws after it do not depend on the probability."""
         return rng.random() < self.probability
 
@@ -40,9 +40,9 @@ class Regularizer:
         """One batch on the device: normalised images (N, 3, H, W) and class probabilities (N, classes)."""
         return images, targets
 
-    def inside(
+    def feature_transforms(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
-    ) -> tuple[Changes, torch.Tensor]:
+    ) -> tuple[FeatureTransforms, torch.Tensor]:
         """What changes the output of which modules in this iteration, and the targets.
 
         The modules are named as `network` declares them (stages, and in each the outputs of its blocks); `""` stands
@@ -77,7 +77,7 @@ def register(
     return add
 
 
-class Permuted(torch.autograd.Function):
+class IndexPermutation(torch.autograd.Function):
     """`x[order]` of a permutation: backwards it is a permutation too, where torch adds up index by index."""
 
     @staticmethod
@@ -92,7 +92,7 @@ class Permuted(torch.autograd.Function):
         return gradient[ctx.order.argsort().to(gradient.device)], None
 
 
-def of_share(rng: np.random.Generator) -> np.random.Generator:
+def per_rank_rng(rng: np.random.Generator) -> np.random.Generator:
     """For draws of each sample, where several processes have a share of the batch each: another generator in each of
     them. All else is drawn from `rng`, and so alike for the whole batch. One process keeps `rng`."""
     rank, world = get_dist_info()

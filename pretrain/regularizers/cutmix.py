@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from pretrain.regularizers.base import Permuted, Regularizer, register
+from pretrain.regularizers.base import IndexPermutation, Regularizer, register
 
 Map = Callable[[torch.Tensor], torch.Tensor]
 
@@ -36,10 +36,10 @@ def pasting(alpha: float, images: torch.Tensor, rng: np.random.Generator, cells:
 
     def paste(x: torch.Tensor) -> torch.Tensor:
         mixed = x.clone()
-        mixed[..., top:bottom, left:right] = Permuted.apply(x[..., top:bottom, left:right], partner)
+        mixed[..., top:bottom, left:right] = IndexPermutation.apply(x[..., top:bottom, left:right], partner)
         return mixed
 
-    return paste, lambda targets: torch.lerp(Permuted.apply(targets, partner), targets, kept)
+    return paste, lambda targets: torch.lerp(IndexPermutation.apply(targets, partner), targets, kept)
 
 
 @register("cutmix", {"alpha": "positive"}, mixes=True)
@@ -61,7 +61,7 @@ class CutMix(Regularizer):
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return images, targets
         paste, blend = pasting(self.alpha, images, rng)
         return paste(images), blend(targets)

@@ -25,7 +25,7 @@ class Cutout(Regularizer):
 
     def image(self, image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return image
         top, left = (int(rng.integers(side)) - self.size // 2 for side in image.shape[-2:])
         image = image.clone()

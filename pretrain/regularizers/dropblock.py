@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torchvision.ops import drop_block2d
 
-from pretrain.regularizers.base import Changes, Regularizer, of_share, register, seeded
+from pretrain.regularizers.base import FeatureTransforms, Regularizer, per_rank_rng, register, seeded
 from workflow.contracts import Network
 
 # Section 4.1: after each convolution (here after its batch norm; ReLU commutes with the mask) and on the skip
@@ -38,13 +38,13 @@ class DropBlock(Regularizer):
         super().__init__(probability)
         self.block_size, self.keep_prob = block_size, keep_prob
 
-    def inside(
+    def feature_transforms(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
-    ) -> tuple[Changes, torch.Tensor]:
+    ) -> tuple[FeatureTransforms, torch.Tensor]:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return {}, targets
-        rng, changes = of_share(rng), {}
+        rng, changes = per_rank_rng(rng), {}
         for stage, share in zip(network.stages[-len(SHARES) :], SHARES, strict=True):
             rate = (1 - self.keep_prob) * share * progress
             change = functools.partial(masked, rate=rate, block=self.block_size, rng=rng)

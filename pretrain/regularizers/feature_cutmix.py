@@ -6,7 +6,7 @@ The layer is drawn for each batch "as Manifold Mixup does"; the paper does not s
 import numpy as np
 import torch
 
-from pretrain.regularizers.base import Changes, register
+from pretrain.regularizers.base import FeatureTransforms, register
 from pretrain.regularizers.cutmix import pasting
 from pretrain.regularizers.manifold_mixup import ManifoldMixup, drawn
 from workflow.contracts import Network
@@ -26,11 +26,11 @@ class FeatureCutMix(ManifoldMixup):
         probability: probability of mixing a batch.
     """
 
-    def inside(
+    def feature_transforms(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
-    ) -> tuple[Changes, torch.Tensor]:
+    ) -> tuple[FeatureTransforms, torch.Tensor]:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return {}, targets
         module = drawn(self.layers, rng)
         stride = {stage.name: stage.stride for stage in network.stages}.get(module, 1)  # 1 at the input

@@ -27,6 +27,6 @@ class LabelSmoothing(Regularizer):
 
     def target(self, targets: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return targets
         return targets * (1 - self.smoothing) + self.smoothing / targets.shape[1]

@@ -6,7 +6,7 @@ The CutMix paper reports alpha 1.0 and does not say which layers; config/paper.y
 import numpy as np
 import torch
 
-from pretrain.regularizers.base import Changes, Regularizer, register
+from pretrain.regularizers.base import FeatureTransforms, Regularizer, register
 from pretrain.regularizers.mixup import blending
 from workflow.contracts import Network
 
@@ -37,11 +37,11 @@ class ManifoldMixup(Regularizer):
         super().__init__(probability)
         self.alpha, self.layers = alpha, layers
 
-    def inside(
+    def feature_transforms(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
-    ) -> tuple[Changes, torch.Tensor]:
+    ) -> tuple[FeatureTransforms, torch.Tensor]:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return {}, targets
         module = drawn(self.layers, rng)
         blend = blending(self.alpha, len(images), rng)

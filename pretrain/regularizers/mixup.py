@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from pretrain.regularizers.base import Permuted, Regularizer, register
+from pretrain.regularizers.base import IndexPermutation, Regularizer, register
 
 
 def blending(alpha: float, count: int, rng: np.random.Generator) -> Callable[[torch.Tensor], torch.Tensor]:
     """The map x to λ x + (1 − λ) x' of one drawn λ ~ Beta(alpha, alpha) and one permutation of `count` samples."""
     partner, weight = torch.from_numpy(rng.permutation(count)), rng.beta(alpha, alpha)
-    return lambda x: torch.lerp(Permuted.apply(x, partner), x, weight)
+    return lambda x: torch.lerp(IndexPermutation.apply(x, partner), x, weight)
 
 
 @register("mixup", {"alpha": "positive"}, mixes=True)
@@ -33,7 +33,7 @@ class Mixup(Regularizer):
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return images, targets
         blend = blending(self.alpha, len(images), rng)
         return blend(images), blend(targets)

@@ -53,7 +53,7 @@ class RandomErasing(Regularizer):
 
     def image(self, image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return image
         top, left, height, width = self.rectangle(*image.shape[-2:], rng)
         if self.value == "random":

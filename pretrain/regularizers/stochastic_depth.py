@@ -10,7 +10,7 @@ import functools
 import numpy as np
 import torch
 
-from pretrain.regularizers.base import Changes, Regularizer, register
+from pretrain.regularizers.base import FeatureTransforms, Regularizer, register
 from workflow.contracts import Network
 
 
@@ -30,11 +30,11 @@ class StochasticDepth(Regularizer):
         super().__init__(probability)
         self.drop_prob = drop_prob
 
-    def inside(
+    def feature_transforms(
         self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float, network: Network
-    ) -> tuple[Changes, torch.Tensor]:
+    ) -> tuple[FeatureTransforms, torch.Tensor]:
         """See the class."""
-        if not self.acts(rng):
+        if not self.applies(rng):
             return {}, targets
         blocks = network.blocks
         rates = {block.branch: self.drop_prob * n / len(blocks) for n, block in enumerate(blocks, start=1)}

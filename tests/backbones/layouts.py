@@ -14,7 +14,7 @@ from mmengine.model import ExponentialMovingAverage
 from safetensors.torch import save_file
 from torchvision.models import resnet50
 
-from backbones.backbone import IMAGENET, publish
+from backbones.backbone import IMAGENET, save_backbone
 from workflow import registry
 
 RESNET50 = registry.networks()["resnet50"]
@@ -100,7 +100,7 @@ def compiled(raw, path):
 
 
 def published(raw, path):
-    publish(path.with_suffix(".safetensors"), raw, IMAGENET, "resnet50", origin="pretrained")
+    save_backbone(path.with_suffix(".safetensors"), raw, IMAGENET, "resnet50", origin="pretrained")
 
 
 def timm_ema(raw, average, path):

@@ -16,12 +16,12 @@ from backbones.backbone import (
     IMAGENET,
     Preprocessing,
     checksum,
-    load_into,
+    load_backbone,
+    load_weights,
     metadata,
     place_stride,
     preprocessing,
-    publish,
-    read,
+    save_backbone,
 )
 from backbones.construct import build
 from workflow import registry
@@ -40,13 +40,13 @@ def network():
 @pytest.fixture(scope="module")
 def published(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
-    publish(path, network.state_dict(), IMAGENET, "resnet50", origin="pretrained")
+    save_backbone(path, network.state_dict(), IMAGENET, "resnet50", origin="pretrained")
     return path
 
 
 def test_equal_backbones_are_equal_files(published, network, tmp_path):
     for name in ("a", "b", "c"):
-        publish(tmp_path / name, network.state_dict(), IMAGENET, "resnet50", origin="pretrained")
+        save_backbone(tmp_path / name, network.state_dict(), IMAGENET, "resnet50", origin="pretrained")
         assert (tmp_path / name).read_bytes() == published.read_bytes()
 
 
@@ -54,7 +54,7 @@ def test_equal_backbones_are_equal_files(published, network, tmp_path):
 def test_whoever_the_umask_lets_may_read_it(umask, mode, network, tmp_path):
     before = os.umask(umask)
     try:
-        publish(tmp_path / "b", network.fc.state_dict(), IMAGENET, "resnet50")
+        save_backbone(tmp_path / "b", network.fc.state_dict(), IMAGENET, "resnet50")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == mode
@@ -79,15 +79,15 @@ def test_a_damaged_file_is_refused_in_one_line(at, published, tmp_path):
         damage(path, -1, bytes([published.read_bytes()[-1] ^ 1]))
     else:
         damage(path, int(at * size), bytes(4096))
-    for load in (read, lambda path: load_into(path, resnet50(num_classes=3))):
+    for load in (load_weights, lambda path: load_backbone(path, resnet50(num_classes=3))):
         with pytest.raises(UserError, match=f"^{re.escape(str(path))}: damaged: its content is not what was publ.*$"):
             load(path)
 
 
 def test_a_file_that_is_not_the_recorded_one_is_refused(published, network):
-    load_into(published, resnet50(num_classes=3), expected=sha256(published))
+    load_backbone(published, resnet50(num_classes=3), expected=sha256(published))
     with pytest.raises(UserError, match="it has changed since this run began"):
-        load_into(published, resnet50(num_classes=3), expected="0" * 64)
+        load_backbone(published, resnet50(num_classes=3), expected="0" * 64)
 
 
 class Trunk(torch.nn.Module):
@@ -104,7 +104,7 @@ STEM = ["conv1", "bn1", "layer1", "layer2", "layer3"]
 
 
 def test_it_loads_strictly_into_torchvision(published, network):
-    weights, prepare = read(published)
+    weights, prepare = load_weights(published)
     fresh = resnet50(num_classes=3)
     fresh.load_state_dict(weights, strict=True)
     x = torch.rand(1, 3, 32, 32)
@@ -115,39 +115,39 @@ def test_it_loads_strictly_into_torchvision(published, network):
 
 def test_a_split_network_is_filled_and_only_fc_is_left(published, network, capsys):
     trunk, head = Trunk(STEM), Trunk(["layer4"])
-    assert load_into(published, trunk, head) == {"matched": 318, "missing": 0, "unexpected": 0}
+    assert load_backbone(published, trunk, head) == {"matched": 318, "missing": 0, "unexpected": 0}
     assert torch.equal(head.layer4[2].conv3.weight, network.layer4[2].conv3.weight)
     assert "318 keys matched, 0 keys missing, 0 keys unexpected, 2 of fc left over" in capsys.readouterr().out
 
 
 def test_left_over_weights_are_refused(published):
     with pytest.raises(UserError, match=r"keys unexpected: layer4\.0\.bn1\.bias"):
-        load_into(published, Trunk(STEM))
+        load_backbone(published, Trunk(STEM))
 
 
 def test_empty_places_are_refused(network, tmp_path):
     weights = {key: value for key, value in network.state_dict().items() if not key.startswith("layer4.2.conv3")}
-    publish(tmp_path / "b.safetensors", weights, IMAGENET, "resnet50")
+    save_backbone(tmp_path / "b.safetensors", weights, IMAGENET, "resnet50")
     with pytest.raises(UserError, match=r"1 keys missing: layer4\.2\.conv3\.weight"):
-        load_into(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
+        load_backbone(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
 
 
 def test_other_shapes_are_refused(network, tmp_path):
     weights = {**network.state_dict(), "conv1.weight": torch.zeros(64, 3, 3, 3)}
-    publish(tmp_path / "b.safetensors", weights, IMAGENET, "resnet50")
+    save_backbone(tmp_path / "b.safetensors", weights, IMAGENET, "resnet50")
     with pytest.raises(UserError, match=r"1 keys of another shape: conv1\.weight"):
-        load_into(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
+        load_backbone(tmp_path / "b.safetensors", Trunk([*STEM, "layer4"]))
 
 
 def test_what_is_no_backbone_is_said(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"no weights")
     with pytest.raises(UserError, match="cannot be read as safetensors"):
-        read(tmp_path / "x.safetensors")
+        load_weights(tmp_path / "x.safetensors")
     with pytest.raises(UserError, match="cannot be read as safetensors"):
-        read(tmp_path / "absent.safetensors")
+        load_weights(tmp_path / "absent.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "y.safetensors")
     with pytest.raises(UserError, match="metadata have no key 'backbone'"):
-        read(tmp_path / "y.safetensors")
+        load_weights(tmp_path / "y.safetensors")
 
 
 def test_preprocessing_is_what_torchvision_does():
@@ -183,10 +183,10 @@ def caffe(network):
 
 
 def test_the_stride_goes_where_the_backbone_has_it(network, tmp_path):
-    publish(tmp_path / "b", network.state_dict(), IMAGENET, "resnet50", "1x1")
+    save_backbone(tmp_path / "b", network.state_dict(), IMAGENET, "resnet50", "1x1")
     assert metadata(tmp_path / "b")["stride"] == "1x1"
     fresh, x = resnet50(num_classes=3), torch.rand(1, 3, 64, 64)
-    load_into(tmp_path / "b", fresh)
+    load_backbone(tmp_path / "b", fresh)
     assert strides(fresh) == strides(caffe(network))
     assert torch.equal(fresh.eval()(x), caffe(network)(x))
     assert not torch.allclose(fresh(x), network(x))
@@ -213,7 +213,7 @@ def test_an_older_file_without_the_key_means_3x3(network, tmp_path):
     assert metadata(tmp_path / "b")["stride"] == "3x3"
     fresh = resnet50(num_classes=3)
     place_stride(fresh, "1x1", RESNET50)
-    load_into(tmp_path / "b", fresh)
+    load_backbone(tmp_path / "b", fresh)
     assert strides(fresh) == strides(network)
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
-from backbones.backbone import IMAGENET, load_into, metadata, publish
+from backbones.backbone import IMAGENET, load_backbone, metadata, save_backbone
 from backbones.card import code, escaped, write_card
 from pretrain.random_backbone import make
 from pretrain.train import train
 from workflow.core.files import read_check, read_json, sha256, write_hashed
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.record import made_of
 
 RECIPE = {
@@ -30,7 +30,7 @@ FOUND = {
 
 
 def run_of(recipe):
-    return Run("pretrain", "mine", {"pretrain": 3}, recipe, {}, threads=1, workers=0, gpus=0)
+    return RunSpec("pretrain", "mine", {"pretrain": 3}, recipe, {}, threads=1, workers=0, gpus=0)
 
 
 def of(run, check):
@@ -54,7 +54,7 @@ def own_network(out, classes):
     """The file in the network that this project loads it into."""
     network = resnet50(num_classes=classes or 1)
     network.fc = network.fc if classes else torch.nn.Identity()
-    load_into(out / "backbone.safetensors", network)
+    load_backbone(out / "backbone.safetensors", network)
     return network.eval()
 
 
@@ -105,7 +105,7 @@ def test_a_random_backbones_card(imagenet, tmp_path):
 def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
     weights = {key: value for key, value in solved.weights.items() if not key.startswith("fc.")}
     weights |= {"fc.weight": torch.rand(classes, 2048), "fc.bias": torch.rand(classes)} if classes else {}
-    publish(tmp_path / "backbone.safetensors", weights, IMAGENET, "resnet50", stride, origin="brought")
+    save_backbone(tmp_path / "backbone.safetensors", weights, IMAGENET, "resnet50", stride, origin="brought")
     protocol = {"split": "not scored", "epoch": "brought"}
     write_card(
         tmp_path,
@@ -129,7 +129,7 @@ def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
 def test_what_others_have_named_is_only_text(solved, imagenet, tmp_path):
     names = ["a|b", "`c`", "<script>", "two\nlines", *(f"n{i}" for i in range(30))]
     write_hashed(tmp_path / "check.json", {**read_json(imagenet.check), "classes": names})
-    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50", origin="random")
+    save_backbone(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50", origin="random")
     run = run_of({"init": "random"})
     write_card(tmp_path, run, tmp_path / "check.json", of=of(run, tmp_path / "check.json"), metrics={},
                protocol={"split": "x", "epoch": "y"})  # fmt: skip

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from backbones.backbone import metadata, read
+from backbones.backbone import load_weights, metadata
 from captioning import feature_cache, metric, vocabulary
 from captioning.train import train as caption
 from detection.train import train as detect
@@ -20,7 +20,7 @@ from tests.captioning.conftest import NoMeteor
 from tests.detection.conftest import make_run
 from tests.pretrain.test_train import EVERYWHERE, run_of
 from workflow.core.files import read_check, read_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 NAME = "resnet18"
 
@@ -38,7 +38,7 @@ def published(imagenet, tmp_path_factory):
 def test_file_record_and_card_name_it(published):
     assert metadata(published.path)["network"] == NAME
     assert read_json(published.folder / "config.json")["recipe"]["network"] == NAME
-    weights = read(published.path)[0]
+    weights = load_weights(published.path)[0]
     assert weights["layer4.1.bn2.weight"].shape == (512,)
     assert "layer4.1.bn3.weight" not in weights
     card = (published.folder / "README.md").read_text()
@@ -65,7 +65,7 @@ def test_it_is_a_detectors_backbone(task, published, voc, tmp_path):
 def test_it_is_a_captioners_encoder(finetune, published, coco, tmp_path, monkeypatch):
     monkeypatch.setattr(metric, "meteor", lambda captions: contextlib.nullcontext(NoMeteor()))
     seeds = {"pretrain": 0, "transfer": 0}
-    run = Run("nic_coco", "baseline", seeds, NIC | {"epochs": 1, "finetune_encoder": finetune}, {}, 1, 0, 0)
+    run = RunSpec("nic_coco", "baseline", seeds, NIC | {"epochs": 1, "finetune_encoder": finetune}, {}, 1, 0, 0)
     features, words = tmp_path / "features", tmp_path / "words"
     if not finetune:
         features.mkdir()
@@ -80,7 +80,7 @@ def test_it_is_a_captioners_encoder(finetune, published, coco, tmp_path, monkeyp
 def test_it_is_a_random_backbone_whose_branches_have_the_variance_of_their_input(imagenet, tmp_path):
     run = replace(run_of(), recipe={"init": "random", "network": NAME, "crop_size": 48, "val_resize_size": 48})
     make_random(run, imagenet.check, tmp_path)
-    weights = read(tmp_path / "backbone.safetensors")[0]
+    weights = load_weights(tmp_path / "backbone.safetensors")[0]
     assert metadata(tmp_path / "backbone.safetensors")["network"] == NAME
     assert torch.equal(weights["layer3.1.bn2.weight"], torch.full((256,), 2**-0.5))
     assert torch.equal(weights["layer3.1.bn1.weight"], torch.ones(256))

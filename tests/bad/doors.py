@@ -54,7 +54,8 @@ DOORS = {
         door("the check of a folder that is gone", GONE, *WORDS_OUT,
              file=COCO),
     ],
-    "workflow.planning.dataset_size": [door("no such check", f"{ODD}: {NONE}", "--needs", "[]", "--dataset-info", ODD)],
+    "workflow.planning.dataset_size": [
+        door("no such check", f"{ODD}: {NONE}", "--required-sizes", "[]", "--dataset-info", ODD)],
     "captioning.evaluate": [
         door("no such predictions", f"{ODD}: {NONE}", *SCORED),
         door("predictions of bytes", f"{ODD}: not valid JSON: 'utf-8' codec …", *SCORED, file=BYTES),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.bad import brought, coco, configs, doors, few, good, sets
 from tests.bad.cases import Case
-from workflow.planning.preflight import look_over, settle
+from workflow.planning.preflight import check_before_start, load_plan
 
 HEAD = """# Input validation: every error message
 
@@ -88,7 +88,7 @@ def asked(name: str) -> Callable[[Path, object], list[str]]:
 
     def set_up(folder: Path, drawn: object) -> list[str]:
         shutil.copytree(getattr(drawn, name).root, folder / "data" / name)
-        return ["--needs", f"NEEDS {name}", "--dataset-info", f"{name}.json"]
+        return ["--required-sizes", f"NEEDS {name}", "--dataset-info", f"{name}.json"]
 
     return set_up
 
@@ -115,7 +115,7 @@ GROUPS = [
 def main_of(group: Group) -> Callable[[], None]:
     """The door itself; of Snakemake, what the Snakefile does before any job."""
     if group.door == "snakemake":
-        return lambda: look_over(settle([configs.FILE], {}).runs)
+        return lambda: check_before_start(load_plan([configs.FILE], {}).runs)
     module = importlib.import_module(group.door)
     return module.main if hasattr(module, "main") else importlib.import_module(f"{group.door}.__main__").main
 

@@ -12,11 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.bench.row import Measured
 from tests.bench.table import HOUSE, KEPT, OUT, PAGE, machine, measured, read, rows, table, write
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 from workflow.reporting.publish import insert
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     every = rows()

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from captioning.vocabulary import END, SPECIAL, START, Vocabulary
+from captioning.vocabulary import BOS, EOS, SPECIAL, Vocabulary
 from workflow.core.files import write_hashed, write_json
 
 FEATURES = 2048  # of a ResNet-50
@@ -30,7 +30,7 @@ def sentences(count: int, seed: int = 0) -> list[np.ndarray]:
     ranks = np.stack([draw.choice(each, count, p=place / place.sum()) for place in likely], axis=1)
     words = len(SPECIAL) + np.arange(15) % PLACES * each + ranks
     lengths = np.clip(np.rint(draw.normal(10.5, 1.5, count)), 7, 15).astype(int)
-    return [np.array([START, *line[:length], END], np.int32) for line, length in zip(words, lengths, strict=True)]
+    return [np.array([BOS, *line[:length], EOS], np.int32) for line, length in zip(words, lengths, strict=True)]
 
 
 def language(folder: Path, images: int) -> None:

@@ -24,7 +24,7 @@ from tests.bench.row import REPEATS, Measured, Row, in_turn, seconds
 from workflow import registry
 from workflow.core.files import read_json
 from workflow.data import coco
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.cpu_convs import channels_last
 from workflow.training.engine import fit
 from workflow.training.hooks import autocast
@@ -35,11 +35,11 @@ IMAGES, EVERY = 100, 25  # of a beam search; the reference's are every 25th of t
 THREADS = 2
 
 
-def a_run(**changes: object) -> Run:
+def a_run(**changes: object) -> RunSpec:
     """The paper's recipe on `THREADS` cores."""
     torch.set_num_threads(THREADS)
     recipe = made.RECIPE | changes
-    return Run(
+    return RunSpec(
         "nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, recipe, data={}, threads=THREADS, workers=0, gpus=0
     )
 
@@ -57,7 +57,7 @@ class Unscored(BaseMetric):
         return {}
 
 
-def our_epoch(folder: Path, check: Path, run: Run) -> float:
+def our_epoch(folder: Path, check: Path, run: RunSpec) -> float:
     """Seconds a caption of `STEPS` iterations of a run as `captioning.train` sets it up."""
     publish_untrained(folder / "backbone.safetensors", "resnet50")
     task = train.task(

@@ -14,7 +14,7 @@ from workflow import registry
 
 CLASSES = 20
 STOCK = {  # what mmdet has in the place of our modules
-    **{"SSDLevels": "SSDNeck", "FloatSSDHead": "SSDHead", "FloatRPNHead": "RPNHead"},
+    **{"SSDNeckWithL2Init": "SSDNeck", "FloatSSDHead": "SSDHead", "FloatRPNHead": "RPNHead"},
     **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead", "C4ResLayer": "ResLayer"},
 }
 COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "freeze_bn": True}
@@ -79,13 +79,13 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
 
     from backbones.backbone import IMAGENET
     from detection.build_config import task
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
     from workflow.training import hooks  # noqa: F401 (registers)
     from workflow.training.cpu_convs import channels_last
 
     MMLogger.get_instance("bench", log_level="ERROR")  # or it prints every weight's origin
     init_default_scope("mmdet")
-    run = Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0, gpus=0)
+    run = RunSpec(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0, gpus=0)
     made = task(
         run,
         {"classes": list(map(str, range(CLASSES))), "root": ""},

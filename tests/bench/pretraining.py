@@ -28,7 +28,7 @@ from pretrain.train import task
 from tests.bench._photos import imagenet
 from tests.bench.row import REPEATS, Measured, Row, seconds
 from workflow.config.loading import load
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.cpu_convs import channels_last
 from workflow.training.engine import fit
 
@@ -69,7 +69,7 @@ def measure(reference: Callable[[Path], Step], **changes: Any) -> Measured:
         folder = Path(name)
         root = imagenet(folder)
         check = {"root": str(root), "classes": [str(n) for n in range(CLASSES)]}
-        run = Run("pretrain", "cutmix", {"pretrain": 0}, recipe, {}, THREADS, WORKERS, gpus=0)
+        run = RunSpec("pretrain", "cutmix", {"pretrain": 0}, recipe, {}, THREADS, WORKERS, gpus=0)
         torch.set_num_threads(THREADS)
         InTurn.reference = staticmethod(reference(root))
         config = task(run, check, folder / "state") | {"custom_hooks": [{"type": "InTurn"}]}

@@ -24,13 +24,13 @@ def read(folder: Path) -> tuple[float, float]:
 
     from captioning.dataset import CaptionTrain, caption_batch
     from tests.bench._memory import Peak
-    from workflow.training.seeding import CountedSampler
+    from workflow.training.seeding import ResumableSampler
 
     data = CaptionTrain(str(folder / "captions.npz"), {"folder": str(folder)}, seed=0)
     times = []
     with Peak() as peak:
         for _ in range(REPEATS + 1):  # the first warms up
-            loader = DataLoader(data, BATCH, sampler=CountedSampler(data, BATCH), collate_fn=caption_batch)
+            loader = DataLoader(data, BATCH, sampler=ResumableSampler(data, BATCH), collate_fn=caption_batch)
             times.append(seconds(lambda loader=loader: [None for _ in islice(loader, SLICE // BATCH)]))
     return SLICE / min(times[1:]), peak.MiB
 

@@ -37,10 +37,10 @@ def serve(root: Path) -> None:
     import pretrain.dataset
     import pretrain.model  # noqa: F401 (registers)
     from pretrain.train import task
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     torch.set_num_threads(1)
-    run = Run(**demo())
+    run = RunSpec(**demo())
     check = {"root": str(root), "classes": sorted(path.name for path in (root / "train").iterdir())}
     loader = Runner.build_dataloader(task(run, check, root)["train_dataloader"], seed=0)
     batches, count = iter(loader), PART // run.recipe["batch_size"]

@@ -10,10 +10,10 @@ import torch
 from pycocoevalcap.rouge.rouge import Rouge
 from torchvision.models import resnet50
 
-from backbones.backbone import IMAGENET, publish
+from backbones.backbone import IMAGENET, save_backbone
 from captioning import feature_cache, metric, vocabulary
 from workflow.core.files import read_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 RECIPE = {
     "epochs": 2,
@@ -35,9 +35,11 @@ RECIPE = {
 
 
 @pytest.fixture(scope="session")
-def run() -> Run:
+def run() -> RunSpec:
     """A captioning run on the tiny set."""
-    return Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, RECIPE, data={}, threads=1, workers=0, gpus=0)
+    return RunSpec(
+        "nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, RECIPE, data={}, threads=1, workers=0, gpus=0
+    )
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +52,7 @@ def backbone(tmp_path_factory) -> Path:
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2)
     path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
-    publish(path, network.state_dict(), IMAGENET, "resnet50", origin="random")
+    save_backbone(path, network.state_dict(), IMAGENET, "resnet50", origin="random")
     return path
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from captioning import beam_search
-from captioning.vocabulary import END, PAD, SPECIAL, START
+from captioning.vocabulary import BOS, EOS, PAD, SPECIAL
 
 WORDS = len(SPECIAL) + 3
 LONGEST = 4
@@ -33,7 +33,7 @@ class Speaker:
     def log_prob(self, image, words):
         """Of <start> words <end>, one step after the other."""
         state, total = (self.start[image : image + 1],), 0.0
-        for before, after in itertools.pairwise([START, *words, END]):
+        for before, after in itertools.pairwise([BOS, *words, EOS]):
             log_probs, state = self.step(torch.tensor([before]), state)
             total += log_probs[0, after].item()
         return total
@@ -42,7 +42,7 @@ class Speaker:
 def sentence(row):
     """The words before <end>; checks that there is one and nothing but padding after it."""
     row = row.tolist()
-    end = row.index(END)
+    end = row.index(EOS)
     assert set(row[end + 1 :]) <= {PAD}
     return row[:end]
 
@@ -56,10 +56,10 @@ def greedy(speaker, image):
     """The most probable allowed word, again and again."""
     words, state = [], (speaker.start[image : image + 1],)
     while len(words) < LONGEST:
-        log_probs, state = speaker.step(torch.tensor([words[-1] if words else START]), state)
-        allowed = list(range(len(SPECIAL), WORDS)) + [END] * bool(words)
+        log_probs, state = speaker.step(torch.tensor([words[-1] if words else BOS]), state)
+        allowed = list(range(len(SPECIAL), WORDS)) + [EOS] * bool(words)
         best = max(allowed, key=lambda word: log_probs[0, word].item())
-        if best == END:
+        if best == EOS:
             break
         words.append(best)
     return words
@@ -111,18 +111,18 @@ def test_one_step_for_all_hypotheses_and_images(speaker):
 
 def plain(speaker, image, width, longest):
     """The same search without a bound: every hypothesis of one image in a list of slots, (score, words, state)."""
-    slots, ended = [(0.0, [START], speaker.start[image : image + 1])], []
+    slots, ended = [(0.0, [BOS], speaker.start[image : image + 1])], []
     for length in range(longest + 1):
         candidates = []
         for parent, (score, words, state) in enumerate(slots):
-            if words[-1] == END:
+            if words[-1] == EOS:
                 candidates.append((score, parent, words, state))
                 continue
             log_probs, (after,) = speaker.step(torch.tensor(words[-1:]), (state,))
             for word in range(len(SPECIAL), log_probs.shape[1]) if length < longest else ():
                 candidates.append((score + log_probs[0, word].item(), parent, [*words, word], after))
             if length:
-                candidates.append((score + log_probs[0, END].item(), parent, [*words, END], after))
+                candidates.append((score + log_probs[0, EOS].item(), parent, [*words, EOS], after))
         slots = []
         for slot in range(min(width, len(candidates))):
             allowed = [candidate for candidate in candidates if candidate[1] <= slot]
@@ -131,7 +131,7 @@ def plain(speaker, image, width, longest):
             best = max(allowed, key=lambda candidate: candidate[0])
             candidates.remove(best)
             slots.append((best[0], *best[2:]))
-        ended += [slot for slot in slots if slot[1][-1] == END]
+        ended += [slot for slot in slots if slot[1][-1] == EOS]
     return max(ended, key=lambda slot: slot[0])
 
 
@@ -150,7 +150,7 @@ def test_nor_where_sentences_are_nearly_as_good():
     for seed in range(20):
         speaker = Speaker(seed)
         speaker.output /= 3
-        speaker.output[:, END] += 2
+        speaker.output[:, EOS] += 2
         expected = [plain(speaker, image, 8, LONGEST)[0] for image in range(5)]
         assert speaker.say(8)[1].tolist() == pytest.approx(expected, abs=1e-9)
 
@@ -168,7 +168,7 @@ def test_hopeless_hypotheses_are_not_computed(speaker, monkeypatch):
 
 
 def test_sentences_have_a_word_an_end_and_no_other_special_token(speaker):
-    speaker.output[:, END] += 3  # a network that would rather be silent
+    speaker.output[:, EOS] += 3  # a network that would rather be silent
     tokens, _ = speaker.say(3)
     assert all(len(sentence(row)) >= 1 and min(sentence(row)) >= len(SPECIAL) for row in tokens)
 
@@ -176,7 +176,7 @@ def test_sentences_have_a_word_an_end_and_no_other_special_token(speaker):
 def test_a_sentence_that_does_not_end_is_cut_at_the_longest(speaker):
     def endless(tokens, state):
         log_probs, state = speaker.step(tokens, state)
-        log_probs[:, END] = -1000
+        log_probs[:, EOS] = -1000
         return log_probs, state
 
     tokens, scores = beam_search.search(endless, (speaker.start,), 3, LONGEST)

@@ -6,7 +6,7 @@ import pytest
 from captioning import feature_cache
 from captioning.dataset import CaptionTrain
 from captioning.jvm import tokenize
-from captioning.vocabulary import END, START, Vocabulary
+from captioning.vocabulary import BOS, EOS, Vocabulary
 from workflow.core.files import read_json
 from workflow.data import coco as coco_set
 
@@ -25,7 +25,7 @@ def test_each_caption_is_there_once_with_a_view_of_its_image(train, made):
     features, said = feature_cache.read(made.features, "train"), tokenize([caption for _, caption in captions])
     for index, ((row, _), caption) in enumerate(zip(captions, said, strict=True)):
         sample = data[index, 0]
-        assert sample["tokens"].tolist() == [START, *words.encode(caption), END]
+        assert sample["tokens"].tolist() == [BOS, *words.encode(caption), EOS]
         assert any(np.array_equal(sample["inputs"], view) for view in features[row])
 
 

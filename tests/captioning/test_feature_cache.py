@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet50
 
-from backbones.backbone import IMAGENET, Preprocessing, load_into, publish, read
+from backbones.backbone import IMAGENET, Preprocessing, load_backbone, load_weights, save_backbone
 from captioning import feature_cache
 from captioning.encoder import Encoder, centre_view, load, random_view
 from captioning.features import main as features_door
@@ -25,7 +25,7 @@ from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data import coco as coco_set
 from workflow.training.machine import machine
-from workflow.training.resume.checkpointing import held
+from workflow.training.resume.checkpointing import lock
 
 RESNET50 = registry.networks()["resnet50"]
 
@@ -107,8 +107,8 @@ def test_features_equal_torchvision(made):
     photo = (photo - mean[:, None, None]) / std[:, None, None]
     with torch.inference_mode():
         expected = network.eval()(torch.tensor(photo, dtype=torch.float32)[None])
-        encoder = Encoder(read(made.backbone)[1], RESNET50)
-        load_into(made.backbone, encoder.network)
+        encoder = Encoder(load_weights(made.backbone)[1], RESNET50)
+        load_backbone(made.backbone, encoder.network)
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(feature_cache.read(made.features, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
@@ -119,16 +119,16 @@ def test_a_bgr_backbone_sees_bgr(made, run, tmp_path):
     photo = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
     mean = torch.tensor(caffe.mean).view(3, 1, 1)
     assert torch.equal(Encoder(caffe, RESNET50).prepare(photo), photo[:, [2, 1, 0]] - mean)
-    publish(tmp_path / "bgr.safetensors", read(made.backbone)[0], caffe, "resnet50")
+    save_backbone(tmp_path / "bgr.safetensors", load_weights(made.backbone)[0], caffe, "resnet50")
     feature_cache.make(run, tmp_path / "bgr.safetensors", made.check, tmp_path)
     assert not np.allclose(feature_cache.read(tmp_path, "test"), feature_cache.read(made.features, "test"), rtol=0.1)
 
 
 def test_the_stride_is_the_backbones(made, run, tmp_path):
-    publish(tmp_path / "caffe.safetensors", read(made.backbone)[0], IMAGENET, "resnet50", "1x1")
+    save_backbone(tmp_path / "caffe.safetensors", load_weights(made.backbone)[0], IMAGENET, "resnet50", "1x1")
     feature_cache.make(run, tmp_path / "caffe.safetensors", made.check, tmp_path)
     encoder = Encoder(IMAGENET, RESNET50, "1x1")
-    load_into(tmp_path / "caffe.safetensors", encoder.network)
+    load_backbone(tmp_path / "caffe.safetensors", encoder.network)
     image = coco_set.read(read_json(made.check), "test")[0]
     with torch.inference_mode():
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
@@ -137,8 +137,8 @@ def test_the_stride_is_the_backbones(made, run, tmp_path):
 
 
 def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
-    weights = {key: 50 * value if "weight" in key else value for key, value in read(made.backbone)[0].items()}
-    publish(tmp_path / "loud.safetensors", weights, IMAGENET, "resnet50")
+    weights = {key: 50 * value if "weight" in key else value for key, value in load_weights(made.backbone)[0].items()}
+    save_backbone(tmp_path / "loud.safetensors", weights, IMAGENET, "resnet50")
     with pytest.raises(UserError, match="leave float16's range"):
         feature_cache.make(run, tmp_path / "loud.safetensors", made.check, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
@@ -222,7 +222,7 @@ def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path,
     monkeypatch.setattr(feature_cache, "make", lambda *args: pytest.fail("computed again"))
 
     def other():
-        with held(out.resolve()):
+        with lock(out.resolve()):
             holds.set()
             time.sleep(1)
             shutil.copytree(made.features, out)

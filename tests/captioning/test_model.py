@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapper
 
-from backbones.backbone import IMAGENET, load_into, read
+from backbones.backbone import IMAGENET, load_backbone, load_weights
 from captioning.model import NIC
-from captioning.vocabulary import END, PAD, START, Vocabulary
+from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def build(tmp_path):
     return network
 
 
-TOKENS = torch.tensor([[START, 4, 5, 6, END], [START, 7, END, PAD, PAD], [START, 8, 8, END, PAD]])
+TOKENS = torch.tensor([[BOS, 4, 5, 6, EOS], [BOS, 7, EOS, PAD, PAD], [BOS, 8, 8, EOS, PAD]])
 
 
 def train_step(model, inputs):
@@ -95,8 +95,8 @@ def test_frozen_has_no_encoder_to_train(build):
 
 def test_fine_tuning_changes_the_encoder_but_not_its_statistics(build, backbone):
     model = build(encoder=vars(IMAGENET))
-    load_into(backbone, model.encoder.network)
-    before, _ = read(backbone)
+    load_backbone(backbone, model.encoder.network)
+    before, _ = load_weights(backbone)
     train_step(model, torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8))
     after = model.encoder.network.state_dict()
     changed = {key for key, value in after.items() if not torch.equal(value, before[key])}
@@ -111,7 +111,7 @@ def test_a_tuned_encoder_sees_what_its_backbone_expects(build, backbone):
     assert torch.equal(seen, photo[:, [2, 1, 0]] - torch.tensor(caffe["mean"]).view(3, 1, 1))
     one, other = (build(encoder=vars(IMAGENET), stride=stride).encoder.eval() for stride in ("1x1", "3x3"))
     for encoder in (one, other):
-        encoder.network.load_state_dict(read(backbone)[0], strict=False)
+        encoder.network.load_state_dict(load_weights(backbone)[0], strict=False)
     first = one.network.layer2[0]
     assert (first.conv1.stride, first.conv2.stride) == ((2, 2), (1, 1))
     assert not torch.allclose(one(photo), other(photo), rtol=1e-2)

@@ -9,7 +9,7 @@ import torch
 
 from captioning import dataset, feature_cache, vocabulary
 from captioning.model import NIC
-from captioning.vocabulary import END, PAD, SPECIAL, START
+from captioning.vocabulary import BOS, EOS, PAD, SPECIAL
 from workflow.core.files import read_json
 
 LONGEST = 20  # as in the paper's recipe
@@ -62,17 +62,17 @@ def said(speaker, width):
 
 def words(row):
     """What stands before <end>."""
-    return row[: row.index(END)]
+    return row[: row.index(EOS)]
 
 
 def greedy(model, image):
     """The most probable allowed word, again and again."""
     found, state = [], tuple(part[0] for part in model.lstm(image.view(1, 1, -1))[1])
     while len(found) < LONGEST:
-        log_probs, state = model.step(torch.tensor([found[-1] if found else START]), state)
-        allowed = [END] * bool(found) + list(range(len(SPECIAL), log_probs.shape[1]))
+        log_probs, state = model.step(torch.tensor([found[-1] if found else BOS]), state)
+        allowed = [EOS] * bool(found) + list(range(len(SPECIAL), log_probs.shape[1]))
         best = max(allowed, key=lambda word: log_probs[0, word].item())
-        if best == END:
+        if best == EOS:
             break
         found.append(best)
     return found
@@ -95,7 +95,7 @@ def test_a_wider_beam_is_never_less_probable(speaker):
 def test_the_score_is_what_training_would_say_of_the_sentence(speaker, width):
     tokens, scores = said(speaker, width)
     for image, row, score in zip(speaker.image, tokens.tolist(), scores.tolist(), strict=True):
-        sentence = torch.tensor([[START, *words(row), END]])
+        sentence = torch.tensor([[BOS, *words(row), EOS]])
         loss = speaker.model.loss(image[None], sentence).item()
         assert score == pytest.approx(-loss * (sentence.shape[1] - 1), rel=1e-4)
 
@@ -105,9 +105,9 @@ def test_a_caption_ends_at_the_end_token(speaker, width):
     tokens, _ = said(speaker, width)
     for row in tokens.tolist():
         assert 1 <= len(words(row)) <= LONGEST
-        assert row.count(END) == 1
+        assert row.count(EOS) == 1
         assert min(words(row)) >= len(SPECIAL)
-        assert set(row[row.index(END) + 1 :]) <= {PAD}
+        assert set(row[row.index(EOS) + 1 :]) <= {PAD}
         assert speaker.model.vocabulary.decode(row).split() == [speaker.model.vocabulary.words[w] for w in words(row)]
 
 

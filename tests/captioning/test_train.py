@@ -10,14 +10,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from backbones.backbone import IMAGENET, publish
-from backbones.backbone import read as read_backbone
+from backbones.backbone import IMAGENET, save_backbone
+from backbones.backbone import load_weights as read_backbone
 from captioning import dataset, evaluate, metric, train, vocabulary
 from captioning.evaluate import main as evaluate_door
 from captioning.feature_cache import read
 from captioning.model import NIC
 from captioning.train import main as train_door
-from captioning.vocabulary import END, PAD, START
+from captioning.vocabulary import BOS, EOS, PAD
 from tests.captioning.conftest import NoMeteor
 from tests.kills import survives
 from tests.together import losses, trained
@@ -166,7 +166,7 @@ def test_fine_tuning_trains_the_encoder_from_photos(finished, made, run, tmp_pat
     fit = engine.fit
     monkeypatch.setattr(engine, "fit", lambda *a: kept.setdefault("fit", fit(*a)))
     tuned = replace(run, recipe={**run.recipe, "finetune_encoder": True, "epochs": 1, "batch_size": 20})
-    publish(tmp_path / "caffe.safetensors", read_backbone(made.backbone)[0], IMAGENET, "resnet50", "1x1")
+    save_backbone(tmp_path / "caffe.safetensors", read_backbone(made.backbone)[0], IMAGENET, "resnet50", "1x1")
     made = other(made, backbone=tmp_path / "caffe.safetensors", features=tmp_path / "nowhere")
     record, _ = go(tuned, made, tmp_path)
     before, _ = read_backbone(made.backbone)
@@ -213,8 +213,8 @@ def test_a_sample_is_a_caption_with_a_view_of_its_image(samples, made):
     for index, (row, caption) in enumerate(captions):
         sample = cached[index, 0]
         assert any((sample["inputs"] == view).all() for view in views[row])
-        assert sample["tokens"][0] == START
-        assert sample["tokens"][-1] == END
+        assert sample["tokens"][0] == BOS
+        assert sample["tokens"][-1] == EOS
         said = caption.rstrip(".").lower().replace(",", "").replace(":", "").split()
         assert len(sample["tokens"]) == len(said) + 2
         assert words.decode(sample["tokens"]) == " ".join(word for word in said if word in words.numbers)
@@ -244,7 +244,7 @@ def test_a_batch_is_padded(samples):
     lengths = (batch["tokens"] != PAD).sum(1)
     assert batch["inputs"].shape == (10, 2048)
     assert batch["tokens"].shape == (10, lengths.max())
-    assert (batch["tokens"].gather(1, lengths[:, None] - 1) == END).all()
+    assert (batch["tokens"].gather(1, lengths[:, None] - 1) == EOS).all()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from captioning import vocabulary as door
 from captioning.preflight import main as preflight_door
 from captioning.preflight import often
-from captioning.vocabulary import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, captions, verify
+from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary, captions, verify
 from captioning.vocabulary import main as vocabulary_door
 from workflow.core.code_hash import PROJECT, libraries, now
 from workflow.core.errors import UserError
@@ -40,8 +40,8 @@ def test_special_tokens_cannot_be_words():
 def test_encode_and_decode():
     vocabulary = Vocabulary.build(CAPTIONS, 2)
     numbers = vocabulary.encode("a zebra dog")
-    assert numbers == [4, UNKNOWN, 6]
-    assert vocabulary.decode([START, *numbers, END, 5, PAD]) == "a dog"
+    assert numbers == [4, UNK, 6]
+    assert vocabulary.decode([BOS, *numbers, EOS, 5, PAD]) == "a dog"
 
 
 def test_saved_and_loaded(tmp_path):

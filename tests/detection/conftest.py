@@ -19,11 +19,11 @@ import detection.models
 import detection.ssd_crop
 import detection.voc_reader  # noqa: F401 (registers)
 import workflow.training.seeding  # noqa: F401 (registers)
-from backbones.backbone import IMAGENET, Preprocessing, load_into, publish
+from backbones.backbone import IMAGENET, Preprocessing, load_backbone, save_backbone
 from detection.build_config import task
 from detection.train import parts
 from workflow import registry
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 RESNET50 = registry.networks()["resnet50"]
 COMMON = {
@@ -51,10 +51,10 @@ FASTER |= {"score_threshold": 0.05}
 RECIPES = {"ssd_voc": SSD, "faster_rcnn_voc": FASTER | VOC, "faster_rcnn_coco": FASTER}
 
 
-def make_run(name: str, **changes) -> Run:
+def make_run(name: str, **changes) -> RunSpec:
     """A run of task `name` under the small recipe with `changes`."""
     recipe = {**RECIPES[name], **changes}
-    return Run(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0, gpus=0)
+    return RunSpec(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0, gpus=0)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def published(tmp_path_factory):
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
             module.weight.data.clamp_(min=0.2)  # of a branch's last norm, else 0; with 1 the signal would explode
     path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
-    publish(path, network.state_dict(), IMAGENET, "resnet50", origin="random", classes=[], recipe="")
+    save_backbone(path, network.state_dict(), IMAGENET, "resnet50", origin="random", classes=[], recipe="")
     return SimpleNamespace(path=path, network=network.eval())
 
 
@@ -93,7 +93,7 @@ def build(checks, published):
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)
         model.init_weights()
-        load_into(published.path, *parts(model))
+        load_backbone(published.path, *parts(model))
         train, val = (Runner.build_dataloader(cfg[f"{part}_dataloader"]) for part in ("train", "val"))
         return SimpleNamespace(model=model, train=train, val=val, cfg=cfg)
 

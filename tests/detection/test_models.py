@@ -13,7 +13,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.models import resnet50
 from torchvision.ops import roi_align
 
-from backbones.backbone import IMAGENET, Preprocessing, load_into, publish
+from backbones.backbone import IMAGENET, Preprocessing, load_backbone, save_backbone
 from detection.build_config import task
 from detection.train import parts
 
@@ -79,14 +79,14 @@ def test_channel_order_mean_and_std_are_the_backbones(build, name):
 @pytest.mark.parametrize("name", ["ssd_voc", "faster_rcnn_voc"])
 def test_the_stride_is_the_backbones(build, published, voc, tmp_path, name):
     """After loading, and in a network that is built for the backbone, as one that is resumed and not loaded."""
-    publish(tmp_path / "b.safetensors", published.network.state_dict(), IMAGENET, "resnet50", "1x1")
+    save_backbone(tmp_path / "b.safetensors", published.network.state_dict(), IMAGENET, "resnet50", "1x1")
     check, run = json.loads(Path(voc.check).read_text()), make_run(name)
     cfg = Config(task(run, check, IMAGENET, RESNET50, Path("unused"), "1x1"))
     caffe, loaded, built = resnet50(), build(name).model.eval(), MODELS.build(cfg.model).eval()
     caffe.load_state_dict(published.network.state_dict())
     for layer in (caffe.layer2, caffe.layer3, caffe.layer4):
         layer[0].conv1.stride, layer[0].conv2.stride = (2, 2), (1, 1)
-    load_into(tmp_path / "b.safetensors", *parts(loaded))
+    load_backbone(tmp_path / "b.safetensors", *parts(loaded))
     built.load_state_dict(loaded.state_dict())
     images = torch.rand(1, 3, 96, 96)
     expected = stages(caffe.eval(), images)
@@ -131,7 +131,7 @@ def test_hard_negative_mining_takes_three_hardest_per_positive(build):
 
 def test_l2norm_starts_at_its_scale_without_init_weights():
     neck = {"in_channels": (8, 16), "out_channels": (8, 16, 8), "level_strides": (2,), "level_paddings": (1,)}
-    levels = MODELS.get("SSDLevels")(**neck)
+    levels = MODELS.get("SSDNeckWithL2Init")(**neck)
     norm = levels.l2_norm(torch.randn(1, 8, 4, 4)).norm(dim=1)
     torch.testing.assert_close(norm, torch.full_like(norm, 20))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
-from backbones.backbone import IMAGENET, load_into, publish
+from backbones.backbone import IMAGENET, load_backbone, save_backbone
 from detection.train import parts
 from pretrain.random_backbone import make
 from tests.pretrain.test_random_backbone import run_of
@@ -26,7 +26,7 @@ def step(build):
 
     def first(task, backbone):
         built = build(task)
-        load_into(backbone, *parts(built.model))
+        load_backbone(backbone, *parts(built.model))
         model = built.model.train()
         batch = model.data_preprocessor(next(iter(built.train)), training=True)
         loss, _ = model.parse_losses(model(**batch, mode="loss"))
@@ -48,7 +48,9 @@ def test_no_weight_has_a_gradient_of_zero(step, control, task):
 def test_the_first_loss_is_near_that_of_blocks_which_are_the_identity(step, control, tmp_path, task):
     """These begin with features of the size that a trained backbone's have, but cannot learn with frozen batch norm."""
     torch.manual_seed(0)
-    publish(tmp_path / "identity.safetensors", resnet50(zero_init_residual=True).state_dict(), IMAGENET, "resnet50")
+    save_backbone(
+        tmp_path / "identity.safetensors", resnet50(zero_init_residual=True).state_dict(), IMAGENET, "resnet50"
+    )
     loss, (usual, stuck) = step(task, control)[0], step(task, tmp_path / "identity.safetensors")
     assert sum(not gradient.any() for gradient in stuck.values()) > 20
     assert loss < 2 * usual
@@ -57,5 +59,5 @@ def test_the_first_loss_is_near_that_of_blocks_which_are_the_identity(step, cont
 @pytest.mark.parametrize("task", TASKS)
 def test_without_statistics_the_loss_would_begin_far_off(step, tmp_path, control, task):
     torch.manual_seed(0)
-    publish(tmp_path / "plain.safetensors", resnet50().state_dict(), IMAGENET, "resnet50")
+    save_backbone(tmp_path / "plain.safetensors", resnet50().state_dict(), IMAGENET, "resnet50")
     assert step(task, tmp_path / "plain.safetensors")[0] > 3 * step(task, control)[0]

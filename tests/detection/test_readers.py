@@ -27,7 +27,7 @@ from workflow.core.files import read_json
 from workflow.data import voc as voc_set
 from workflow.data.coco_files import annotation_file, load
 from workflow.data.validation.decoding import decode
-from workflow.data.validation.errors import Faults
+from workflow.data.validation.errors import ErrorList
 from workflow.data.voc_lists import SPLITS
 
 
@@ -41,7 +41,7 @@ def root(tmp_path_factory):
 @example([("car", ("5.2", "2", "5.9", "9"), "")])
 @example([("car", ("0", "2", "1", "9"), "1")])
 def test_of_a_voc_annotation(root, objects):
-    path, faults = root / "a.xml", Faults()
+    path, faults = root / "a.xml", ErrorList()
     path.write_text(xml(objects), encoding="utf-8")
     try:
         annotation = voc_set.read(path, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from backbones.backbone import IMAGENET, publish
+from backbones.backbone import IMAGENET, save_backbone
 from detection.evaluate import main
 from detection.train import main as train_door
 from detection.train import samples, scoring, train
@@ -43,7 +43,7 @@ def runner(checks, published, tmp_path, monkeypatch):
 
     def run(name: str, folder: str, stride: str, **changes) -> tuple[dict, dict]:
         out, start = tmp_path / folder, tmp_path / f"{stride}.safetensors"
-        publish(start, published.network.state_dict(), IMAGENET, "resnet50", stride)
+        save_backbone(start, published.network.state_dict(), IMAGENET, "resnet50", stride)
         train(make_run(name, **changes), start, checks[name], tmp_path / f"{folder}-state", out)
         return json.loads((out / "metrics.json").read_text()), dict(weights)
 
@@ -185,7 +185,7 @@ def test_real_photos_with_crowds_and_80_classes(published, tmp_path, monkeypatch
 
 def test_a_backbone_that_does_not_fit_trains_nothing(voc, tmp_path):
     path = tmp_path / "odd.safetensors"
-    publish(
+    save_backbone(
         path, {"conv1.weight": torch.zeros(64, 3, 7, 7)}, IMAGENET, "resnet50", origin="random", classes=[], recipe=""
     )
     with pytest.raises(UserError, match=r"keys missing: bn1\.bias"):

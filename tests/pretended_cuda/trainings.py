@@ -68,10 +68,10 @@ def costs_of_a_step(train: Callable[[], Any], of: int = 1) -> Costs:
             raise Killed
 
     device: Device
-    begin, end = seeding.CountedRandomness.before_train_iter, hooks.History.after_train_iter
+    begin, end = seeding.SeedHook.before_train_iter, hooks.History.after_train_iter
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks, "POINTS_OF_A_CURVE", 1)
-        patch.setattr(seeding.CountedRandomness, "before_train_iter", begins)
+        patch.setattr(seeding.SeedHook, "before_train_iter", begins)
         patch.setattr(hooks.History, "after_train_iter", ends)
         with pretended_cuda() as device, pytest.raises(Killed):
             train()

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from PIL import Image
 from torchvision.models import resnet50
 
-from backbones.backbone import IMAGENET, Preprocessing, publish
+from backbones.backbone import IMAGENET, Preprocessing, save_backbone
 from pretrain import cam as door
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows
 from pretrain.cam import main as cam_door
@@ -35,7 +35,7 @@ def backbone(tmp_path_factory):
         weights = {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
         if classes:
             weights |= {"fc.weight": torch.randn(classes, 2048), "fc.bias": torch.randn(classes)}
-        publish(folder / "backbone.safetensors", weights, prepare, "resnet50", stride, origin=origin)
+        save_backbone(folder / "backbone.safetensors", weights, prepare, "resnet50", stride, origin=origin)
         write_json(folder / "config.json", {"recipe": RECIPE})
         write_json(folder / "metrics.json", {"classes": classes})
         return folder

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from backbones.backbone import IMAGENET, Preprocessing, publish
+from backbones.backbone import IMAGENET, Preprocessing, save_backbone
 from pretrain.evaluate import better, evaluate, main, near_chance, ranked
 from pretrain.evaluate import main as evaluate_door
 from pretrain.metric import errors
@@ -37,7 +37,7 @@ def test_channel_order_mean_and_stride_change_the_score(prepare, stride, solved,
 def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp_path, monkeypatch, capsys):
     check = read_json(imagenet.check)
     expected = score(solved.weights, BGR, stride, check, solved.recipe, 1)
-    publish(tmp_path / "b.safetensors", solved.weights, BGR, "resnet50", stride)
+    save_backbone(tmp_path / "b.safetensors", solved.weights, BGR, "resnet50", stride)
     assert evaluate(tmp_path / "b.safetensors", check, solved.recipe, 1) == expected
     write_json(tmp_path / "config.json", {"recipe": solved.recipe, "threads": 1})
     words = [
@@ -59,7 +59,7 @@ def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp
 
 
 def test_another_number_of_classes_is_refused(solved, imagenet, tmp_path):
-    publish(tmp_path / "b.safetensors", {**solved.weights, "fc.bias": torch.zeros(7)}, IMAGENET, "resnet50")
+    save_backbone(tmp_path / "b.safetensors", {**solved.weights, "fc.bias": torch.zeros(7)}, IMAGENET, "resnet50")
     with pytest.raises(UserError, match="its fc has 7 classes, the data have 4"):
         evaluate(tmp_path / "b.safetensors", read_json(imagenet.check), solved.recipe, 1)
 

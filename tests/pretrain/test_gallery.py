@@ -145,7 +145,7 @@ def test_blocks_are_hollow_where_the_network_drops_them(rows):
     assert torch.equal(row.photos, found["baseline"].photos)
     (regularizer,) = build({"stochastic_depth": parameters})
     images, dropped = IMAGENET(row.photos), []
-    changes, _ = regularizer.inside(images, row.targets, rng(SEED, "stochastic_depth", 0), 1.0, NETWORK)
+    changes, _ = regularizer.feature_transforms(images, row.targets, rng(SEED, "stochastic_depth", 0), 1.0, NETWORK)
     network = Classifier("resnet50", 4).network
     with torch.no_grad(), changed(network, [changes]):
         for name in changes:
@@ -181,7 +181,7 @@ class Unheard(Regularizer):
         super().__init__(1.0)
         self.changes = changes
 
-    def inside(self, images, targets, rng, progress, network):
+    def feature_transforms(self, images, targets, rng, progress, network):
         assert progress == 1.0
         return self.changes, targets
 

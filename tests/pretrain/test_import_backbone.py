@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torchvision.models import resnet18
 
-from backbones.backbone import IMAGENET, Preprocessing, metadata, publish, read
+from backbones.backbone import IMAGENET, Preprocessing, load_weights, metadata, save_backbone
 from pretrain import evaluate
 from pretrain.import_backbone import bring, main, others, published, refuse_misdeclared
 from pretrain.import_backbone import main as import_backbone_door
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 BGR = {"channel_order": "BGR", "mean": [103.53, 116.28, 123.675], "std": [1, 1, 1]}
 
@@ -32,7 +32,7 @@ def brought(solved, imagenet, tmp_path):
         torch.save(content, path)
         recipe = {"preprocessing": "imagenet", "stride": "3x3", "checkpoint_key": None, **solved.recipe, **declared}
         recipe = {"sha256": sha256(path), **recipe, "checkpoint": str(path)}
-        run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
+        run = RunSpec("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
         bring(run, path, imagenet.check, tmp_path / out)
         return tmp_path / out
 
@@ -101,7 +101,7 @@ def test_the_likely_causes_are_named(brought, solved):
 )
 def test_what_is_misdeclared_is_told_by_the_scores(prepare, stride, said, solved, imagenet):
     """As if the solved network had been wrong on every image as it is declared."""
-    run = Run(
+    run = RunSpec(
         "pretrain", "mine", {"pretrain": 0}, {**solved.recipe, "stride": stride}, {}, threads=1, workers=0, gpus=0
     )
     check = read_json(imagenet.check)
@@ -136,7 +136,7 @@ def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, 
         "checkpoint_key": None,
     }
     recipe["network"] = "resnet50"
-    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
+    run = RunSpec("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     words = [
         "--run-spec",
         json.dumps(run.as_dict()),
@@ -184,7 +184,7 @@ def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brough
 
 def test_what_is_declared_is_published(brought, solved):
     out = brought(without_fc(solved.weights), preprocessing=BGR, stride="1x1")
-    _, prepare = read(out / "backbone.safetensors")
+    _, prepare = load_weights(out / "backbone.safetensors")
     assert (prepare.channel_order, list(prepare.mean), list(prepare.std)) == tuple(BGR.values())
     assert metadata(out / "backbone.safetensors")["stride"] == "1x1"
     assert read_json(out / "metrics.json")["checkpoint"]["stride"] == "1x1"
@@ -223,7 +223,7 @@ def test_a_file_that_changed_since_planning_is_refused(brought, solved):
 )
 def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, solved, imagenet, tmp_path):
     path = tmp_path / "b.safetensors"
-    publish(path, solved.weights, replace(IMAGENET, channel_order=order), "resnet50", stride, origin="pretrained")
+    save_backbone(path, solved.weights, replace(IMAGENET, channel_order=order), "resnet50", stride, origin="pretrained")
     recipe = {
         "sha256": sha256(path),
         "preprocessing": "imagenet",
@@ -231,14 +231,14 @@ def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, 
         "checkpoint_key": None,
         **solved.recipe,
     }
-    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
+    run = RunSpec("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=message):
         bring(run, path, imagenet.check, tmp_path / "out")
 
 
 def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_path):
     path = tmp_path / "b.safetensors"
-    publish(path, solved.weights, IMAGENET, "resnet50", origin="pretrained")
+    save_backbone(path, solved.weights, IMAGENET, "resnet50", origin="pretrained")
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 4096] = bytes(4096)
     path.write_bytes(content)
@@ -249,7 +249,7 @@ def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_
         "checkpoint_key": None,
         **solved.recipe,
     }
-    run = Run("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
+    run = RunSpec("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=r"b\.safetensors: damaged: "):
         bring(run, path, imagenet.check, tmp_path / "out")
     assert not (tmp_path / "out").exists()

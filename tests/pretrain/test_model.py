@@ -101,7 +101,7 @@ def test_whether_one_acts_says_nothing_of_another(monkeypatch):
     model, acted, acts = (
         classifier(**{name: {**each, "probability": 0.5} for name, each in STACKED.items()}),
         {},
-        Regularizer.acts,
+        Regularizer.applies,
     )
     model.network = torch.nn.Sequential(torch.nn.AvgPool2d(64), torch.nn.Flatten(), torch.nn.Linear(3, 3))
 
@@ -109,7 +109,7 @@ def test_whether_one_acts_says_nothing_of_another(monkeypatch):
         acted.setdefault(self.name, []).append(acts(self, draws))
         return acted[self.name][-1]
 
-    monkeypatch.setattr(Regularizer, "acts", noted)
+    monkeypatch.setattr(Regularizer, "applies", noted)
     for iteration in range(400):
         loss(model, iteration)
     one, other = (torch.tensor(acted[name]) for name in STACKED)

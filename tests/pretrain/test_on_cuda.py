@@ -5,7 +5,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
 
-from backbones.backbone import IMAGENET, publish
+from backbones.backbone import IMAGENET, save_backbone
 from pretrain import cam, evaluate
 from pretrain.model import Classifier
 from pretrain.train import train
@@ -13,7 +13,7 @@ from tests.pretended_cuda.runtime import pretended_cuda
 from tests.pretended_cuda.trainings import costs_of_a_step, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from workflow.core.files import read_json, sha256, write_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 RECIPE = {
     "epochs": 1, "batch_size": 16, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
@@ -26,7 +26,7 @@ RECIPE = {
 
 def run_of(*names, **changes):
     recipe = {**RECIPE, "regularizers": {name: {**PARAMETERS[name], "probability": 1.0} for name in names}}
-    return Run("pretrain", "baseline", {"pretrain": 0}, {**recipe, **changes}, {}, threads=1, workers=0, gpus=1)
+    return RunSpec("pretrain", "baseline", {"pretrain": 0}, {**recipe, **changes}, {}, threads=1, workers=0, gpus=1)
 
 
 def test_a_run_survives_a_kill(imagenet, tmp_path):
@@ -80,7 +80,7 @@ def test_a_step_waits_for_no_batch(imagenet, tmp_path):
 def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):
     """By pretrain.evaluate, and where one is imported."""
     check = read_json(imagenet.check)
-    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
+    save_backbone(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
     with pretended_cuda() as device:
         found = evaluate.evaluate(tmp_path / "backbone.safetensors", check, solved.recipe, 1, tmp_path / "e.npz")
     assert found["top1_error"] == 0
@@ -89,7 +89,7 @@ def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):
 
 def test_maps_of_activation_need_no_device(solved, imagenet, tmp_path):
     """The drawing doors run on the CPU, whatever the machine has."""
-    publish(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
+    save_backbone(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
     write_json(tmp_path / "config.json", {"recipe": solved.recipe})
     with pretended_cuda() as device:
         photo, shown = cam.rows({"baseline": tmp_path}, read_json(imagenet.check))

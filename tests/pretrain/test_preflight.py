@@ -14,7 +14,7 @@ from tests.conftest import PROJECT
 from workflow.config.loading import load
 from workflow.core.files import sha256
 from workflow.planning.plan import plan
-from workflow.planning.preflight import look_over
+from workflow.planning.preflight import check_before_start
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_what_is_published_is_not_looked_at_again(config, tmp_path):
     (brought,) = [run for run in runs if run.origin == "brought" and run.task == "pretrain"]
     (tmp_path / brought.weights).parent.mkdir(parents=True)
     (tmp_path / brought.weights).write_bytes(b"")
-    look_over(runs)
+    check_before_start(runs)
 
 
 def test_no_core_is_an_error_and_nothing_that_waits_for_ever(capsys):
     with pytest.raises(SystemExit):
-        look_over([], cores=0)
+        check_before_start([], cores=0)
     assert capsys.readouterr().err == "error: --cores 0: no job could ever begin\n"
 
 

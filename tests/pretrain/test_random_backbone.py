@@ -11,7 +11,7 @@ from pretrain import random_backbone
 from pretrain.dataset import ImageNetVal
 from pretrain.random_backbone import main as random_backbone_door
 from pretrain.random_backbone import make
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.seeding import seed_everything
 
 SIZES = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48}
@@ -19,7 +19,7 @@ SIZES = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48}
 
 def run_of(seed=0, threads=1):
     recipe = {"init": "random", **SIZES}
-    return Run("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=threads, workers=0, gpus=0)
+    return RunSpec("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=threads, workers=0, gpus=0)
 
 
 def weights(imagenet, out, seed=0):

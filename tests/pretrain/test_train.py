@@ -22,7 +22,7 @@ from tests.kills import results, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from tests.together import begin, losses, trained
 from workflow.core.files import read_json, sha256
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.resume import checkpointing as saving
 
 RECIPE = {
@@ -38,7 +38,7 @@ EVERYWHERE = {name: {**parameters, "probability": 0.5} for name, parameters in C
 
 
 def run_of(seed=0, **changes):
-    return Run("pretrain", "baseline", {"pretrain": seed}, {**RECIPE, **changes}, {}, threads=1, workers=0, gpus=0)
+    return RunSpec("pretrain", "baseline", {"pretrain": seed}, {**RECIPE, **changes}, {}, threads=1, workers=0, gpus=0)
 
 
 class Killed(BaseException):
@@ -49,18 +49,18 @@ def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, mo
     run = run_of(regularizers=EVERYWHERE)
     train(run, imagenet.check, tmp_path / "state a", tmp_path / "a")
     monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
-    save, moment = saving.ResumeState.save, read_json(imagenet.check)["counts"]["train"] // 8 + 1
+    save, moment = saving.ResumeCheckpointHook.save, read_json(imagenet.check)["counts"]["train"] // 8 + 1
 
     def save_and_die(self, runner):
         save(self, runner)
         if runner.iter == moment:
             raise Killed
 
-    monkeypatch.setattr(saving.ResumeState, "save", save_and_die)
+    monkeypatch.setattr(saving.ResumeCheckpointHook, "save", save_and_die)
     with pytest.raises(Killed):
         train(run, imagenet.check, tmp_path / "state b", tmp_path / "b")
     assert not (tmp_path / "b").exists()
-    monkeypatch.setattr(saving.ResumeState, "save", save)
+    monkeypatch.setattr(saving.ResumeCheckpointHook, "save", save)
     train(run, imagenet.check, tmp_path / "state b", tmp_path / "b")
     assert not (tmp_path / "state b").exists()
     one, two = (read_json(tmp_path / name / "metrics.json") for name in "ab")

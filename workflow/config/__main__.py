@@ -3,11 +3,11 @@
 import argparse
 
 from workflow.config.loading import load
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 from workflow.core.escaping import printable
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Check a config.")

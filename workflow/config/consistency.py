@@ -8,7 +8,7 @@ from typing import Any
 from workflow import registry
 from workflow.config import regularizers
 from workflow.config.schema import dotted
-from workflow.config.yaml_loader import shown
+from workflow.config.yaml_loader import format_value
 from workflow.contracts import Network
 from workflow.registry import PRETRAIN
 
@@ -59,11 +59,11 @@ def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:
         yield f"{path}.synthetic: needs exactly one of classes and photos"
     for key in ("root", "source"):
         if section.get(key, "").startswith("~"):
-            yield f"{path}.{key}: ~ does not become your home folder: write it out, not {shown(section[key])}"
+            yield f"{path}.{key}: ~ does not become your home folder: write it out, not {format_value(section[key])}"
     if "source" in section and "root" not in section:
         yield f"{path}.source: only allowed together with 'root'"
     if "://" in section.get("source", "") and not section["source"].startswith(("http://", "https://")):
-        yield f"{path}.source: must be a folder or an http(s) address, not {shown(section['source'])}"
+        yield f"{path}.source: must be a folder or an http(s) address, not {format_value(section['source'])}"
 
 
 def share_faults(config: dict[str, Any]) -> Iterator[str]:
@@ -87,7 +87,7 @@ def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{dotted(path)}: must be a finite number, not {value}"
     if isinstance(value, int) and abs(value) > LARGEST:
-        yield f"{dotted(path)}: must be at most {LARGEST}, not {shown(value)}"
+        yield f"{dotted(path)}: must be at most {LARGEST}, not {format_value(value)}"
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in items:
         yield from infinite(below, [*path, key])
@@ -137,7 +137,7 @@ def network_faults(path: str, backbone: dict[str, Any], network: Network) -> Ite
             yield f"{path}.regularizers.{name}: acts in residual blocks, and a {its} has none"
         layers = [key for key, kind in declared[name].parameters.items() if kind == "layers"]
         for layer in (layer for key in layers for layer in given[key] if layer not in stages):
-            yield f"{path}.regularizers.{name}.layers: a {its} has {', '.join(stages)}, not {shown(layer)}"
+            yield f"{path}.regularizers.{name}.layers: a {its} has {', '.join(stages)}, not {format_value(layer)}"
 
 
 def unit_faults(path: str, declared: dict[str, Any]) -> Iterator[str]:
@@ -164,7 +164,7 @@ def schedule_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
     unit = "epochs" if "epochs" in recipe else "iterations"
     end, steps = recipe[unit], recipe.get("milestones", [])
     if steps != sorted(set(steps)):
-        yield f"{path}.milestones: must rise, not {shown(steps)}"
+        yield f"{path}.milestones: must rise, not {format_value(steps)}"
     elif steps and steps[-1] >= end:
         yield f"{path}.milestones: {steps[-1]} is not before the end ({end} {unit})"
     if unit == "iterations" and recipe.get("warmup_iters", 0) >= end:

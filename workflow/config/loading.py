@@ -15,7 +15,7 @@ import yaml
 
 from workflow.config.consistency import faults_of_sense
 from workflow.config.schema import instances, schema_faults, validator
-from workflow.config.yaml_loader import Loader, inline, read, relative
+from workflow.config.yaml_loader import Loader, inline, load_yaml, relative
 from workflow.core.errors import UserError
 from workflow.core.escaping import printable
 
@@ -27,7 +27,7 @@ def load(*sources: str | Path, overrides: Mapping[str, Any] | None = None) -> di
     """
     config: dict[str, Any] = {}
     for source in sources:
-        config = overlay(config, read(source))
+        config = overlay(config, load_yaml(source))
     name = ", ".join("--config" if inline(source) else relative(source) for source in sources)
     return check(overlay(config, typed(overlay(config, overrides or {}), overrides or {})), name)
 

@@ -12,7 +12,7 @@ import yaml
 
 from workflow import registry
 from workflow.config import regularizers
-from workflow.config.yaml_loader import Loader, shown
+from workflow.config.yaml_loader import Loader, format_value
 
 SCHEMA = Path(__file__).parents[1] / "schemas/config.schema.yaml"
 TYPES = {
@@ -140,7 +140,7 @@ def describe(error: jsonschema.ValidationError) -> str:
         return f"{dotted([*path, absent])}: missing {schema.get('title', 'key')}"
     if "propertyNames" in error.absolute_schema_path:
         path, value = [*path, value], value
-    return f"{dotted(path)}: {demand(kind, rule, schema)}, not {shown(value)}"
+    return f"{dotted(path)}: {demand(kind, rule, schema)}, not {format_value(value)}"
 
 
 def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ class Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except (ValueError, KeyError, AttributeError):
             kind, line = node.tag.rpartition(":")[2], node.start_mark.line + 1
-            raise UserError(f"{self.name}:{line}: {shown(node.value)} is no {kind}: put it in quotes") from None
+            raise UserError(f"{self.name}:{line}: {format_value(node.value)} is no {kind}: put it in quotes") from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """As in PyYAML, but keys must be text and must not repeat."""
@@ -62,7 +62,7 @@ def relative(path: str | Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def read(source: str | Path) -> dict[str, Any]:
+def load_yaml(source: str | Path) -> dict[str, Any]:
     """One YAML or JSON file, or inline JSON, unchecked; UserError if it is not a mapping or not YAML."""
     name = "--config" if inline(source) else relative(source)
     try:
@@ -99,7 +99,7 @@ def size(node: yaml.Node, known: dict[yaml.Node, float] | None = None) -> float:
     return known[node]
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value in a message: text in quotes, all else as YAML would have it, long things cut."""
     text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
     text = printable(text[:61])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from workflow.core.code_hash import watch
 from workflow.core.escaping import printable
-from workflow.core.signals import Stopped, asked, at_once
+from workflow.core.signals import Interrupted, handling, stop_now
 
 SECONDS_FOR_THE_FIRST = 5.0
 FULL = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up"}
@@ -60,18 +60,18 @@ def said(text: str, status: int) -> SystemExit:
     return SystemExit(status)
 
 
-def door(main: Callable[[], None]) -> Callable[[], None]:
+def cli_entry_point(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a command line's `main`: a UserError, a refusal of the system, SIGTERM and Ctrl-C end it with one line."""
 
     @functools.wraps(main)
     def guarded() -> None:
         watch()
         try:
-            with asked(at_once):
+            with handling(stop_now):
                 main()
         except UserError as error:
             raise said(f"error: {error}", 1) from None
-        except Stopped as stopped:
+        except Interrupted as stopped:
             if further():
                 raise SystemExit(stopped.status) from None
             raise said(f"stopped {stopped}", stopped.status) from None

@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 Handler = Callable[[int, FrameType | None], Any]
 
 
-class Stopped(BaseException):
+class Interrupted(BaseException):
     """The process was asked to end. No library's `except Exception` keeps it from that."""
 
     def __init__(self, number: int, what: str = "what it had not finished is done again by the same command") -> None:
@@ -22,19 +22,19 @@ class Stopped(BaseException):
         self.status = 128 + number  # as shells have it
 
 
-def at_once(number: int, frame: FrameType | None = None) -> None:
+def stop_now(number: int, frame: FrameType | None = None) -> None:
     """A signal handler for where nothing is lost by ending right here."""
-    raise Stopped(number)
+    raise Interrupted(number)
 
 
-def hear(handler: Handler | signal.Handlers) -> list[Any]:
+def set_handlers(handler: Handler | signal.Handlers) -> list[Any]:
     """Set the handler of both signals; what handled them before."""
     return [signal.signal(number, handler) for number in ASKING]
 
 
 def leave_to_parent() -> None:
     """For a helping process: what its parent is asked is no matter of its own, and it does not outlive it."""
-    hear(signal.SIG_IGN)
+    set_handlers(signal.SIG_IGN)
     die_with_parent()
 
 
@@ -45,12 +45,12 @@ def die_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def asked(handler: Handler) -> Iterator[None]:
+def handling(handler: Handler) -> Iterator[None]:
     """Call `handler(number, frame)` for each such signal inside the block. Only a main thread can have it so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = hear(handler)
+    before = set_handlers(handler)
     try:
         yield
     finally:

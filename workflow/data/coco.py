@@ -13,16 +13,16 @@ from workflow.data import karpathy
 from workflow.data.coco_files import LISTS, NAMES, annotation_file, is_box, load
 from workflow.data.sets.coco import DATASET
 from workflow.data.validation.errors import (
-    Faults,
+    ErrorList,
     box_fault,
+    check_split_overlap,
     command_line,
     fingerprint,
-    need_folder,
-    refuse_shared,
-    text_fault,
+    require_dir,
+    text_error,
     warn_of_absent,
 )
-from workflow.data.validation.image_cache import Looked, Memory
+from workflow.data.validation.image_cache import ImageCache, ImageInfo
 from workflow.data.validation.image_scan import look_at_all
 from workflow.data.validation.unused import say_unused
 
@@ -58,7 +58,7 @@ def read(check: dict, part: str) -> list[Captioned]:
     return [found[image_id] for image_id in sorted(found)]
 
 
-def _check_ids(path: Path, name: str, entries: list[dict], faults: Faults) -> None:
+def _check_ids(path: Path, name: str, entries: list[dict], faults: ErrorList) -> None:
     """No id, and no file name of images, stands twice in a list."""
     for key in ("id", "file_name"):
         counts = Counter(entry[key] for entry in entries if key in entry)
@@ -66,7 +66,7 @@ def _check_ids(path: Path, name: str, entries: list[dict], faults: Faults) -> No
             faults.add(f"repeated {key}", f"{path}: {key} {value} stands {counts[value]} times in '{name}'")
 
 
-def _check_images(path: Path, folder: Path, images: list[dict], faults: Faults) -> None:
+def _check_images(path: Path, folder: Path, images: list[dict], faults: ErrorList) -> None:
     """The file lists images, and each of them exists, once."""
     if not images:
         raise UserError(f"{path}: the split is empty: it lists no image")
@@ -76,7 +76,7 @@ def _check_images(path: Path, folder: Path, images: list[dict], faults: Faults) 
             faults.add("absent images", f"{path}: image {image['id']}: {folder / image['file_name']} is missing")
 
 
-def _check_captions(path: Path, content: dict, faults: Faults) -> None:
+def _check_captions(path: Path, content: dict, faults: ErrorList) -> None:
     """Every caption has words and an image of the list, every image a caption."""
     _check_ids(path, "annotations", content["annotations"], faults)
     bare = {image["id"] for image in content["images"]}
@@ -85,18 +85,18 @@ def _check_captions(path: Path, content: dict, faults: Faults) -> None:
         where = f"{path}: caption {caption['id']}"
         if caption["image_id"] not in known:
             faults.add("captions of unknown images", f"{where}: image {caption['image_id']} is not in 'images'")
-        elif fault := text_fault(caption["caption"]):
+        elif fault := text_error(caption["caption"]):
             faults.add("bad captions", f"{where} of image {caption['image_id']} {fault}")
         bare.discard(caption["image_id"])
     for image_id in sorted(bare):
         faults.add("images without a caption", f"{path}: image {image_id} has no caption")
 
 
-def _check_instances(path: Path, content: dict, official: bool, faults: Faults) -> None:
+def _check_instances(path: Path, content: dict, official: bool, faults: ErrorList) -> None:
     """Every instance has a listed image and category, and a box on the image; there are some if there are classes."""
     sizes = {image["id"]: (image["width"], image["height"]) for image in content["images"]}
     categories = {category["id"]: category["name"] for category in content["categories"]}
-    left_out = Faults() if official else faults
+    left_out = ErrorList() if official else faults
     for instance in content["annotations"]:
         where = f"{path}: instance {instance['id']}"
         if instance["image_id"] not in sizes:
@@ -124,7 +124,7 @@ def _check_instances(path: Path, content: dict, official: bool, faults: Faults) 
         if len(same) > 1 and same[0] == str(number):
             where = f"{path}: categories {', '.join(same)}"
             faults.add("repeated class names", f"{where} have the same name, {name:.60}, and objects of each")
-        if fault := text_fault(name):
+        if fault := text_error(name):
             faults.add("bad class names", f"{path}: the name of category {number} {fault}")
 
 
@@ -156,9 +156,9 @@ def _kinds(root: Path) -> list[str]:
     return found or list(LISTS)
 
 
-def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]:
+def _check_annotations(root: Path, name: str, faults: ErrorList) -> dict[str, dict]:
     """Check the annotation files of an official part; returns their contents by kind."""
-    folder, contents = need_folder(root / name, f"the folder {name}"), {}
+    folder, contents = require_dir(root / name, f"the folder {name}"), {}
     for kind in _kinds(root):
         path = annotation_file(root, name, kind)
         contents[kind] = load(path, folder, kind)
@@ -171,7 +171,7 @@ def _check_annotations(root: Path, name: str, faults: Faults) -> dict[str, dict]
     return contents
 
 
-def _check_classes(root: Path, contents: dict[str, dict], faults: Faults) -> None:
+def _check_classes(root: Path, contents: dict[str, dict], faults: ErrorList) -> None:
     """train2014 and val2014 have the same categories. Their ids of images are each part's: both may count from 1."""
     train, test = (
         [(one["id"], one["name"]) for one in content["instances"]["categories"]] for content in contents.values()
@@ -182,8 +182,8 @@ def _check_classes(root: Path, contents: dict[str, dict], faults: Faults) -> Non
 
 
 def _look_at_part(
-    root: Path, name: str, contents: dict[str, dict], faults: Faults, memory: Memory, threads: int | None
-) -> dict[Path, Looked]:
+    root: Path, name: str, contents: dict[str, dict], faults: ErrorList, memory: ImageCache, threads: int | None
+) -> dict[Path, ImageInfo]:
     """Decode every image of a part and compare it with the size that the annotation files state."""
     entries = [(kind, image) for kind, content in contents.items() for image in content["images"]]
     paths = sorted({root / name / image["file_name"] for _, image in entries})
@@ -199,7 +199,7 @@ def _look_at_part(
     return looked
 
 
-def _check_all_annotations(section: dict, root: Path, faults: Faults) -> dict[str, dict]:
+def _check_all_annotations(section: dict, root: Path, faults: ErrorList) -> dict[str, dict]:
     """Check all annotation files of the split; returns official name -> kind -> content."""
     contents = {name: _check_annotations(root, name, faults) for name in NAMES.values()}
     if all("instances" in content for content in contents.values()):
@@ -226,11 +226,11 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
     many cores; None: on all.
     """
-    root, faults, split = Path(root), Faults(), section.get("split")
+    root, faults, split = Path(root), ErrorList(), section.get("split")
     if split not in SPLITS:
         raise UserError(f"data.coco.split: must be one of {', '.join(SPLITS)}, not {split!r}")
-    need_folder(root, "the COCO folder")
-    contents, memory = _check_all_annotations(section, root, faults), Memory(remember, root)
+    require_dir(root, "the COCO folder")
+    contents, memory = _check_all_annotations(section, root, faults), ImageCache(remember, root)
     looked = {}
     for name in contents:
         looked |= _look_at_part(root, name, contents[name], faults, memory, threads)
@@ -240,7 +240,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         {image.path: looked[image.path] for image in parts[part] if image.path in looked} for part in ("train", "test")
     )
     official = len(parts["test"]) == OFFICIAL_IMAGES["val2014"] if split == "2014" else "root" in section
-    refuse_shared(train, test, official, faults)
+    check_split_overlap(train, test, official, faults)
     faults.raise_if_any()
     files = [annotation_file(root, name, kind) for name in contents for kind in kinds]
     files += [karpathy.split_file(root)] if split == "karpathy" else []

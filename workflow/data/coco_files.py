@@ -10,17 +10,17 @@ from urllib.parse import unquote
 
 from workflow.core.errors import UserError
 from workflow.data.validation.decoding import open_image
-from workflow.data.validation.errors import ANY, NUMBER, TEXT, Kind, inside, load_lists, text_fault
+from workflow.data.validation.errors import ANY, NUMBER, TEXT, FieldType, inside, load_lists, text_error
 
 
 def _whole(value: object) -> bool:
     return type(value) in (int, float) and abs(value) < 1 << 53 and value == int(value)
 
 
-ID: Kind = ("a whole number", _whole)  # also 7.0, as tables are written
-FLAG: Kind = ("a whole number", lambda value: isinstance(value, bool) or _whole(value))
-SIDE: Kind = ("a whole number above 0", lambda value: _whole(value) and 0 < value < 1 << 31)
-FILE: Kind = ("the name of a file in its folder", lambda value: text_fault(value) is None)
+ID: FieldType = ("a whole number", _whole)  # also 7.0, as tables are written
+FLAG: FieldType = ("a whole number", lambda value: isinstance(value, bool) or _whole(value))
+SIDE: FieldType = ("a whole number above 0", lambda value: _whole(value) and 0 < value < 1 << 31)
+FILE: FieldType = ("the name of a file in its folder", lambda value: text_error(value) is None)
 IMAGE = {"id": ID, "file_name": FILE, "width": SIDE, "height": SIDE}
 INSTANCE = {"id": ID, "image_id": ID, "category_id": ID, "bbox": ANY, "area": NUMBER, "iscrowd": FLAG}
 LISTS = {  # of the two kinds of annotation files: what of their entries is read

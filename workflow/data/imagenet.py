@@ -6,8 +6,15 @@ from pathlib import Path
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
 from workflow.data.sets.imagenet import DATASET
-from workflow.data.validation.errors import Faults, command_line, fingerprint, need_folder, refuse_shared, text_fault
-from workflow.data.validation.image_cache import Memory
+from workflow.data.validation.errors import (
+    ErrorList,
+    check_split_overlap,
+    command_line,
+    fingerprint,
+    require_dir,
+    text_error,
+)
+from workflow.data.validation.image_cache import ImageCache
 from workflow.data.validation.image_scan import look_at_all
 from workflow.data.validation.unused import files_below, is_leftover, say_kinds, say_unused, walk
 
@@ -38,10 +45,10 @@ def samples(root: str | Path, split: str) -> list[tuple[Path, int]]:
     return [(Path(path), label) for label, name in labels for path in images(Path(root) / split / name)]
 
 
-def _check_folders(root: Path, faults: Faults) -> None:
+def _check_folders(root: Path, faults: ErrorList) -> None:
     """Both splits have the same class folders, none of them without an image."""
     for split in ("train", "val"):
-        folder = need_folder(root / split, f"ImageNet's folder {split}")
+        folder = require_dir(root / split, f"ImageNet's folder {split}")
         if not class_folders(folder):
             count = len(images(folder))
             flat = f"holds {count} images that are not sorted into them" if count else "is empty"
@@ -64,11 +71,11 @@ def _check_folders(root: Path, faults: Faults) -> None:
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
 
 
-def _check_entries(folder: Path, faults: Faults) -> None:
+def _check_entries(folder: Path, faults: ErrorList) -> None:
     """Names that can be shown, links that lead somewhere; what is not used is said."""
     outside, others, leftovers = [], [], []
     for entry in folder.iterdir():
-        if fault := text_fault(entry.name):
+        if fault := text_error(entry.name):
             faults.add("bad names", f"{folder}: the name of the class folder {entry.name!r} {fault}")
         if entry.is_symlink() and not entry.exists():
             faults.add("broken links", f"{entry}: a link that leads nowhere, or in a circle")
@@ -98,8 +105,8 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
     many cores; None: on all.
     """
-    root, faults, memory = Path(root), Faults(), Memory(remember, root)
-    need_folder(root, "the ImageNet folder")
+    root, faults, memory = Path(root), ErrorList(), ImageCache(remember, root)
+    require_dir(root, "the ImageNet folder")
     _check_folders(root, faults)
     faults.raise_if_any()
     looked = {
@@ -112,7 +119,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         )
         for split in ("train", "val")
     }
-    refuse_shared(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL["val"], faults)
+    check_split_overlap(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL["val"], faults)
     faults.raise_if_any()
     counts = {split: len(found) for split, found in looked.items()}
     _warn_of_lost_images(root, counts)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.data.sets.coco import DATASET
-from workflow.data.validation.errors import FILE, LIST, TEXT, WHOLE, Faults, load_lists, text_fault
+from workflow.data.validation.errors import FILE, LIST, TEXT, WHOLE, ErrorList, load_lists, text_error
 
 PARTS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 PUBLISHED = DATASET.counts["karpathy"]
@@ -27,7 +27,7 @@ def images(root: str | Path, part: str) -> list[dict[str, Any]]:
     return [image for image in entries if image["split"] in PARTS[part]]
 
 
-def check(root: Path, known: dict[tuple[str, str], int], counted: bool, faults: Faults) -> None:
+def check(root: Path, known: dict[tuple[str, str], int], counted: bool, faults: ErrorList) -> None:
     """Every entry is an image of the official parts, once, with captions; `counted`: as many as there must be.
 
     `known`: (train2014 or val2014, file name) -> image id, as the official annotation files have them.
@@ -63,4 +63,4 @@ def _faults_of(entry: dict[str, Any], known: dict[tuple[str, str], int], parts: 
     if not entry["sentences"]:
         faults.append("it has no caption")
     raw = [sentence.get("raw", "") if isinstance(sentence, dict) else None for sentence in entry["sentences"]]
-    return faults + [f"a caption (`raw`) {fault}" for text in raw if (fault := text_fault(text))]
+    return faults + [f"a caption (`raw`) {fault}" for text in raw if (fault := text_error(text))]

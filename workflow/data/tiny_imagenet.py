@@ -13,7 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm import tqdm
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.data.validation.decoding import decode
 
 PRETRAINED = [
@@ -169,7 +169,7 @@ def _write(image: Listed, target: Path) -> bool:
     return True
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Two sets from the public Tiny ImageNet, for config/tiny.yaml.")

@@ -14,16 +14,16 @@ from workflow.data.sets.voc import DATASET
 from workflow.data.synthetic.sprites import class_names
 from workflow.data.validation.decoding import open_image
 from workflow.data.validation.errors import (
-    Faults,
+    ErrorList,
     box_fault,
+    check_split_overlap,
     command_line,
     fingerprint,
     inside,
-    need_folder,
-    refuse_shared,
+    require_dir,
     warn_of_absent,
 )
-from workflow.data.validation.image_cache import Looked, Memory
+from workflow.data.validation.image_cache import ImageCache, ImageInfo
 from workflow.data.validation.image_scan import look_at_all
 from workflow.data.validation.unused import say_unused
 from workflow.data.voc_lists import SPLITS, Part, annotation_path, image_folder, listed, need_layout, split_file
@@ -144,7 +144,7 @@ def _refuse_repeated(element: ET.Element | None, tags: tuple[str, ...], where: s
             raise UserError(f"{where} has {len(element.findall(tag))} <{tag}>")
 
 
-def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]:
+def _check_split_file(root: Path, split: str, faults: ErrorList) -> dict[str, Path]:
     """name -> image of a split; every line names one image, once, that exists with its annotation."""
     path = split_file(root, split)
     if not path.exists() or (path.is_dir() and path != image_folder(root, split)):
@@ -177,7 +177,7 @@ def _check_split_file(root: Path, split: str, faults: Faults) -> dict[str, Path]
     return found
 
 
-def _check_annotation(path: Path, annotation: Annotation, known: list[str], faults: Faults) -> None:
+def _check_annotation(path: Path, annotation: Annotation, known: list[str], faults: ErrorList) -> None:
     """Every class is known, every box lies on an image of the stated size."""
     for number, (name, box, _) in enumerate(annotation.objects, start=1):
         where = f"{path}: object {number} ({name:.60})"
@@ -187,7 +187,7 @@ def _check_annotation(path: Path, annotation: Annotation, known: list[str], faul
             faults.add("bad boxes", f"{where}: {fault}")  # detectors read whole pixels
 
 
-def _check_annotations(root: Path, split: str, known: list[str], faults: Faults) -> dict[Path, Checked]:
+def _check_annotations(root: Path, split: str, known: list[str], faults: ErrorList) -> dict[Path, Checked]:
     """Every annotation of a split; returns image -> what was read."""
     read: dict[Path, Checked] = {}
     for name, image in _check_split_file(root, split, faults).items():
@@ -220,7 +220,7 @@ def _warn_of_absent(root: Path, read: dict[str, dict[Path, Checked]], known: lis
         warn_of_absent(split_file(root, splits[0]), [name for name in known if name not in seen], tested)
 
 
-def _check_apart(root: Path, parts: dict[str, Part], faults: Faults) -> None:
+def _check_apart(root: Path, parts: dict[str, Part], faults: ErrorList) -> None:
     """No image is listed for training and test; in folders of their own, other images may have the same name."""
     train, test = parts["trainval07"], parts["test07"]
     training = {each.name for each in listed(root, "trainval07")} if train.images == test.images else ()
@@ -243,8 +243,8 @@ def _say_unused(root: Path, parts: dict[str, Part], read: dict[str, dict[Path, C
 
 
 def _look_at_split(
-    split: str, read: dict[Path, Checked], faults: Faults, memory: Memory, threads: int | None
-) -> dict[Path, Looked]:
+    split: str, read: dict[Path, Checked], faults: ErrorList, memory: ImageCache, threads: int | None
+) -> dict[Path, ImageInfo]:
     """Decode every image of a split and compare it with the size that its XML states."""
     looked = look_at_all(read, f"checking VOC {split}", faults, memory, threads)
     for image, found in looked.items():
@@ -261,20 +261,20 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
     many cores; None: on all.
     """
-    root, faults, known = Path(root), Faults(), classes(section)
-    need_folder(root, "the VOCdevkit folder")
+    root, faults, known = Path(root), ErrorList(), classes(section)
+    require_dir(root, "the VOCdevkit folder")
     parts = need_layout(root)
     if "trainval12" in parts:  # the devkit, both years of it
         for year in ("2007", "2012"):
-            need_folder(root / f"VOC{year}", f"the folder VOC{year}")
+            require_dir(root / f"VOC{year}", f"the folder VOC{year}")
     read = {split: _check_annotations(root, split, known, faults) for split in parts}
     _check_apart(root, parts, faults)
     faults.raise_if_any()
-    memory = Memory(remember, root)
+    memory = ImageCache(remember, root)
     _say_unused(root, parts, read)
     looked = {split: _look_at_split(split, read[split], faults, memory, threads) for split in parts}
     trained = looked["trainval07"] | looked.get("trainval12", {})
-    refuse_shared(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)
+    check_split_overlap(trained, looked["test07"], len(read["test07"]) == OFFICIAL_TEST, faults)
     faults.raise_if_any()
     _warn_of_absent(root, read, known)
     hashes = {found.path: found.hash for members in read.values() for found in members.values()}

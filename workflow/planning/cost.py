@@ -20,7 +20,7 @@ from typing import Any
 
 from workflow.config.loading import load
 from workflow.contracts import Counts, Recipe, SharedArtifact, Task
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.escaping import say
 from workflow.core.files import read_json, write_hashed
 from workflow.core.job_environment import prepare_jobs, usable_cores
@@ -234,7 +234,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)

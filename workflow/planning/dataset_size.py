@@ -14,14 +14,14 @@ from typing import Any
 
 from workflow.config.yaml_loader import relative
 from workflow.contracts import DataSet, Task
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.files import read_check, read_json
 from workflow.registry import PRETRAIN, data_name, datasets, layout_of, task_of
 
 SIZED = ("batch_size", "warmup_iters", "epochs")  # keys of a recipe that the number of training samples bounds
 
 
-def needs(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def required_sizes(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """What a config asks of a data set.
 
     Args:
@@ -93,12 +93,12 @@ def faults(data: DataSet, check: Mapping[str, Any], needed: Sequence[Mapping[str
             yield f"{at['warmup_iters']}: {each['warmup_iters']} is not before the end ({having})"
 
 
-def refuse_too_few(config: Mapping[str, Any], checks: Mapping[str, str], files: Sequence[str | Path]) -> None:
+def check_dataset_size(config: Mapping[str, Any], checks: Mapping[str, str], files: Sequence[str | Path]) -> None:
     """UserError if data that were checked are too few for this config; `files`: its own."""
     name = ", ".join(map(relative, files))
     for data, check in checks.items():
         if Path(check).exists():
-            for fault in faults(layout_of(config, data), read_json(check), needs(config, data)):
+            for fault in faults(layout_of(config, data), read_json(check), required_sizes(config, data)):
                 raise UserError(f"{name}: {fault}, as counted in {check}; remove that if there are more by now")
 
 
@@ -115,18 +115,20 @@ def suits(check: str | Path, module: str, key: str, recipe: Mapping[str, Any]) -
     return not subprocess.run([sys.executable, "-m", module, *words], check=False).returncode
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Are checked data enough for what a config asks of them?")
-    parser.add_argument("--needs", required=True, type=json.loads, help="what it asks, as planned: JSON")
+    parser.add_argument("--required-sizes", required=True, type=json.loads, help="what it asks, as planned: JSON")
     parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     args = parser.parse_args()
     check = read_check(args.dataset_info)
-    for fault in faults(datasets()[check["set"]], check, args.needs):
+    for fault in faults(datasets()[check["set"]], check, args.required_sizes):
         raise UserError(fault)
     if not all(
-        suits(args.dataset_info, key=each["key"], **each["preflight"]) for each in args.needs if "preflight" in each
+        suits(args.dataset_info, key=each["key"], **each["preflight"])
+        for each in args.required_sizes
+        if "preflight" in each
     ):
         raise SystemExit(1)
 

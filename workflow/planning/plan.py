@@ -15,9 +15,9 @@ from workflow import registry
 from workflow.contracts import DataSet
 from workflow.core.errors import UserError
 from workflow.core.files import listing, sha256, short
-from workflow.data.fetch.fetch import times
+from workflow.data.fetch.fetch import fetch_count
 from workflow.planning.planned_run import MACHINE, PlannedRun
-from workflow.planning.report_files import Reported
+from workflow.planning.report_files import ReportFiles
 
 BRIEF = 60  # minutes, of a job that neither trains nor computes anything large
 PLACES = {"train": "p{p}s{s}", "evaluate": "p{p}"}  # of a task's record, below its backbone
@@ -36,7 +36,7 @@ SCORE = (
 
 
 @dataclass(frozen=True)
-class Plan(Reported):
+class Plan(ReportFiles):
     """All that a config asks for. `tasks` are the instances of transfer tasks; `runs` has the backbones' runs first,
     `artifacts` the jobs that make from a backbone what runs share; `origins` says from where data sets are fetched, and
     stands apart from `config` because no result depends on it."""
@@ -122,7 +122,9 @@ class Plan(Reported):
 
     def asked(self, name: str) -> int:
         """How many times the data set was fetched; one more, and so a reason to fetch it, if something is missing."""
-        return times(self.layout(name).name, self.config["data"][name], Path(self.root(name)), Path(self.fetched[name]))
+        return fetch_count(
+            self.layout(name).name, self.config["data"][name], Path(self.root(name)), Path(self.fetched[name])
+        )
 
     @property
     def gate(self) -> list[tuple[str, str]]:
@@ -217,7 +219,7 @@ def root(config: dict[str, Any], name: str) -> str:
     return config["data"][name].get("root", f"results/data/{section_key(config, name)}")
 
 
-def told(
+def run_spec(
     config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any], seeds: dict[str, int]
 ) -> dict[str, Any]:
     """The --run-spec of a door: the data section with its root filled in, the recipe, the machine."""
@@ -242,7 +244,7 @@ def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
             record=f"{folder}/metrics.json",
             module=MODULES[origin],
             state=f".work/{short(['pretrain', key, seed])}",
-            run=told(config, "pretrain", name, recipe, {"pretrain": seed}) | {"gpus": gpus},
+            run=run_spec(config, "pretrain", name, recipe, {"pretrain": seed}) | {"gpus": gpus},
             check=f"results/data/{section_key(config, registry.data_name(config, 'pretrain'))}.json",
             weights=f"{folder}/backbone.safetensors",
         )
@@ -295,7 +297,7 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
             record=f"results/{config['experiment']}/{task}/{start.backbone}/{place}/metrics.json",
             module=declared.module,
             state=f".work/{short([task, recipe, data, start.weights, s])}",
-            run=told(config, task, start.backbone, recipe, seeds) | gpus,
+            run=run_spec(config, task, start.backbone, recipe, seeds) | gpus,
             check=f"results/data/{data}.json",
             weights=start.weights,
             shared={name: folder for name, folder in shared.items() if folder},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.contracts import INDEX
-from workflow.planning.rerun import due, fingerprint, settled, unless
+from workflow.planning.rerun import ancient_if_exists, fingerprint, is_outdated, unless
 from workflow.registry import PRETRAIN
 
 MACHINE = {"threads": "cpu_threads", "workers": "num_workers", "gpus": "gpus"}  # of a run, and of the config: where a
@@ -51,7 +51,11 @@ class PlannedRun:
 
     def settled(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
         """For an input that is no reason to run the job again."""
-        return settled(ancient, f"{self.artifact}/{INDEX}") if self.artifact else unless(due(self), ancient)
+        return (
+            ancient_if_exists(ancient, f"{self.artifact}/{INDEX}")
+            if self.artifact
+            else unless(is_outdated(self), ancient)
+        )
 
     def inputs(self, ancient: Callable[[str], str]) -> dict[str, str]:
         """The named inputs of its job. What is made of the backbone is a reason to run again, as the backbone is; what

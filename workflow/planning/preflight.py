@@ -16,7 +16,7 @@ from workflow.contracts import Task
 from workflow.core.errors import UserError
 from workflow.core.escaping import printable
 from workflow.core.files import read_json
-from workflow.planning.dataset_size import refuse_too_few, suits
+from workflow.planning.dataset_size import check_dataset_size, suits
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
 
@@ -24,7 +24,7 @@ MANY = 2000  # runs
 OTHERS = 15  # jobs: of data sets, vocabulary, pictures, tables
 
 
-def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
+def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
     """The plan of a Snakemake call: its config files and what --config adds. A fault ends the process with one line."""
     try:
         if not files:
@@ -34,7 +34,7 @@ def settle(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
         todo = plan(config)
         refuse_no_folders(todo)
         refuse_unread(todo)
-        refuse_too_few(todo.config, todo.checks, files)
+        check_dataset_size(todo.config, todo.checks, files)
         return todo
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
@@ -96,7 +96,7 @@ def declared(run: PlannedRun) -> Task:
     return registry.tasks()[registry.type_name(run.task, run.run["recipe"])]
 
 
-def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
+def check_before_start(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
     """End the process with a line if what is planned and not yet done cannot be. `cores`: those of `--cores`."""
     if cores == 0:
         print("error: --cores 0: no job could ever begin", file=sys.stderr, flush=True)
@@ -110,10 +110,10 @@ def look_over(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
     asked = {(run.check, declared(run).preflight, f"tasks.{run.task}"): run.run["recipe"] for run in todo}
     if not all(suits(*of, recipe) for of, recipe in asked.items() if of[1] and Path(of[0]).exists()):
         raise SystemExit(1)
-    look_at_files(runs)
+    check_checkpoints(runs)
 
 
-def look_at_files(runs: Iterable[PlannedRun]) -> None:
+def check_checkpoints(runs: Iterable[PlannedRun]) -> None:
     """Brought files that are not yet published. A process of its own, because planning does without torch."""
     brought = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "brought"]
     recipes = [run.run["recipe"] for run in brought if not Path(run.weights).exists()]

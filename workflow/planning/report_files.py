@@ -21,7 +21,7 @@ SEEN = (
 )  # of pretraining, in the gallery
 
 
-class Reported:
+class ReportFiles:
     """What Plan knows of its report."""
 
     experiment: str

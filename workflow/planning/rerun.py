@@ -33,7 +33,7 @@ class Planned(Protocol):
     def compared(self) -> dict[str, Any]: ...
 
 
-def settled(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
+def ancient_if_exists(ancient: Callable[[str], str], *made: str) -> Callable[[str], str]:
     """`ancient` where all of `made` is there. Where an ancient input is made again, Snakemake does not see that what
     hangs on it is missing, and ends as if all were done (its issue 4166)."""
     return unless(not all(Path(file).exists() for file in made), ancient)
@@ -44,7 +44,7 @@ def unless(due: bool, ancient: Callable[[str], str]) -> Callable[[str], str]:
     return (lambda file: file) if due else ancient
 
 
-def due(run: Planned) -> bool:
+def is_outdated(run: Planned) -> bool:
     """Whether a run is missing, or of a recipe, data or a backbone that have changed since. Snakemake would see none of
     these where an ancient input is made again, as changed data make the vocabulary."""
     with contextlib.suppress(UserError, KeyError, TypeError):  # of a record that is broken
@@ -59,7 +59,7 @@ def changes(run: Planned) -> dict[str, tuple[Any, Any]]:
     """
     made = read_json(Path(run.record).with_name("config.json"), *run.compared)
     found = differing({key: made[key] for key in run.compared}, run.compared)
-    before, now = known(run), fingerprint(run)
+    before, now = recorded_data_hash(run), fingerprint(run)
     return found if before == now else found | {"data": (str(before)[:10], str(now)[:10])}
 
 
@@ -81,9 +81,9 @@ def fingerprint(run: Planned, shared: str = "") -> str | None:
         return read_json(run.check, "fingerprint")["fingerprint"]
     if shared and (index := Path(shared) / INDEX).is_file():
         return read_json(index, "data")["data"]
-    return known(run) if Path(run.record).is_file() else None
+    return recorded_data_hash(run) if Path(run.record).is_file() else None
 
 
-def known(run: Planned) -> str:
+def recorded_data_hash(run: Planned) -> str:
     """The data's hash that a finished run was made with."""
     return read_json(run.record, "provenance")["provenance"]["data"]

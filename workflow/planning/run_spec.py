@@ -9,7 +9,7 @@ from workflow.core.files import digest
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSpec:
     """What a training door gets as `--run-spec`: one section of the config, resolved when the DAG was planned.
 
     `recipe` is all that a result may depend on besides backbone, data and seeds: its hash is the recipe hash of the
@@ -26,7 +26,7 @@ class Run:
     gpus: int
 
     @classmethod
-    def parse(cls, text: str) -> "Run":
+    def parse(cls, text: str) -> "RunSpec":
         """From the JSON of a command line; UserError if it is not one."""
         try:
             return cls(**json.loads(text))

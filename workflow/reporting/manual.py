@@ -11,14 +11,19 @@ from typing import Any
 
 from workflow.config.regularizers import declared
 from workflow.config.schema import config_schema, dotted
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 from workflow.reporting.publish import insert
 from workflow.reporting.tables.paper_deviations import choices
 
 PROJECT = Path(__file__).parents[2]
 CONFIG, DEVIATIONS = PROJECT / "config/README.md", PROJECT / "docs/deviations.md"
 KEYS = "| key | type | unit | default | effect |\n|:--|:--|:--|:--|:--|"
-PLACES = {"image": "image", "batch": "batch", "inside": "network", "target": "target"}  # method of a regularizer: where
+PLACES = {
+    "image": "image",
+    "batch": "batch",
+    "feature_transforms": "network",
+    "target": "target",
+}  # method of a regularizer: where
 
 
 def tables() -> Iterator[tuple[Path, str, str]]:
@@ -121,7 +126,7 @@ def deviations() -> str:
     return "\n".join(["| part | choice |", "|:--|:--|", *(f"| {what} | {choice} |" for what, choice in choices())])
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     argparse.ArgumentParser(description=__doc__).parse_args()

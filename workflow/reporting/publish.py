@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workflow.config.loading import load
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.files import atomic, read_json
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
@@ -128,7 +128,7 @@ def insert(page: Path, name: str, text: str) -> None:
         temporary.write_text(content, encoding="utf-8")
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from workflow.config.loading import load
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 from workflow.core.files import atomic
 from workflow.planning.plan import plan
 from workflow.reporting.page.external_figures import figures
@@ -35,7 +35,7 @@ def report(config: str, out: Path | None) -> str:
     return terminal(summary, out / "transfer.html")
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workflow.config.yaml_loader import shown
+from workflow.config.yaml_loader import format_value
 from workflow.contracts import Task
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, record_digest, sha256
@@ -107,7 +107,7 @@ def check_types(path: Path, record: dict[str, Any], config: dict[str, Any], name
     history = record["history"]
     _needed(path, "history.", history, {"points": LIST, "evaluations": LIST})
     if strange := [key for key in record["metrics"] if task.metric(key) is None]:
-        raise UserError(f"{path}: metrics.{shown(min(strange))[1:-1]} is not a metric of {name}")
+        raise UserError(f"{path}: metrics.{format_value(min(strange))[1:-1]} is not a metric of {name}")
     _metrics(path, "metrics.", record["metrics"], task)
     for number, point in enumerate(history["points"]):
         _needed(path, f"history.points[{number}].", point, {"iteration": WHOLE, "loss": NUMBER})
@@ -150,4 +150,4 @@ def _typed(path: Path, prefix: str, content: dict[str, Any], kinds: dict[str, Ki
     """Every key that is there is of its kind."""
     for key, (words, fits) in kinds.items():
         if key in content and not fits(content[key]):
-            raise UserError(f"{path}: {prefix}{shown(key)[1:-1]} is {shown(content[key])}, not {words}")
+            raise UserError(f"{path}: {prefix}{format_value(key)[1:-1]} is {format_value(content[key])}, not {words}")

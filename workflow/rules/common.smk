@@ -2,12 +2,12 @@
 from workflow.contracts import INDEX
 from workflow.planning.plan import pattern
 from workflow.planning.planned_run import CHECKED
-from workflow.planning.preflight import look_over
-from workflow.planning.rerun import settled
-from workflow.training.resume.publish_backup import tidy
-from workflow.training.distributed.launch import offer
+from workflow.planning.preflight import check_before_start
+from workflow.planning.rerun import ancient_if_exists
+from workflow.training.resume.publish_backup import remove_backups
+from workflow.training.distributed.launch import declare_gpu_resource
 
-offer(workflow, plan.resources["gpus"])
+declare_gpu_resource(workflow, plan.resources["gpus"])
 
 
 wildcard_constraints:
@@ -19,11 +19,11 @@ wildcard_constraints:
 
 
 onstart:
-    look_over(plan.runs, workflow.resource_settings.cores)
+    check_before_start(plan.runs, workflow.resource_settings.cores)
 
 
 onsuccess:
-    tidy(run.state for run in plan.runs)
+    remove_backups(run.state for run in plan.runs)
 
 
 def run_inputs(wildcards):
@@ -33,7 +33,7 @@ def run_inputs(wildcards):
 
 def data_inputs(folder):
     """The named inputs of a folder that is made from the data only: no reason to make it again where it is there."""
-    once = settled(ancient, f"{folder}/{INDEX}")
+    once = ancient_if_exists(ancient, f"{folder}/{INDEX}")
     return {"check": once(plan.making(folder).check), "gate": once(CHECKED)}
 
 
@@ -43,7 +43,7 @@ def figure_inputs(name):
     def inputs(wildcards):
         figure, task = plan.task_figures[f"{name}_{wildcards.task}"]
         drawn = f"{plan.folder}/{name}_{task}{figure.suffix}"
-        check = settled(ancient, drawn)(plan.shown(task)[0].check)
+        check = ancient_if_exists(ancient, drawn)(plan.shown(task)[0].check)
         return {"files": plan.files(task, *figure.reads), "check": check}
 
     return inputs

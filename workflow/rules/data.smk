@@ -3,8 +3,8 @@ import json
 
 from snakemake.io import flag
 
-from workflow.planning.dataset_size import needs
-from workflow.planning.rerun import settled
+from workflow.planning.dataset_size import required_sizes
+from workflow.planning.rerun import ancient_if_exists
 
 
 # On the host that submits to a cluster: nodes often have no network, and a check must speak before anything is queued.
@@ -83,11 +83,11 @@ rule check_data:
         section=lambda w: plan.section(w.set),
         root=lambda w: plan.root(w.set),
         # Asks for `threads` so that Snakemake does not compare it: another batch repeats no check (workflow/planning/dataset_size.py).
-        needs=lambda w, threads: json.dumps(needs(plan.config, w.set)),
+        needs=lambda w, threads: json.dumps(required_sizes(plan.config, w.set)),
     shell:
         "( python -m {params.module:q} --dataset-config {params.section:q} --root={params.root:q}"
         " --threads {threads} --out {output.check:q}"
-        " && python -m workflow.planning.dataset_size --needs {params.needs:q} --dataset-info {output.check:q} ) 2>&1 | keep {log:q}"
+        " && python -m workflow.planning.dataset_size --required-sizes {params.needs:q} --dataset-info {output.check:q} ) 2>&1 | keep {log:q}"
 
 
 # What every training rule waits for: one file for all sets, under one name for all configs, so that another data set is
@@ -96,7 +96,7 @@ rule check_data:
 rule checked:
     input:
         checks=[
-            settled(ancient, "results/data/all_checks_passed.txt")(flag(check, "sourcecache_entry", gated))
+            ancient_if_exists(ancient, "results/data/all_checks_passed.txt")(flag(check, "sourcecache_entry", gated))
             for gated, check in plan.gate
         ],
     output:

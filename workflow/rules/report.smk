@@ -16,7 +16,7 @@ localrules:
 rule gallery:
     input:
         # Nothing to draw: the door says so at once.
-        check=settled(ancient, f"{plan.folder}/gallery.png")(plan.pretraining_check) if plan.gallery else [],
+        check=ancient_if_exists(ancient, f"{plan.folder}/gallery.png")(plan.pretraining_check) if plan.gallery else [],
     output:
         png=report(
             f"{plan.folder}/gallery.png",
@@ -45,7 +45,7 @@ rule draw_activations:
     input:
         weights=[run.start(ancient) for run in plan.classifiers],
         records=[run.record for run in plan.classifiers],
-        check=settled(ancient, f"{plan.folder}/activations.png")(plan.pretraining_check),
+        check=ancient_if_exists(ancient, f"{plan.folder}/activations.png")(plan.pretraining_check),
     output:
         png=report(
             f"{plan.folder}/activations.png",

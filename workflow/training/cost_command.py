@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 
 def command_line(cost: Callable[[Any, Path, Path, str], dict[str, float]]) -> Callable[[], None]:
@@ -16,7 +16,7 @@ def command_line(cost: Callable[[Any, Path, Path, str], dict[str, float]]) -> Ca
             of a step (`step`), of a test image (`image`), and of a unit of each shared artifact (its name).
     """
 
-    @door
+    @cli_entry_point
     def main() -> None:
         parser = argparse.ArgumentParser(description=cost.__doc__)
         parser.add_argument("--run-spec", required=True, help="JSON of a run, as planned")
@@ -25,10 +25,10 @@ def command_line(cost: Callable[[Any, Path, Path, str], dict[str, float]]) -> Ca
         parser.add_argument("--network", required=True, help="name of the backbone's network")
         args = parser.parse_args()
         from workflow.core.files import write_json
-        from workflow.planning.run_spec import Run
+        from workflow.planning.run_spec import RunSpec
         from workflow.training.timing import device, shortened
 
-        run = Run.parse(args.run_spec)
+        run = RunSpec.parse(args.run_spec)
         seconds = cost(shortened(run), args.dataset_info, args.out, args.network)
         write_json(args.out / "cost.json", seconds | {"device": device(run)})
 

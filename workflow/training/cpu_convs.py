@@ -17,25 +17,25 @@ FEW, FEWER = 1024, 512  # cells of all maps together, up to which 1 × 1 and 3 �
 WIDE = 512  # channels, from which 3 × 3 products are
 
 
-def few(maps: torch.Tensor, stride: int, limit: int) -> bool:
+def use_matmul(maps: torch.Tensor, stride: int, limit: int) -> bool:
     """Whether the output of (N, C, H, W) has at most `limit` cells; never on a GPU, where cuDNN chooses for itself."""
     number, _, height, width = maps.shape
     return not maps.is_cuda and number * -(-height // stride) * -(-width // stride) <= limit
 
 
-class Pointwise(nn.Conv2d):
+class MatmulConv1x1(nn.Conv2d):
     """A Conv2d of kernel 1 without padding or groups: the same sums, in another order."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Maps (N, C, H, W) to (N, out_channels, H / stride, W / stride)."""
         stride = self.stride[0]
-        if few(input, stride, FEW):
+        if use_matmul(input, stride, FEW):
             cells = input[..., ::stride, ::stride].permute(0, 2, 3, 1).contiguous()  # else one product a row
             return functional.linear(cells, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
         return super().forward(input)
 
 
-class Taps(torch.autograd.Function):
+class Im2Col3x3(torch.autograd.Function):
     """Maps (N, H, W, C) to what a 3 × 3 kernel with padding 1 sees at each of its places: (N, OH, OW, 9, C)."""
 
     @staticmethod
@@ -43,7 +43,7 @@ class Taps(torch.autograd.Function):
         """Nine copies of the map, each shifted."""
         padded = functional.pad(cells, (0, 0, 1, 1, 1, 1))
         ctx.shape, ctx.stride = cells.shape, stride
-        return torch.stack([padded[place] for place in Taps.places(cells.shape, stride)], dim=3)
+        return torch.stack([padded[place] for place in Im2Col3x3.places(cells.shape, stride)], dim=3)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -51,7 +51,7 @@ class Taps(torch.autograd.Function):
         number, height, width, channels = ctx.shape
         exact = torch.promote_types(grad.dtype, torch.float32)
         padded = grad.new_zeros(number, height + 2, width + 2, channels, dtype=exact)
-        for tap, place in enumerate(Taps.places(ctx.shape, ctx.stride)):
+        for tap, place in enumerate(Im2Col3x3.places(ctx.shape, ctx.stride)):
             padded[place] += grad[:, :, :, tap]
         return padded[:, 1:-1, 1:-1].to(grad.dtype), None
 
@@ -62,15 +62,15 @@ class Taps(torch.autograd.Function):
         return [np.s_[:, y : y + high : stride, x : x + wide : stride] for y, x in np.ndindex(3, 3)]
 
 
-class Threefold(nn.Conv2d):
+class MatmulConv3x3(nn.Conv2d):
     """A Conv2d of kernel 3 with padding 1: where cells are few, the same sums in another order."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Maps (N, C, H, W) to (N, out_channels, H / stride, W / stride)."""
         stride = self.stride[0]
-        if not few(input, stride, FEWER):
+        if not use_matmul(input, stride, FEWER):
             return super().forward(input)
-        seen = Taps.apply(input.permute(0, 2, 3, 1), stride).flatten(3)
+        seen = Im2Col3x3.apply(input.permute(0, 2, 3, 1), stride).flatten(3)
         return functional.linear(seen, self.weight.permute(0, 2, 3, 1).flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
@@ -80,7 +80,7 @@ def channels_last(model: nn.Module) -> nn.Module:
         if type(module) is nn.Conv2d and module.groups == 1 and module.dilation == (1, 1):
             shape = module.kernel_size, module.padding
             if shape == ((1, 1), (0, 0)):
-                module.__class__ = Pointwise
+                module.__class__ = MatmulConv1x1
             elif shape == ((3, 3), (1, 1)) and (module.in_channels >= WIDE or module.stride[0] > 1):
-                module.__class__ = Threefold
+                module.__class__ = MatmulConv3x3
     return model.to(memory_format=torch.channels_last)

@@ -17,17 +17,17 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from workflow.core.signals import Stopped, asked
-from workflow.planning.run_spec import Run
+from workflow.core.signals import Interrupted, handling
+from workflow.planning.run_spec import RunSpec
 from workflow.planning.schedule import Schedule
 from workflow.training.cpu_convs import channels_last
 from workflow.training.distributed import processes
 from workflow.training.hooks import EvaluationPrecision, History, Start
 from workflow.training.precision import configure_torch
-from workflow.training.resume.checkpointing import ResumeState, newest
-from workflow.training.resume.interrupts import Ending, Finite, watched
+from workflow.training.resume.checkpointing import ResumeCheckpointHook, newest
+from workflow.training.resume.interrupts import CheckFiniteLossHook, StopOnSignalHook, guard_workers
 from workflow.training.resume.load_state import ResumableRunner
-from workflow.training.seeding import CountedRandomness, seed_everything
+from workflow.training.seeding import SeedHook, seed_everything
 
 LOADERS = ("train_dataloader", "val_dataloader")
 
@@ -42,7 +42,7 @@ class PlainConfig(Config):
 
 
 @dataclass(frozen=True)
-class Fit:
+class TrainResult:
     """What a finished training leaves: the network, its curve, and the evaluation of the last iteration (law 2)."""
 
     model: torch.nn.Module
@@ -70,11 +70,11 @@ def schedule(recipe: dict[str, Any], budget: Schedule) -> list[dict[str, Any]]:
     return [warmup, drops]
 
 
-def runner_config(run: Run, task: dict[str, Any], budget: Schedule, state: Path) -> Config:
+def runner_config(run: RunSpec, task: dict[str, Any], budget: Schedule, state: Path) -> Config:
     """The Runner's config: the task's part and what the engine owns."""
     task, train = dict(task), task["train_dataloader"]
     task["train_dataloader"] = train | {"batch_size": train["batch_size"] // get_world_size()}
-    found = processes.once(lambda: newest(state, run.name))
+    found = processes.broadcast_from_main(lambda: newest(state, run.name))
     scope = task.pop("default_scope", "mmengine")
     optimizer = {"type": "PrecisionOptimWrapper", "precision": run.recipe["precision"], **task.pop("optim_wrapper")}
     loaders = {name: task[name] | {"worker_init_fn": {"type": "data_worker"}} for name in LOADERS}
@@ -105,18 +105,18 @@ def runner_config(run: Run, task: dict[str, Any], budget: Schedule, state: Path)
     )
 
 
-def train(runner: Runner, run: Run, saved: ResumeState, ending: Ending) -> None:
+def train(runner: Runner, run: RunSpec, saved: ResumeCheckpointHook, ending: StopOnSignalHook) -> None:
     """To the end, or until a signal asks for less: then the state is written, and Stopped says where."""
-    with watched(run.name, run.workers), asked(ending.ask):
+    with guard_workers(run.name, run.workers), handling(ending.ask):
         try:
             runner.train()
-        except Stopped:
+        except Interrupted:
             if not ending.training:
                 raise
             saved.save(runner)
             where = f"iteration {runner.iter} of {runner.max_iters}"
             what = f"{run.name} has kept its state of {where}, where the same command goes on"
-            raise Stopped(ending.asked, what) from None
+            raise Interrupted(ending.asked, what) from None
         finally:
             for handler in list(runner.logger.handlers):  # on NFS, a folder with an open file cannot be removed
                 handler.close()
@@ -124,13 +124,13 @@ def train(runner: Runner, run: Run, saved: ResumeState, ending: Ending) -> None:
 
 
 def fit(
-    run: Run,
+    run: RunSpec,
     task: dict[str, Any],
     samples: int,
     state: Path,
     start: Callable[[torch.nn.Module], None] | None = None,
     more: Sequence[Hook] = (),
-) -> Fit:
+) -> TrainResult:
     """Train `task` (a mmengine config dict: model, loaders, evaluator, optim_wrapper) to its end and return it.
 
     `samples` is the size of the training set, `state` the folder of the resume state (`.work/<hash>`), `start` gives
@@ -145,16 +145,16 @@ def fit(
     runner = ResumableRunner.from_cfg(runner_config(run, task, budget, state))
     channels_last(runner.model)
     history = History(run.name, budget.iterations, run.recipe["batch_size"])
-    saved, ending = ResumeState(state, history), Ending()
-    hooks = [CountedRandomness(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
-    for hook in [Start(start)] * (start is not None) + hooks + [Finite(run.name, state), *more]:
+    saved, ending = ResumeCheckpointHook(state, history), StopOnSignalHook()
+    hooks = [SeedHook(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
+    for hook in [Start(start)] * (start is not None) + hooks + [CheckFiniteLossHook(run.name, state), *more]:
         runner.register_hook(hook)
     train(runner, run, saved, ending)
-    waited = processes.mean(history.waited, "max")  # all wait for the slowest
+    waited = processes.reduce_mean(history.waited, "max")  # all wait for the slowest
     processes.part()
     speed = budget.iterations * run.recipe["batch_size"] / max(history.seconds, 1e-9)
-    return Fit(
-        processes.bare(runner.model),
+    return TrainResult(
+        processes.unwrap_model(runner.model),
         budget,
         history.points,
         history.evaluations,

@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
-from workflow.training.distributed.processes import bare
+from workflow.training.distributed.processes import unwrap_model
 
 SECONDS_BETWEEN_LINES = 10.0
 POINTS_OF_A_CURVE = 100
@@ -170,4 +170,4 @@ class Start(Hook):
     def before_train(self, runner: Any) -> None:
         """mmengine's hook point after initialisation and resuming."""
         if runner.iter == 0:
-            self.start(bare(runner.model))
+            self.start(unwrap_model(runner.model))

@@ -14,8 +14,8 @@ from mmengine.dist import get_world_size
 from workflow.core import code_hash
 from workflow.core.errors import UserError
 from workflow.core.files import digest, read_check, sha256, write_json, write_record_file
-from workflow.planning.run_spec import Run
-from workflow.training.engine import Fit
+from workflow.planning.run_spec import RunSpec
+from workflow.training.engine import TrainResult
 from workflow.training.resume import attempts
 
 
@@ -26,7 +26,7 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def made_of(run: Run, check: dict[str, Any], backbone: Path | None, **more: str) -> dict[str, Any]:
+def made_of(run: RunSpec, check: dict[str, Any], backbone: Path | None, **more: str) -> dict[str, Any]:
     """Hashes of all that a result depends on (`more`: of shared artifacts) and the libraries, at the run's begin: what
     it loads is what is hashed here. Its code is hashed file by file, when that is loaded: see code_hash.py.
     """
@@ -42,7 +42,7 @@ def made_of(run: Run, check: dict[str, Any], backbone: Path | None, **more: str)
     return of
 
 
-def provenance(run: Run, of: dict[str, Any], backbone: Path | None) -> dict[str, Any]:
+def provenance(run: RunSpec, of: dict[str, Any], backbone: Path | None) -> dict[str, Any]:
     """What the result was made `of`, and the machine that it was made on. `backbone` is the file that was loaded or
     published."""
     ran = attempts.as_recorded(attempts.ran_with())
@@ -75,8 +75,8 @@ def changes(of: dict[str, Any], check: Path, backbone: Path | None) -> list[str]
 
 def write_record(
     out: Path,
-    run: Run,
-    fit: Fit | None,
+    run: RunSpec,
+    fit: TrainResult | None,
     *,
     of: dict[str, Any],
     metrics: dict[str, float],

@@ -27,7 +27,7 @@ def seed_everything(*keys: int | str) -> None:
 
 
 @DATA_SAMPLERS.register_module()
-class CountedSampler:
+class ResumableSampler:
     """An endless stream of (index, epoch): epoch e visits the data in the order drawn from (seed, e).
 
     `batch` is the global batch; what does not fill a batch at the end of an epoch is dropped, so that iteration i
@@ -71,7 +71,7 @@ class CountedSampler:
 
 
 @DATASETS.register_module()
-class CountedDataset:
+class SeededDataset:
     """A data set indexed by (index, epoch), whose transforms draw what follows from (seed, epoch, index)."""
 
     def __init__(self, dataset: dict | Any, seed: int) -> None:
@@ -97,7 +97,7 @@ class CountedDataset:
 
 
 @HOOKS.register_module()
-class CountedRandomness(Hook):
+class SeedHook(Hook):
     """Before every iteration, seed whatever the network draws (dropout, RoI sampling) from (seed, iteration),
     in further processes also from their number: each has its own samples.
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.hooks import History, autocast
 
@@ -18,7 +18,7 @@ WARM, MOST = 2, 100  # steps: not timed; timed at most
 SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one
 
 
-def shortened(run: Run) -> Run:
+def shortened(run: RunSpec) -> RunSpec:
     """The run without an end of its own and with a rate of 0: an untrained network stays finite and costs the same. A
     run that trains nothing is as it was."""
     if "eval_interval" not in run.recipe:
@@ -74,7 +74,11 @@ class Clock(Hook):
 
 
 def measure(
-    run: Run, task: dict[str, Any], samples: int, state: Path, start: Callable[[torch.nn.Module], None] | None = None
+    run: RunSpec,
+    task: dict[str, Any],
+    samples: int,
+    state: Path,
+    start: Callable[[torch.nn.Module], None] | None = None,
 ) -> dict[str, float]:
     """Seconds of a step and of a test image (more than one batch of whole ones is needed).
 
@@ -85,6 +89,6 @@ def measure(
     return {"step": clock.step, "image": clock.image}
 
 
-def device(run: Run) -> str:
+def device(run: RunSpec) -> str:
     """What the seconds of a run were measured on."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {run.threads} threads"

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.models import resnet50
 
-from captioning.vocabulary import END, PAD, START, UNKNOWN
+from captioning.vocabulary import BOS, EOS, PAD, UNK
 
 
 class Captions(Dataset):
@@ -108,21 +108,21 @@ class Hypothesis(NamedTuple):
 def beam_search(network: nn.Module, image: torch.Tensor, width: int, longest: int) -> Hypothesis:
     """The textbook's beam for one image embedding (embedding): the `width` best of all continuations and whole
     sentences go on. `network` has `embed`, `lstm` and `output`."""
-    beam = [Hypothesis(0.0, [START], network.lstm(image.view(1, 1, -1))[1])]
+    beam = [Hypothesis(0.0, [BOS], network.lstm(image.view(1, 1, -1))[1])]
     for length in range(longest + 1):
         candidates = []
         for hypothesis in beam:
-            if hypothesis.words[-1] == END:
+            if hypothesis.words[-1] == EOS:
                 candidates.append(hypothesis)
                 continue
             word = torch.tensor([[hypothesis.words[-1]]])
             output, state = network.lstm(network.embed(word), hypothesis.state)
             log_probs = network.output(output[0, 0]).log_softmax(0)
-            log_probs[[PAD, START, UNKNOWN] + [END] * (length == 0)] = float("-inf")
-            best = log_probs.topk(width) if length < longest else (log_probs[[END]], torch.tensor([END]))
+            log_probs[[PAD, BOS, UNK] + [EOS] * (length == 0)] = float("-inf")
+            best = log_probs.topk(width) if length < longest else (log_probs[[EOS]], torch.tensor([EOS]))
             for value, token in zip(*(part.tolist() for part in best), strict=True):
                 candidates.append(Hypothesis(hypothesis.score + value, [*hypothesis.words, token], state))
         beam = sorted(candidates, key=lambda hypothesis: hypothesis.score, reverse=True)[:width]
-        if beam[0].words[-1] == END:
+        if beam[0].words[-1] == EOS:
             break
     return beam[0]

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
@@ -38,7 +38,7 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
         figure.savefig(temporary, format="png", metadata={COMMENT: comment(records(runs))})
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     from workflow.core.files import read_check

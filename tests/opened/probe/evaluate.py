@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 
 def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expected: str | None = None) -> tuple:
@@ -22,7 +22,7 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
     from torch.nn import functional
     from torch.utils.data import DataLoader
 
-    from backbones.backbone import network_of, read
+    from backbones.backbone import load_weights, network_of
     from backbones.construct import encoder
     from probe.features import Dots, load
     from workflow.training.cpu_convs import channels_last
@@ -31,7 +31,7 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
 
     configure_torch(run.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network, prepare, outputs, labels = encoder(network_of(backbone)).eval(), read(backbone)[1], [], []
+    network, prepare, outputs, labels = encoder(network_of(backbone)).eval(), load_weights(backbone)[1], [], []
     load(network, backbone, expected)
     channels_last(network.to(device))
     images = DataLoader(
@@ -65,11 +65,11 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
     from workflow.data.dots import samples
     from workflow.training import per_image
     from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import resumable
+    from workflow.training.resume.checkpointing import run_context
 
     check = read_check(check_file)
     of = made_of(run, check, backbone)
-    with resumable(state, out, of):
+    with run_context(state, out, of):
         score, label = scores(run, check, backbone, of["backbone"])
         images = [Path(path).name for path, _ in samples(check["root"], "test")]
         predicted = score.argmax(axis=1)
@@ -83,10 +83,10 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
         write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=backbone)
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder where a failure leaves its reason")
     parser.add_argument("--out", required=True, type=Path, help="folder of predictions and record")
     args = parser.parse_args()
-    evaluate(Run.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
+    evaluate(RunSpec.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
 
 
 if __name__ == "__main__":

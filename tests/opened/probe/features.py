@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS
 from torch import nn
 from torchvision.transforms import v2
 
-from backbones.backbone import load_into
+from backbones.backbone import load_backbone
 from workflow.data.dots import samples
 from workflow.data.validation.decoding import decode
 
@@ -43,4 +43,4 @@ class Dots:
 
 def load(network: nn.Module, backbone: Path, expected: str | None = None) -> None:
     """Give an encoder the weights of a published backbone, whose SHA-256 is `expected`."""
-    load_into(backbone, network, expected=expected)
+    load_backbone(backbone, network, expected=expected)

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 PUBLISHED = ("predictions.json", "per_image.npz")
 
@@ -32,8 +32,8 @@ def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[s
             "stride": about["stride"],
         },
         "train_dataloader": {
-            "dataset": {"type": "CountedDataset", "dataset": data | {"part": "train"}, "seed": run.seed},
-            "sampler": {"type": "CountedSampler", "batch": recipe["batch_size"], "seed": run.seed},
+            "dataset": {"type": "SeededDataset", "dataset": data | {"part": "train"}, "seed": run.seed},
+            "sampler": {"type": "ResumableSampler", "batch": recipe["batch_size"], "seed": run.seed},
             "batch_size": recipe["batch_size"],
             **loading,
         },
@@ -58,11 +58,11 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
     from workflow.core.files import atomic, read_check
     from workflow.training.engine import fit
     from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import resumable
+    from workflow.training.resume.checkpointing import run_context
 
     check = read_check(check_file)
     of = made_of(run, check, backbone)
-    with resumable(state, out, of):
+    with run_context(state, out, of):
         start = lambda model: load(model.encoder, backbone, of["backbone"])  # noqa: E731
         result = fit(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
         for name in PUBLISHED:
@@ -74,10 +74,10 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
                      backbone=backbone, best=best)  # fmt: skip
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
     parser.add_argument("--out", required=True, type=Path, help="folder of predictions and record")
     args = parser.parse_args()
-    train(Run.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
+    train(RunSpec.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
 
 
 if __name__ == "__main__":

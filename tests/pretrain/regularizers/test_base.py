@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pretrain.regularizers import REGULARIZERS, base, build
-from pretrain.regularizers.base import Permuted, Regularizer, of_share, register, seeded
+from pretrain.regularizers.base import IndexPermutation, Regularizer, per_rank_rng, register, seeded
 from tests.pretrain.regularizers.examples import PARAMETERS
 from workflow import registry
 from workflow.config.regularizers import declared
@@ -26,7 +26,7 @@ def applied(regularizer, *keys):
     """All that a regularizer does at its four places, with the draws of `keys`, as one vector."""
     image = regularizer.image((IMAGES[0] * 255).to(torch.uint8), rng(*keys)).float()
     batch, targets = regularizer.batch(IMAGES, torch.eye(6), rng(*keys))
-    changes, blended = regularizer.inside(IMAGES, torch.eye(6), rng(*keys), 1.0, NETWORK)
+    changes, blended = regularizer.feature_transforms(IMAGES, torch.eye(6), rng(*keys), 1.0, NETWORK)
     features = [change(FEATURES) for change in changes.values()]
     names = torch.tensor([float(sum(name.encode())) for name in changes])
     smoothed = regularizer.target(torch.eye(6), rng(*keys))
@@ -44,7 +44,7 @@ def test_what_the_planning_reads_is_what_the_constructors_take():
 def test_those_of_residual_blocks_change_outputs_of_blocks_only():
     outputs = {output for block in NETWORK.blocks for output in block.outputs}
     for name, each in declared().items():
-        changes, _ = made(name).inside(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)
+        changes, _ = made(name).feature_transforms(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)
         assert each.residual == (bool(changes) and changes.keys() <= outputs)
 
 
@@ -55,7 +55,7 @@ def test_the_mixing_ones_are_those_that_blend_targets():
 
 def blends(regularizer):
     batch = regularizer.batch(IMAGES, torch.eye(6), rng(0, 7))[1]
-    inside = regularizer.inside(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)[1]
+    inside = regularizer.feature_transforms(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)[1]
     return not (torch.equal(batch, torch.eye(6)) and torch.equal(inside, torch.eye(6)))
 
 
@@ -118,7 +118,7 @@ def test_seeded_follows_the_generator_alone():
 def test_permuted_is_indexing_and_its_gradient():
     order = torch.randperm(6, generator=torch.Generator().manual_seed(3))
     plain, ours = IMAGES.clone().requires_grad_(), IMAGES.clone().requires_grad_()
-    found, weights = Permuted.apply(ours, order), torch.rand(IMAGES.shape)
+    found, weights = IndexPermutation.apply(ours, order), torch.rand(IMAGES.shape)
     assert torch.equal(found, plain[order])
     (found * weights).sum().backward()
     (plain[order] * weights).sum().backward()
@@ -130,7 +130,7 @@ def test_each_process_draws_other_things_for_its_samples(monkeypatch):
 
     def draws(rank, world):
         monkeypatch.setattr(base, "get_dist_info", lambda: (rank, world))
-        return tuple(of_share(rng(0)).random(4))
+        return tuple(per_rank_rng(rng(0)).random(4))
 
     batch = tuple(rng(0).random(4))
     assert len({batch, *(draws(rank, 4) for rank in range(4))}) == 5

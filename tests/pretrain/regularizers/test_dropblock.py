@@ -15,7 +15,9 @@ IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 
 
 def changes(progress, keep=0.9, block=7, network="resnet50"):
-    found, targets = DropBlock(block, keep, 1.0).inside(IMAGES, TARGETS, rng(0), progress, NETWORKS[network])
+    found, targets = DropBlock(block, keep, 1.0).feature_transforms(
+        IMAGES, TARGETS, rng(0), progress, NETWORKS[network]
+    )
     assert torch.equal(targets, TARGETS)
     return found
 

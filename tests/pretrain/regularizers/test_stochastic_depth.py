@@ -13,7 +13,7 @@ IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 
 
 def kept(drop, i, network="resnet50"):
-    changes, targets = StochasticDepth(drop, 1.0).inside(IMAGES, TARGETS, rng(0, i), 0.0, NETWORKS[network])
+    changes, targets = StochasticDepth(drop, 1.0).feature_transforms(IMAGES, TARGETS, rng(0, i), 0.0, NETWORKS[network])
     assert torch.equal(targets, TARGETS)
     return torch.stack([change(torch.ones(4, 2, 3, 3)) for change in changes.values()])
 
@@ -28,7 +28,7 @@ BRANCHES = {
 
 @pytest.mark.parametrize("network", BRANCHES)
 def test_it_acts_on_the_last_norm_of_each_block(network):
-    changes = StochasticDepth(0.5, 1.0).inside(IMAGES, TARGETS, rng(0), 0.0, NETWORKS[network])[0]
+    changes = StochasticDepth(0.5, 1.0).feature_transforms(IMAGES, TARGETS, rng(0), 0.0, NETWORKS[network])[0]
     assert list(changes) == BRANCHES[network]
 
 

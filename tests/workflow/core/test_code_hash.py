@@ -90,12 +90,12 @@ HOUSE = """
 import sys
 from pathlib import Path
 from workflow.core import code_hash as code
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 
 def edit(name):
     Path(name).write_text(Path(name).read_text() + "\\nMORE = 1\\n")
 
-@door
+@cli_entry_point
 def main():
     import captioning.beam_search
     edit("captioning/beam_search.py")  # before anybody asks

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 
 
 def test_a_user_error_is_one_line_and_status_1(capsys):
-    @door
+    @cli_entry_point
     def main():
         raise UserError("config/x.yaml: pretrain.epochs: -1 is below 1")
 
@@ -22,7 +22,7 @@ def test_a_user_error_is_one_line_and_status_1(capsys):
 
 
 def test_other_errors_pass_through():
-    @door
+    @cli_entry_point
     def main():
         raise KeyError("a fault of ours")
 
@@ -32,7 +32,7 @@ def test_other_errors_pass_through():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_being_asked_to_end_is_one_line_and_the_shell_s_status(number, capsys):
-    @door
+    @cli_entry_point
     def main():
         os.kill(os.getpid(), number)
         raise AssertionError("not reached")
@@ -66,7 +66,7 @@ def told():
 )
 def test_a_full_disk_is_one_line(fails, said, capsys):
     with pytest.raises(SystemExit) as stop:
-        door(lambda: fails())()
+        cli_entry_point(lambda: fails())()
     assert stop.value.code == 1
     assert capsys.readouterr().err == f"error: {said}; free some and give the same command again\n"
 
@@ -74,14 +74,14 @@ def test_a_full_disk_is_one_line(fails, said, capsys):
 def test_a_file_that_the_system_refuses_is_one_line(tmp_path, capsys):
     for fails in (lambda: (tmp_path / "absent").read_text(), lambda: Path("/proc/new").mkdir()):
         with pytest.raises(SystemExit) as stop:
-            door(fails)()
+            cli_entry_point(fails)()
         assert stop.value.code == 1
     said = f"error: {tmp_path}/absent: No such file or directory\nerror: /proc/new: No such file or directory\n"
     assert capsys.readouterr().err == said
 
 
 def test_a_fault_of_ours_after_a_refusal_is_not_hidden(tmp_path):
-    @door
+    @cli_entry_point
     def main():
         try:
             (tmp_path / "absent").read_text()
@@ -95,5 +95,5 @@ def test_a_fault_of_ours_after_a_refusal_is_not_hidden(tmp_path):
 def test_a_door_remembers_the_code_before_it_runs(monkeypatch):
     order = []
     monkeypatch.setattr("workflow.core.errors.watch", lambda: order.append("watched"))
-    door(lambda: order.append("run"))()
+    cli_entry_point(lambda: order.append("run"))()
     assert order == ["watched", "run"]

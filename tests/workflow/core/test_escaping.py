@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.escaping import printable, say
-from workflow.data.validation.errors import DataError, Faults
+from workflow.data.validation.errors import DataError, ErrorList
 
 HOSTILE = "a\x1b[2J\x1b[1;1Hb\r\nerror: all is fine\x85\u2028c\u202egpj.\u2066d\u200b\x00\x9b31m\udcffé漢"
 ESCAPED = "a\\x1b[2J\\x1b[1;1Hb\\r\\nerror: all is fine\\x85\\u2028c\\u202egpj.\\u2066d\\u200b\\x00\\x9b31m\\udcffé漢"
@@ -32,14 +32,14 @@ def test_a_message_is_one_line():
 def test_the_door_prints_one_line(capsys):
     for error in (UserError(HOSTILE), FileNotFoundError(2, "No such file", HOSTILE.replace("\0", ""))):
         with pytest.raises(SystemExit):
-            door(lambda error=error: (_ for _ in ()).throw(error))()
+            cli_entry_point(lambda error=error: (_ for _ in ()).throw(error))()
         printed = capsys.readouterr().err
         assert printed.removesuffix("\n").isprintable()
         assert printed.startswith("error: a\\x1b[2J")
 
 
 def test_each_fault_of_data_is_one_line(capsys):
-    faults = Faults()
+    faults = ErrorList()
     for number in range(2):
         faults.add("bad names", f"{number}{HOSTILE}")
     with pytest.raises(DataError) as caught:

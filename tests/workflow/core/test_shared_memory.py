@@ -18,11 +18,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 import torch
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 from tests.workflow.training.test_engine import Points, fit, run_of, task
 Points.__getitem__ = lambda self, index: {"x": torch.ones(3), "y": torch.ones(1), "z": torch.ones(300000)}
 
-@door
+@cli_entry_point
 def main():
     run = replace(run_of(), workers=1)
     fit(run, task(run), 20, Path(sys.argv[1]))

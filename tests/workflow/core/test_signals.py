@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.workflow.training.test_engine import fit, run_of, task
-from workflow.core.signals import ASKING, Stopped, asked, at_once, leave_to_parent
+from workflow.core.signals import ASKING, Interrupted, handling, leave_to_parent, stop_now
 
 
 def handlers():
@@ -15,17 +15,17 @@ def handlers():
 
 def test_signals_are_as_before_when_a_training_has_ended(tmp_path):
     before = handlers()
-    with asked(at_once):
+    with handling(stop_now):
         run = run_of()
         fit(run, task(run), 20, tmp_path)
-        assert handlers() == [at_once, at_once]
-    assert handlers() == before != [at_once, at_once]
+        assert handlers() == [stop_now, stop_now]
+    assert handlers() == before != [stop_now, stop_now]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_whoever_is_asked_stops_with_the_shell_s_status_and_signals_are_as_before(number):
     before = handlers()
-    with pytest.raises(Stopped) as stopped, asked(at_once):
+    with pytest.raises(Interrupted) as stopped, handling(stop_now):
         signal.raise_signal(number)
     assert handlers() == before
     assert stopped.value.status == 128 + number
@@ -37,7 +37,7 @@ def test_a_thread_changes_no_handler():
     before, inside = handlers(), []
 
     def run():
-        with asked(at_once):
+        with handling(stop_now):
             inside.extend(handlers())
 
     thread = threading.Thread(target=run)

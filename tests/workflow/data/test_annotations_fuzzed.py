@@ -14,7 +14,7 @@ from tests.workflow.config.test_loading_fuzzed import paths
 from workflow.core.errors import UserError
 from workflow.data import coco, karpathy, voc
 from workflow.data.coco_files import annotation_file, load
-from workflow.data.validation.errors import SLACK, Faults, box_fault, text_fault
+from workflow.data.validation.errors import SLACK, ErrorList, box_fault, text_error
 
 EDGES = st.integers(-3, 60) | st.floats(-3, 60, width=32) | st.sampled_from([math.nan, math.inf, -math.inf, 1e300])
 SIDES = st.integers(1, 50)
@@ -72,7 +72,7 @@ def checked(text: bytes) -> tuple[int, int] | None:
     except UserError as error:
         said = str(error)
         return None if said.startswith("a.xml:") else pytest.fail(said)
-    faults = Faults()
+    faults = ErrorList()
     voc._check_annotation(Path("a.xml"), annotation._replace(size=annotation.size or (30, 30)), KNOWN, faults)
     said = {line.split(" (")[0] for lines in faults.kinds.values() for line in lines}
     return len(annotation.objects) - len(said), len(said)
@@ -148,7 +148,7 @@ def faults_of(root: Path, content: dict) -> int:
     """How many faults these lists have; 1 if they are refused at once."""
     for kind, lists in content.items():
         coco.annotation_file(root, "train2014", kind).write_text(json.dumps(lists))
-    faults = Faults()
+    faults = ErrorList()
     try:
         coco._check_annotations(root, "train2014", faults)
     except UserError as error:
@@ -176,7 +176,7 @@ def test_damaged_lists_are_refused_or_lose_nothing(root, path, new, remove):
         return
     found = coco.read({"root": root, "split": "2014"}, "train")
     assert sum(len(image.captions) for image in found) == len(content["captions"]["annotations"])
-    assert all(text_fault(text) is None for image in found for text in image.captions)
+    assert all(text_error(text) is None for image in found for text in image.captions)
     instances = load(annotation_file(root, "train2014", "instances"), root / "train2014", "instances")
     assert len(instances["annotations"]) == len(content["instances"]["annotations"])
     for one in instances["annotations"]:
@@ -190,7 +190,7 @@ def test_every_caption_is_read_back_or_said(root, text):
     content = copy.deepcopy(GOOD)
     content["captions"]["annotations"][0]["caption"] = text
     faults = faults_of(root, content)
-    assert faults == (text_fault(text) is not None)
+    assert faults == (text_error(text) is not None)
     if not faults:
         assert coco.read({"root": root, "split": "2014"}, "train")[0].captions == [text]
         text.encode()
@@ -202,7 +202,7 @@ def test_karpathys_entries_are_good_or_refused(root, new, key):
     entry = {"filepath": "train2014", "filename": "1.jpg", "cocoid": 1, "split": "train", "sentences": sentences}
     test = entry | {"filename": "2.jpg", "cocoid": 2, "split": "test"}
     karpathy.split_file(root).write_text(json.dumps({"images": [entry | {key: new}, test]}))
-    faults = Faults()
+    faults = ErrorList()
     known = {("train2014", "1.jpg"): 1, ("train2014", "2.jpg"): 2}
     try:
         karpathy.check(root, known, False, faults)
@@ -210,4 +210,4 @@ def test_karpathys_entries_are_good_or_refused(root, new, key):
         return
     if not faults:
         read = coco.read({"root": root, "split": "karpathy"}, "train")
-        assert [text_fault(text) for image in read for text in image.captions] == [None]
+        assert [text_error(text) for image in read for text in image.captions] == [None]

@@ -19,7 +19,7 @@ from workflow.planning.cost import counts, drawn, jobs, kinds, made_of, report, 
 from workflow.planning.cost import main as cost_door
 from workflow.planning.makespan import makespan
 from workflow.planning.plan import plan
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.registry import datasets, task_of
 from workflow.training import timing
 
@@ -174,7 +174,9 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     monkeypatch.setattr(timing, "MOST", 3)
     config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})
     (run,) = [run for run in plan(config).runs if run.task == "ssd_voc" and run.backbone == "baseline"]
-    found = cost(timing.shortened(Run.parse(run.json)), drawn(config, "voc", 8, tmp_path), tmp_path / "out", "resnet50")
+    found = cost(
+        timing.shortened(RunSpec.parse(run.json)), drawn(config, "voc", 8, tmp_path), tmp_path / "out", "resnet50"
+    )
     assert found["step"] > 0
     assert found["image"] > 0
 

@@ -9,7 +9,7 @@ import yaml
 
 from tests.workflow.test_rules import DEMO, jobs
 from workflow.config.loading import overlay
-from workflow.planning.dataset_size import faults, need, needs, suits
+from workflow.planning.dataset_size import faults, need, required_sizes, suits
 from workflow.planning.dataset_size import main as enough_door
 from workflow.planning.plan import plan
 from workflow.registry import datasets, task_of
@@ -49,11 +49,11 @@ def test_the_job_of_the_check_says_it(config, voc, snakemake, tmp_path, monkeypa
 
 def test_a_recipe_is_asked_for_once():
     rows = {name: {} for name in ("a", "b")} | {"mine": {"checkpoint": "x"}, "own": {"pretrain": {"epochs": 9}}}
-    own = needs(DEMO | {"backbones": rows}, "imagenet")
+    own = required_sizes(DEMO | {"backbones": rows}, "imagenet")
     assert [each["epochs"] for each in own] == [DEMO["pretrain"]["epochs"], 9]
     assert own[1]["at"] == {"batch_size": "pretrain.batch_size", "warmup_iters": "pretrain.warmup_iters",
                             "epochs": "backbones.own.pretrain.epochs"}  # fmt: skip
-    assert needs(DEMO, "coco") == [
+    assert required_sizes(DEMO, "coco") == [
         {"of": "training captions", "key": "tasks.nic_coco", "batch_size": 20, "epochs": 6,
          "at": {key: f"tasks.nic_coco.{key}" for key in ("batch_size", "epochs")},
          "preflight": {"module": "captioning.preflight", "recipe": DEMO["tasks"]["nic_coco"]}}]  # fmt: skip
@@ -68,7 +68,9 @@ def test_each_value_is_refused_from_its_bound_on(images, epochs):
         recipe = {"batch_size": batch, "epochs": epochs, "warmup_iters": warmup}
         config = DEMO | {"pretrain": DEMO["pretrain"] | recipe, "backbones": {"baseline": {}}}
         check = {"counts": {"train": images}, "root": "photos"}
-        return [line.partition(":")[0] for line in faults(datasets()["imagenet"], check, needs(config, "imagenet"))]
+        return [
+            line.partition(":")[0] for line in faults(datasets()["imagenet"], check, required_sizes(config, "imagenet"))
+        ]
 
     assert refused(images, 0) == []
     assert refused(images + 1, 0) == ["pretrain.batch_size"]
@@ -80,10 +82,10 @@ def test_each_value_is_refused_from_its_bound_on(images, epochs):
 def test_an_instance_asks_its_own_set_under_its_own_name():
     own = DEMO["tasks"]["nic_coco"] | {"task": "nic_coco", "data": "mine"}
     config = overlay(DEMO, {"tasks": {"short": own}, "data": {"mine": {"layout": "coco"}}})
-    (asked,) = needs(config, "mine")
+    (asked,) = required_sizes(config, "mine")
     assert (asked["of"], asked["key"]) == ("training captions", "tasks.short")
     assert asked["at"] == {"batch_size": "tasks.short.batch_size", "epochs": "tasks.short.epochs"}
-    assert [each["key"] for each in needs(config, "coco")] == ["tasks.nic_coco"]
+    assert [each["key"] for each in required_sizes(config, "coco")] == ["tasks.nic_coco"]
 
 
 def test_what_only_the_task_can_tell_is_said_under_the_name_of_the_instance(coco, capfd):
@@ -111,4 +113,4 @@ def test_images_alone_need_no_annotations():
 
 
 def test_enough_must_be_given_each_of_its_arguments(required):
-    assert required(enough_door) == ["--needs", "--dataset-info"]
+    assert required(enough_door) == ["--required-sizes", "--dataset-info"]

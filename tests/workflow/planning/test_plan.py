@@ -15,7 +15,7 @@ from workflow.config.loading import load
 from workflow.core.errors import UserError
 from workflow.core.files import write_json
 from workflow.planning.plan import Plan, PlannedRun, plan
-from workflow.planning.preflight import settle
+from workflow.planning.preflight import load_plan
 
 PROJECT = Path(__file__).parents[3]
 DEMO = load(PROJECT / "config/demo.yaml")
@@ -79,11 +79,11 @@ def test_every_backbone_meets_every_task_and_seed():
 
 
 def test_a_run_is_told_its_section_and_no_more():
-    from workflow.planning.run_spec import Run
+    from workflow.planning.run_spec import RunSpec
 
     demo = planned()
     for run in demo.runs:
-        assert Run.parse(run.json).as_dict() == run.run
+        assert RunSpec.parse(run.json).as_dict() == run.run
         if run.task != "pretrain":
             assert run.run["recipe"] == DEMO["tasks"][run.task]
     cutmix = next(run for run in demo.runs if run.backbone == "cutmix")
@@ -304,7 +304,7 @@ def test_nothing_that_is_not_planned_is_found():
 
 def test_a_fault_ends_the_process_with_one_line(capsys):
     with pytest.raises(SystemExit) as end:
-        settle([], {"experiment": "x"})
+        load_plan([], {"experiment": "x"})
     assert end.value.code == 1
     assert capsys.readouterr().err.startswith("error: --config alone")
 

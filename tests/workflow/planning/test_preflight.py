@@ -12,7 +12,7 @@ import yaml
 
 from workflow.config.loading import load
 from workflow.planning.plan import plan
-from workflow.planning.preflight import MANY, refuse_no_folders, settle, warn_of_many
+from workflow.planning.preflight import MANY, load_plan, refuse_no_folders, warn_of_many
 
 PROJECT = Path(__file__).parents[3]
 DEMO = load(PROJECT / "config/demo.yaml")
@@ -45,7 +45,7 @@ def test_it_is_said_before_anything_is_planned(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("workflow.planning.preflight.plan", stop)
     with pytest.raises(KeyboardInterrupt):
-        settle(["x.yaml"], {})
+        load_plan(["x.yaml"], {})
     assert "runs (200 backbones), about" in capsys.readouterr().err
 
 

@@ -21,7 +21,7 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
 )
 from workflow.config.loading import overlay
 from workflow.planning.plan import plan
-from workflow.planning.rerun import due, fingerprint
+from workflow.planning.rerun import fingerprint, is_outdated
 
 WORDS = plan(SMALL).shown("nic_coco")[0].shared["vocabulary"]
 
@@ -108,18 +108,18 @@ def test_a_brought_backbone_that_came_out_otherwise_is_transferred_anew(
 def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_another_recipe_or_data(dry_run):  # noqa: F811
     run = plan(SMALL).shown("nic_coco")[0]
     record, check = Path(run.record), Path(run.check)
-    assert not due(run)
+    assert not is_outdated(run)
     check.write_text(json.dumps({"fingerprint": "new"}))
-    assert due(run)
+    assert is_outdated(run)
     check.unlink()
-    assert not due(run)
-    assert due(plan(changed("tasks/nic_coco/lr", 0.0123)).shown("nic_coco")[0])
-    assert not due(plan(overlay(SMALL, {"resources": {"cpu_threads": 3, "gpus": 2}})).shown("nic_coco")[0])
+    assert not is_outdated(run)
+    assert is_outdated(plan(changed("tasks/nic_coco/lr", 0.0123)).shown("nic_coco")[0])
+    assert not is_outdated(plan(overlay(SMALL, {"resources": {"cpu_threads": 3, "gpus": 2}})).shown("nic_coco")[0])
     record.with_name("config.json").rename("config.json")
-    assert due(run)
+    assert is_outdated(run)
     Path("config.json").rename(record.with_name("config.json"))
     for broken in ("", "[1]", "{}", '{"provenance": 1}'):
         record.write_text(broken)
-        assert due(run)
+        assert is_outdated(run)
     record.unlink()
-    assert due(run)
+    assert is_outdated(run)

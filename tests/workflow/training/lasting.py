@@ -13,13 +13,13 @@ from mmengine.dist import get_rank
 
 from tests.workflow.training import pair
 from tests.workflow.training.test_engine import Points
-from workflow.core.errors import door
+from workflow.core.errors import cli_entry_point
 from workflow.core.files import write_json
-from workflow.planning.run_spec import Run
-from workflow.training.resume.checkpointing import resumable
+from workflow.planning.run_spec import RunSpec
+from workflow.training.resume.checkpointing import run_context
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -39,8 +39,8 @@ def main() -> None:
         process(self, *batch)
 
     Points.__getitem__, pair.Seen.process = slowly, dawdling
-    with resumable(args.out / "state", args.out, {}):
-        write_json(args.out / "found.json", pair.train(Run.parse(args.run_spec), args.out / "state"))
+    with run_context(args.out / "state", args.out, {}):
+        write_json(args.out / "found.json", pair.train(RunSpec.parse(args.run_spec), args.out / "state"))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from mmengine.registry import DATASETS, METRICS, MODELS
 from torch import nn
 
 import tests.workflow.training.test_engine  # noqa: F401 (registers Points)
-from pretrain.regularizers.base import of_share
+from pretrain.regularizers.base import per_rank_rng
 from workflow.core.files import write_json
 from workflow.core.rng import rng
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.distributed import processes
 from workflow.training.engine import fit
 from workflow.training.hooks import History
@@ -70,11 +70,11 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-def train(run: Run, folder: Path) -> dict:
+def train(run: RunSpec, folder: Path) -> dict:
     """To its end: curve, evaluations and weights."""
     loading = {"num_workers": 0, "collate_fn": {"type": "default_collate"}}
-    counted = {"type": "CountedDataset", "dataset": {"type": "Points"}, "seed": run.seed}
-    sampler = {"type": "CountedSampler", "batch": run.recipe["batch_size"], "seed": run.seed}
+    counted = {"type": "SeededDataset", "dataset": {"type": "Points"}, "seed": run.seed}
+    sampler = {"type": "ResumableSampler", "batch": run.recipe["batch_size"], "seed": run.seed}
     test = {"dataset": {"type": "Seven"}, "sampler": {"type": "DefaultSampler", "shuffle": False}, "batch_size": 2}
     task = {
         "model": {"type": "Norm"},
@@ -88,7 +88,7 @@ def train(run: Run, folder: Path) -> dict:
     return {"points": done.points, "evaluations": done.evaluations, "weights": weights}
 
 
-def train_and_die(run: Run, folder: Path) -> None:
+def train_and_die(run: RunSpec, folder: Path) -> None:
     """Until the iteration KILLED is over; a state lies there from its beginning."""
     checkpointing.SECONDS_BETWEEN_SAVES, after = 0, History.after_train_iter
 
@@ -107,12 +107,12 @@ def train_and_die(run: Run, folder: Path) -> None:
 def numbers() -> dict:
     """What the processes say of themselves: the same in both, but for `share`."""
     draws = [0.0, 0.0]
-    draws[get_rank()] = of_share(rng(0, "x")).random()
+    draws[get_rank()] = per_rank_rng(rng(0, "x")).random()
     return {
-        "mean": processes.mean(3 + 2 * get_rank()),
-        "max": processes.mean(3 + 2 * get_rank(), "max"),
-        "once": processes.once(lambda: f"of process {get_rank()}"),
-        "draws": [2 * processes.mean(draw) for draw in draws],
+        "mean": processes.reduce_mean(3 + 2 * get_rank()),
+        "max": processes.reduce_mean(3 + 2 * get_rank(), "max"),
+        "once": processes.broadcast_from_main(lambda: f"of process {get_rank()}"),
+        "draws": [2 * processes.reduce_mean(draw) for draw in draws],
     }
 
 
@@ -132,8 +132,8 @@ def norms(first: int) -> float:
     pairs += [(one.running_var, other.running_var), (one.num_batches_tracked, other.num_batches_tracked)]
     pairs += [(one.eval()(whole[mine]), other.eval()(whole[mine]))]
     gradients = [(a.grad.sum() / 2, b.grad.sum()) for a, b in zip(one.parameters(), other.parameters(), strict=True)]
-    summed = max(abs(float(a) - processes.mean(float(b))) for a, b in gradients)
-    return processes.mean(max(summed, *(float((a - b).detach().abs().max()) for a, b in pairs)), "max")
+    summed = max(abs(float(a) - processes.reduce_mean(float(b))) for a, b in gradients)
+    return processes.reduce_mean(max(summed, *(float((a - b).detach().abs().max()) for a, b in pairs)), "max")
 
 
 def apart(losses: Callable[[slice], list[torch.Tensor]], first: int) -> float:
@@ -141,7 +141,7 @@ def apart(losses: Callable[[slice], list[torch.Tensor]], first: int) -> float:
     `first` ones, the other the rest."""
     mine = slice(first, None) if get_rank() else slice(first)
     pairs = zip(losses(slice(None)), losses(mine), strict=True)
-    return max(abs(float(whole) - processes.mean(float(share))) for whole, share in pairs)
+    return max(abs(float(whole) - processes.reduce_mean(float(share))) for whole, share in pairs)
 
 
 def heads() -> dict[str, float]:
@@ -181,13 +181,13 @@ def main() -> None:
     parser.add_argument("--run-spec", required=True)
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args()
-    run = Run.parse(args.run_spec)
-    processes.join()
+    run = RunSpec.parse(args.run_spec)
+    processes.init_process_group()
     found = {"numbers": numbers(), "norms": [norms(4), norms(2)], "heads": heads()}
     train_and_die(run, args.out / "state")
     found["training"] = train(run, args.out / "state")  # of two processes the second ends here
     write_json(args.out / "found.json", found)
-    processes.leave()
+    processes.cleanup()
 
 
 if __name__ == "__main__":

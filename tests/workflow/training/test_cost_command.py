@@ -16,7 +16,7 @@ from captioning.cost import view_seconds
 from workflow.config.loading import load
 from workflow.core.files import read_json
 from workflow.planning.plan import plan
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 from workflow.training.cost_command import command_line
 
@@ -30,7 +30,7 @@ def test_a_door_of_costs_must_be_given_each_of_its_arguments(room, required):
 
 
 def test_a_door_of_costs_hands_on_a_shortened_run_check_folder_and_network(monkeypatch, tmp_path):
-    run, given = Run.parse(plan(DEMO).runs[0].json), []
+    run, given = RunSpec.parse(plan(DEMO).runs[0].json), []
     words = [
         "--run-spec",
         json.dumps(run.as_dict()),
@@ -48,7 +48,7 @@ def test_a_door_of_costs_hands_on_a_shortened_run_check_folder_and_network(monke
 
 
 def test_a_run_that_trains_nothing_is_not_shortened():
-    run = dataclasses.replace(Run.parse(plan(DEMO).runs[0].json), recipe={"batch_size": 8})
+    run = dataclasses.replace(RunSpec.parse(plan(DEMO).runs[0].json), recipe={"batch_size": 8})
     assert timing.shortened(run) == run
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
-from workflow.training.cpu_convs import Pointwise, Threefold, channels_last, few
+from workflow.training.cpu_convs import MatmulConv1x1, MatmulConv3x3, channels_last, use_matmul
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -17,7 +17,7 @@ def test_a_product_is_the_convolution_with_its_gradients(stride, bias, side):
     torch.manual_seed(0)
     plain = nn.Conv2d(16, 24, 1, stride=stride, bias=bias)
     fast = channels_last(copy.deepcopy(plain))
-    assert isinstance(fast, Pointwise)
+    assert isinstance(fast, MatmulConv1x1)
     found = []
     for layer in (plain, fast):
         images = torch.randn(4, 16, side, side, generator=torch.Generator().manual_seed(1), requires_grad=True)
@@ -35,7 +35,7 @@ def test_a_3_x_3_product_is_the_convolution_with_its_gradients(stride, bias, sid
     torch.manual_seed(0)
     plain = nn.Conv2d(512, 8, 3, stride=stride, padding=1, bias=bias)
     fast = channels_last(copy.deepcopy(plain))
-    assert isinstance(fast, Threefold)
+    assert isinstance(fast, MatmulConv3x3)
     found = []
     for layer in (plain, fast):
         images = torch.randn(2, 512, *sides, generator=torch.Generator().manual_seed(1), requires_grad=True)
@@ -68,14 +68,14 @@ def test_under_bf16_a_product_is_as_exact_as_the_convolution(kernel, stride):
 
 def test_only_plain_convolutions_of_one_cell_become_products():
     kinds = [nn.Conv2d(4, 4, 1, groups=2), nn.Conv2d(4, 4, 1, padding=1), nn.Conv2d(4, 4, 3, padding=1)]
-    assert not any(isinstance(each, Pointwise | Threefold) for each in channels_last(nn.Sequential(*kinds)))
+    assert not any(isinstance(each, MatmulConv1x1 | MatmulConv3x3) for each in channels_last(nn.Sequential(*kinds)))
 
 
 def test_a_resnet_keeps_its_keys_and_its_answer():
     torch.manual_seed(0)
     plain = resnet50(num_classes=5).eval()
     fast = channels_last(copy.deepcopy(plain))
-    assert sum(isinstance(module, Pointwise) for module in fast.modules()) == 36
+    assert sum(isinstance(module, MatmulConv1x1) for module in fast.modules()) == 36
     assert list(fast.state_dict()) == list(plain.state_dict())
     assert fast.conv1.weight.is_contiguous(memory_format=torch.channels_last)
     images = torch.randn(2, 3, 64, 64)
@@ -86,12 +86,12 @@ def test_products_are_for_wide_or_strided_kernels_without_gaps():
     def kind(*sizes, **how):
         return type(channels_last(nn.Conv2d(*sizes, 3, **{"padding": 1, **how})))
 
-    assert kind(512, 4) is kind(4, 4, stride=2) is Threefold
+    assert kind(512, 4) is kind(4, 4, stride=2) is MatmulConv3x3
     assert kind(511, 4) is kind(512, 4, dilation=2) is kind(512, 4, padding=0) is kind(512, 4, groups=2) is nn.Conv2d
 
 
 def test_cells_are_counted_in_the_output():
-    assert few(torch.empty(2, 3, 4, 8), 1, 64)
-    assert not few(torch.empty(2, 3, 4, 8), 1, 63)
-    assert few(torch.empty(2, 3, 5, 7), 2, 2 * 3 * 4)
-    assert not few(torch.empty(2, 3, 5, 7), 2, 2 * 3 * 4 - 1)
+    assert use_matmul(torch.empty(2, 3, 4, 8), 1, 64)
+    assert not use_matmul(torch.empty(2, 3, 4, 8), 1, 63)
+    assert use_matmul(torch.empty(2, 3, 5, 7), 2, 2 * 3 * 4)
+    assert not use_matmul(torch.empty(2, 3, 5, 7), 2, 2 * 3 * 4 - 1)

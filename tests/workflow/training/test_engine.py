@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS, OPTIMIZERS
 
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.planning.schedule import Schedule
 from workflow.training import hooks
 from workflow.training.cpu_convs import channels_last
@@ -72,19 +72,19 @@ RECIPE = {
 
 
 def run_of(**changes):
-    return Run(
+    return RunSpec(
         "ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, {**RECIPE, **changes}, {}, threads=1, workers=0, gpus=0
     )
 
 
 def task(run, broken=None):
     collate = {"type": "default_collate"}
-    counted = {"type": "CountedDataset", "dataset": {"type": "Points", "broken": broken}, "seed": run.seed}
+    counted = {"type": "SeededDataset", "dataset": {"type": "Points", "broken": broken}, "seed": run.seed}
     return {
         "model": {"type": "Line"},
         "train_dataloader": {
             "dataset": counted,
-            "sampler": {"type": "CountedSampler", "batch": 4, "seed": run.seed},
+            "sampler": {"type": "ResumableSampler", "batch": 4, "seed": run.seed},
             "batch_size": 4,
             "num_workers": run.workers,
             "collate_fn": collate,
@@ -128,7 +128,7 @@ def die_after(iterations, run, folder, monkeypatch, work=task):
 def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
     saves = []
-    save = saving.ResumeState.save
+    save = saving.ResumeCheckpointHook.save
 
     def save_or_die(self, runner):
         if runner.iter == moment and not saves:
@@ -136,7 +136,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(moment, undisturbed, t
             raise Killed
         save(self, runner)
 
-    monkeypatch.setattr(saving.ResumeState, "save", save_or_die)
+    monkeypatch.setattr(saving.ResumeCheckpointHook, "save", save_or_die)
     run = run_of()
     with pytest.raises(Killed):
         fit(run, task(run), 20, tmp_path)
@@ -171,7 +171,7 @@ def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatc
 
 
 def test_workers_do_not_change_the_bits(undisturbed, tmp_path):
-    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, RECIPE, {}, threads=1, workers=1, gpus=0)
+    run = RunSpec("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, RECIPE, {}, threads=1, workers=1, gpus=0)
     tensors, points, evaluations = outcome(fit(run, task(run), 20, tmp_path))
     assert all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
     assert (points, evaluations) == undisturbed[1:]
@@ -188,7 +188,7 @@ def test_each_switch_of_the_engine_changes_the_result(change, undisturbed, tmp_p
 
 def test_another_seed_is_another_run_and_threads_are_the_run_s(undisturbed, tmp_path):
     cv2.setNumThreads(4)
-    run = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 2}, RECIPE, {}, threads=2, workers=0, gpus=0)
+    run = RunSpec("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 2}, RECIPE, {}, threads=2, workers=0, gpus=0)
     tensors = outcome(fit(run, task(run), 20, tmp_path))[0]
     assert not all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0], strict=True))
     assert (torch.get_num_threads(), cv2.getNumThreads()) == (2, 1)

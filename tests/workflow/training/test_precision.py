@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from backbones.backbone import IMAGENET, publish
+from backbones.backbone import IMAGENET, save_backbone
 from captioning import feature_cache
 from pretrain import evaluate
 from pretrain.train import task
@@ -14,7 +14,7 @@ from tests.bench.workflow import ROOMS
 from tests.pretrain.solved import SCORE
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training import precision
 from workflow.training.engine import fit
 
@@ -60,7 +60,7 @@ def training(imagenet, coco, folder, reached):
     import pretrain.metric
     import pretrain.model  # noqa: F401 (registers)
 
-    run = Run("pretrain", "baseline", {"pretrain": 0}, PRETRAIN, {}, threads=1, workers=0, gpus=0)
+    run = RunSpec("pretrain", "baseline", {"pretrain": 0}, PRETRAIN, {}, threads=1, workers=0, gpus=0)
     fit(run, task(run, read_json(imagenet.check), folder), 40, folder / "state", reached)
 
 
@@ -74,8 +74,10 @@ def scoring(imagenet, coco, folder, reached):
 
 def features(imagenet, coco, folder, reached):
     """captioning.features."""
-    run = Run("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, CAPTIONS, {}, threads=1, workers=0, gpus=0)
-    publish(folder / "backbone.safetensors", untrained_network().state_dict(), IMAGENET, "resnet50", origin="random")
+    run = RunSpec("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, CAPTIONS, {}, threads=1, workers=0, gpus=0)
+    save_backbone(
+        folder / "backbone.safetensors", untrained_network().state_dict(), IMAGENET, "resnet50", origin="random"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feature_cache, "fill", lambda path, encoder, views, run: reached(encoder))
         feature_cache.make(run, folder / "backbone.safetensors", coco.check, folder)

@@ -10,13 +10,13 @@ from workflow.core import code_hash
 from workflow.core.code_hash import PROJECT, hashes, now
 from workflow.core.errors import UserError
 from workflow.core.files import digest, read_check, read_json, record_digest, sha256, write_hashed
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.planning.schedule import Schedule
-from workflow.training.engine import Fit
+from workflow.training.engine import TrainResult
 from workflow.training.machine import machine
 from workflow.training.record import made_of, write_record
 
-RUN = Run(
+RUN = RunSpec(
     "nic_coco", "cutmix", {"pretrain": 0, "transfer": 3}, {"lr": 0.1, "batch_size": 2}, {}, threads=1, workers=0, gpus=0
 )
 
@@ -37,7 +37,7 @@ def test_the_record_holds_the_trail(tmp_path, check):
     backbone.write_bytes(b"weights")
     evaluations = [{"iteration": 5, "CIDEr": 40.0}, {"iteration": 9, "CIDEr": 50.0}]
     points = [{"iteration": 9, "loss": 1.0, "lr": 0.1}]
-    done = Fit(torch.nn.Identity(), Schedule(9, 5, []), points, evaluations, 3.14159, 6.28318, 0.271828, 12)
+    done = TrainResult(torch.nn.Identity(), Schedule(9, 5, []), points, evaluations, 3.14159, 6.28318, 0.271828, 12)
     assert done.metrics == {"CIDEr": 50.0}
     write_record(tmp_path / "out", RUN, done, of=of(check, backbone), metrics=done.metrics, protocol={"beam_size": 20},
                  check=check, backbone=backbone, per_image={"CIDEr": [1.0]})  # fmt: skip
@@ -109,21 +109,21 @@ def test_a_number_that_is_none_is_not_recorded(tmp_path, check):
 
 
 def test_the_recipe_hash_is_of_the_recipe_alone():
-    other = Run(
+    other = RunSpec(
         "nic_coco", "baseline", {"pretrain": 1, "transfer": 0}, RUN.recipe, {"root": "x"}, threads=2, workers=4, gpus=0
     )
     assert other.recipe_hash == RUN.recipe_hash
-    assert Run(**{**RUN.as_dict(), "recipe": {"lr": 0.2, "batch_size": 2}}).recipe_hash != RUN.recipe_hash
+    assert RunSpec(**{**RUN.as_dict(), "recipe": {"lr": 0.2, "batch_size": 2}}).recipe_hash != RUN.recipe_hash
 
 
 def test_a_run_that_is_no_json_is_said():
     with pytest.raises(UserError, match="--run-spec is not the JSON of a run"):
-        Run.parse("{")
+        RunSpec.parse("{")
     with pytest.raises(UserError, match="--run-spec is not the JSON of a run"):
-        Run.parse('{"task": "x"}')
+        RunSpec.parse('{"task": "x"}')
 
 
 def test_a_run_has_a_name_for_the_terminal():
     assert RUN.name == "nic_coco cutmix p0s3"
-    assert Run(**{**RUN.as_dict(), "seeds": {"pretrain": 7}}).seed == 7
+    assert RunSpec(**{**RUN.as_dict(), "seeds": {"pretrain": 7}}).seed == 7
     assert RUN.seed == 3

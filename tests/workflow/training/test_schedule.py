@@ -70,7 +70,9 @@ def test_a_resumed_run_goes_on_at_the_rates_it_would_have_had(tmp_path, monkeypa
 @pytest.mark.parametrize("iteration", [0, 3, 7, 9])
 def test_a_loss_that_is_not_finite_is_said_with_its_own_rate(tmp_path, monkeypatch, iteration, work):
     """In the warm-up, after a drop, and where losses are looked at some iterations later, as on a GPU."""
-    monkeypatch.setattr(interrupts.Finite, "before_train", lambda self, runner: setattr(self, "together", 5))
+    monkeypatch.setattr(
+        interrupts.CheckFiniteLossHook, "before_train", lambda self, runner: setattr(self, "together", 5)
+    )
     run, forward, calls = (
         run_of(warmup_iters=5, milestones=[4, 8], iterations=ITERATIONS, eval_interval=0),
         Line.forward,

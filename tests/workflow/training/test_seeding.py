@@ -14,7 +14,7 @@ from workflow.core.rng import rng
 from workflow.training import seeding
 from workflow.training.engine import fit
 from workflow.training.resume import checkpointing
-from workflow.training.seeding import CountedDataset, CountedSampler
+from workflow.training.seeding import ResumableSampler, SeededDataset
 
 
 def taken(sampler, count):
@@ -28,7 +28,7 @@ def test_equal_keys_draw_equally_and_other_keys_do_not():
 
 
 def test_an_epoch_visits_every_sample_at_most_once_and_drops_what_fills_no_batch():
-    stream = taken(CountedSampler(range(11), batch=4, seed=3), 24)
+    stream = taken(ResumableSampler(range(11), batch=4, seed=3), 24)
     for epoch in range(3):
         visited = [index for index, e in stream if e == epoch]
         assert len(visited) == len(set(visited)) == 8
@@ -38,18 +38,18 @@ def test_an_epoch_visits_every_sample_at_most_once_and_drops_what_fills_no_batch
 
 @pytest.mark.parametrize("position", [0, 4, 8, 12, 20, 36])
 def test_skipping_goes_on_where_an_undisturbed_stream_would_be(position):
-    whole = taken(CountedSampler(range(11), batch=4, seed=3), 60)
-    sampler = CountedSampler(range(11), batch=4, seed=3)
+    whole = taken(ResumableSampler(range(11), batch=4, seed=3), 60)
+    sampler = ResumableSampler(range(11), batch=4, seed=3)
     sampler.skip(position)
     assert taken(sampler, 20) == whole[position : position + 20]
 
 
 def test_processes_share_every_global_batch(monkeypatch):
-    whole = taken(CountedSampler(range(12), batch=4, seed=3), 24)
+    whole = taken(ResumableSampler(range(12), batch=4, seed=3), 24)
     parts = []
     for rank in range(2):
         monkeypatch.setattr(seeding, "get_dist_info", lambda rank=rank: (rank, 2))
-        parts.append(taken(CountedSampler(range(12), batch=4, seed=3), 12))
+        parts.append(taken(ResumableSampler(range(12), batch=4, seed=3), 12))
     for i in range(0, 6):
         batch = set(whole[4 * i : 4 * i + 4])
         assert batch == set(parts[0][2 * i : 2 * i + 2]) | set(parts[1][2 * i : 2 * i + 2])
@@ -61,7 +61,7 @@ def test_what_is_said_of_an_iteration_is_what_its_processes_visit(world, monkeyp
     parts = []
     for rank in range(world):
         monkeypatch.setattr(seeding, "get_dist_info", lambda rank=rank: (rank, world))
-        sampler = CountedSampler(range(19), batch=4, seed=3)
+        sampler = ResumableSampler(range(19), batch=4, seed=3)
         parts.append([index for index, _ in taken(sampler, 12 * 4 // world)])
     share = 4 // world
     for i in range(12):
@@ -70,12 +70,12 @@ def test_what_is_said_of_an_iteration_is_what_its_processes_visit(world, monkeyp
 
 
 def test_fewer_samples_than_a_batch_is_said(monkeypatch):
-    assert sorted(taken(CountedSampler(range(4), batch=4), 4)) == [(n, 0) for n in range(4)]
+    assert sorted(taken(ResumableSampler(range(4), batch=4), 4)) == [(n, 0) for n in range(4)]
     with pytest.raises(UserError, match="3 samples, fewer than one batch of 4"):
-        CountedSampler(range(3), batch=4)
+        ResumableSampler(range(3), batch=4)
     monkeypatch.setattr(seeding, "get_dist_info", lambda: (0, 3))
     with pytest.raises(UserError, match="3 processes cannot share a batch of 4"):
-        CountedSampler(range(12), batch=4)
+        ResumableSampler(range(12), batch=4)
 
 
 class Noise:
@@ -87,13 +87,13 @@ class Noise:
 
 
 def test_a_sample_draws_what_follows_from_seed_epoch_and_index():
-    noise = CountedDataset(Noise(), seed=1)
+    noise = SeededDataset(Noise(), seed=1)
     first = noise[(2, 0)]
     np.random.rand(7)
     assert noise[(2, 0)] == first
     for draw in (1, 2, 3):
         assert len({noise[key][draw] for key in [(2, 0), (2, 1), (3, 0)]}) == 3
-    assert CountedDataset(Noise(), seed=2)[(2, 0)] != first
+    assert SeededDataset(Noise(), seed=2)[(2, 0)] != first
 
 
 class Told(Hook):

@@ -15,12 +15,12 @@ import pytest
 from tests.waiting import PATIENCE, children, end, gone
 from tests.workflow.training import pair
 from workflow.core.files import read_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 from workflow.training.resume.checkpointing import states
 
 PROJECT = Path(__file__).parents[3]
 RECIPE = pair.RECIPE | {"epochs": 20, "eval_interval": 10}  # 100 iterations
-RUN = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, RECIPE, {}, threads=1, workers=1, gpus=2)
+RUN = RunSpec("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, RECIPE, {}, threads=1, workers=1, gpus=2)
 NAME = "ssd_voc cutmix p0s1"
 pytestmark = pytest.mark.slow
 

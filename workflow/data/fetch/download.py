@@ -26,7 +26,7 @@ RESERVE = 1 << 30  # bytes of the disk that a file of unknown length leaves free
 BUSY = (408, 425, 429)  # of the client errors, those that pass
 
 
-class Patience(NamedTuple):
+class RetryPolicy(NamedTuple):
     """Seconds without an answer; how many times in a row to try without getting further; seconds before the second
     try, doubled from then on."""
 
@@ -35,10 +35,10 @@ class Patience(NamedTuple):
     wait: float = 2
 
 
-PATIENCE = Patience()
+PATIENCE = RetryPolicy()
 
 
-class PassingError(Exception):
+class TransientError(Exception):
     """What went wrong may go right the next time."""
 
 
@@ -76,7 +76,7 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def download(url: str, path: Path, size: int | None = None, patience: Patience = PATIENCE) -> None:
+def download(url: str, path: Path, size: int | None = None, patience: RetryPolicy = PATIENCE) -> None:
     """Bring `url` to `path`, which appears only when complete. `size`: the bytes that it must have, if known.
 
     Raises UserError if there is no such file, if it has another length, or if all tries in a row have failed.
@@ -89,7 +89,7 @@ def download(url: str, path: Path, size: int | None = None, patience: Patience =
             _go_on(url, part, size, patience.timeout)
             part.replace(path)
             _note(part).unlink(missing_ok=True)
-        except PassingError as fault:
+        except TransientError as fault:
             have = _length(part)
             further = have > most + SLOWEST * patience.timeout
             most, failures = max(most, have), 1 if further else failures + 1
@@ -125,7 +125,7 @@ def _begun(url: str, part: Path) -> tuple[int, dict]:
 
 
 def _go_on(url: str, part: Path, size: int | None, timeout: float) -> None:
-    """One try: ask for what is missing and append it; PassingError if another try may help."""
+    """One try: ask for what is missing and append it; TransientError if another try may help."""
     have, note = _begun(url, part)
     if size and have > size:  # of another file
         _remove(part)
@@ -141,27 +141,27 @@ def _go_on(url: str, part: Path, size: int | None, timeout: float) -> None:
     except urllib.error.HTTPError as error:
         _refused(error, url, part, have)
     except TimeoutError:
-        raise PassingError(f"no answer for {timeout:g} s") from None
+        raise TransientError(f"no answer for {timeout:g} s") from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise UserError(f"{url}: the server's certificate is not valid: {error.reason.verify_message}") from None
         if isinstance(error.reason, TimeoutError):
-            raise PassingError(f"no answer for {timeout:g} s") from None
-        raise PassingError(f"cannot be reached: {getattr(error.reason, 'strerror', None) or error.reason}") from None
+            raise TransientError(f"no answer for {timeout:g} s") from None
+        raise TransientError(f"cannot be reached: {getattr(error.reason, 'strerror', None) or error.reason}") from None
     except (ConnectionError, http.client.HTTPException, ssl.SSLError) as error:
-        raise PassingError(f"the connection broke off: {error or type(error).__name__}") from None
+        raise TransientError(f"the connection broke off: {error or type(error).__name__}") from None
 
 
 def _refused(error: urllib.error.HTTPError, url: str, part: Path, have: int) -> None:
-    """What an answer that is no file means: nothing is missing, try again (PassingError), or give up (UserError)."""
+    """What an answer that is no file means: nothing is missing, try again (TransientError), or give up (UserError)."""
     if error.code == 416:  # nothing lies beyond what we have
         if error.headers.get("Content-Range") == f"bytes */{have}":
             return
         part.unlink(missing_ok=True)
-        raise PassingError("the file on the server has changed")
+        raise TransientError("the file on the server has changed")
     answer = f"the server answers {error.code} {' '.join(str(error.reason).split())[:200]}"
     if error.code in BUSY or error.code >= 500:
-        raise PassingError(answer)
+        raise TransientError(answer)
     raise UserError(f"{url}: {answer}")
 
 
@@ -187,7 +187,7 @@ def _receive(
         whole = int(sent[3]) if sent and sent[3] != "*" else None
         if not sent or int(sent[1]) != have or version not in (None, note["version"]):
             part.unlink(missing_ok=True)
-            raise PassingError("the file on the server has changed")
+            raise TransientError("the file on the server has changed")
         version, start = note["version"], have
     length = whole if answer.length is None else start + answer.length
     for stated in (length, whole):
@@ -206,7 +206,7 @@ def _receive(
         _remove(part)
         raise UserError(f"{url}: the server sends more than the {total:,} bytes of the file: another file")
     if total and got < total:
-        raise PassingError(f"the connection broke off after {got:,} of {total:,} bytes")
+        raise TransientError(f"the connection broke off after {got:,} of {total:,} bytes")
 
 
 def _write(answer: http.client.HTTPResponse, part: Path, start: int, total: int | None, timeout: float) -> int:
@@ -229,6 +229,6 @@ def _write(answer: http.client.HTTPResponse, part: Path, start: int, total: int 
                 raise UserError(f"{part}: the disk is full, and the server does not say how long the file is")
             if (passed := time.monotonic() - since) > timeout:
                 if came - before < SLOWEST * timeout:
-                    raise PassingError(f"only {came - before:,} bytes in {passed:.1f} s")
+                    raise TransientError(f"only {came - before:,} bytes in {passed:.1f} s")
                 since, before = time.monotonic(), came
         return file.tell() - start

@@ -15,12 +15,12 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.escaping import say
 from workflow.core.files import read_json, write_json
 from workflow.data.fetch import unpack
-from workflow.data.fetch.download import PATIENCE, Patience, download, need_room
-from workflow.data.validation.errors import of_system
+from workflow.data.fetch.download import PATIENCE, RetryPolicy, download, need_room
+from workflow.data.validation.errors import os_errors_as_user_errors
 from workflow.data.validation.unused import is_leftover
 from workflow.registry import datasets
 
@@ -68,7 +68,7 @@ def counts(folder: Path, source: Source) -> dict[str, int]:
     }
 
 
-def incomplete(name: str, section: dict[str, Any], root: Path) -> bool:
+def is_incomplete(name: str, section: dict[str, Any], root: Path) -> bool:
     """Is there an archive of the set of which nothing lies below `root`? A look for one file each: quick."""
     return any(
         not any(next(root.glob(pattern), None) for pattern in source.gives)
@@ -76,11 +76,11 @@ def incomplete(name: str, section: dict[str, Any], root: Path) -> bool:
     )
 
 
-def times(name: str, section: dict[str, Any], root: Path, record: Path) -> int:
+def fetch_count(name: str, section: dict[str, Any], root: Path, record: Path) -> int:
     """How many times the set was fetched by its last record, and once more if there is none or something is missing.
     A count, because Snakemake compares it with that of the last run: after a second fetch it must not fall back."""
     before = read_json(record, "times")["times"] if record.exists() else 0
-    return before if before and not incomplete(name, section, root) else before + 1
+    return before if before and not is_incomplete(name, section, root) else before + 1
 
 
 def fetch(
@@ -88,7 +88,7 @@ def fetch(
     section: dict[str, Any],
     root: Path,
     sources: Sequence[Source] | None = None,
-    patience: Patience = PATIENCE,
+    patience: RetryPolicy = PATIENCE,
     check: Path | None = None,
 ) -> dict[str, Any]:
     """Bring to `root` what is missing of a set; returns the record: archive -> where it came from, "in place" or "not
@@ -167,7 +167,7 @@ def _need_archives(name: str, missing: Sequence[Source], origin: str | None) -> 
                 raise UserError(f"{Path(origin) / file}: the archive is missing; data.{name}.source {holds}")
 
 
-def _bring(name: str, source: Source, origin: str | None, root: Path, patience: Patience) -> None:
+def _bring(name: str, source: Source, origin: str | None, root: Path, patience: RetryPolicy) -> None:
     """One archive, until all of it lies in .fetch/FILE.unpacked."""
     work = root / ".fetch"
     work.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def _bring(name: str, source: Source, origin: str | None, root: Path, patience: 
         archive.unlink()
 
 
-def _unpack(name: str, source: Source, origin: str | None, archive: Path, part: Path, patience: Patience) -> None:
+def _unpack(name: str, source: Source, origin: str | None, archive: Path, part: Path, patience: RetryPolicy) -> None:
     if source.layout == "classes":
         unpack.unpack_classes(archive, part)
     elif source.layout == "labelled":
@@ -201,7 +201,7 @@ def _unpack(name: str, source: Source, origin: str | None, archive: Path, part: 
         unpack.unpack(archive, part / source.into, source.inside, source.only)
 
 
-def _obtain(name: str, source: Source, origin: str | None, work: Path, patience: Patience) -> tuple[Path, str]:
+def _obtain(name: str, source: Source, origin: str | None, work: Path, patience: RetryPolicy) -> tuple[Path, str]:
     """The archive, and the address or path that it came from."""
     if origin is None and source.url is None:
         raise UserError(f"data.{name}.source: missing: name the folder here, beside `root`, that holds {REGISTERED}")
@@ -259,7 +259,7 @@ def _merge(folder: Path, target: Path) -> None:
     folder.rmdir()
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Fetch the official archives of a data set; what is there stays.")
@@ -272,7 +272,7 @@ def main() -> None:
     parser.add_argument("--check", type=Path, help="the set's CHECK.json: removed if anything is put in place")
     parser.add_argument("--times", type=int, default=1, help="how many times it was fetched, with this one")
     args = parser.parse_args()
-    with of_system(args.root):
+    with os_errors_as_user_errors(args.root):
         record = fetch(args.set, args.dataset_config, args.root, check=args.check) | {"times": args.times}
     if args.out:
         write_json(args.out, record)

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from workflow.data.synthetic.scenes import Scene, Thing
+from workflow.data.synthetic.scenes import Scene, SceneObject
 
 
 def _with_article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def _size(thing: Thing, side: int) -> str:
+def _size(thing: SceneObject, side: int) -> str:
     """`large` from 45 % of the shorter image side on, `small` up to 32 %, else nothing."""
     share = thing.side / side
     return "large " if share >= 0.45 else "small " if share <= 0.32 else ""
 
 
-def _place(thing: Thing, width: int, height: int) -> str:
+def _place(thing: SceneObject, width: int, height: int) -> str:
     """The part of the picture that a thing is in, judged on the axis on which it is farther from the middle."""
     x, y = thing.centre[0] / width - 0.5, thing.centre[1] / height - 0.5
     if max(abs(x), abs(y)) < 0.12:
@@ -25,7 +25,7 @@ def _place(thing: Thing, width: int, height: int) -> str:
     return "at the top" if y < 0 else "at the bottom"
 
 
-def _relation(first: Thing, second: Thing) -> tuple[str, str]:
+def _relation(first: SceneObject, second: SceneObject) -> tuple[str, str]:
     """How the first lies to the second, and the second to the first."""
     x, y = (a - b for a, b in zip(first.centre, second.centre, strict=True))
     if abs(x) > abs(y):
@@ -45,7 +45,7 @@ def _one(full: list[str], plain: list[str], place: str, ground: str) -> list[str
     ]
 
 
-def _two(things: list[Thing], full: list[str], plain: list[str], place: str, ground: str, kind: str) -> list[str]:
+def _two(things: list[SceneObject], full: list[str], plain: list[str], place: str, ground: str, kind: str) -> list[str]:
     a, b = (_with_article(words) for words in plain)
     large_a, large_b = (_with_article(words) for words in full)
     there, back = _relation(*things)
@@ -60,7 +60,9 @@ def _two(things: list[Thing], full: list[str], plain: list[str], place: str, gro
     ]
 
 
-def _three(things: list[Thing], full: list[str], plain: list[str], place: str, ground: str, kind: str) -> list[str]:
+def _three(
+    things: list[SceneObject], full: list[str], plain: list[str], place: str, ground: str, kind: str
+) -> list[str]:
     a, b, c = (_with_article(words) for words in plain)
     return [
         f"three {kind} on a {ground} background",

@@ -7,14 +7,14 @@ import numpy as np
 
 from workflow.core.rng import rng
 from workflow.data.synthetic.caption_templates import captions
-from workflow.data.synthetic.scenes import Thing, progress, save, scene
+from workflow.data.synthetic.scenes import SceneObject, progress, save, scene
 from workflow.data.synthetic.sprites import cast
 
 # As in the real set, category ids are neither contiguous nor start at the label.
 COCO_CATEGORY_IDS = (1, 2, 3, 5, 6, 9, 11, 13, 14, 17, 18, 20)
 
 
-def _coco_instance(thing: Thing, number: int, image_id: int, limit: tuple[int, int]) -> dict:
+def _coco_instance(thing: SceneObject, number: int, image_id: int, limit: tuple[int, int]) -> dict:
     """One instance annotation; the polygon is clamped to the picture."""
     x0, y0, x1, y1 = thing.box
     polygon = np.clip(thing.points, 0, limit).round(2).ravel().tolist()

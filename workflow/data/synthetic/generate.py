@@ -11,10 +11,10 @@ import shutil
 from pathlib import Path
 
 from workflow.contracts import DataSet
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.data.synthetic.shapes import SHAPES
 from workflow.data.synthetic.sprites import class_names
-from workflow.data.validation.errors import of_system
+from workflow.data.validation.errors import os_errors_as_user_errors
 from workflow.registry import datasets
 
 
@@ -63,7 +63,7 @@ def make(layout: str, spec: dict, out: str | Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--spec", required=True, type=json.loads, help="the `synthetic:` mapping, as JSON")
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args()
-    with of_system(args.out):
+    with os_errors_as_user_errors(args.out):
         make(args.layout, args.spec, args.out)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from workflow.core.rng import rng
-from workflow.data.synthetic.scenes import portrait, progress, save
+from workflow.data.synthetic.scenes import progress, save, single_object_image
 from workflow.data.synthetic.sprites import Shapes
 
 
@@ -19,7 +19,7 @@ def make(root: Path, spec: dict) -> None:
             label = index % len(names)
             draw = rng("synthetic", "imagenet", spec["seed"], split, index)
             name = f"{wnids[label]}_{index // len(names)}" if split == "train" else f"ILSVRC2012_val_{index + 1:08d}"
-            pixels = portrait(label, shapes, spec["size"], draw)
+            pixels = single_object_image(label, shapes, spec["size"], draw)
             save(root / split / wnids[label] / f"{name}.JPEG", pixels)
     lines = [f"{wnid} {name}\n" for wnid, name in zip(wnids, names, strict=True)]
     (root / "LOC_synset_mapping.txt").write_text("".join(lines))

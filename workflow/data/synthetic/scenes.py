@@ -9,15 +9,15 @@ from PIL import Image
 from tqdm import tqdm
 
 from workflow.data.synthetic.shapes import background
-from workflow.data.synthetic.sprites import Cast, Look
+from workflow.data.synthetic.sprites import Appearance, ObjectSet
 
 
 @dataclass
-class Thing:
+class SceneObject:
     """One object; box is (x0, y0, x1, y1) in px, inside the image; area counts its visible pixels."""
 
     label: int
-    look: Look
+    look: Appearance
     points: np.ndarray
     box: tuple[int, int, int, int]
     area: int = 0
@@ -41,21 +41,21 @@ class Scene:
     """A picture, (height, width, 3) uint8 RGB, with what is on it, largest first; `kind` is what all of it are."""
 
     pixels: np.ndarray
-    things: list[Thing]
+    things: list[SceneObject]
     bright: bool
     kind: str
 
 
-def _thing(label: int, look: Look, points: np.ndarray, width: int, height: int) -> Thing:
+def _thing(label: int, look: Appearance, points: np.ndarray, width: int, height: int) -> SceneObject:
     """A thing whose box is what the picture shows of its polygon, in whole pixels."""
     limit = (width, height)
     low, high = points.min(axis=0), points.max(axis=0)
     box = (*np.clip(np.floor(low), 0, limit), *np.clip(np.ceil(high), 0, limit))
     truncated = bool((low < -1).any() or (high > np.array(limit) + 1).any())
-    return Thing(label, look, points, tuple(int(edge) for edge in box), truncated=truncated)
+    return SceneObject(label, look, points, tuple(int(edge) for edge in box), truncated=truncated)
 
 
-def portrait(label: int, cast: Cast, size: int, rng: np.random.Generator) -> np.ndarray:
+def single_object_image(label: int, cast: ObjectSet, size: int, rng: np.random.Generator) -> np.ndarray:
     """One object nearly filling a picture of size x size px: (size, size, 3) uint8 RGB."""
     canvas = background(size, size, bool(rng.random() < 0.5), rng)
     look = cast.look(label, rng)
@@ -64,7 +64,7 @@ def portrait(label: int, cast: Cast, size: int, rng: np.random.Generator) -> np.
     return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
-def _crowded(box: tuple, others: list[Thing]) -> bool:
+def _crowded(box: tuple, others: list[SceneObject]) -> bool:
     """Whether a box covers more than 5 % of another one, or another one of it."""
     for other in (thing.box for thing in others):
         width = min(box[2], other[2]) - max(box[0], other[0])
@@ -75,7 +75,7 @@ def _crowded(box: tuple, others: list[Thing]) -> bool:
     return False
 
 
-def _place(label: int, cast: Cast, width: int, height: int, others: list[Thing], rng: np.random.Generator):
+def _place(label: int, cast: ObjectSet, width: int, height: int, others: list[SceneObject], rng: np.random.Generator):
     """A thing at a free place, or None after twenty tries; a few are tiny, hang over the edge or overlap."""
     look, tiny = cast.look(label, rng), rng.random() < 0.06
     over_edge, overlap = rng.random() < 0.15, rng.random() < 0.05
@@ -92,12 +92,12 @@ def _place(label: int, cast: Cast, width: int, height: int, others: list[Thing],
     return None
 
 
-def scene(cast: Cast, size: int, rng: np.random.Generator) -> Scene:
+def scene(cast: ObjectSet, size: int, rng: np.random.Generator) -> Scene:
     """A picture with one to three things whose longer side is `size` px; 1:1, 4:3 or 3:4."""
     width, height = [(size, size), (size, size * 3 // 4), (size * 3 // 4, size)][rng.integers(3)]
     bright = bool(rng.random() < 0.5)
     canvas = background(width, height, bright, rng)
-    things: list[Thing] = []
+    things: list[SceneObject] = []
     for _ in range(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2])):
         thing = _place(int(rng.integers(len(cast.names))), cast, width, height, things, rng)
         things += [thing] if thing else []

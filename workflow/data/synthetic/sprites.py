@@ -12,14 +12,14 @@ from PIL import Image
 from workflow.core.errors import UserError
 from workflow.data.synthetic.shapes import COLOURS, SHAPES, outline, paint
 from workflow.data.validation.decoding import decode
-from workflow.data.validation.image_scan import look
+from workflow.data.validation.image_scan import inspect_image
 from workflow.data.validation.unused import is_leftover
 
 TIED = 0.6
 FEATHER = 2.0  # px over which a photo fades into the background, so that no straight edge gives its box away
 
 
-class Look(Protocol):
+class Appearance(Protocol):
     """How one thing looks. `name` is its class, `words` what a caption calls it."""
 
     name: str
@@ -32,13 +32,13 @@ class Look(Protocol):
         """Into `canvas` (height, width, 3), in place, where `points` are; the pixels covered, (height, width) bools."""
 
 
-class Cast(Protocol):
+class ObjectSet(Protocol):
     """The classes, by `names` in label order; `things` is what a caption calls several of them."""
 
     names: list[str]
     things: str
 
-    def look(self, label: int, rng: np.random.Generator) -> Look:
+    def look(self, label: int, rng: np.random.Generator) -> Appearance:
         """One of the looks of a class."""
 
 
@@ -133,7 +133,7 @@ class Photos:
             if not files:
                 raise UserError(f"{Path(root) / split / name}: no PNG image of an object")
             for file in files:
-                if isinstance(fault := look(str(file)), str):
+                if isinstance(fault := inspect_image(str(file)), str):
                     raise UserError(f"{file}: {fault}")
 
     def look(self, label: int, rng: np.random.Generator) -> Photo:
@@ -152,7 +152,7 @@ def photo_classes(root: str | Path) -> list[str]:
     return names
 
 
-def cast(spec: dict, split: str) -> Cast:
+def cast(spec: dict, split: str) -> ObjectSet:
     """What a set with this spec is made of: photos if it names a folder of them. `split` is train or val."""
     return Photos(spec["photos"], split) if "photos" in spec else Shapes(spec["classes"])
 

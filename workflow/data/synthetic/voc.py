@@ -4,11 +4,11 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from workflow.core.rng import rng
-from workflow.data.synthetic.scenes import Scene, Thing, progress, save, scene
+from workflow.data.synthetic.scenes import Scene, SceneObject, progress, save, scene
 from workflow.data.synthetic.sprites import cast
 
 
-def _voc_object(thing: Thing) -> str:
+def _voc_object(thing: SceneObject) -> str:
     """One <object>; VOC boxes are 1-based and inclusive."""
     x0, y0, x1, y1 = thing.box
     return (

@@ -15,20 +15,20 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.escaping import printable, say
 from workflow.core.files import atomic, digest, sha256, short, write_hashed
-from workflow.data.validation.image_cache import Looked
+from workflow.data.validation.image_cache import ImageInfo
 
 LISTED = 10
 FETCH = "`snakemake data --cores 2 --configfile CONFIG` fetches the official one"
-Kind = tuple[str, Callable[[Any], bool]]  # what an annotation file must have at a key, in words and as a test
-WHOLE: Kind = ("a whole number", lambda value: type(value) is int and abs(value) < 1 << 53)
-NUMBER: Kind = ("a number", lambda value: type(value) in (int, float) and abs(value) < 1 << 53)
-TEXT: Kind = ("text", lambda value: isinstance(value, str))
-LIST: Kind = ("a list", lambda value: isinstance(value, list))
-ANY: Kind = ("anything", lambda value: True)
-FILE: Kind = ("the name of a file in its folder", lambda value: text_fault(value) is None and inside(value))
+FieldType = tuple[str, Callable[[Any], bool]]  # what an annotation file must have at a key, in words and as a test
+WHOLE: FieldType = ("a whole number", lambda value: type(value) is int and abs(value) < 1 << 53)
+NUMBER: FieldType = ("a number", lambda value: type(value) in (int, float) and abs(value) < 1 << 53)
+TEXT: FieldType = ("text", lambda value: isinstance(value, str))
+LIST: FieldType = ("a list", lambda value: isinstance(value, list))
+ANY: FieldType = ("anything", lambda value: True)
+FILE: FieldType = ("the name of a file in its folder", lambda value: text_error(value) is None and inside(value))
 AnyPath = TypeVar("AnyPath", str, Path)
 # Boxes of real sets may lie up to one pixel outside: 0-based next to 1-based, and rounding.
 SLACK = 1.0
@@ -47,7 +47,7 @@ class DataError(UserError):
         return printable(Exception.__str__(self), keep="\n")
 
 
-class Faults:
+class ErrorList:
     """Faults by kind, in the order found. `raise_if_any` turns them into one UserError."""
 
     def __init__(self) -> None:
@@ -84,11 +84,13 @@ class Faults:
             tqdm.write(f"warning: {line}")
 
 
-def refuse_shared(train: dict[AnyPath, Looked], test: dict[AnyPath, Looked], official: bool, faults: Faults) -> None:
+def check_split_overlap(
+    train: dict[AnyPath, ImageInfo], test: dict[AnyPath, ImageInfo], official: bool, faults: ErrorList
+) -> None:
     """Images of the test split whose bytes are also in the training split: a fault, or a warning in an official set
     (published sets hold a few duplicates of their own, and nobody may change those)."""
     seen = {(look.bytes, look.crc): path for path, look in train.items()}
-    shared = Faults()
+    shared = ErrorList()
     for path, looked in test.items():
         twin = seen.get((looked.bytes, looked.crc))
         if twin and twin != path and sha256(twin) == sha256(path):
@@ -107,21 +109,21 @@ def warn_of_absent(path: Path, classes: list[str], tested: bool) -> None:
         say(f"warning: {path}: no object of class {name}: {then}")
 
 
-def fingerprint(root: Path, looked: dict[AnyPath, Looked], annotations: dict[Path, str]) -> str:
+def fingerprint(root: Path, looked: dict[AnyPath, ImageInfo], annotations: dict[Path, str]) -> str:
     """SHA-256 over every image's relative name, size and CRC and every annotation file's hash; root plays no part."""
     start = len(os.path.join(root, ""))  # noqa: PTH118  (`relative_to` takes a minute for a million paths)
     images = sorted((str(path)[start:], look.bytes, look.crc) for path, look in looked.items())
     return digest([images, sorted((str(path)[start:], text) for path, text in annotations.items())])
 
 
-def need_folder(path: Path, what: str) -> Path:
+def require_dir(path: Path, what: str) -> Path:
     """`path` if it is a folder; UserError otherwise."""
     if not path.is_dir():
         raise UserError(f"{path}: {what} is missing; {FETCH}")
     return path
 
 
-def load_lists(path: Path, keys: dict[str, dict[str, Kind]], optional: Mapping[str, Sequence[str]] = NONE) -> dict:
+def load_lists(path: Path, keys: dict[str, dict[str, FieldType]], optional: Mapping[str, Sequence[str]] = NONE) -> dict:
     """An annotation file whose lists hold objects with the given keys, of which the `optional` ones of a list may be
     absent or null; UserError naming what is not there, or is of another kind."""
     if not path.is_file():
@@ -179,7 +181,7 @@ def inside(name: str) -> bool:
     return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts and "\0" not in name
 
 
-def text_fault(text: object) -> str | None:
+def text_error(text: object) -> str | None:
     """What is wrong with a name or a caption that is to be shown, in words; None if nothing is."""
     if not isinstance(text, str):
         return "is no text"
@@ -191,7 +193,7 @@ def text_fault(text: object) -> str | None:
 
 
 @contextlib.contextmanager
-def of_system(where: Path) -> Iterator[None]:
+def os_errors_as_user_errors(where: Path) -> Iterator[None]:
     """What the system says of a file (not allowed, no folder, name too long) as a UserError, file first."""
     try:
         yield
@@ -204,7 +206,7 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
     there are any, and what is remembered of this root's images, whichever config asks (by its name, not by where that
     leads: so a project that was moved with its data remembers them)."""
 
-    @door
+    @cli_entry_point
     def main() -> None:
         parser = argparse.ArgumentParser(description=f"Check {check.__module__.split('.')[-1]} data.")
         parser.add_argument(
@@ -218,11 +220,11 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
             parser.error("--dataset-config must be a mapping, --threads at least 1")
         memory = args.out.parent / f".seen-{short(str(args.root))}.sqlite"
         listed = args.out.with_suffix(".errors.txt")
-        with of_system(args.out):
+        with os_errors_as_user_errors(args.out):
             args.out.parent.mkdir(parents=True, exist_ok=True)  # not only after an hour of decoding
             listed.unlink(missing_ok=True)
         try:
-            with of_system(args.root):
+            with os_errors_as_user_errors(args.root):
                 content = check(args.dataset_config, args.root, memory, args.threads)
         except DataError as error:
             with atomic(listed) as temporary:

@@ -18,7 +18,7 @@ COLUMNS = "path TEXT PRIMARY KEY, size, mtime, ctime, crc, width, height, oddity
 State = tuple[int, int, int]  # of a file: size, mtime_ns, ctime_ns
 
 
-class Looked(NamedTuple):
+class ImageInfo(NamedTuple):
     """What one image file is: bytes and their CRC-32, width and height in px, and what is odd about it, if anything."""
 
     bytes: int
@@ -28,7 +28,7 @@ class Looked(NamedTuple):
     oddity: str = ""
 
 
-class Memory:
+class ImageCache:
     """What is remembered of the images below `root`; `file` None: nothing is, and nothing is kept."""
 
     def __init__(self, file: Path | None, root: Path) -> None:
@@ -55,14 +55,14 @@ class Memory:
         say(f"warning: {self.file}: what was checked cannot be remembered: {error}")
         self.file = None
 
-    def split(self, paths: Iterable[str]) -> Iterator[tuple[str, State, Looked | None]]:
+    def split(self, paths: Iterable[str]) -> Iterator[tuple[str, State, ImageInfo | None]]:
         """(path, its state, what is remembered of it) for each path, in their order."""
         stats = _stats(paths)
         for path, stat in stats.items():
             row = self.seen.get(path.removeprefix(self.root))
-            yield path, stat, Looked(row[0], *row[3:]) if row and row[:3] == stat else None
+            yield path, stat, ImageInfo(row[0], *row[3:]) if row and row[:3] == stat else None
 
-    def keep(self, found: Iterable[tuple[str, State, Looked]]) -> None:
+    def keep(self, found: Iterable[tuple[str, State, ImageInfo]]) -> None:
         """Remember images, on disk at once."""
         rows = [(p.removeprefix(self.root), *stat, x.crc, x.width, x.height, x.oddity) for p, stat, x in found]
         if not self.file or not rows:

@@ -23,8 +23,8 @@ from workflow.core.escaping import say
 from workflow.core.job_environment import usable_cores
 from workflow.core.signals import leave_to_parent
 from workflow.data.validation.decoding import ImageError, open_image, pixels
-from workflow.data.validation.errors import AnyPath, Faults
-from workflow.data.validation.image_cache import Looked, Memory, State
+from workflow.data.validation.errors import AnyPath, ErrorList
+from workflow.data.validation.image_cache import ImageCache, ImageInfo, State
 
 NAMED = {
     ".jpg": "JPEG",
@@ -40,7 +40,7 @@ SMALLEST = 8  # a plain JPEG is decoded at 1/8: the same reading to the end, at 
 TOGETHER = 10_000  # images whose results are kept at once: what an interrupted check does not lose
 
 
-def look(path: str) -> Looked | str:
+def inspect_image(path: str) -> ImageInfo | str:
     """Decode one image to its end, as training will (at 1/8 scale where JPEG allows); what is wrong with it, in words,
     if it fails."""
     try:
@@ -62,7 +62,7 @@ def look(path: str) -> Looked | str:
         return f"the image has {size[0]}x{size[1]} px: one side is more than {LONGEST} times the other"
     if not odd and any("TiffImagePlugin" in warning.filename for warning in warned):  # EXIF is a TIFF within
         odd = "with broken EXIF"
-    return Looked(len(data), zlib.crc32(data), *size, odd)
+    return ImageInfo(len(data), zlib.crc32(data), *size, odd)
 
 
 def _oddity(image: Image.Image, path: str) -> str:
@@ -87,8 +87,8 @@ def _oddity(image: Image.Image, path: str) -> str:
 
 
 def look_at_all(
-    paths: Iterable[AnyPath], what: str, faults: Faults, memory: Memory, threads: int | None = None
-) -> dict[AnyPath, Looked]:
+    paths: Iterable[AnyPath], what: str, faults: ErrorList, memory: ImageCache, threads: int | None = None
+) -> dict[AnyPath, ImageInfo]:
     """Look at every image that is not remembered unchanged, on `threads` cores (None: all that this process may use);
     those that cannot be decoded become faults and are left out. Prints how many of which kind are odd."""
     by_name = {str(path): path for path in paths}
@@ -100,7 +100,7 @@ def look_at_all(
     bar = tqdm(desc=what, total=len(by_name), initial=len(by_name) - len(new), unit="img")
     with bar, closing(_look_at(new, bar, threads)) as results:
         while batch := list(islice(results, TOGETHER)):
-            memory.keep((name, stat, found) for name, stat, found in batch if isinstance(found, Looked))
+            memory.keep((name, stat, found) for name, stat, found in batch if isinstance(found, ImageInfo))
             for name, _, found in batch:
                 if isinstance(found, str):
                     faults.add("images that cannot be decoded", f"{name}: {found}")
@@ -113,7 +113,9 @@ def look_at_all(
     return looked
 
 
-def _look_at(new: list[tuple[str, State]], bar: tqdm, threads: int | None) -> Iterator[tuple[str, State, Looked | str]]:
+def _look_at(
+    new: list[tuple[str, State]], bar: tqdm, threads: int | None
+) -> Iterator[tuple[str, State, ImageInfo | str]]:
     if not new:
         return
     if reason := shared_memory.missing():
@@ -124,7 +126,7 @@ def _look_at(new: list[tuple[str, State]], bar: tqdm, threads: int | None) -> It
         raise UserError(f"images cannot be decoded on several cores: {shared_memory.fault(error) or error}") from None
     try:
         names = [name for name, _ in new]
-        for (name, stat), found in zip(new, pool.map(look, names, chunksize=32), strict=True):
+        for (name, stat), found in zip(new, pool.map(inspect_image, names, chunksize=32), strict=True):
             bar.update()
             yield name, stat, found
     finally:

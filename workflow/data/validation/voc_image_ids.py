@@ -6,7 +6,7 @@ from collections.abc import Sequence
 MOST = 18  # digits, which an integer of 64 bits can hold
 
 
-def numbers(names: Sequence[str]) -> list[int]:
+def voc_image_ids(names: Sequence[str]) -> list[int]:
     """COCO's integer ids of all images of a list, whatever their names: the digits of each name (`2008_000008` is
     2008000008) where these tell all of them apart, else their places in the list, from 1."""
     digits = [re.sub(r"\D", "", name) for name in names]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from workflow.contracts import Metric, Task
 from workflow.reporting.outcome import FinishedRun, Outcome, Record
-from workflow.reporting.statistics.comparisons import BASELINE, Change, changes, units
+from workflow.reporting.statistics.comparisons import BASELINE, Contrast, changes, units
 from workflow.reporting.statistics.paper import PaperNumber
 
 TOO_FEW = ("single seed", "few seeds")  # verdicts of a change that has no interval
@@ -88,7 +88,7 @@ def _judged(table: Cells, tasks: Mapping[str, Task], brought: Collection[str]) -
     """The same cells with intervals and verdicts."""
     found = changes(
         {
-            key: Change(cell.delta, cell.runs, cell.backbone in brought)
+            key: Contrast(cell.delta, cell.runs, cell.backbone in brought)
             for key, cell in table.items()
             if cell.delta is not None
         },

@@ -22,7 +22,7 @@ QUICK = 3  # seconds of resampling that need no progress bar
 Key = tuple[str, str, str]
 
 
-class Change(NamedTuple):
+class Contrast(NamedTuple):
     """What the table says of a cell: its change and the runs behind it. A `brought` backbone is what it is: there is no
     other pretraining of it."""
 
@@ -36,7 +36,7 @@ class Change(NamedTuple):
         return not self.brought and len({run.seeds["pretrain"] for run in self.runs}) == 1
 
 
-class Judged(NamedTuple):
+class Comparison(NamedTuple):
     """As the fields of a Cell."""
 
     low: float | None = None
@@ -45,9 +45,9 @@ class Judged(NamedTuple):
     verdict: str = ""
 
 
-def changes(table: dict[Key, Change], tasks: Mapping[str, Task]) -> dict[Key, Judged]:
+def changes(table: dict[Key, Contrast], tasks: Mapping[str, Task]) -> dict[Key, Comparison]:
     """(backbone, task, metric) to interval and verdict, for all but the baseline. UserError if evidence is at fault."""
-    judged: dict[Key, Judged] = {}
+    judged: dict[Key, Comparison] = {}
     for name, task in tasks.items():
         column = {key: change for key, change in table.items() if key[1] == name}
         draws = _draws(name, task, [run for change in column.values() for run in change.runs])
@@ -110,7 +110,7 @@ def _check_values(run: FinishedRun, task: Task, found: per_image.Evidence, draws
             )
 
 
-def _column(column: dict[Key, Change], metric: Metric, draws: Draws) -> dict[Key, Judged]:
+def _column(column: dict[Key, Contrast], metric: Metric, draws: Draws) -> dict[Key, Comparison]:
     """The verdicts of one metric of one task, corrected for the finished rows that can have one."""
     base = next((change for key, change in column.items() if key[0] == BASELINE), None)
     if base is None:
@@ -122,11 +122,11 @@ def _column(column: dict[Key, Change], metric: Metric, draws: Draws) -> dict[Key
     judged = {}
     for key, change in rows.items():
         one, verdict = found[key], _verdict(change, base, metric, corrected.get(key))
-        judged[key] = Judged(one.low, one.high, one.covers, verdict) if one else Judged(verdict=verdict)
+        judged[key] = Comparison(one.low, one.high, one.covers, verdict) if one else Comparison(verdict=verdict)
     return judged
 
 
-def _interval(change: Change, base: Change, metric: str, draws: Draws) -> Interval | None:
+def _interval(change: Contrast, base: Contrast, metric: str, draws: Draws) -> Interval | None:
     """None with too few seeds to hold their chance: the test images alone would make a bracket that looks like a claim
     (docs/results/coverage.md, n = 1). None too where a run has no evidence of the metric."""
     if _seeds(change, base) < ENOUGH or any(
@@ -140,17 +140,17 @@ def _interval(change: Change, base: Change, metric: str, draws: Draws) -> Interv
     return interval(own, other, change.delta)
 
 
-def _seeds(change: Change, base: Change) -> int:
+def _seeds(change: Contrast, base: Contrast) -> int:
     """Of the side that has fewer."""
     return min(len(units(change.runs)), len(units(base.runs)))
 
 
-def _once(change: Change, base: Change) -> bool:
+def _once(change: Contrast, base: Contrast) -> bool:
     """Does the change hang on one pretraining, so that nothing is said of what was pretrained with?"""
     return change.once or base.once or (base.brought and not change.brought)
 
 
-def _verdict(change: Change, base: Change, metric: Metric, p: float | None) -> str:
+def _verdict(change: Contrast, base: Contrast, metric: Metric, p: float | None) -> str:
     """What may be said; empty where there are seeds enough and no evidence."""
     seeds = _seeds(change, base)
     if seeds < ENOUGH:

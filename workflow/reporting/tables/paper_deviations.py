@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from workflow.config.yaml_loader import read
+from workflow.config.yaml_loader import load_yaml
 from workflow.core.compare import NOTHING, differing, equal
 from workflow.core.formatting import plain
 
@@ -30,7 +30,7 @@ def choices() -> list[tuple[str, str]]:
 def departures(config: dict[str, Any]) -> list[Departure]:
     """Where a config is not config/paper.yaml: seeds, data, the rows and columns that both have, and those that one has
     alone. The experiment's name and the machine are no part of it."""
-    paper = read(PAPER)
+    paper = load_yaml(PAPER)
     found = []
     for section in ("seeds", "data", "pretrain"):
         ours, theirs = (without_origin(each.get(section, {})) for each in (config, paper))

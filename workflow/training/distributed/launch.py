@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, door
-from workflow.core.signals import Stopped, asked, hear
-from workflow.planning.run_spec import Run
+from workflow.core.errors import UserError, cli_entry_point
+from workflow.core.signals import Interrupted, handling, set_handlers
+from workflow.planning.run_spec import RunSpec
 
 ALLOWED = "CUDA_VISIBLE_DEVICES"
 HELD = "TRAINING_DEVICES"  # for workflow.training.distributed.usable_gpus, as torch finds these or not
@@ -68,7 +68,7 @@ def visible(here: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def hold(device: str) -> socket.socket | None:
+def lock_gpu(device: str) -> socket.socket | None:
     """Take a device; None if another process of this user has it. Programs that this one becomes keep it.
 
     The mark is a name in the kernel's list (an abstract socket), which ends with its process: a file could be
@@ -119,14 +119,14 @@ def shown(device: str) -> str:
     return f"{device} by {' and '.join(names)}" if names else f"{device} by nobody any more"
 
 
-def take(allowed: Sequence[str], number: int, name: str) -> list[str]:
+def acquire_gpus(allowed: Sequence[str], number: int, name: str) -> list[str]:
     """Hold `number` of the allowed devices, and wait until so many are free. Another user's mark is no reason to wait
     (nobody can tell whether it is one of a training), but those without are taken first."""
     since, said = time.monotonic(), -math.inf
     while True:
         held = {}
         for device in sorted(allowed, key=lambda device: len(holders(device))):
-            if len(held) < number and (mark := hold(device)) is not None:
+            if len(held) < number and (mark := lock_gpu(device)) is not None:
                 held[device] = mark
         if len(held) == number:
             break
@@ -145,7 +145,7 @@ def take(allowed: Sequence[str], number: int, name: str) -> list[str]:
     return [device for device in allowed if device in held]
 
 
-def assign(run: Run) -> None:
+def select_gpus(run: RunSpec) -> None:
     """Set `CUDA_VISIBLE_DEVICES` for a run; UserError if the node has fewer devices than it wants."""
     os.environ.pop(HELD, None)
     if not run.gpus:
@@ -164,11 +164,11 @@ def assign(run: Run) -> None:
         raise UserError(
             f"gpus: {run.gpus}, but {slices[0]} is a MIG slice: a training uses one of them at most, gpus: 1"
         )
-    os.environ[ALLOWED] = os.environ[HELD] = ",".join(take(allowed, run.gpus, run.name))
+    os.environ[ALLOWED] = os.environ[HELD] = ",".join(acquire_gpus(allowed, run.gpus, run.name))
     print(f"[{run.name}] on {os.environ[ALLOWED]}", flush=True)
 
 
-def together(run: Run, module: str, arguments: Sequence[str]) -> int:
+def launch_torchrun(run: RunSpec, module: str, arguments: Sequence[str]) -> int:
     """Run a module in one process for each of the run's devices; the exit status. Its processes say why they fail;
     UserError if one cannot, as a signal has ended it."""
     import logging
@@ -183,7 +183,10 @@ def together(run: Run, module: str, arguments: Sequence[str]) -> int:
     os.environ[LAUNCHER] = str(os.getpid())
     options = ["--standalone", "--nproc-per-node", str(run.gpus), "--signals-to-handle", "SIGQUIT"]
     try:
-        with asked(functools.partial(end, run.name)), tempfile.TemporaryDirectory() as logs:  # it leaves its own
+        with (
+            handling(functools.partial(on_signal, run.name)),
+            tempfile.TemporaryDirectory() as logs,
+        ):  # it leaves its own
             args = torchrun.get_args_parser().parse_args([*options, "--log-dir", logs, "--module", module])
             args.training_script_args = list(arguments)  # not parsed: torchrun takes our --run-spec for one of its own
             torchrun.run(args)
@@ -193,20 +196,20 @@ def together(run: Run, module: str, arguments: Sequence[str]) -> int:
             return 1
         how = f"process {number + 1} of {run.gpus} was ended by {failure.signal_name()}"
         raise UserError(f"{run.name}: {how}; the same command goes on where it was") from None
-    except Stopped as stopped:
+    except Interrupted as stopped:
         return stopped.status
     return 0
 
 
-def end(name: str, number: int, frame: Any) -> None:
+def on_signal(name: str, number: int, frame: Any) -> None:
     """A signal handler: torchrun passes the signal on and waits for its processes, half a minute at most. Whoever asks
     again is not heard, or they would be killed while they save."""
-    hear(signal.SIG_IGN)
+    set_handlers(signal.SIG_IGN)
     print(f"[{name}] {signal.Signals(number).name}: its processes are asked to end", flush=True)
-    raise Stopped(number)
+    raise Interrupted(number)
 
 
-def offer(workflow: Any, gpus: int) -> None:
+def declare_gpu_resource(workflow: Any, gpus: int) -> None:
     """Let Snakemake begin no more jobs on this machine than it has devices for, unless `--resources gpu=` says how many
     there are. The nodes of a cluster have others."""
     if not gpus or workflow.resource_settings.nodes is not None or "gpu" in workflow.global_resources:
@@ -216,7 +219,7 @@ def offer(workflow: Any, gpus: int) -> None:
             workflow.register_resource("gpu", len(allowed))
 
 
-@door
+@cli_entry_point
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -225,10 +228,10 @@ def main() -> None:
     args = parser.parse_args()
     inner = argparse.ArgumentParser(prog=f"{parser.prog} {args.module}", allow_abbrev=False)
     inner.add_argument("--run-spec", required=True)
-    run = Run.parse(inner.parse_known_args(args.arguments)[0].run_spec)
-    assign(run)
+    run = RunSpec.parse(inner.parse_known_args(args.arguments)[0].run_spec)
+    select_gpus(run)
     if run.gpus > 1:
-        raise SystemExit(together(run, args.module, args.arguments))
+        raise SystemExit(launch_torchrun(run, args.module, args.arguments))
     os.execv(sys.executable, [sys.executable, "-m", args.module, *args.arguments])
 
 

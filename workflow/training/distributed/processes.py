@@ -28,7 +28,7 @@ LAUNCHER = "TRAINING_LAUNCHER"  # its process number, in the environment of thos
 PATIENCE = datetime.timedelta(hours=2)  # of processes that wait while the first one scores
 
 
-def join() -> None:
+def init_process_group() -> None:
     """Meet the other processes, if torchrun started this one; over NCCL where there is CUDA, else over Gloo."""
     if not dist.is_torchelastic_launched() or dist.is_initialized():
         return
@@ -43,7 +43,7 @@ def join() -> None:
 def part() -> None:
     """The end of all but the first process, which publishes what all have trained."""
     if get_rank():
-        leave()
+        cleanup()
         sys.stdout.flush()
         sys.stderr.flush()
         # At once: a thread of torch's that meets an interpreter on its way out aborts the process, now and then, and
@@ -51,20 +51,20 @@ def part() -> None:
         os._exit(0)
 
 
-def leave() -> None:
+def cleanup() -> None:
     """The first process's end."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def once(make: Callable[[], T]) -> T:
+def broadcast_from_main(make: Callable[[], T]) -> T:
     """What the first process makes, for all: of files that all will read."""
     made: list[Any] = [make() if get_rank() == 0 else None]
     broadcast_object_list(made)
     return made[0]
 
 
-def mean(number: float, how: str = "mean") -> float:
+def reduce_mean(number: float, how: str = "mean") -> float:
     """The mean of the processes' numbers (or, by `how`, their `max`); the number itself where there is one process."""
     if get_world_size() == 1:
         return number
@@ -74,7 +74,7 @@ def mean(number: float, how: str = "mean") -> float:
 
 
 @MODEL_WRAPPERS.register_module()
-class Replica(MMDistributedDataParallel):
+class ChannelsLastDDP(MMDistributedDataParallel):
     """A network that each process has, laid out for speed, with batch norm over the batch of all of them."""
 
     def __init__(self, module: nn.Module, device_ids: list[int]) -> None:
@@ -95,9 +95,9 @@ class Replica(MMDistributedDataParallel):
         return found | {"loss": loss}
 
 
-def bare(model: nn.Module) -> nn.Module:
+def unwrap_model(model: nn.Module) -> nn.Module:
     """The network itself."""
-    return model.module if isinstance(model, Replica) else model
+    return model.module if isinstance(model, ChannelsLastDDP) else model
 
 
 def share_statistics(model: nn.Module) -> nn.Module:

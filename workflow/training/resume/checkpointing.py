@@ -41,7 +41,7 @@ def states(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*-[0-9a-f]*.pth"))
 
 
-def whole(path: Path) -> bool:
+def is_intact(path: Path) -> bool:
     """Whether its bytes can be read, and are those that were written."""
     try:
         return sha256(path) == path.stem.partition("-")[2]
@@ -51,7 +51,7 @@ def whole(path: Path) -> bool:
 
 def fault(path: Path) -> str:
     """Why this is no state to go on with, in one line; empty if it is one."""
-    if not whole(path):
+    if not is_intact(path):
         return f"{path} is broken, its checksum is another"
     try:
         read(path)
@@ -73,7 +73,7 @@ def newest(folder: Path, name: str) -> Path | None:
     return None
 
 
-class ResumeState(Hook):
+class ResumeCheckpointHook(Hook):
     """Write all that the next iteration needs, before an iteration begins, at most once a minute."""
 
     priority = "LOWEST"
@@ -139,7 +139,7 @@ class ResumeState(Hook):
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[bool]:
+def lock(folder: Path) -> Iterator[bool]:
     """The folder for this process alone, by a lock beside it (Snakemake empties the folder). One that was asked to end
     may still be saving while it is started again elsewhere; UserError if it takes too long. Whether it had to wait."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -174,35 +174,35 @@ def held(folder: Path) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def held_artifact(folder: Path) -> Iterator[bool]:
+def lock_artifact(folder: Path) -> Iterator[bool]:
     """A shared folder for this process alone: whether there is still something to make in it, which is not so after
     another process, waited for, has made it (its index is written last)."""
-    with held(folder.resolve()) as waited:
+    with lock(folder.resolve()) as waited:
         if there := waited and (folder / INDEX).is_file():
             print(f"{folder}: another process has made it meanwhile", flush=True)
         yield not there
 
 
 @contextlib.contextmanager
-def held_both(state: Path, out: Path) -> Iterator[bool]:
+def lock_run(state: Path, out: Path) -> Iterator[bool]:
     """State and results: several folders of work may share their results, by a link. Whether another had these."""
-    with held(out.resolve()) as waited, held(state):
+    with lock(out.resolve()) as waited, lock(state):
         yield waited
 
 
 @contextlib.contextmanager
-def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
+def run_context(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
     """Around a whole run, made `of` recipe, backbone, data, libraries: a failure leaves its reason in `error.txt` for
     the report, success removes the state. What a killed run has half-written into `out` is removed. Ends the process
     where the run was finished before, or by another process meanwhile."""
-    processes.join()
-    with held_both(state, out) if is_main_process() else contextlib.nullcontext(False) as waited:
-        if processes.once(
-            lambda: publish_backup.put_back(state, out, of) or (waited and publish_backup.there(state, out, of))
+    processes.init_process_group()
+    with lock_run(state, out) if is_main_process() else contextlib.nullcontext(False) as waited:
+        if processes.broadcast_from_main(
+            lambda: publish_backup.restore(state, out, of) or (waited and publish_backup.there(state, out, of))
         ):
-            processes.leave()
+            processes.cleanup()
             raise SystemExit(0)
-        processes.once(lambda: prepare(state, out, of))
+        processes.broadcast_from_main(lambda: prepare(state, out, of))
         attempts.begin(of.get("libraries", {}), state)
         try:
             if diverged(state).exists():
@@ -215,10 +215,10 @@ def resumable(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
             with contextlib.suppress(OSError), (state / "error.txt").open("x", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {reason}\n")
             raise
-        publish_backup.keep(state, out)
+        publish_backup.backup(state, out)
         with contextlib.suppress(OSError):  # the run is published: what cannot be removed is no fault of it
             publish_backup.clear(state)
-    processes.leave()
+    processes.cleanup()
 
 
 def prepare(state: Path, out: Path, of: dict[str, Any]) -> None:

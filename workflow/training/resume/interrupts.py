@@ -16,14 +16,14 @@ from mmengine.registry import FUNCTIONS
 from workflow.core import shared_memory
 from workflow.core.errors import UserError
 from workflow.core.files import atomic
-from workflow.core.signals import Stopped, hear, leave_to_parent
+from workflow.core.signals import Interrupted, leave_to_parent, set_handlers
 from workflow.training.hooks import learning_rate
 
 CHECKED_TOGETHER = 10  # losses on a GPU, which would have to be waited for
 SHOWN = 8  # file names in a message
 
 
-class Ending(Hook):
+class StopOnSignalHook(Hook):
     """Raises Stopped when a signal has asked for it: between two iterations, and at once in an evaluation or while it
     waits for data, as the network does not change there. It stands between the loop and its data for that."""
 
@@ -40,7 +40,7 @@ class Ending(Hook):
         if not self.asked:
             self.asked = number
             if not self.busy:
-                raise Stopped(number)
+                raise Interrupted(number)
 
     def before_train(self, runner: Any) -> None:
         """Several processes have to stop at the same iteration, or they wait for each other."""
@@ -67,14 +67,14 @@ class Ending(Hook):
         """Processes that wait for each other while they evaluate would not hear a signal for long: it ends them at
         once, by the state that was written just before."""
         if self.group is not None:
-            hear(signal.SIG_DFL)
+            set_handlers(signal.SIG_DFL)
             if self.asked:
-                raise Stopped(self.asked)
+                raise Interrupted(self.asked)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """mmengine's hook point."""
         if self.group is not None:
-            hear(self.ask)
+            set_handlers(self.ask)
 
     def after_train(self, runner: Any) -> None:
         """mmengine's hook point."""
@@ -90,10 +90,10 @@ class Ending(Hook):
                 torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX, self.group)
         if asked:
             self.asked = int(asked)
-            raise Stopped(self.asked)
+            raise Interrupted(self.asked)
 
 
-class Finite(Hook):
+class CheckFiniteLossHook(Hook):
     """Ends a run at the first loss that is not finite, before anything of it is saved, with what went into it. The
     reason stays in the state's folder, so that the same run does not begin again."""
 
@@ -156,7 +156,7 @@ def data_worker(worker_id: int) -> None:
     leave_to_parent()
 
 
-def died(error: BaseException, workers: int) -> str:
+def worker_crash(error: BaseException, workers: int) -> str:
     """What a loader's error says of a process that died; empty if it says something else. One that dies while it hands
     over a batch is only noticed by the broken pipe; what fails inside of one comes as "Caught ..."."""
     said = str(error)
@@ -166,13 +166,13 @@ def died(error: BaseException, workers: int) -> str:
     return "DataLoader worker died" if broken else ""
 
 
-def bereft(error: BaseException) -> bool:
+def peer_lost(error: BaseException) -> bool:
     """Whether an error says that another process of the same training has gone."""
     return get_world_size() > 1 and ("gloo/transport" in str(error) or isinstance(error, torch.distributed.DistError))
 
 
 @contextlib.contextmanager
-def watched(name: str, workers: int) -> Iterator[None]:
+def guard_workers(name: str, workers: int) -> Iterator[None]:
     """A process that loads data and dies is a UserError, within seconds; in the end none of them is left."""
     if workers:
         if what := shared_memory.missing():
@@ -194,10 +194,10 @@ def explain(error: BaseException, name: str, workers: int) -> None:
         raise UserError(
             f"{name}: {what}, and `workers: 0` does without it. The same command goes on where it was"
         ) from None
-    if what := died(error, workers):
+    if what := worker_crash(error, workers):
         cause = "often the machine is out of memory: fewer `workers` take less"
         raise UserError(f"{name}: {what}; {cause}. The same command goes on where it was") from None
-    if bereft(error):
+    if peer_lost(error):
         what = "another of its processes has ended"
         raise UserError(f"{name}: {what}; the same command goes on where it was") from None
 

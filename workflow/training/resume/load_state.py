@@ -10,7 +10,7 @@ import torch
 from mmengine.runner import Runner
 
 from workflow.core.errors import UserError
-from workflow.training.distributed.processes import bare
+from workflow.training.distributed.processes import unwrap_model
 from workflow.training.loaders import load
 
 # What a state holds, each with its type.
@@ -55,7 +55,7 @@ class ResumableRunner(Runner):
         """Each weight of the network, and no other: mmengine would leave out what does not fit."""
         checkpoint = read(Path(filename), map_location)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
-        bare(self.model).load_state_dict(checkpoint["state_dict"])
+        unwrap_model(self.model).load_state_dict(checkpoint["state_dict"])
         return checkpoint
 
     def resume(self, filename: str, **options: Any) -> None:

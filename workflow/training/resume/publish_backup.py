@@ -16,27 +16,27 @@ from workflow.core.errors import UserError
 from workflow.core.files import RECORD, atomic, published, read_json, record_digest, sha256
 
 
-def beside(state: Path, what: str) -> Path:
+def sibling(state: Path, what: str) -> Path:
     """The state's neighbour of that kind."""
     return state.with_name(f"{state.name}.{what}")
 
 
-def keep(state: Path, out: Path) -> None:
+def backup(state: Path, out: Path) -> None:
     """Link what is published in `out`, if it is whole and the disk knows links."""
-    part = beside(state, "part")
+    part = sibling(state, "part")
     shutil.rmtree(part, ignore_errors=True)
-    shutil.rmtree(beside(state, "done"), ignore_errors=True)
+    shutil.rmtree(sibling(state, "done"), ignore_errors=True)
     if (out / RECORD).exists():
         with contextlib.suppress(OSError):
             part.mkdir()
             for file in [*published(out), out / RECORD]:
                 (part / file.name).hardlink_to(file)
-            part.rename(beside(state, "done"))
+            part.rename(sibling(state, "done"))
 
 
-def put_back(state: Path, out: Path, of: dict[str, Any]) -> bool:
+def restore(state: Path, out: Path, of: dict[str, Any]) -> bool:
     """Whether the run was finished, of the very same: its files are in `out` again then."""
-    done = beside(state, "done")
+    done = sibling(state, "done")
     if not done.exists():
         return False
     try:
@@ -88,15 +88,15 @@ def damaged(folder: Path, record: dict[str, Any]) -> Path | None:
 
 def clear(state: Path) -> None:
     """Remove a state, all of it or none. What is still open may not go at once from a disk of the network."""
-    gone = beside(state, "gone")
+    gone = sibling(state, "gone")
     shutil.rmtree(gone, ignore_errors=True)
     if state.exists():
         state.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def tidy(states: Iterable[str]) -> None:
+def remove_backups(states: Iterable[str]) -> None:
     """Remove what was kept, when Snakemake has noted all."""
     for state in states:
         for what in ("done", "gone", "part"):
-            shutil.rmtree(beside(Path(state), what), ignore_errors=True)
+            shutil.rmtree(sibling(Path(state), what), ignore_errors=True)

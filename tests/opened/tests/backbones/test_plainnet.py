@@ -5,7 +5,7 @@ import torch
 from torchvision.models import resnet18
 
 from backbones.architecture import checked
-from backbones.backbone import IMAGENET, load_into, publish
+from backbones.backbone import IMAGENET, load_backbone, save_backbone
 from backbones.construct import encoder
 from backbones.layouts import found
 from backbones.plainnet import plainnet
@@ -35,8 +35,8 @@ def test_another_network_is_refused(tmp_path):
 
 
 def test_its_encoder_has_the_features_of_the_classifier(network, tmp_path):
-    publish(tmp_path / "a.safetensors", network.state_dict(), IMAGENET, "plainnet")
+    save_backbone(tmp_path / "a.safetensors", network.state_dict(), IMAGENET, "plainnet")
     images, features = torch.rand(2, 3, 32, 32), encoder(NETWORK).eval()
-    load_into(tmp_path / "a.safetensors", features)
+    load_backbone(tmp_path / "a.safetensors", features)
     with torch.no_grad():
         torch.testing.assert_close(network.head(features(images)), network(images))

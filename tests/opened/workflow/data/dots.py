@@ -7,8 +7,8 @@ from typing import Any
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
 from workflow.data.sets.dots import DATASET, PARTS
-from workflow.data.validation.errors import Faults, command_line, fingerprint, inside, refuse_shared
-from workflow.data.validation.image_cache import Memory
+from workflow.data.validation.errors import ErrorList, check_split_overlap, command_line, fingerprint, inside
+from workflow.data.validation.image_cache import ImageCache
 from workflow.data.validation.image_scan import look_at_all
 
 
@@ -52,7 +52,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     Raises:
         UserError: with every fault.
     """
-    faults, memory, content, looked = Faults(), Memory(remember, root), read(root), {}
+    faults, memory, content, looked = ErrorList(), ImageCache(remember, root), read(root), {}
     for part in PARTS:
         paths = [path for path, _ in samples(root, part)]
         for path in paths:
@@ -60,7 +60,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
                 faults.add("missing images", f"{path}: labels.json lists it, and there is no such file")
         existing = (path for path in paths if Path(path).is_file())
         looked[part] = look_at_all(existing, f"checking dots {part}", faults, memory, threads)
-    refuse_shared(looked["train"], looked["test"], False, faults)
+    check_split_overlap(looked["train"], looked["test"], False, faults)
     faults.raise_if_any()
     labels = Path(root) / "labels.json"
     return {

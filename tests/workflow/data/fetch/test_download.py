@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from workflow.core.errors import UserError
-from workflow.data.fetch.download import RESERVE, Patience, download
+from workflow.data.fetch.download import RESERVE, RetryPolicy, download
 
 DATA = os.urandom(300_000)
-HASTE = Patience(timeout=0.3, tries=3, wait=0.01)
+HASTE = RetryPolicy(timeout=0.3, tries=3, wait=0.01)
 
 
 @pytest.fixture

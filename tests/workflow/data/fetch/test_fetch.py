@@ -17,10 +17,10 @@ from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data import voc as voc_set
 from workflow.data.fetch import fetch as fetching
-from workflow.data.fetch.download import Patience
-from workflow.data.fetch.fetch import fetch, incomplete, official, times
+from workflow.data.fetch.download import RetryPolicy
+from workflow.data.fetch.fetch import fetch, fetch_count, is_incomplete, official
 
-HASTE = Patience(timeout=1, tries=2, wait=0.01)
+HASTE = RetryPolicy(timeout=1, tries=2, wait=0.01)
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def test_the_official_sources_are_complete():
 def test_the_archives_of_a_set_are_those_of_its_layout(tmp_path):
     (tmp_path / "x/train2014").mkdir(parents=True)
     mine = {"layout": "coco", "root": "x", "split": "2014"}
-    assert times("mine", mine, tmp_path / "x", tmp_path / "record.json") == 1
-    assert incomplete("mine", mine, tmp_path / "x")
+    assert fetch_count("mine", mine, tmp_path / "x", tmp_path / "record.json") == 1
+    assert is_incomplete("mine", mine, tmp_path / "x")
     with pytest.raises(UserError, match=r"annotations_trainval2014\.zip: the archive is missing; data\.mine"):
         fetch("mine", mine | {"source": str(tmp_path)}, tmp_path / "x")
     with pytest.raises(UserError, match=r"^data\.mine\.layout: must be coco or imagenet or voc, not mine$"):

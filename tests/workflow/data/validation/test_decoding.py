@@ -17,7 +17,7 @@ from pretrain.dataset import decode as pretrain_decode
 from tests.workflow.data.validation.test_image_scan import broken_exif, image, ycck
 from workflow.core.errors import UserError
 from workflow.data.validation.decoding import ImageError, decode, open_image
-from workflow.data.validation.image_scan import look
+from workflow.data.validation.image_scan import inspect_image
 from workflow.reporting.figures import photo
 
 SIDES = (64, 48)
@@ -148,7 +148,7 @@ def readers(path: str) -> dict:
 def test_all_readers_agree_with_each_other_and_with_the_check(kind, tmp_path):
     path = tmp_path / "x.jpg"
     path.write_bytes(FILES[kind])
-    found = look(str(path))
+    found = inspect_image(str(path))
     if kind in REFUSED:
         assert isinstance(found, str), "the check refuses it"
         for read in (pretrain_decode, lambda p: encoder.load(p, 8), lambda p: photo(p, 8)):

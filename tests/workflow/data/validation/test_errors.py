@@ -19,13 +19,13 @@ from workflow.data.validation.errors import (
     NUMBER,
     TEXT,
     WHOLE,
-    Faults,
+    ErrorList,
     box_fault,
+    check_split_overlap,
     command_line,
     fingerprint,
-    refuse_shared,
 )
-from workflow.data.validation.image_cache import Looked, Memory
+from workflow.data.validation.image_cache import ImageCache, ImageInfo
 from workflow.data.validation.image_scan import look_at_all
 
 
@@ -37,7 +37,7 @@ def jpeg(mode: str = "RGB", size: tuple[int, int] = (200, 120), form: str = "JPE
 
 
 def test_ten_faults_of_a_kind_are_listed_then_counted():
-    faults = Faults()
+    faults = ErrorList()
     faults.raise_if_any()
     for number in range(LISTED):
         faults.add("absent images", f"list.txt:{number}: missing")
@@ -109,7 +109,7 @@ def test_a_value_is_of_its_kind(kind, fits, others):
 
 def test_the_fingerprint_follows_content_and_names_but_not_the_root(tmp_path):
     def key(root: Path, name: str = "a.jpg", crc: int = 5, text: str = "f00") -> str:
-        return fingerprint(root, {root / name: Looked(10, crc, 4, 4)}, {root / "list.txt": text})
+        return fingerprint(root, {root / name: ImageInfo(10, crc, 4, 4)}, {root / "list.txt": text})
 
     assert key(tmp_path) == key(Path("elsewhere"))
     assert len({key(tmp_path), key(tmp_path, "b.jpg"), key(tmp_path, crc=6), key(tmp_path, text="f01")}) == 4
@@ -120,14 +120,16 @@ def test_an_image_both_trained_and_tested_on_is_found_under_any_name(tmp_path, c
         (tmp_path / name).write_bytes(jpeg())
     shutil.copy(tmp_path / "train.jpg", tmp_path / "test.jpg")
     (tmp_path / "other.jpg").write_bytes(jpeg(size=(90, 90)))
-    train = look_at_all([tmp_path / "train.jpg", tmp_path / "other.jpg"], "test", Faults(), Memory(None, tmp_path))
-    test = look_at_all([tmp_path / "test.jpg"], "test", Faults(), Memory(None, tmp_path))
-    faults = Faults()
-    refuse_shared(train, test, official=False, faults=faults)
+    train = look_at_all(
+        [tmp_path / "train.jpg", tmp_path / "other.jpg"], "test", ErrorList(), ImageCache(None, tmp_path)
+    )
+    test = look_at_all([tmp_path / "test.jpg"], "test", ErrorList(), ImageCache(None, tmp_path))
+    faults = ErrorList()
+    check_split_overlap(train, test, official=False, faults=faults)
     message = f"{tmp_path / 'test.jpg'}: the same image is used for training, as {tmp_path / 'train.jpg'}"
     assert faults.lines() == [message]
-    official = Faults()
-    refuse_shared(train, test, official=True, faults=official)
+    official = ErrorList()
+    check_split_overlap(train, test, official=True, faults=official)
     assert not official.kinds
     assert f"warning: {message}" in capsys.readouterr().out
 
@@ -166,7 +168,7 @@ def test_the_door_lists_every_fault_in_a_file(imagenet, tmp_path):
 @pytest.mark.parametrize("number", [1, 2, 11])
 def test_the_door_names_the_list_of_several_faults(number, tmp_path, monkeypatch, capsys):
     def check(*given):
-        faults = Faults()
+        faults = ErrorList()
         for n in range(number):
             faults.add("bad", f"fault {n}")
         faults.raise_if_any()

@@ -15,9 +15,9 @@ from PIL import Image, ImageChops
 from pretrain.dataset import decode
 from workflow.core.errors import UserError
 from workflow.data.validation import image_scan
-from workflow.data.validation.errors import Faults, fingerprint
-from workflow.data.validation.image_cache import Memory
-from workflow.data.validation.image_scan import look, look_at_all
+from workflow.data.validation.errors import ErrorList, fingerprint
+from workflow.data.validation.image_cache import ImageCache
+from workflow.data.validation.image_scan import inspect_image, look_at_all
 
 
 def image(mode: str = "RGB", size: tuple[int, int] = (200, 120), form: str = "JPEG", **options) -> bytes:
@@ -64,7 +64,7 @@ ODD = {
 def test_real_sets_oddities_are_told_and_decoded_to_rgb(kind, tmp_path):
     path = tmp_path / "x.JPEG"
     path.write_bytes(ODD[kind])
-    found = look(str(path))
+    found = inspect_image(str(path))
     assert (found.width, found.height, found.oddity) == (200, 120, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -81,8 +81,8 @@ def test_oddities_are_counted_in_one_line(tmp_path, capsys):
         (tmp_path / f"{number}.JPEG").write_bytes(ODD["CMYK"])
     (tmp_path / "x.JPEG").write_bytes(ODD["PNG named JPEG"])
     paths = sorted(tmp_path.iterdir())
-    for memory in (Memory(tmp_path / "new/folder/m", tmp_path), Memory(tmp_path / "new/folder/m", tmp_path)):
-        look_at_all(paths, "checking", Faults(), memory)
+    for memory in (ImageCache(tmp_path / "new/folder/m", tmp_path), ImageCache(tmp_path / "new/folder/m", tmp_path)):
+        look_at_all(paths, "checking", ErrorList(), memory)
         assert "checking: 3 CMYK, 1 PNG named JPEG: odd, but no fault" in capsys.readouterr().out
 
 
@@ -99,10 +99,10 @@ def test_oddities_are_counted_in_one_line(tmp_path, capsys):
     ids=["empty", "a web page", "half a JPEG", "a JPEG without its end", "a PNG without its end", "a dead link"],
 )
 def test_broken_images_are_faults_with_their_path(data, message, tmp_path):
-    path, good, faults = tmp_path / "x.jpg", tmp_path / "good.jpg", Faults()
+    path, good, faults = tmp_path / "x.jpg", tmp_path / "good.jpg", ErrorList()
     path.symlink_to("nowhere") if data is None else path.write_bytes(data)
     good.write_bytes(image())
-    assert list(look_at_all([path, good, good], "test", faults, Memory(None, tmp_path))) == [good]
+    assert list(look_at_all([path, good, good], "test", faults, ImageCache(None, tmp_path))) == [good]
     with pytest.raises(UserError) as error:
         faults.raise_if_any()
     assert str(error.value).startswith(f"{path}: the image ")
@@ -132,9 +132,9 @@ def check(folder, monkeypatch):
     monkeypatch.setattr(image_scan, "_look_at", counted)
 
     def call(memory="memory"):
-        faults, file = Faults(), memory and folder / memory
+        faults, file = ErrorList(), memory and folder / memory
         paths = sorted((folder / "root").rglob("*.jpg"))
-        return look_at_all(paths, "test", faults, Memory(file, folder / "root")), calls.pop(), faults.lines()
+        return look_at_all(paths, "test", faults, ImageCache(file, folder / "root")), calls.pop(), faults.lines()
 
     return call
 
@@ -175,7 +175,7 @@ def test_it_looks_on_as_many_cores_as_it_is_given(threads, folder, monkeypatch):
 
     monkeypatch.setattr(image_scan, "ProcessPoolExecutor", Pool)
     paths = sorted((folder / "root").rglob("*.jpg"))
-    assert len(look_at_all(paths, "test", Faults(), Memory(None, folder), threads)) == 4
+    assert len(look_at_all(paths, "test", ErrorList(), ImageCache(None, folder), threads)) == 4
     assert given == [threads or len(os.sched_getaffinity(0))]
 
 
@@ -191,7 +191,7 @@ def test_paths_are_remembered_relative_to_their_root(check, folder):
     check()
     (folder / "root").rename(folder / "elsewhere")
     paths = sorted((folder / "elsewhere").rglob("*.jpg"))
-    remembered = [x for _, _, x in Memory(folder / "memory", folder / "elsewhere").split(map(str, paths))]
+    remembered = [x for _, _, x in ImageCache(folder / "memory", folder / "elsewhere").split(map(str, paths))]
     assert [x is None for x in remembered] == [True, False, False, False, False]
 
 
@@ -231,16 +231,16 @@ def test_where_nothing_can_be_written_the_check_goes_on(check, folder, capsys):
 
 def test_what_was_checked_before_an_interruption_is_kept(check, folder, monkeypatch):
     monkeypatch.setattr(image_scan, "TOGETHER", 2)
-    real = Memory.keep
+    real = ImageCache.keep
 
     def stopped(self, found):
         real(self, found)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Memory, "keep", stopped)
+    monkeypatch.setattr(ImageCache, "keep", stopped)
     with pytest.raises(KeyboardInterrupt):
         check()
-    monkeypatch.setattr(Memory, "keep", real)
+    monkeypatch.setattr(ImageCache, "keep", real)
     assert check()[1] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
 
 
@@ -252,7 +252,7 @@ def slowly(path):
     return "broken"
 
 
-@pytest.mark.parametrize(("owner", "method"), [(Memory, "keep"), (image_scan.ProcessPoolExecutor, "submit")])
+@pytest.mark.parametrize(("owner", "method"), [(ImageCache, "keep"), (image_scan.ProcessPoolExecutor, "submit")])
 def test_an_interrupted_check_leaves_the_rest_and_nobody_who_looks(owner, method, tmp_path, monkeypatch):
     """While results are kept; while the last of the work is given out."""
     real, calls, last = getattr(owner, method), [], {"keep": 1, "submit": 60}[method]
@@ -263,12 +263,12 @@ def test_an_interrupted_check_leaves_the_rest_and_nobody_who_looks(owner, method
             raise KeyboardInterrupt
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(image_scan, "look", slowly)
+    monkeypatch.setattr(image_scan, "inspect_image", slowly)
     monkeypatch.setattr(image_scan, "TOGETHER", 1)
     monkeypatch.setattr(owner, method, interrupted)
     paths = [tmp_path / f"{number}.jpg" for number in range(60 * 32)]
     with pytest.raises(KeyboardInterrupt) as error:
-        look_at_all(paths, "test", Faults(), Memory(None, tmp_path), 2)
+        look_at_all(paths, "test", ErrorList(), ImageCache(None, tmp_path), 2)
     assert error.traceback, "which keeps alive what was at work, as a process does that ends with an error"
     assert not multiprocessing.active_children()
     looked = tmp_path / "looked"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow.data.validation.voc_image_ids import numbers
+from workflow.data.validation.voc_image_ids import voc_image_ids
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from workflow.data.validation.voc_image_ids import numbers
     ],
 )
 def test_an_id_is_a_name_s_digits_or_else_its_place(names, ids):
-    assert numbers(names) == ids
+    assert voc_image_ids(names) == ids

@@ -10,7 +10,7 @@ import pytest
 from workflow import registry
 from workflow.core.errors import UserError
 from workflow.reporting.statistics import comparisons as changes_module
-from workflow.reporting.statistics.comparisons import Change, changes
+from workflow.reporting.statistics.comparisons import Contrast, changes
 from workflow.reporting.summary import summarize
 from workflow.training.per_image import write
 
@@ -210,7 +210,7 @@ def test_the_same_records_give_the_same_intervals(scored):
 
 
 def test_without_a_baseline_nothing_is_compared():
-    assert changes({("cutmix", "nic_coco", "CIDEr"): Change(1.0, (), False)}, registry.tasks()) == {}
+    assert changes({("cutmix", "nic_coco", "CIDEr"): Contrast(1.0, (), False)}, registry.tasks()) == {}
 
 
 def test_a_long_resampling_shows_how_far_it_is(scored, monkeypatch, capsys):

@@ -18,7 +18,7 @@ import yaml
 
 from tests.waiting import end, told
 from workflow.config.loading import load
-from workflow.training.distributed.launch import devices, hold, main, visible
+from workflow.training.distributed.launch import devices, lock_gpu, main, visible
 
 PROJECT = Path(__file__).parents[4]
 UUIDS = [f"GPU-{name}-{os.getpid()}" for name in ("aa11", "bb22", "cc33")]  # no other test run's
@@ -129,14 +129,14 @@ def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(no
 
 def test_a_job_of_several_devices_holds_none_while_it_waits(node):
     node(3)
-    held, me = [hold(device) for device in UUIDS[:2]], f"process {os.getpid()} of {USER}"
+    held, me = [lock_gpu(device) for device in UUIDS[:2]], f"process {os.getpid()} of {USER}"
     take = f"from workflow.training.distributed.launch import take; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
     with subprocess.Popen([sys.executable, "-c", take], stdout=subprocess.PIPE, text=True) as job:
         marked = f"{UUIDS[0]} by {me}, {UUIDS[1]} by {me}, {UUIDS[2]} by nobody any more"
         assert told(job, "waiting") == f"[x] waiting for 2 of 3 devices, 0 min so far, {UNTIL}{marked}\n"
-        free = hold(UUIDS[2])
+        free = lock_gpu(UUIDS[2])
         while free is None:  # it tries now and then
-            free = hold(UUIDS[2])
+            free = lock_gpu(UUIDS[2])
         held[0].close()
         free.close()
         assert told(job, "took") == f"took {UUIDS[0]} {UUIDS[2]}\n"
@@ -145,9 +145,9 @@ def test_a_job_of_several_devices_holds_none_while_it_waits(node):
 
 def test_whoever_waits_says_so_again(node):
     node(1)
-    held = hold(UUIDS[0])
+    held = lock_gpu(UUIDS[0])
     code = "from workflow.training.distributed import launch; launch.SECONDS_BETWEEN_LINES = 0"
-    code += f"; launch.take({UUIDS[:1]}, 1, 'x')"
+    code += f"; launch.acquire_gpus({UUIDS[:1]}, 1, 'x')"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
         assert told(job, "waiting").startswith("[x] waiting for the device, 0 min so far, ")
         assert told(job, "waiting")

@@ -10,10 +10,10 @@ import pytest
 
 from tests.workflow.training import pair
 from workflow.core.files import read_json
-from workflow.planning.run_spec import Run
+from workflow.planning.run_spec import RunSpec
 
 PROJECT = Path(__file__).parents[4]
-RUN = Run("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, pair.RECIPE, {}, threads=1, workers=0, gpus=2)
+RUN = RunSpec("ssd_voc", "cutmix", {"pretrain": 0, "transfer": 1}, pair.RECIPE, {}, threads=1, workers=0, gpus=2)
 
 
 @pytest.fixture(scope="module")

@@ -77,13 +77,13 @@ def test_a_state_is_kept_with_what_it_was_made_by_and_whoever_resumes_it_knows(t
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     folder, of, real = tmp_path / "state", {"data": "d", "libraries": LIBRARIES}, code_hash.hashes
     run = engine.run_of()
-    with contextlib.suppress(engine.Killed), checkpointing.resumable(folder, tmp_path, of):
+    with contextlib.suppress(engine.Killed), checkpointing.run_context(folder, tmp_path, of):
         engine.die_after(3, run, folder, monkeypatch)
         raise engine.Killed
     monkeypatch.setattr(code_hash, "hashes", lambda: real() | {"workflow/core/rng.py": "edited"})
     with (
         contextlib.suppress(engine.Killed),
-        checkpointing.resumable(folder, tmp_path, of | {"libraries": {"torch": "2.2"}}),
+        checkpointing.run_context(folder, tmp_path, of | {"libraries": {"torch": "2.2"}}),
     ):
         assert attempts.resumed_with(attempts.ran_with()) == [
             "workflow/core/rng.py was edited before the run was resumed",

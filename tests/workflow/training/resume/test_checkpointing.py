@@ -118,7 +118,7 @@ def test_a_kill_around_the_rename_leaves_whole_states(moment, tmp_path, undistur
 @pytest.mark.parametrize(("patience", "saved"), [(3.0, [3, 6, 9, 12]), (3.5, [4, 8, 12])])
 def test_a_state_is_written_so_many_seconds_after_the_one_before_and_at_the_end(patience, saved, tmp_path, monkeypatch):
     """By a clock that ticks once an iteration."""
-    clock, iterations, save = [0.0], [], checkpointing.ResumeState.save
+    clock, iterations, save = [0.0], [], checkpointing.ResumeCheckpointHook.save
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", patience)
     monkeypatch.setattr(checkpointing, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
@@ -130,7 +130,7 @@ def test_a_state_is_written_so_many_seconds_after_the_one_before_and_at_the_end(
         def after_train_iter(self, *args, **kwargs):
             clock[0] += 1
 
-    monkeypatch.setattr(checkpointing.ResumeState, "save", watched)
+    monkeypatch.setattr(checkpointing.ResumeCheckpointHook, "save", watched)
     run = run_of()
     fit(run, task(run), 20, tmp_path, more=[Tick()])
     assert iterations == saved
@@ -155,11 +155,11 @@ def test_a_failure_leaves_its_reason_and_success_leaves_nothing(tmp_path):
     out.mkdir()
     (out / ".metrics.json.123.part").touch()
     (out / "metrics.json").touch()
-    with pytest.raises(UserError), checkpointing.resumable(folder, out, {}):
+    with pytest.raises(UserError), checkpointing.run_context(folder, out, {}):
         raise UserError("the disk\nis full")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UserError: the disk is full\n", (folder / "error.txt").read_text())
     assert [path.name for path in out.iterdir()] == ["metrics.json"]
-    with checkpointing.resumable(folder, out, {}):
+    with checkpointing.run_context(folder, out, {}):
         assert not (folder / "error.txt").exists()
     assert [path.name for path in (tmp_path / "deep/work").iterdir()] == ["state.done"]
 
@@ -175,7 +175,7 @@ def test_a_state_that_cannot_be_removed_does_not_fail_the_run(tmp_path, monkeypa
     def busy(path, *args, **kwargs):
         raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
 
-    with checkpointing.resumable(tmp_path / "state", tmp_path, {}):
+    with checkpointing.run_context(tmp_path / "state", tmp_path, {}):
         monkeypatch.setattr(os, "rmdir", busy)
     assert (tmp_path / "state.gone").is_dir()
 
@@ -186,7 +186,7 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpointing.fcntl, "flock", unknown)
     said = r"s.lock: this file system gives no locks \(flock\): No locks available"
-    with pytest.raises(UserError, match=said), checkpointing.held(tmp_path / "s"):
+    with pytest.raises(UserError, match=said), checkpointing.lock(tmp_path / "s"):
         pass
 
 
@@ -194,14 +194,14 @@ def test_one_process_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointing, "SECONDS_OF_PATIENCE", 0)
     me = f"process {os.getpid()} of user {os.geteuid()} on {socket.gethostname()}"
     with (
-        checkpointing.held(tmp_path / "s"),
+        checkpointing.lock(tmp_path / "s"),
         pytest.raises(
             UserError, match=re.escape(f"/s: another process trains this run ({me}); wait for it, or end it")
         ),
-        checkpointing.held(tmp_path / "s"),
+        checkpointing.lock(tmp_path / "s"),
     ):
         pass
-    with checkpointing.held(tmp_path / "s"):
+    with checkpointing.lock(tmp_path / "s"):
         pass
 
 
@@ -211,7 +211,7 @@ def test_a_state_of_other_data_or_another_backbone_is_not_gone_on_with(key, tmp_
     of |= dict.fromkeys(("features", "vocabulary", "anything"), "made once")
 
     def attempt(of):
-        with contextlib.suppress(Killed), checkpointing.resumable(folder, tmp_path, of):
+        with contextlib.suppress(Killed), checkpointing.run_context(folder, tmp_path, of):
             (folder / "seen").touch(exist_ok=False)
             raise Killed
 
@@ -229,10 +229,10 @@ def test_whoever_waits_goes_on_when_the_other_has_ended(tmp_path):
     order, folder = [], tmp_path / "s"
 
     def second():
-        with checkpointing.resumable(folder, tmp_path, {}):
+        with checkpointing.run_context(folder, tmp_path, {}):
             order.append("second")
 
-    with checkpointing.resumable(folder, tmp_path, {}):
+    with checkpointing.run_context(folder, tmp_path, {}):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.2)

@@ -18,11 +18,11 @@ from mmengine.registry import DATASETS
 
 from tests.waiting import children, gone, told
 from tests.workflow.training.test_engine import Line, MeanError, Points, fit, outcome, run_of, task
-from workflow.core.errors import UserError, door
+from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.job_environment import SHELL
-from workflow.core.signals import Stopped, asked
+from workflow.core.signals import Interrupted, handling
 from workflow.training.resume import checkpointing, interrupts
-from workflow.training.seeding import CountedDataset, CountedSampler
+from workflow.training.seeding import ResumableSampler, SeededDataset
 
 PROJECT = Path(__file__).parents[4]
 
@@ -66,7 +66,7 @@ def test_asked_to_end_it_keeps_its_state_and_goes_on_there(when, number, undistu
     run = run_of()
     with monkeypatch.context() as patched:
         ask(patched, where, call, number)
-        with pytest.raises(Stopped) as stopped:
+        with pytest.raises(Interrupted) as stopped:
             fit(run, task(run), 20, tmp_path)
     assert stopped.value.status == 128 + number
     assert f"has kept its state of iteration {iteration} of 12" in str(stopped.value)
@@ -81,7 +81,7 @@ def test_asked_again_while_it_saves_it_still_saves(tmp_path, monkeypatch):
     run = run_of()
     ask(monkeypatch, (Line, "forward"), 4)
     ask(monkeypatch, (torch, "save"), 1)
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         fit(run, task(run), 20, tmp_path)
     assert len(checkpointing.states(tmp_path)) == 1
     assert not list(tmp_path.glob("*.part"))
@@ -89,26 +89,26 @@ def test_asked_again_while_it_saves_it_still_saves(tmp_path, monkeypatch):
 
 def test_several_processes_hear_no_signal_while_they_evaluate():
     """It ends them at once; one that came just before ends them too."""
-    of_several, numbers = interrupts.Ending(), (signal.SIGTERM, signal.SIGINT)
+    of_several, numbers = interrupts.StopOnSignalHook(), (signal.SIGTERM, signal.SIGINT)
     of_several.group = "of processes"
-    with asked(of_several.ask):
+    with handling(of_several.ask):
         of_several.before_val_epoch(None)
         assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 2
         of_several.after_val_epoch(None)
         assert [signal.getsignal(number) for number in numbers] == [of_several.ask] * 2
         of_several.asked = signal.SIGTERM
-        with pytest.raises(Stopped):
+        with pytest.raises(Interrupted):
             of_several.before_val_epoch(None)
 
 
 def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run, folder = run_of(eval_interval=0), tmp_path / "state"
-    batches = list(map(CountedSampler(range(20), 4, run.seed).batch_of, range(12)))
+    batches = list(map(ResumableSampler(range(20), 4, run.seed).batch_of, range(12)))
     seen = [index for batch in batches[:3] for index in batch]
     broken = next(index for index in range(20) if index not in seen)
     iteration = next(i for i, batch in enumerate(batches) if broken in batch)
-    with pytest.raises(UserError) as first, checkpointing.resumable(folder, tmp_path, {}):
+    with pytest.raises(UserError) as first, checkpointing.run_context(folder, tmp_path, {}):
         fit(run, task(run, broken=broken), 20, folder)
     assert f"not finite at iteration {iteration + 1} (learning rate 0.0" in (said := str(first.value))
     assert "on " + ", ".join(f"photo{index}.jpg" for index in batches[iteration]) in said
@@ -119,12 +119,12 @@ def test_a_loss_that_is_not_finite_is_named_and_not_tried_again(tmp_path, monkey
         assert content["meta"]["iter"] <= iteration
         assert all(value.isfinite().all() for value in content["state_dict"].values())
     assert interrupts.diverged(folder).read_text().splitlines()[1:] == [f"photo{i}.jpg" for i in batches[iteration]]
-    with pytest.raises(UserError) as second, checkpointing.resumable(folder, tmp_path, {}):
+    with pytest.raises(UserError) as second, checkpointing.run_context(folder, tmp_path, {}):
         raise AssertionError("nothing is trained")
     assert str(second.value) == said
     assert said[:200] in (folder / "error.txt").read_text()
     interrupts.diverged(folder).unlink()  # as the message says
-    with checkpointing.resumable(folder, tmp_path, {}):
+    with checkpointing.run_context(folder, tmp_path, {}):
         fit(run, task(run), 20, folder)
 
 
@@ -137,7 +137,7 @@ def test_no_step_follows_a_loss_that_is_not_finite(tmp_path, monkeypatch):
         return forward(self, x, y, mode)
 
     monkeypatch.setattr(Line, "forward", counting)
-    broken = CountedSampler(range(20), 4, run.seed).batch_of(2)[0]
+    broken = ResumableSampler(range(20), 4, run.seed).batch_of(2)[0]
     with pytest.raises(UserError, match="not finite at iteration 3 "):
         fit(run, task(run, broken=broken), 20, tmp_path)
     assert modes == ["loss"] * 3
@@ -145,10 +145,10 @@ def test_no_step_follows_a_loss_that_is_not_finite(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("batch", "shown"), [(7, 7), (8, 8), (9, 8), (12, 8)])
 def test_eight_files_of_a_batch_are_shown_and_all_are_kept(batch, shown, tmp_path):
-    loader = SimpleNamespace(dataset=CountedDataset(Points(), 1), sampler=CountedSampler(range(20), batch, 1))
+    loader = SimpleNamespace(dataset=SeededDataset(Points(), 1), sampler=ResumableSampler(range(20), batch, 1))
     names = [f"photo{index}.jpg" for index in loader.sampler.batch_of(0)]
     with pytest.raises(UserError) as error:
-        interrupts.Finite("ssd", tmp_path).fail(SimpleNamespace(train_dataloader=loader), 0, 0.0123)
+        interrupts.CheckFiniteLossHook("ssd", tmp_path).fail(SimpleNamespace(train_dataloader=loader), 0, 0.0123)
     more = f" and {batch - shown} more" if batch > shown else ""
     said = f"ssd: the loss is not finite at iteration 1 (learning rate 0.012), on {', '.join(names[:shown])}{more}; "
     assert str(error.value).startswith(said)
@@ -162,7 +162,7 @@ def test_half_a_reason_is_none(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"), checkpointing.resumable(tmp_path / "state", tmp_path, {}):
+    with pytest.raises(OSError, match="No space"), checkpointing.run_context(tmp_path / "state", tmp_path, {}):
         monkeypatch.setattr(os, "fsync", full)
         fit(run, task(run, broken=0), 20, tmp_path / "state")
     assert not interrupts.diverged(tmp_path / "state").exists()
@@ -172,9 +172,11 @@ def test_half_a_reason_is_none(tmp_path, monkeypatch):
 def test_losses_that_are_checked_together_name_the_right_iteration(saved_every, tmp_path, monkeypatch):
     """As on a GPU, where a look at each loss would cost time: a state is written only after a look."""
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", saved_every)
-    monkeypatch.setattr(interrupts.Finite, "before_train", lambda self, runner: setattr(self, "together", 10))
+    monkeypatch.setattr(
+        interrupts.CheckFiniteLossHook, "before_train", lambda self, runner: setattr(self, "together", 10)
+    )
     run = run_of(eval_interval=0)
-    batches = [CountedSampler(range(20), 4, run.seed).batch_of(iteration) for iteration in range(5)]
+    batches = [ResumableSampler(range(20), 4, run.seed).batch_of(iteration) for iteration in range(5)]
     with pytest.raises(UserError, match="not finite at iteration 4 "):
         fit(run, task(run, broken=batches[3][0]), 20, tmp_path)
     found = [torch.load(path, weights_only=False)["meta"]["iter"] for path in checkpointing.states(tmp_path)]
@@ -192,13 +194,13 @@ class Slow(Points):
 DATASETS.register_module(module=Slow)
 
 
-@door
+@cli_entry_point
 def long_run():
     """In a process of its own, with two that load its data; the folder is the last word of the command line."""
     run = replace(run_of(iterations=100_000, eval_interval=0), workers=2)
     plan, folder = task(run), Path(sys.argv[-1])
     plan["train_dataloader"]["dataset"]["dataset"] = {"type": "Slow"}
-    with checkpointing.resumable(folder / "state", folder, {}):
+    with checkpointing.run_context(folder / "state", folder, {}):
         fit(run, plan, 20, folder / "state")
 
 
@@ -253,7 +255,7 @@ class Keeper(Hook):
         sys.runner = runner
 
 
-@door
+@cli_entry_point
 def kept_run():
     run = replace(run_of(eval_interval=0), workers=2)
     plan = task(run)

@@ -21,7 +21,7 @@ from workflow.training.resume import interrupts
     ],
 )
 def test_which_errors_are_a_dead_process(error, workers, said):
-    assert interrupts.died(error, workers).removeprefix("DataLoader ") == said
+    assert interrupts.worker_crash(error, workers).removeprefix("DataLoader ") == said
 
 
 def test_a_death_that_is_reported_while_its_broken_pipe_is_explained_changes_nothing(monkeypatch):
@@ -37,7 +37,7 @@ def test_a_death_that_is_reported_while_its_broken_pipe_is_explained_changes_not
 
     monkeypatch.setattr(interrupts.shared_memory, "fault", late)
     was = signal.signal(signal.SIGCHLD, report)
-    with pytest.raises(UserError, match=r"^ssd: DataLoader worker died; "), interrupts.watched("ssd", 2):
+    with pytest.raises(UserError, match=r"^ssd: DataLoader worker died; "), interrupts.guard_workers("ssd", 2):
         raise ConnectionResetError(104, "Connection reset by peer")
     assert signal.signal(signal.SIGCHLD, was) is report
 

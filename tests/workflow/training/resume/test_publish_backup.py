@@ -22,7 +22,7 @@ OF = {"recipe": "r", "backbone": None, "data": "d", "libraries": {"torch": "2"}}
 
 def publish(folder: Path, out: Path, of: dict = OF) -> None:
     """A run from its beginning to its end; its record has the hash of its own weights."""
-    with checkpointing.resumable(folder, out, of):
+    with checkpointing.run_context(folder, out, of):
         (folder / "000001-x.pth").touch()
         out.mkdir(exist_ok=True)
         (out / "weights").write_text("w")
@@ -48,7 +48,7 @@ def test_it_is_put_back_and_trains_nothing(places, capsys):
     publish(folder, out)
     os.utime(out / "weights", (1, 1))
     folder.mkdir()  # killed before it was removed
-    with pytest.raises(SystemExit) as ended, checkpointing.resumable(folder, removed(out), OF):
+    with pytest.raises(SystemExit) as ended, checkpointing.run_context(folder, removed(out), OF):
         raise AssertionError("nothing is trained")
     assert ended.value.code == 0
     assert "was finished before; its files are put back, nothing is trained" in capsys.readouterr().out
@@ -109,7 +109,7 @@ def test_it_takes_no_room_and_is_tidied(places):
     assert (out / "weights").stat().st_nlink == 2
     folder.with_name("state.gone").mkdir()
     folder.with_name("state.part").mkdir()
-    publish_backup.tidy([str(folder), str(folder.with_name("another"))])
+    publish_backup.remove_backups([str(folder), str(folder.with_name("another"))])
     assert not list(folder.parent.iterdir())
 
 
@@ -142,7 +142,7 @@ def test_whoever_waited_for_the_same_run_elsewhere_trains_nothing(tmp_path, caps
 
     def run(name):
         folder = tmp_path / name
-        with checkpointing.resumable(folder / ".work/state", folder / "results/p0s0", OF):
+        with checkpointing.run_context(folder / ".work/state", folder / "results/p0s0", OF):
             trained.append(name)
             time.sleep(0.5 if name == "one" else 0)
             (folder / "results/p0s0").mkdir(exist_ok=True)
@@ -172,7 +172,7 @@ def test_a_lock_says_whose_it_is_survives_what_snakemake_removes_and_ends_with_i
 import time
 from pathlib import Path
 from workflow.training.resume import checkpointing as state
-with state.held_both(Path({str(tmp_path / "one/state")!r}), Path({str(out)!r})):
+with state.lock_run(Path({str(tmp_path / "one/state")!r}), Path({str(out)!r})):
     print("held", flush=True)
     time.sleep(1e6)
 """
@@ -183,11 +183,11 @@ with state.held_both(Path({str(tmp_path / "one/state")!r}), Path({str(out)!r})):
         who = re.escape(f"(process {other.pid} of user {os.geteuid()} on {socket.gethostname()})")
         with (
             pytest.raises(UserError, match=f"another process trains this run {who}"),
-            checkpointing.held_both(tmp_path / "two/state", out),
+            checkpointing.lock_run(tmp_path / "two/state", out),
         ):
             pass
         other.kill()
-    with checkpointing.held_both(tmp_path / "two/state", out) as waited:
+    with checkpointing.lock_run(tmp_path / "two/state", out) as waited:
         assert not waited
     assert not list((tmp_path / "results").iterdir())
 
