@@ -199,7 +199,7 @@ def test_the_rows_of_imported_backbones_fit_the_schema():
         for language, block in FENCES.findall(content(page)):
             if language == "yaml" and "checkpoint" in block:
                 rows = loading.overlay({}, yaml.safe_load(block))
-                demo = loading.overlay(loading.read(HOUSE / "config/demo.yaml"), rows)
+                demo = loading.overlay(loading.load_yaml(HOUSE / "config/demo.yaml"), rows)
                 assert list(loading.schema_faults(demo)) == []
 
 
@@ -229,7 +229,7 @@ def test_the_regularizer_that_it_shows_works_with_its_rows(tmp_path, monkeypatch
     assert torch.equal(gray[1], gray[2])
     loading.validator.cache_clear()
     try:
-        demo = loading.read(HOUSE / "config/demo.yaml")
+        demo = loading.load_yaml(HOUSE / "config/demo.yaml")
         loading.check(loading.overlay(demo, yaml.safe_load(rows)), "README")
         with pytest.raises(UserError, match=r"gray\.strength: must be at most 1, not 2"):
             loading.check(loading.overlay(demo, yaml.safe_load(rows.replace("strength: 1.0", "strength: 2"))), "README")

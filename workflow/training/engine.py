@@ -85,7 +85,7 @@ def runner_config(run: RunSpec, task: dict[str, Any], budget: Schedule, state: P
             "default_scope": scope,
             "work_dir": str(state / "log"),
             "launcher": "pytorch" if get_world_size() > 1 else "none",
-            "model_wrapper_cfg": {"type": "Replica"},
+            "model_wrapper_cfg": {"type": "ChannelsLastDDP"},
             "experiment_name": uuid.uuid4().hex,  # mmengine keeps global state under this name: never share it
             "optim_wrapper": optimizer,
             "param_scheduler": schedule(run.recipe, budget),

@@ -214,13 +214,13 @@ def test_the_door_checks_a_file(tmp_path, monkeypatch, capsys):
 def test_numbers_are_read_as_people_write_them(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("a: 1e-4\nb: 1.0e-4\nc: -2E3\nd: '1e-4'\ne: 1e-4x\n")
-    assert loading.read(path) == {"a": 1e-4, "b": 1e-4, "c": -2000.0, "d": "1e-4", "e": "1e-4x"}
+    assert loading.load_yaml(path) == {"a": 1e-4, "b": 1e-4, "c": -2000.0, "d": "1e-4", "e": "1e-4x"}
 
 
 def test_anchors_and_merge_keys_work(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
-    assert loading.read(path)["b"] == {"x": 1, "y": 3}
+    assert loading.load_yaml(path)["b"] == {"x": 1, "y": 3}
 
 
 def test_later_files_and_overrides_are_laid_over_the_first(tmp_path):

@@ -69,7 +69,7 @@ def test_a_value_is_taken_as_it_is_or_refused(path, value, what, key):
 def test_any_text_is_read_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "fuzzed.yaml"
     path.write_text(text, encoding="utf-8")
-    refused(loading.read, path)
+    refused(loading.load_yaml, path)
     refused(loading.load, path)
 
 
@@ -84,4 +84,4 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
 def test_what_yaml_writes_is_read_back(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "written.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    assert loading.read(path) == content
+    assert loading.load_yaml(path) == content

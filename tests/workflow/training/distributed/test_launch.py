@@ -130,7 +130,8 @@ def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(no
 def test_a_job_of_several_devices_holds_none_while_it_waits(node):
     node(3)
     held, me = [lock_gpu(device) for device in UUIDS[:2]], f"process {os.getpid()} of {USER}"
-    take = f"from workflow.training.distributed.launch import take; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
+    take = "from workflow.training.distributed.launch import acquire_gpus as take"
+    take += f"; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
     with subprocess.Popen([sys.executable, "-c", take], stdout=subprocess.PIPE, text=True) as job:
         marked = f"{UUIDS[0]} by {me}, {UUIDS[1]} by {me}, {UUIDS[2]} by nobody any more"
         assert told(job, "waiting") == f"[x] waiting for 2 of 3 devices, 0 min so far, {UNTIL}{marked}\n"
