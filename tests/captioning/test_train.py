@@ -111,7 +111,7 @@ def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, m
     assert json.loads(capsys.readouterr().out) == record["metrics"]
     assert (tmp_path / "e.npz").read_bytes() == (folder / "out/per_image.npz").read_bytes()
     assert sorted(file.name for file in (folder / "out").iterdir()) == [
-        *("config.json", "per_image.npz", "metrics.json", "predictions.json", "vocabulary.json")
+        *("config.json", "metrics.json", "per_image.npz", "predictions.json", "vocabulary.json")
     ]
 
 
