@@ -95,14 +95,15 @@ def dry_run(tmp_path_factory):
 
     @functools.cache
     def plan(arguments: str) -> str:
-        status, output = snakemake("-n", *arguments.split())
+        words = [str(HOUSE / word) if word.startswith(("config/", "workflow/")) else word for word in arguments.split()]
+        status, output = snakemake("-n", *words)
         assert status == 0, output
         return output
 
     def call(command: str) -> str:
         command += "" if "--configfile" in command else " --configfile config/paper.yaml"
         command = re.sub(r"^snakemake( -n)?| --cores \w+", "", command)
-        return plan(re.sub(r" (config|workflow)/", rf" {HOUSE}/\1/", command))
+        return plan(command)
 
     return call
 
