@@ -216,7 +216,7 @@ def test_it_runs_to_the_report_and_then_has_nothing_to_do(opened):
 def test_the_laws_of_all_rooms_hold_in_it(opened):
     """Of what a command line loads, of what may be called, of declarations, keys and messages."""
     laws = ["test_doors.py", "test_security.py", "workflow/training/test_precision.py", "workflow/test_contracts.py"]
-    laws += ["workflow/test_registry.py", "workflow/test_config.py", "workflow/reporting/test_declarations.py"]
+    laws += ["workflow/test_registry.py", "workflow/config/test_loading.py", "workflow/reporting/test_declarations.py"]
     words = "-m", "pytest", "-p", "no:cacheprovider", "-m", "not slow", *(f"tests/{law}" for law in laws)
     status, output = opened.call(*words)
     assert status == 0, output

@@ -142,7 +142,7 @@ def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco,
     Path("hard; touch x4.yaml").write_text(yaml.safe_dump(config))
     todo = plan(config)
     (brought,) = [run for run in todo.runs if run.task == "pretrain"]
-    made = [run.shared["features"] if run.task == "nic_coco" else run.record for run in todo.runs]
+    made = [f"{run.shared['features']}/index.json" if run.task == "nic_coco" else run.record for run in todo.runs]
     made += [file for file in todo.report if file.endswith((".jpg", "activations.png"))]
     assert len(made) == 5 + 4
     status, said = snakemake("--cores", "2", "--configfile", "hard; touch x4.yaml", "--", *made, timeout=1500)

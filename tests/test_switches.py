@@ -68,7 +68,7 @@ def test_the_switch_does_what_it_says(one, name):
     found, train = one[name], "freeze_bn=False" in name
     floats = {"torch.bfloat16" if "bf16" in name else "torch.float32"}
     if name.startswith("nic_coco"):  # the search of captions is in fp32 in either precision
-        encoder = floats if "finetune=True" in name else set()
+        encoder = floats if "finetune_encoder=True" in name else set()
         assert (set(found["step"]), set(found["test"])) == (floats, encoder | {"torch.float32"})
         norms = ["image.1"]  # the one behind the image's embedding always learns
     else:
