@@ -1,12 +1,15 @@
 """What `make` says on a machine that lacks something: one line each, and no environment that is half there."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from workflow.planning.planned_run import CHECKED
 
 PROJECT = Path(__file__).parents[1]
 HOOK = "workflow/snakemake_cache.pth"
@@ -98,3 +101,9 @@ def test_the_environment_is_made_again_after_a_move_a_new_lock_or_the_loss_of_it
     else:
         assert status
         assert "python3-venv" in lines[-1]
+
+
+def test_ci_checks_the_data_by_today_s_file():
+    """Nothing else runs .ci/run: a renamed file would be seen by CI only."""
+    (target,) = re.findall(r"^\.venv/bin/snakemake --cores all (\S+)$", (PROJECT / ".ci/run").read_text(), re.M)
+    assert target == CHECKED
