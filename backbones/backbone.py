@@ -1,6 +1,6 @@
 """The published backbone: a network in safetensors, with its name and its preprocessing in the metadata.
 
-The one door through which all tasks load it. Loading is strict: but for the classifier, every tensor of the file must
+All tasks load it through this module. Loading is strict: but for the classifier, every tensor of the file must
 find its place, and every place its tensor.
 """
 
@@ -152,7 +152,8 @@ def load_backbone(path: Path, *modules: torch.nn.Module, expected: str | None = 
     names the keys if a place stays empty, a shape differs, or anything but the classifier is left over.
     """
     weights, _ = load_weights(path, expected)
-    network = network_of(path)
+    about = metadata(path)
+    network = registry.networks()[about["network"]]
     places = {key: value for module in modules for key, value in module.state_dict().items()}
     missing = sorted(key for key in places.keys() - weights.keys() if not key.endswith(COUNTER))
     unexpected = sorted(key for key in weights.keys() - places.keys() if not key.startswith(f"{network.classifier}."))
@@ -165,8 +166,7 @@ def load_backbone(path: Path, *modules: torch.nn.Module, expected: str | None = 
     for keys, fault in ((missing, "missing"), (unexpected, "unexpected"), (shapes, "of another shape")):
         if keys:
             raise UserError(f"{path}: {len(keys)} keys {fault}: {', '.join(keys[:5])}{' ...' * (len(keys) > 5)}")
-    stride = metadata(path)["stride"]
     for module in modules:
         module.load_state_dict({key: weights[key] for key in module.state_dict() if key in weights}, strict=False)
-        place_stride(module, stride, network)
+        place_stride(module, about["stride"], network)
     return report

@@ -4,12 +4,12 @@
 Six photos, evenly spread over the test images: nobody chose them. CIDEr is each caption's own, from the run's evidence.
 """
 
-import argparse
 import base64
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, cli_entry_point
+from workflow.core.errors import UserError
+from workflow.reporting.figures import command_line
 
 PHOTOS, SIDE = 6, 240  # how many, and px of the longer side at most
 
@@ -67,20 +67,16 @@ def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str
     return said[image_id]
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.core.files import read_check, write_hashed
-    from workflow.reporting.figures import folders
+def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+    """Write the examples of runs (backbone to folder) as JSON."""
+    from workflow.core.files import write_hashed
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of nic_coco")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the COCO check")
-    parser.add_argument("--out", required=True, type=Path, help="the JSON")
-    args = parser.parse_args()
-    found = examples(folders(args.runs), read_check(args.dataset_info))
-    write_hashed(args.out, found)
-    print(f"captions: {len(found['photos'])} photos, {len(args.runs)} backbones: {args.out}")
+    found = examples(runs, check)
+    write_hashed(out, found)
+    print(f"captions: {len(found['photos'])} photos, {len(runs)} backbones: {out}")
+
+
+main = command_line(make, str(__doc__))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def task(
     """The mmengine config of this run, as plain dicts; `keep` is the folder where each evaluation leaves its
     detections and its evidence.
 
-    `stride` is the backbone's. `load_into` places it too, but a resumed run is not loaded again.
+    `stride` is the backbone's. `load_backbone` places it too, but a resumed run is not loaded again.
     """
     cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.type])
     cfg.model.backbone.update(network.mmdet)

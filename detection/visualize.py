@@ -4,7 +4,6 @@
 Six images, evenly spread over the test images: nobody chose them.
 """
 
-import argparse
 import io
 import textwrap
 from array import array
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, cli_entry_point
+from workflow.core.errors import UserError
+from workflow.reporting.figures import command_line
 
 IMAGES, SIDE = 6, 380  # how many, and px of the longer side at most
 LEAST = 0.3  # a detection with a lower score is not drawn, if none of the run finds anything
@@ -226,18 +226,7 @@ def colour(thing: Thing) -> str:
     return OBJECT if thing.score is None else RIGHT if thing.sure else WRONG
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.core.files import read_check
-    from workflow.reporting.figures import folders
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--out", required=True, type=Path, help="the JPEG")
-    args = parser.parse_args()
-    make(folders(args.runs), read_check(args.dataset_info), args.out)
+main = command_line(make, str(__doc__))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ The map of a class is the sum of the last stage's channels, each times its weigh
 cells is the class's logit but for the bias. Five validation photos, evenly spread over the set: nobody chose them.
 """
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pretrain.photo_grid import Row, draw
-from workflow.core.errors import cli_entry_point
+from workflow.reporting.figures import command_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,27 +112,21 @@ def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
     return torch.lerp(grey.expand_as(large), heat.float(), MIX).round().to(torch.uint8)
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="published backbones")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
-    parser.add_argument("--out", required=True, type=Path, help="the PNG")
-    args = parser.parse_args()
-
+def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+    """Draw the maps of published backbones (name to folder)."""
     from pretrain.gallery import class_names
-    from workflow.core.files import atomic, read_check
-    from workflow.reporting.figures import folders, records
+    from workflow.core.files import atomic
+    from workflow.reporting.figures import records
     from workflow.training.precision import configure_torch
 
     configure_torch(1)
-    check = read_check(args.dataset_info)
-    runs = folders(args.runs)
     picture = draw(rows(runs, check), class_names(check), records(runs))
-    with atomic(args.out) as temporary:
+    with atomic(out) as temporary:
         temporary.write_bytes(picture)
-    print(f"activations: {len(args.runs)} backbones, {len(picture) / 1e6:.2f} MB: {args.out}")
+    print(f"activations: {len(runs)} backbones, {len(picture) / 1e6:.2f} MB: {out}")
+
+
+main = command_line(make, str(__doc__))
 
 
 if __name__ == "__main__":

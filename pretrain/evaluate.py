@@ -19,8 +19,8 @@ def evaluate(
 ) -> dict[str, float]:
     """`top1_error` and `top5_error` in percent of a backbone with its classifier, by its own preprocessing and stride.
 
-    `recipe` gives resize, size, batch and precision; `evidence` is a file for each image's errors. UserError if the
-    classifier is absent or has other classes than the data.
+    `recipe` gives val_resize_size, crop_size, batch_size and precision; `evidence` is a file for each image's errors.
+    UserError if the classifier is absent or has other classes than the data.
     """
     from backbones.backbone import load_weights, metadata, network_of
     from pretrain.metric import errors, leave

@@ -1,7 +1,7 @@
 """The regularizers: one file, one registered name each. Importing this package registers them all.
 
 A regularizer acts at one of four places and overrides that one method: `image` (one training image), `batch` (images
-and targets of one batch), `inside` (outputs of the network's modules), `target` (the class probabilities).
+and targets of one batch), `feature_transforms` (outputs of the network's modules), `target` (the class probabilities).
 Its draws come from a generator of its own, keyed by (seed, name, epoch, index) or (seed, name, iteration): so no
 regularizer moves another's draws, and a resumed run draws what an undisturbed one does.
 """

@@ -24,7 +24,7 @@ TYPES = {
     "boolean": "true or false",
 }
 TYPE = {"task": "Type of the task.", "layout": "Layout of the set on disk."}
-RENAMED = {  # key of a config before version 1.0 to today's
+RENAMED = {  # a former key of the config to today's: whoever has an old file is told
     "threads": "resources.cpu_threads",
     "workers": "resources.num_workers",
     "gpus": "resources.gpus",

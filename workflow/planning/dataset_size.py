@@ -75,7 +75,7 @@ def faults(data: DataSet, check: Mapping[str, Any], needed: Sequence[Mapping[str
     Args:
         data: the declaration of the set.
         check: content of its CHECK.json.
-        needed: as `needs` gives it.
+        needed: as `required_sizes` gives it.
     """
     for each in needed:
         if missing := data.missing(check, each["of"]):

@@ -1,4 +1,4 @@
-"""From a config to the runs that it asks for: their paths, keys, states and what each door is told.
+"""From a config to the runs that it asks for: their paths, keys, states and what each command is told.
 
 A key or a state is a hash of what a result depends on and of nothing else: threads, workers, GPUs and the experiment's
 name stay out, so another experiment reuses the same backbone. No torch: planning must be quick.
@@ -116,7 +116,7 @@ class Plan(ReportFiles):
         return list(self.checks.values())
 
     def fetching(self, name: str) -> str:
-        """The section of a data set as the door that fetches it gets it: with `from`."""
+        """The section of a data set as the command that fetches it gets it: with `source`."""
         origin = {"source": self.origins[name]} if name in self.origins else {}
         return json.dumps(self.config["data"][name] | origin)
 
@@ -222,7 +222,7 @@ def root(config: dict[str, Any], name: str) -> str:
 def run_spec(
     config: dict[str, Any], task: str, backbone: str, recipe: dict[str, Any], seeds: dict[str, int]
 ) -> dict[str, Any]:
-    """The --run-spec of a door: the data section with its root filled in, the recipe, the machine."""
+    """The --run-spec of a command: the data section with its root filled in, the recipe, the machine."""
     name = registry.data_name(config, task)
     section = config["data"][name] | {"root": root(config, name)}
     machine = {key: config["resources"][name] for key, name in MACHINE.items()}
@@ -251,7 +251,7 @@ def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
 
 
 def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, Any], Any]:
-    """(origin, the recipe that its door gets, what its key is the hash of)."""
+    """(origin, the recipe that its command gets, what its key is the hash of)."""
     backbone, pretrain = config["backbones"][name], without_data(config["pretrain"])
     data = config["data"][registry.data_name(config, registry.PRETRAIN)]
     if "checkpoint" in backbone:

@@ -1,4 +1,4 @@
-"""One job of the plan: its paths, what its door is told, and which of its inputs are a reason to run it again."""
+"""One job of the plan: its paths, what its command is told, and which of its inputs are a reason to run it again."""
 
 import json
 from collections.abc import Callable

@@ -107,7 +107,7 @@ class ReportFiles:
         return [str(Path(run.record).with_name(name)) for run in self.shown(task) for name in names]
 
     def folders(self, runs: Sequence[PlannedRun]) -> list[str]:
-        """Runs as a door that draws gets them: BACKBONE=FOLDER."""
+        """Runs as a command that draws gets them: BACKBONE=FOLDER."""
         return [f"{run.backbone}={Path(run.record).parent}" for run in runs]
 
     @property

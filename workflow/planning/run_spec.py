@@ -10,7 +10,7 @@ from workflow.core.files import digest
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a training door gets as `--run-spec`: one section of the config, resolved when the DAG was planned.
+    """What a training command gets as `--run-spec`: one section of the config, resolved when the DAG was planned.
 
     `recipe` is all that a result may depend on besides backbone, data and seeds: its hash is the recipe hash of the
     record (law 1). `threads`, `workers` (both of one process) and `gpus` describe the machine.

@@ -15,7 +15,7 @@ localrules:
 
 rule gallery:
     input:
-        # Nothing to draw: the door says so at once.
+        # Nothing to draw: the command says so at once.
         check=ancient_if_exists(ancient, f"{plan.folder}/gallery.png")(plan.pretraining_check) if plan.gallery else [],
     output:
         png=report(

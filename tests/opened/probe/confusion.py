@@ -1,11 +1,10 @@
 """Draw which classes a probe confuses:
 `python -m probe.confusion --runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out PNG`."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import cli_entry_point
+from workflow.reporting.figures import command_line
 
 
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
@@ -38,18 +37,7 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
         figure.savefig(temporary, format="png", metadata={COMMENT: comment(records(runs))})
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.core.files import read_check
-    from workflow.reporting.figures import folders
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--out", required=True, type=Path, help="the PNG")
-    args = parser.parse_args()
-    make(folders(args.runs), read_check(args.dataset_info), args.out)
+main = command_line(make, str(__doc__))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the checks of the three sets share: collecting faults, the fingerprint, and the door that leaves CHECK.json.
+"""What the checks of all sets share: collecting faults, the fingerprint, the command line that leaves CHECK.json.
 
 A check lists every fault that it finds instead of stopping at the first: ten of a kind on the terminal, all in a
 file."""
@@ -202,7 +202,7 @@ def os_errors_as_user_errors(where: Path) -> Iterator[None]:
 
 
 def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Callable[[], None]:
-    """The door of a check: --dataset-config JSON --root DIR --out CHECK.json. Next to it lie all faults in a list, if
+    """The command line of a check: --dataset-config JSON --root DIR --out CHECK.json. Next to it lie all faults, if
     there are any, and what is remembered of this root's images, whichever config asks (by its name, not by where that
     leads: so a project that was moved with its data remembers them)."""
 

@@ -1,7 +1,7 @@
 """Several processes that train one network, a device each, as torchrun starts them: what must not depend on how many.
 
 Gradients are the mean over the processes (torch's DDP). A loss that is a mean over other things than samples is weighed
-by `mean`, and batch norm sees the whole batch. With one process, nothing here does anything.
+by `reduce_mean`, and batch norm sees the whole batch. With one process, nothing here does anything.
 """
 
 import datetime

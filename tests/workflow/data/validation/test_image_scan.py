@@ -245,7 +245,7 @@ def test_what_was_checked_before_an_interruption_is_kept(check, folder, monkeypa
 
 
 def slowly(path):
-    """In the place of `look`: a dot for each call."""
+    """In the place of `inspect_image`: a dot for each call."""
     with Path(path).with_name("looked").open("a") as file:
         file.write(".")
     time.sleep(0.01)
