@@ -1,7 +1,8 @@
 """Stand-ins for two modules that mmdet imports and a bare environment lacks, so that `import mmdet.models` works.
 
-`mmcv._ext`, mmcv's compiled operators: SSD and Faster R-CNN need `nms` alone, which torchvision has on every device.
-`imgaug`, which one transform for lane detection uses. Where the real one is installed it is left alone.
+`mmcv._ext`, mmcv's compiled operators: the detectors need `nms`, and RetinaNet on a GPU the focal loss. torchvision has
+both, on every device. `imgaug`, which one transform for lane detection uses. Where the real one is installed it is left
+alone.
 """
 
 import importlib.util
@@ -52,7 +53,8 @@ class Absent(ModuleType):
 
 
 class Operators(Absent):
-    """Stands in for mmcv's compiled extension: `nms` works, every other operator raises when called."""
+    """Stands in for mmcv's compiled extension: `nms` and the sigmoid focal loss work, every other operator raises when
+    called."""
 
     @staticmethod
     def nms(bboxes: "Tensor", scores: "Tensor", iou_threshold: float, offset: int = 0) -> "Tensor":
@@ -65,3 +67,38 @@ class Operators(Absent):
 
         corners = bboxes.float()
         return nms(corners + corners.new_tensor([0, 0, offset, offset]), scores.float(), iou_threshold)
+
+    @staticmethod
+    def sigmoid_focal_loss_forward(
+        input: "Tensor", target: "Tensor", weight: "Tensor", output: "Tensor", gamma: float, alpha: float
+    ) -> None:
+        """Write the loss of each score into `output`.
+
+        Args:
+            input: scores before the sigmoid (N, C).
+            target: classes (N,); C is background.
+            weight: of the classes, empty: mmdet weighs the loss itself.
+            output: (N, C).
+            gamma: exponent of the focal loss.
+            alpha: weight of the positive class.
+        """
+        import torch
+        from torchvision.ops import sigmoid_focal_loss
+
+        if weight.numel():
+            raise NotImplementedError("the focal loss with weights of classes needs a compiled mmcv")
+        positive = target[:, None] == torch.arange(input.shape[1], device=input.device)
+        output.copy_(sigmoid_focal_loss(input, positive.to(input.dtype), alpha, gamma))
+
+    @staticmethod
+    def sigmoid_focal_loss_backward(
+        input: "Tensor", target: "Tensor", weight: "Tensor", grad_input: "Tensor", gamma: float, alpha: float
+    ) -> None:
+        """Write the derivative of each score's loss with respect to it into `grad_input` (N, C); arguments as above."""
+        import torch
+
+        with torch.enable_grad():
+            scores = input.detach().requires_grad_()
+            loss = torch.empty_like(scores)
+            Operators.sigmoid_focal_loss_forward(scores, target, weight, loss, gamma, alpha)
+            grad_input.copy_(torch.autograd.grad(loss.sum(), scores)[0])

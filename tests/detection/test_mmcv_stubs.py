@@ -1,11 +1,13 @@
-"""The stand-ins: torchvision's nms under mmcv's name, a clear error for all else, and a compiled mmcv left alone."""
+"""The stand-ins: torchvision's nms and focal loss under mmcv's names, a clear error for all else, a compiled mmcv left
+alone."""
 
 import sys
 from importlib.machinery import ModuleSpec
 
 import pytest
 import torch
-from torchvision.ops import nms
+from torch.nn import functional
+from torchvision.ops import nms, sigmoid_focal_loss
 
 from detection import mmcv_stubs
 
@@ -47,6 +49,25 @@ def test_offset_counts_the_last_pixel():
 def test_bf16_boxes_are_served():
     where, score = boxes(20)
     assert OPERATORS.nms(where.bfloat16(), score.bfloat16(), 0.5, 0).dtype == torch.int64
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_the_compiled_focal_loss_is_torchvisions(reduction):
+    """mmcv's own function around the operator, as mmdet calls it on a GPU."""
+    from mmcv.ops import sigmoid_focal_loss as compiled_loss
+
+    generator = torch.Generator().manual_seed(0)
+    scores = (3 * torch.randn(50, 4, generator=generator)).requires_grad_()
+    classes = torch.randint(0, 5, (50,), generator=generator)  # 4 is background
+    positive = functional.one_hot(classes, 5)[:, :4].float()
+    expected = sigmoid_focal_loss(scores, positive, alpha=0.3, gamma=1.5)
+    expected = {"none": expected, "mean": expected.sum() / 50, "sum": expected.sum()}[reduction]
+    found = compiled_loss(scores, classes, 1.5, 0.3, None, reduction)
+    torch.testing.assert_close(found, expected)
+    slopes = [torch.autograd.grad(loss.sum(), scores)[0] for loss in (found, expected)]
+    torch.testing.assert_close(*slopes)
+    with pytest.raises(NotImplementedError, match="weights of classes needs a compiled mmcv"):
+        compiled_loss(scores, classes, 1.5, 0.3, torch.ones(4), reduction)
 
 
 def test_other_operators_raise_when_called():
