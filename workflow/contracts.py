@@ -209,7 +209,7 @@ class Task:
 @dataclass(frozen=True)
 class DataSet:
     """A layout of data on disk: how it is checked, made in small, and how large the published set is. The keys of its
-    section are in workflow/schemas/config.schema.yaml, or in `<name>.yaml` next to its declaration.
+    section are in `<name>.yaml` next to its declaration.
 
     Args:
         name: the layout that a config names. A set of the same name needs no `layout:` key.

@@ -53,17 +53,15 @@ def networks() -> dict[str, Network]:
 
 @functools.cache
 def task_schemas() -> dict[str, Any]:
-    """The schema of each transfer task's section, from the `schema.yaml` of its room."""
-    rooms = {task.room / "schema.yaml" for task in transfer_tasks().values()}
-    texts = [file.read_text(encoding="utf-8") for file in sorted(rooms) if file.is_file()]
-    return {name: schema for text in texts for name, schema in yaml.safe_load(text).items() if name in tasks()}
+    """The schema of each task's section of a config, from the `schema.yaml` of its room."""
+    rooms = {task.room: _yaml(task.room / "schema.yaml") for task in tasks().values()}
+    return {name: rooms[task.room][name] for name, task in tasks().items()}
 
 
 @functools.cache
 def dataset_schemas() -> dict[str, Any]:
-    """The schema of the section of each layout that brings its own, `<layout>.yaml` next to its declaration."""
-    files = {name: PROJECT / f"workflow/data/sets/{name}.yaml" for name in datasets()}
-    return {name: yaml.safe_load(file.read_text(encoding="utf-8")) for name, file in files.items() if file.is_file()}
+    """The schema of the section of each layout, from `<layout>.yaml` next to its declaration."""
+    return {name: _yaml(PROJECT / f"workflow/data/sets/{name}.yaml") for name in datasets()}
 
 
 def transfer_tasks() -> dict[str, Task]:
@@ -100,6 +98,10 @@ def data_name(config: Mapping[str, Any], instance: str) -> str:
 def layout_of(config: Mapping[str, Any], name: str) -> DataSet:
     """The declaration of a data set of a checked config."""
     return datasets()[config["data"][name].get("layout", name)]
+
+
+def _yaml(file: Path) -> Any:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def _by_name(found: list[Declaration]) -> dict[str, Declaration]:

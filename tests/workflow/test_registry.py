@@ -3,10 +3,12 @@
 import ast
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from workflow import registry
 from workflow.contracts import Metric, Task
@@ -100,6 +102,38 @@ def test_a_declared_name_stands_in_its_own_files_only():
         where = str(file.relative_to(registry.PROJECT))
         found += [(where, name) for name in sorted(literals(file.read_bytes()) & named)]
     assert [each for each in found if each != PREPROCESSING] == []
+
+
+def texts(content):
+    """The keys and the texts of a YAML file."""
+    if isinstance(content, dict):
+        return [text for pair in content.items() for each in pair for text in texts(each)]
+    return [text for each in content for text in texts(each)] if isinstance(content, list) else [str(content)]
+
+
+def test_a_declared_name_stands_in_no_schema_of_another():
+    """Tasks, networks and layouts in workflow/schemas, and in the schema of a layout."""
+    declared = [*registry.transfer_tasks().values(), *registry.networks().values(), *registry.datasets().values()]
+    sets = {name: registry.PROJECT / f"workflow/data/sets/{name}.yaml" for name in registry.datasets()}
+    files, found = {"": registry.PROJECT / "workflow/schemas/config.schema.yaml", **sets}, []
+    for own, file in files.items():
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not own:  # the channel statistics of a brought backbone have a set's name
+            del content["properties"]["backbones"]["additionalProperties"]["properties"]["preprocessing"]
+        names = {name for each in declared if each.name != own for name in (each.name, each.title)}
+        pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(?![\w-])")
+        found += [(file.name, name) for text in texts(content) for name in pattern.findall(text)]
+    assert found == []
+
+
+def test_the_schema_of_a_room_has_a_section_for_each_of_its_tasks():
+    sections = {}
+    for name, task in registry.tasks().items():
+        sections.setdefault(task.room / "schema.yaml", set()).add(name)
+    for file, names in sections.items():
+        assert yaml.safe_load(file.read_text(encoding="utf-8")).keys() == names
+    assert registry.task_schemas().keys() == registry.tasks().keys()
+    assert registry.dataset_schemas().keys() == registry.datasets().keys()
 
 
 @pytest.mark.parametrize("headlines", [0, 2])

@@ -1,5 +1,5 @@
-"""The schema of a config: workflow/schemas/config.schema.yaml with the regularizers, networks, tasks and
-instances there are, and its objections in words. Each is one line that begins with the key."""
+"""The schema of a config: workflow/schemas/config.schema.yaml with the declared tasks, data sets, networks and
+regularizers, and its objections in words. Each is one line that begins with the key."""
 
 import functools
 import re
@@ -13,6 +13,7 @@ import yaml
 from workflow import registry
 from workflow.config import regularizers
 from workflow.config.yaml_loader import Loader, format_value
+from workflow.registry import PRETRAIN
 
 SCHEMA = Path(__file__).parents[1] / "schemas/config.schema.yaml"
 TYPES = {
@@ -78,15 +79,15 @@ def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Vali
 
 
 def config_schema(tasks: Named = (), data: Named = ()) -> dict[str, Any]:
-    """The schema with the regularizers and networks that there are and the instances that a config names."""
+    """The schema with what is declared and the instances that a config names."""
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)
-    schema["$defs"]["regularizers"]["properties"] = regularizers.schema()
-    schema["$defs"]["pretrain"]["properties"]["network"]["enum"] = list(registry.networks())
-    sections = schema["properties"]
-    sections["tasks"]["properties"] |= registry.task_schemas()
-    sections["data"]["properties"] |= registry.dataset_schemas()
-    for section, key, named in (("tasks", "task", tasks), ("data", "layout", data)):
-        sections[section]["properties"] = with_instances(sections[section]["properties"], key, dict(named))
+    sections, defs, types = schema["properties"], schema["$defs"], dict(registry.task_schemas())
+    sections["pretrain"] = recipe = types.pop(PRETRAIN)
+    sections["tasks"]["properties"] = with_instances(types, "task", dict(tasks))
+    sections["data"]["properties"] = with_instances(registry.dataset_schemas(), "layout", dict(data))
+    defs["pretrain"] = {key: value for key, value in recipe.items() if key != "required"}
+    defs["network"]["enum"] = list(registry.networks())
+    defs["regularizers"]["properties"] = regularizers.schema()
     return schema
 
 

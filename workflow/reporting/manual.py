@@ -1,7 +1,8 @@
 """The generated tables of the manual: `python -m workflow.reporting.manual` writes them between the marks of a page.
 
-Keys come from workflow/schemas/config.schema.yaml, regularizers from their classes, and what differs from the paper
-from workflow/reporting/tables/choices.yaml. tests/workflow/reporting/test_manual.py fails if a page differs from it."""
+Keys come from the schema of the config (workflow/config/schema.py), regularizers from their classes, and what differs
+from the paper from workflow/reporting/tables/choices.yaml. tests/workflow/reporting/test_manual.py fails if a page
+differs from it."""
 
 import argparse
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config.regularizers import declared
-from workflow.config.schema import config_schema, dotted
+from workflow.config.schema import dotted, validator
 from workflow.core.errors import cli_entry_point
 from workflow.reporting.publish import insert
 from workflow.reporting.tables.paper_deviations import choices
@@ -28,7 +29,7 @@ PLACES = {
 
 def tables() -> Iterator[tuple[Path, str, str]]:
     """(page, name of the table, table) of every generated table."""
-    schema = config_schema()
+    schema = validator().schema
     yield CONFIG, "top", keys(schema, nested=False)
     yield CONFIG, "resources", keys(schema["properties"]["resources"])
     yield CONFIG, "seeds", keys(schema["properties"]["seeds"])
@@ -74,10 +75,11 @@ def _rows(schema: Mapping[str, Any], above: list[str], nested: bool) -> Iterator
 
 
 def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema with the definition that it refers to; its own values count."""
+    """A schema with the definitions that it refers to; its own values count."""
     if "$ref" not in schema:
         return dict(schema)
-    return {**config_schema()["$defs"][schema["$ref"].rpartition("/")[2]], **schema}
+    defined = validator().schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    return {**resolved(defined), **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def kind(schema: Mapping[str, Any]) -> str:
@@ -108,7 +110,7 @@ def limits(schema: Mapping[str, Any]) -> str:
 def regularizers() -> str:
     """A row for each regularizer with the place where it acts, and for each parameter, from the classes' docstrings."""
     lines = ["| key | type | acts on | effect |", "|:--|:--|:--|:--|"]
-    for name, schema in config_schema()["$defs"]["regularizers"]["properties"].items():
+    for name, schema in validator().schema["$defs"]["regularizers"]["properties"].items():
         place = ", ".join(PLACES[method] for method in PLACES if method in declared()[name].methods)
         summary, _, args = declared()[name].doc.partition("Args:")
         what = " ".join(summary.partition("\n\n")[0].split())

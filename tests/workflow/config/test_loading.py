@@ -11,6 +11,7 @@ import yaml
 from workflow.config import consistency, loading, regularizers
 from workflow.config.__main__ import main
 from workflow.core.errors import UserError
+from workflow.reporting.manual import resolved
 
 PROJECT = Path(__file__).parents[3]
 # The demo's config, with the values that the messages below quote.
@@ -91,7 +92,7 @@ BAD = [
     ("seeds", GONE, "seeds: missing key"),
     ("data/voc", GONE, "data.voc: missing data set (tasks.ssd_voc needs it)"),
     ("data/imagenet", GONE, "data.imagenet: missing data set"),
-    ("data/voc2012", {}, "data.voc2012: unknown data set (known: imagenet, voc, coco"),
+    ("data/voc2012", {}, "data.voc2012: unknown data set (known: coco, imagenet, voc"),
     ("data/imagenet", {}, "data.imagenet: needs exactly one of synthetic and root"),
     ("data/imagenet/root", "x", "data.imagenet: needs exactly one of synthetic and root"),
     ("data/voc", {"root": "x"}, "data.voc.classes: missing key"),
@@ -127,7 +128,7 @@ BAD = [
      "backbones.a.pretrain.milestones: 9 is not before the end (5 epochs)"),
     ("backbones/a", {"pretrain": {"epoch": 9}}, "backbones.a.pretrain.epoch: unknown key"),
     ("tasks", {}, "tasks: must not be empty"),
-    ("tasks/ssd", {}, "tasks.ssd: unknown task (known: ssd_voc, faster_rcnn_voc, faster_rcnn_coco, nic_coco"),
+    ("tasks/ssd", {}, "tasks.ssd: unknown task (known: nic_coco, ssd_voc, faster_rcnn_voc, faster_rcnn_coco"),
     ("tasks/ssd_voc/rois_per_image", 8, "tasks.ssd_voc.rois_per_image: unknown key"),
     ("tasks/ssd_voc/milestones", [200], "tasks.ssd_voc.milestones: 200 is not before the end (200 iterations)"),
     ("tasks/ssd_voc/warmup_iters", 200, "tasks.ssd_voc.warmup_iters: 200 is not before the end (200 iterations)"),
@@ -300,6 +301,5 @@ def test_schema_knows_how_many_shapes_can_be_drawn():
     from workflow.data.synthetic.shapes import SHAPES
 
     sets = loading.validator().schema["properties"]["data"]["properties"]
-    assert {each["properties"]["synthetic"]["properties"]["classes"]["maximum"] for each in sets.values()} == {
-        len(SHAPES)
-    }
+    keys = [resolved(each["properties"]["synthetic"]["properties"]["classes"]) for each in sets.values()]
+    assert {key["maximum"] for key in keys} == {len(SHAPES)}
