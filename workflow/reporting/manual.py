@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config.regularizers import declared
-from workflow.config.schema import dotted, validator
+from workflow.config.schema import config_schema, dotted
 from workflow.core.errors import cli_entry_point
 from workflow.reporting.publish import insert
 from workflow.reporting.tables.paper_deviations import choices
@@ -29,7 +29,7 @@ PLACES = {
 
 def tables() -> Iterator[tuple[Path, str, str]]:
     """(page, name of the table, table) of every generated table."""
-    schema = validator().schema
+    schema = config_schema()
     yield CONFIG, "top", keys(schema, nested=False)
     yield CONFIG, "resources", keys(schema["properties"]["resources"])
     yield CONFIG, "seeds", keys(schema["properties"]["seeds"])
@@ -78,7 +78,7 @@ def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A schema with the definitions that it refers to; its own values count."""
     if "$ref" not in schema:
         return dict(schema)
-    defined = validator().schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    defined = config_schema()["$defs"][schema["$ref"].rpartition("/")[2]]
     return {**resolved(defined), **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
@@ -110,7 +110,7 @@ def limits(schema: Mapping[str, Any]) -> str:
 def regularizers() -> str:
     """A row for each regularizer with the place where it acts, and for each parameter, from the classes' docstrings."""
     lines = ["| key | type | acts on | effect |", "|:--|:--|:--|:--|"]
-    for name, schema in validator().schema["$defs"]["regularizers"]["properties"].items():
+    for name, schema in config_schema()["$defs"]["regularizers"]["properties"].items():
         place = ", ".join(PLACES[method] for method in PLACES if method in declared()[name].methods)
         summary, _, args = declared()[name].doc.partition("Args:")
         what = " ".join(summary.partition("\n\n")[0].split())
