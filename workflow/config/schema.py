@@ -78,7 +78,6 @@ def validator(tasks: Named = (), data: Named = ()) -> jsonschema.Draft202012Vali
     return extended(config_schema(tasks, data))
 
 
-@functools.cache
 def config_schema(tasks: Named = (), data: Named = ()) -> dict[str, Any]:
     """The schema with what is declared and the instances that a config names."""
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader)

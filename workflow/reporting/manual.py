@@ -5,6 +5,7 @@ from the paper from workflow/reporting/tables/choices.yaml. tests/workflow/repor
 differs from it."""
 
 import argparse
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,9 +28,15 @@ PLACES = {
 }  # method of a regularizer: where
 
 
+@functools.cache
+def declared_schema() -> dict[str, Any]:
+    """The schema of a config whose instances have the names of their types."""
+    return config_schema()
+
+
 def tables() -> Iterator[tuple[Path, str, str]]:
     """(page, name of the table, table) of every generated table."""
-    schema = config_schema()
+    schema = declared_schema()
     yield CONFIG, "top", keys(schema, nested=False)
     yield CONFIG, "resources", keys(schema["properties"]["resources"])
     yield CONFIG, "seeds", keys(schema["properties"]["seeds"])
@@ -78,7 +85,7 @@ def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A schema with the definitions that it refers to; its own values count."""
     if "$ref" not in schema:
         return dict(schema)
-    defined = config_schema()["$defs"][schema["$ref"].rpartition("/")[2]]
+    defined = declared_schema()["$defs"][schema["$ref"].rpartition("/")[2]]
     return {**resolved(defined), **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
@@ -110,7 +117,7 @@ def limits(schema: Mapping[str, Any]) -> str:
 def regularizers() -> str:
     """A row for each regularizer with the place where it acts, and for each parameter, from the classes' docstrings."""
     lines = ["| key | type | acts on | effect |", "|:--|:--|:--|:--|"]
-    for name, schema in config_schema()["$defs"]["regularizers"]["properties"].items():
+    for name, schema in declared_schema()["$defs"]["regularizers"]["properties"].items():
         place = ", ".join(PLACES[method] for method in PLACES if method in declared()[name].methods)
         summary, _, args = declared()[name].doc.partition("Args:")
         what = " ".join(summary.partition("\n\n")[0].split())
