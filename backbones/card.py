@@ -15,6 +15,7 @@ from workflow.core.formatting import plain
 KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
 WEIGHTS = "backbone.safetensors"
+HUB = {"imagenet": "ILSVRC/imagenet-1k"}  # data set -> its name on the Hugging Face hub
 LOAD = 'network.load_state_dict(safetensors.torch.load_file("backbone.safetensors"))'
 SWAP = """for block in network.modules():  # stride: 1x1, in the first convolution of a stage's first block
     if hasattr(block, "conv3"):
@@ -36,20 +37,58 @@ def write_card(
     `of` is what the run is made of, `brought` what was found in a brought file (file, layout, weights, matched,
     left_over).
     """
+    from huggingface_hub import ModelCard
+
     from backbones.backbone import network_of
     from workflow.core.files import atomic, read_check
 
-    check = read_check(check_file)
+    check, network = read_check(check_file), network_of(out / WEIGHTS)
     parts = [
-        [f"# {escaped(run.backbone)}: a {network_of(out / WEIGHTS).title}, {KINDS[origin(out)]}", *about(run, brought)],
+        [f"# {escaped(run.backbone)}: a {network.title}, {KINDS[origin(out)]}", *about(run, brought)],
         ["## Numbers", *numbers(metrics, protocol)],
         ["## Use", *use(out)],
         ["## Data", *data(origin(out), check, metrics)],
         ["## Recipe", table(("key", "value"), run.recipe.items())],
         ["## Made with", *trail(out, run, of)],
     ]
+    front = front_matter(run, network.name, check, metrics).to_yaml()
+    text = "\n\n".join(line for part in parts for line in part)
     with atomic(out / "README.md") as temporary:
-        temporary.write_text("\n\n".join(line for part in parts for line in part) + "\n", encoding="utf-8")
+        temporary.write_text(str(ModelCard(f"---\n{front}\n---\n\n{text}\n")), encoding="utf-8")
+
+
+def front_matter(run: Any, network: str, check: dict[str, Any], metrics: dict[str, float]) -> Any:
+    """What the Hugging Face hub reads of a card (`ModelCardData`). No licence is claimed: whoever publishes the weights
+    knows it. A data set of the hub is named only where its published counts are those that were checked."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    from workflow import registry
+
+    official = registry.datasets()[check["set"]]
+    complete = any(check["counts"].items() >= counts.items() for counts in official.counts.values())
+    published = complete and len(check["classes"]) == official.classes
+    data = HUB.get(check["set"], check["set"]) if published else "imagefolder"
+    title = official.title if published else f"{len(check['classes'])} classes in folders"
+    scores = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type=data,
+            dataset_name=title,
+            dataset_split="validation",
+            metric_type="accuracy",
+            metric_name=f"Top-{key[3]} accuracy (%)",
+            metric_value=round(100 - value, 4),
+        )
+        for key, value in metrics.items()
+    ]
+    return ModelCardData(
+        license="unknown",
+        pipeline_tag="image-classification",
+        tags=["image-classification", "backbone-transfer", network, *run.recipe.get("regularizers", {})],
+        datasets=[data] if published else None,
+        model_name=run.backbone if scores else None,
+        eval_results=scores or None,
+    )
 
 
 def origin(out: Path) -> str:

@@ -70,7 +70,7 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
     train(run_of(RECIPE), imagenet.check, tmp_path / "state", tmp_path / "out")
     text, record = (tmp_path / "out/README.md").read_text(), read_json(tmp_path / "out/metrics.json")
     check = read_json(imagenet.check)
-    assert text.startswith("# mine: a ResNet-50, pretrained\n")
+    assert "\n---\n\n# mine: a ResNet-50, pretrained\n" in text
     assert "Pretrained for 1 epochs, pretraining seed 3; regularizers: `cutmix` (alpha 1.0, probability 0.5)." in text
     assert f"| `top1_error` | {record['metrics']['top1_error']:.2f} |" in text
     assert "On 12 validation images, resize 36, crop 32; epoch: last of 1." in text
@@ -93,7 +93,7 @@ def test_a_random_backbones_card(imagenet, tmp_path):
         tmp_path,
     )
     text = (tmp_path / "README.md").read_text()
-    assert text.startswith("# mine: a ResNet-50, not trained\n")
+    assert "\n---\n\n# mine: a ResNet-50, not trained\n" in text
     assert "pretraining seed 3: the negative control." in text
     assert "## Numbers\n\nNot scored.\n" in text
     assert "Not scored; planned with imagenet: 4 classes" in text

@@ -34,6 +34,11 @@ WORDS_OUT = ("--dataset-info", ODD, "--min-word-count", "1", "--out", "words")
 SCORED = ("--predictions", ODD, "--dataset-info", "check")
 TRAINED = ("--run-spec", RUN, "--dataset-info", ODD, "--checkpoint-dir", ".work/x", "--out", "results/backbones/a")
 DOORS = {
+    "backbones.cli": [
+        door("no such backbone", f"{ODD}/config.json: {NONE}", "export", ODD, "--out", "x"),
+        door("a file for the folder of a backbone", f"{ODD}/config.json: Not a directory", "export", ODD, "--out", "x",
+             file=""),
+    ],
     "captioning.preflight": [
         door("no such check", f"{ODD}: {NONE}", *DATA),
         door("a folder for a check", ".: Is a directory", "--dataset-info", ".", *RECIPE),

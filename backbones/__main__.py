@@ -1,0 +1,5 @@
+"""`python -m backbones`: see cli.py."""
+
+from backbones.cli import main
+
+main()
