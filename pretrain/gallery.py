@@ -36,7 +36,6 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
     from pretrain.regularizers import build
 
     root, classes, seed = Path(check["root"]) / "train", len(check["classes"]), shown[0].seeds["pretrain"]
-    network = registry.networks()[shown[0].run["recipe"]["network"]]
     if not root.is_dir():
         raise UserError(f"{root}: the folder of the training photos is missing")
     # The folder is listed once: ImageNet has 1.3 million files.
@@ -49,6 +48,7 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
         plain_set.transform = own_set.transform = augmentation(recipe)
         own_set.regularizers = build(recipe["regularizers"])
         photos = torch.stack([augmented(plain_set, own_set, index) for index in indices])
+        network = registry.networks()[recipe["network"]]
         words = [f"{name}: {plain(parameters)}" for name, parameters in recipe["regularizers"].items()]
         rows.append(regularized(Row(run.backbone, words, photos, targets), own_set.regularizers, seed, network))
     return rows

@@ -130,10 +130,6 @@ class SharedArtifact:
         return bool(self.module)
 
 
-def _no_faults(path: str, recipe: Recipe, config: Mapping[str, Any]) -> Faults:
-    yield from ()
-
-
 @dataclass(frozen=True)
 class Task:
     """A kind of column: what is measured of each backbone, on which data, and by which module.
@@ -152,6 +148,7 @@ class Task:
         test_part: name in these counts of the test images.
         sample: what a batch is made of, a sample kind of the data set.
         check: function(key, recipe, config) that gives a line for each fault that no schema can find.
+        rejects: function(network, recipe) that says why backbones of a network cannot enter; "" if they can.
         preflight: `python -m MODULE --dataset-info CHECK.json --key KEY --recipe JSON` ends with an error if checked
             data do not suit a recipe, in a way that their counts do not tell; "" where counts do.
         two_samples: function(recipe): whether batch norm fails on one sample a process.
@@ -175,7 +172,8 @@ class Task:
     train_parts: tuple[str, ...] = ()
     test_part: str = ""
     sample: str = ""
-    check: Callable[[str, Recipe, Mapping[str, Any]], Faults] = _no_faults
+    check: Callable[[str, Recipe, Mapping[str, Any]], Faults] = lambda path, recipe, config: iter(())
+    rejects: "Callable[[Network, Recipe], str]" = lambda network, recipe: ""
     preflight: str = ""
     two_samples: Callable[[Recipe], bool] = lambda recipe: False
     per_class: bool = False

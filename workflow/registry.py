@@ -84,9 +84,14 @@ def task_of(config: Mapping[str, Any], instance: str) -> Task:
     return tasks()[PRETRAIN if instance == PRETRAIN else type_name(instance, config["tasks"][instance])]
 
 
-def network_of(config: Mapping[str, Any]) -> Network:
-    """The declaration of the network of a checked config."""
-    return networks()[config["pretrain"]["network"]]
+def network_name(config: Mapping[str, Any], row: str) -> str:
+    """The name of the network of a row: its key `network`, or that of all rows that have none."""
+    return config["backbones"][row].get("network", config[PRETRAIN]["network"])
+
+
+def network_of(config: Mapping[str, Any], row: str) -> Network:
+    """The declaration of the network of a row of a checked config."""
+    return networks()[network_name(config, row)]
 
 
 def data_name(config: Mapping[str, Any], instance: str) -> str:

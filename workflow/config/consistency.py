@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow import registry
-from workflow.config import regularizers
+from workflow.config import regularizers, rows
 from workflow.config.schema import dotted
 from workflow.config.yaml_loader import format_value
 from workflow.contracts import Network
@@ -33,12 +33,13 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
         yield "backbones.baseline: missing backbone (every change in the table is one against it)"
     for name, backbone in config["backbones"].items():
         yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
-        yield from network_faults(f"backbones.{name}", backbone, registry.network_of(config))
+        yield from network_faults(config, name)
     yield from recipe_faults(PRETRAIN, config["pretrain"])
     for name, recipe in config["tasks"].items():
         yield from recipe_faults(f"tasks.{name}", recipe)
         yield from registry.task_of(config, name).check(f"tasks.{name}", recipe, config)
-    yield from share_faults(config)
+        yield from entry_faults(config, name, recipe)
+    yield from dict.fromkeys(share_faults(config))
 
 
 def data_faults(task: str, config: dict[str, Any]) -> Iterator[str]:
@@ -68,18 +69,15 @@ def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:
 
 def share_faults(config: dict[str, Any]) -> Iterator[str]:
     """Batches that the GPUs of a job cannot share."""
-    recipes = {PRETRAIN: (PRETRAIN, config["pretrain"])}
-    for name, each in config["backbones"].items():
-        if {"batch_size", "crop_size"} & (own := each.get("pretrain", {})).keys():
-            recipes[f"backbones.{name}.pretrain"] = PRETRAIN, config["pretrain"] | own
+    recipes = [(PRETRAIN, rows.places(config, row), rows.recipe(config, row)) for row in config["backbones"]]
     trained = (name for name in config["tasks"] if registry.task_of(config, name).kind == "train")
-    recipes |= {f"tasks.{name}": (name, config["tasks"][name]) for name in trained}
-    for path, (task, recipe) in recipes.items():
+    recipes += [(name, {"batch_size": f"tasks.{name}.batch_size"}, config["tasks"][name]) for name in trained]
+    for task, places, recipe in recipes:
         batch, gpus = recipe.get("batch_size", 0), max(1, config["resources"]["gpus"])
         if batch % gpus:
-            yield f"{path}.batch_size: {batch} is not a multiple of resources.gpus ({config['resources']['gpus']})"
+            yield f"{places['batch_size']}: {batch} is not a multiple of resources.gpus ({config['resources']['gpus']})"
         elif batch == gpus and registry.task_of(config, task).two_samples(recipe):
-            yield f"{path}.batch_size: {batch} leaves a process one sample, and batch norm needs two"
+            yield f"{places['batch_size']}: {batch} leaves a process one sample, and batch norm needs two"
 
 
 def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
@@ -122,12 +120,29 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
 
 
-def network_faults(path: str, backbone: dict[str, Any], network: Network) -> Iterator[str]:
-    """What the network of all rows does not go with."""
-    its = f"{network.title} (pretrain.network: {network.name})"
-    for key in ("network", "data"):
-        if key in backbone.get("pretrain", {}):
-            yield f"{path}.pretrain.{key}: all rows have the one of pretrain.{key}; leave the key out"
+def its_network(config: dict[str, Any], row: str) -> tuple[Network, str]:
+    """The network of a row, and it in words, with the key that names it."""
+    network = registry.network_of(config, row)
+    return network, f"{network.title} ({rows.places(config, row)['network']}: {network.name})"
+
+
+def entry_faults(config: dict[str, Any], task: str, recipe: dict[str, Any]) -> Iterator[str]:
+    """Rows whose network a task cannot take."""
+    declared = registry.task_of(config, task)
+    for row in config["backbones"]:
+        network, its = its_network(config, row)
+        if reason := declared.rejects(network, recipe):
+            takes = [name for name, one in registry.networks().items() if not declared.rejects(one, recipe)]
+            yield f"backbones.{row}: tasks.{task} cannot take a {its}: {reason}; it takes {' or '.join(takes)}"
+
+
+def network_faults(config: dict[str, Any], row: str) -> Iterator[str]:
+    """What the network of a row does not go with."""
+    path, backbone, (network, its) = f"backbones.{row}", config["backbones"][row], its_network(config, row)
+    if "network" in backbone.get("pretrain", {}):
+        yield f"{path}.pretrain.network: the network of a row stands in {path}.network; move it there"
+    if "data" in backbone.get("pretrain", {}):
+        yield f"{path}.pretrain.data: all rows have the one of pretrain.data; leave the key out"
     if backbone.get("stride", network.strides[0]) not in network.strides:
         where = f"where the blocks of a {its} have theirs"
         yield f"{path}.stride: must be {' or '.join(network.strides)}, {where}, not {backbone['stride']}"

@@ -28,7 +28,7 @@ from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
 from workflow.planning.schedule import Schedule
-from workflow.registry import PRETRAIN, data_name, layout_of, network_of, task_of
+from workflow.registry import PRETRAIN, data_name, layout_of, network_name, task_of
 
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
 IGNORED = {
@@ -43,6 +43,7 @@ IGNORED = {
     "eval_interval",
 }
 IGNORED |= {"regularizers"}
+Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe tells on the cost
 OF_ROOT = ("root", "source", "classes")  # keys of a data set that a drawn one has not
 NOT_COUNTED = """
 Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
@@ -72,18 +73,24 @@ def sizes(todo: Plan, found: dict[str, dict[str, int]]) -> list[str]:
     return lines
 
 
-def kind(run: PlannedRun) -> tuple[str, str]:
+def kind(todo: Plan, run: PlannedRun) -> Kind:
     """Runs of one kind cost the same a step."""
     kept = {key: value for key, value in run.run["recipe"].items() if key not in IGNORED}
-    return run.task, repr(sorted(kept.items()))
+    return run.task, network_name(todo.config, run.backbone), repr(sorted(kept.items()))
 
 
-def kinds(todo: Plan) -> dict[tuple[str, str], list[PlannedRun]]:
+def named(todo: Plan, key: Kind) -> str:
+    """A kind for people: its task, and its network where the config has several."""
+    several = len({network_name(todo.config, name) for name in todo.backbones}) > 1
+    return f"{key[0]} {key[1]}" if several else key[0]
+
+
+def kinds(todo: Plan) -> dict[Kind, list[PlannedRun]]:
     """The runs that train, by kind."""
-    found: dict[tuple[str, str], list[PlannedRun]] = {}
+    found: dict[Kind, list[PlannedRun]] = {}
     for run in todo.runs:
         if run.task != PRETRAIN or run.origin == "pretrained":
-            found.setdefault(kind(run), []).append(run)
+            found.setdefault(kind(todo, run), []).append(run)
     return found
 
 
@@ -121,25 +128,25 @@ def batch_sizes(todo: Plan) -> dict[str, int]:
     return found
 
 
-def measure(todo: Plan, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
     """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a unit of what runs share.
     A kind that this machine is too small for is left out; UserError if that is all."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[Kind, dict[str, Any]] = {}
     checks: dict[str, Path] = {}
     batches = batch_sizes(todo)
     for number, (key, runs) in enumerate(kinds(todo).items()):
         run, name = runs[0], data_name(todo.config, runs[0].task)
         checks[name] = checks.get(name) or drawn(todo.config, name, batches[name], folder)
-        print(f"measuring {run.task} …", flush=True)
+        print(f"measuring {named(todo, key)} …", flush=True)
         out = folder / str(number)
         module, one = f"{task_of(todo.config, run.task).folder}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
         call = [sys.executable, "-m", "workflow.training.distributed.launch", module, "--run-spec", one]
-        call += ["--network", network_of(todo.config).name]
+        call += ["--network", key[1]]
         status = subprocess.run([*call, "--dataset-info", str(checks[name]), "--out", str(out)], check=False).returncode
         if status > 0:
-            raise UserError(f"the cost of {run.task} could not be measured; the reason stands above")
+            raise UserError(f"the cost of {named(todo, key)} could not be measured; the reason stands above")
         if status < 0:
-            print(f"{run.task}: it was killed, often for want of memory", flush=True)
+            print(f"{named(todo, key)}: it was killed, often for want of memory", flush=True)
             continue
         found[key] = read_json(out / "cost.json")
     if not found:
@@ -165,7 +172,7 @@ def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str, Units
     return [(each, run.shared[each.name], each.units) for each in task.shared if each.units and each.name in run.shared]
 
 
-def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
+def jobs(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
     """All jobs that take long, by the file or folder that they leave."""
     every: dict[str, Job] = {}
     for key, runs in kinds(todo).items():
@@ -184,9 +191,9 @@ def jobs(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[s
     return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
 
 
-def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[str, dict[str, int]]) -> list[str]:
+def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[str, int]]) -> list[str]:
     """A line for each kind of run, its hours one by one and all together."""
-    lines = [f"{'':18}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
+    lines = [f"{'':28}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
     seen: set[str] = set()  # folders that another kind has a line for
     for key, runs in kinds(todo).items():
         task, numbers, cost = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])], costs[key]
@@ -196,18 +203,18 @@ def table(todo: Plan, costs: dict[tuple[str, str], dict[str, Any]], found: dict[
                 continue
             seen |= folders
             number = units(runs[0].run["recipe"], numbers)
-            seconds = number * cost[made.name]
-            lines.append(row(made.name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))
+            seconds, name = number * cost[made.name], named(todo, (made.name, *key[1:]))
+            lines.append(row(name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))
         each = [spent(task, run, cost, numbers) for run in runs]
         steps, training, testing = each[0]
         whole = sum(sum(seconds) for _, *seconds in each)
-        lines.append(row(key[0], len(runs), cost.get("step", 0.0), steps, training, testing, whole))
+        lines.append(row(named(todo, key), len(runs), cost.get("step", 0.0), steps, training, testing, whole))
     return lines
 
 
 def row(name: str, runs: int, step: float, steps: int, training: float, testing: float, whole: float) -> str:
     """One line of the table."""
-    first = f"{name:18}{runs:5}{1000 * step:11,.1f}{steps:11,}{training / 3600:9,.2f} h"
+    first = f"{name:28}{runs:5}{1000 * step:11,.1f}{steps:11,}{training / 3600:9,.2f} h"
     return f"{first}{testing / 3600:8,.2f} h{(training + testing) / 3600:9,.2f} h{whole / 3600:10,.1f} h"
 
 
@@ -216,8 +223,8 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     todo = plan(config)
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))
-    missing = [runs[0].task for key, runs in kinds(todo).items() if key not in costs]
-    todo = dataclasses.replace(todo, runs=[run for run in todo.runs if kind(run) in costs])
+    missing = [named(todo, key) for key in kinds(todo) if key not in costs]
+    todo = dataclasses.replace(todo, runs=[run for run in todo.runs if kind(todo, run) in costs])
     found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     every = jobs(todo, costs, found)
     device = next(iter(costs.values()))["device"]
@@ -230,7 +237,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     if todo.cores > here:
         lines.append(f"warning: a job is to have {todo.cores} cores (threads + workers): with them it is faster")
     lines += ["", *sizes(todo, found), "", *table(todo, costs, found)]
-    lines += [f"{task}: not measured, and in no sum: it was killed, often for want of memory" for task in missing]
+    lines += [f"{name}: not measured, and in no sum: it was killed, often for want of memory" for name in missing]
     return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workflow.config import rows
 from workflow.config.yaml_loader import relative
 from workflow.contracts import DataSet, Task
 from workflow.core.errors import UserError, cli_entry_point
@@ -35,30 +36,20 @@ def required_sizes(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]
     found = []
     if data_name(config, PRETRAIN) == name:
         task = task_of(config, PRETRAIN)
-        found += [need(task, PRETRAIN, *pretraining(config, row)) for row in config["backbones"]]
+        trained = [row for row, each in config["backbones"].items() if rows.origin(each) == "pretrained"]
+        found += [need(task, PRETRAIN, rows.recipe(config, row), rows.places(config, row)) for row in trained]
     for instance, recipe in config["tasks"].items():
         if data_name(config, instance) == name:
             key = f"tasks.{instance}"
             found.append(need(task_of(config, instance), key, recipe, {each: f"{key}.{each}" for each in recipe}))
-    return [each for number, each in enumerate(found) if each and each not in found[:number]]
-
-
-def pretraining(config: Mapping[str, Any], row: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """(the recipe that a backbone is pretrained by, where each of its keys stands); an empty one if it is not."""
-    backbone = config["backbones"][row]
-    if "checkpoint" in backbone or "init" in backbone:
-        return {}, {}
-    own = backbone.get("pretrain", {})
-    recipe = config["pretrain"] | own
-    return recipe, {key: f"backbones.{row}.pretrain.{key}" if key in own else f"pretrain.{key}" for key in recipe}
+    return [each for number, each in enumerate(found) if each not in found[:number]]
 
 
 def need(task: Task, key: str, recipe: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
     """What of a recipe the data must allow."""
     kept = {each: recipe[each] for each in SIZED if each in recipe and task.kind == "train"}
     preflight = {"preflight": {"module": task.preflight, "recipe": recipe}} if task.preflight else {}
-    whole = {"of": task.sample, "key": key, **kept, "at": {each: places[each] for each in kept}, **preflight}
-    return whole if recipe else {}
+    return {"of": task.sample, "key": key, **kept, "at": {each: places[each] for each in kept}, **preflight}
 
 
 def counted(data: DataSet, check: Mapping[str, Any], sample: str) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from workflow import registry
 from workflow.config.loading import load
+from workflow.config.rows import origin
 from workflow.contracts import Task
 from workflow.core.errors import UserError
 from workflow.core.escaping import printable
@@ -43,8 +44,8 @@ def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan
 
 def warn_of_many(config: Mapping[str, Any]) -> None:
     """Say at once how much is planned, where that takes long."""
-    seeds, rows = config["seeds"], config["backbones"].values()
-    starts = sum(1 if "checkpoint" in row else len(seeds["pretrain"]) for row in rows)
+    seeds, backbones = config["seeds"], config["backbones"].values()
+    starts = sum(1 if origin(each) == "brought" else len(seeds["pretrain"]) for each in backbones)
     tasks = [(registry.task_of(config, name), recipe) for name, recipe in config["tasks"].items()]
     transfers = sum(len(seeds["transfer"]) if task.kind == "train" else 1 for task, _ in tasks)
     runs = starts * (1 + transfers)

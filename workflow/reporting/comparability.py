@@ -11,7 +11,7 @@ from workflow.core.files import digest
 from workflow.registry import PRETRAIN
 from workflow.reporting.outcome import FinishedRun, Outcome
 
-OF_THE_BACKBONE = {"preprocessing", "stride"}  # keys of a protocol that travel with the weights
+OF_THE_BACKBONE = {"network", "preprocessing", "stride"}  # keys of a protocol that travel with the weights
 
 
 def check_columns(outcomes: list[Outcome], backbones: dict[str, dict[str, Any]]) -> None:

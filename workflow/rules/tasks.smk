@@ -1,5 +1,5 @@
 # Fine-tune or score a published backbone: a rule for each room of tasks, under the room's name. Slots: backbones.smk.
-from workflow.planning.plan import PLACES
+from workflow.planning.runs import PLACES
 from workflow.registry import room_rules
 
 for room, kind, instances in plan.rooms:

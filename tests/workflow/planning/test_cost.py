@@ -167,7 +167,7 @@ def test_a_line_of_the_table_has_milliseconds_and_hours():
     cells = zip(
         ("3", "12.5", "120,000", "1.50 h", "0.25 h", "1.75 h", "5.2 h"), (5, 11, 11, 11, 10, 11, 12), strict=True
     )
-    assert line == f"{'ssd_voc':18}" + "".join(f"{text:>{width}}" for text, width in cells)
+    assert line == f"{'ssd_voc':28}" + "".join(f"{text:>{width}}" for text, width in cells)
 
 
 def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):

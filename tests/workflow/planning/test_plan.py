@@ -132,15 +132,6 @@ def test_a_value_changes_what_depends_on_it(edit, weights, states):
     assert differing(one, other, "tracked") == (states if not weights else {s for s in states if s[0] == "pretrain"})
 
 
-def test_the_network_is_part_of_every_backbone_s_recipe_and_key(tmp_path):
-    """Of one that is trained, brought or random."""
-    (tmp_path / "mine.pth").write_bytes(b"weights")
-    rows = {"baseline": {}, "mine": {"checkpoint": str(tmp_path / "mine.pth")}, "scratch": {"init": "random"}}
-    one, other = (planned(("backbones", rows), ("pretrain/network", name)) for name in ("resnet18", "resnet50"))
-    assert {backbone for task, backbone in differing(one, other, "weights") if task == "pretrain"} == rows.keys()
-    assert [run.run["recipe"]["network"] for run in one.runs if run.task == "pretrain"] == ["resnet18"] * 3
-
-
 def test_scenes_are_made_anew_where_their_photos_changed(tmp_path):
     spec = {"photos": str(tmp_path), "trainval07": 4, "trainval12": 4, "test07": 4, "size": 64, "seed": 0}
 
