@@ -1,4 +1,4 @@
-"""`python -m backbones`: see cli.py."""
+"""`python -m backbones SUBCOMMAND`."""
 
 from backbones.cli import main
 

@@ -1,25 +1,28 @@
-"""What training a captioner costs here, and a view's features where the encoder is frozen: `python -m captioning.cost
---run-spec JSON --dataset-info CHECK.json --out DIR` (workflow/planning/cost.py)."""
+"""What training a captioner costs here, and features where the encoder is frozen (workflow/planning/cost.py)."""
 
 from pathlib import Path
 from typing import Any
 
-from workflow.training.cost_command import command_line
+import torch
+
+import captioning.dataset
+import captioning.metric
+import captioning.model  # noqa: F401 (registers)
+from backbones.backbone import load_backbone, load_weights, network_of, publish_untrained
+from captioning import feature_cache, vocabulary
+from captioning.encoder import Encoder
+from captioning.feature_cache import Views, encoded
+from captioning.train import task
+from workflow.core.files import read_check
+from workflow.data import coco
+from workflow.training import timing
+from workflow.training.cpu_convs import channels_last
 
 WORDS = 9956  # that train2014 says four times or more: the output layer has one place for each
 
 
 def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short training, and before it the features that it needs."""
-    import captioning.dataset
-    import captioning.metric
-    import captioning.model  # noqa: F401 (registers)
-    from backbones.backbone import load_backbone, publish_untrained
-    from captioning import feature_cache, vocabulary
-    from captioning.train import task
-    from workflow.core.files import read_check
-    from workflow.training.timing import measure
-
     check, state, backbone, seconds = read_check(check_file), out / "state", out / "backbone.safetensors", {}
     publish_untrained(backbone, network)
     if not run.recipe["finetune_encoder"]:
@@ -32,30 +35,15 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
         vocabulary.Vocabulary(words + more).save(state / "vocabulary.json")
     start = (lambda model: load_backbone(backbone, model.encoder.network)) if run.recipe["finetune_encoder"] else None
     config = task(run, check_file, backbone, out / "features", state, state)
-    return seconds | measure(run, config, samples, state, start)
+    return seconds | timing.measure(run, config, samples, state, start)
 
 
 def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
     """Seconds of a view, decoding included: of the training images, the first batch left out."""
-    import torch
-
-    from backbones.backbone import load_backbone, load_weights, network_of
-    from captioning.encoder import Encoder
-    from captioning.feature_cache import Views, encoded
-    from workflow.data import coco
-    from workflow.training.cpu_convs import channels_last
-    from workflow.training.timing import now
-
     network = network_of(backbone)
     encoder = Encoder(load_weights(backbone)[1], network)
     load_backbone(backbone, encoder.network)
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
     views = Views(coco.read(check, "train"), "train", run.recipe, network.features)
-    ends = [(now(), len(batch)) for batch in encoded(encoder, views, run)]
+    ends = [(timing.now(), len(batch)) for batch in encoded(encoder, views, run)]
     return (ends[-1][0] - ends[0][0]) / (sum(images for _, images in ends[1:]) * run.recipe["num_views"])
-
-
-main = command_line(cost)
-
-if __name__ == "__main__":
-    main()

@@ -1,17 +1,16 @@
-"""Score captions on disk again:
-`python -m captioning.evaluate --predictions FILE --dataset-info CHECK.json [--evidence NPZ]`.
+"""Score captions on disk again.
 
-FILE holds COCO caption results, [{"image_id": …, "caption": …}]; the metrics are printed as JSON. Checked: for a run's
+A file holds COCO caption results, [{"image_id": …, "caption": …}]. Checked: for a run's
 own predictions these are its record's numbers and its per_image.npz, bit for bit.
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, cli_entry_point
+from captioning import metric
+from workflow.core.errors import UserError
 from workflow.core.files import read_json
+from workflow.training import per_image
 
 
 def read_predictions(path: Path) -> list[dict[str, Any]]:
@@ -26,25 +25,10 @@ def read_predictions(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--predictions", required=True, type=Path, help="COCO caption results")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--evidence", type=Path, help="write each image's scores here, as they lie beside a record")
-    args = parser.parse_args()
-    predictions = read_predictions(args.predictions)
-
-    from captioning.metric import evaluate, references
-    from workflow.training import per_image
-
-    truth = references(args.dataset_info)
-    metrics, each = evaluate(predictions, truth)
-    if args.evidence:
-        per_image.write(args.evidence, list(truth), **each)
-    print(json.dumps(metrics, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+def evaluate(predictions: Path, check_file: Path, evidence: Path | None) -> dict[str, float]:
+    """The metrics of captions on disk; `evidence` is a file for the scores of each image."""
+    found, truth = read_predictions(predictions), metric.references(check_file)
+    metrics, each = metric.evaluate(found, truth)
+    if evidence:
+        per_image.write(evidence, list(truth), **each)
+    return metrics

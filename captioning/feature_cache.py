@@ -121,7 +121,7 @@ def verify(folder: Path, run: RunSpec, check: dict[str, Any], backbone: Path) ->
     """The index; UserError, naming the key or file, unless the features in `folder` were made of this run's backbone,
     data and views, and are as they were made."""
     if not (folder / "index.json").is_file():
-        raise UserError(f"{folder}/index.json is missing: run captioning.features first")
+        raise UserError(f"{folder}/index.json is missing: run `python -m captioning features` first")
     index = read_hashed(folder / "index.json", "files", "made_with", whole=folder)
     for key, value in origin(run, check, backbone).items():
         if index.get(key) != value:

@@ -1,14 +1,14 @@
-"""Are there words to learn, and words to score? Counted as `captioning.train` and its metrics will, but before anything
+"""Are there words to learn, and words to score? Counted as training and its metrics will, but before anything
 is trained."""
 
-import argparse
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
+from captioning.jvm import tokenize
 from captioning.vocabulary import Vocabulary
-from workflow.core.errors import UserError, cli_entry_point
+from workflow.core.errors import UserError
+from workflow.data import coco
 
 
 def often(captions: Sequence[str], times: int) -> bool:
@@ -17,8 +17,6 @@ def often(captions: Sequence[str], times: int) -> bool:
     plain = Counter(word for word in split if word.isascii() and word.isalpha())
     if max(plain.values(), default=0) >= times:
         return True
-    from captioning.jvm import tokenize
-
     try:
         Vocabulary.build(tokenize(captions), times)
     except UserError:
@@ -26,26 +24,18 @@ def often(captions: Sequence[str], times: int) -> bool:
     return True
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the COCO check")
-    parser.add_argument("--key", required=True, help="the section of the recipe in the config")
-    parser.add_argument("--recipe", required=True, type=json.loads, help="that section: JSON")
-    args = parser.parse_args()
-    from workflow.core.files import read_check
-    from workflow.data import coco
+def check_captions(check: dict[str, Any], key: str, recipe: dict[str, Any]) -> None:
+    """UserError if no word of checked data is frequent enough to be learnt, or none can be scored.
 
-    check = read_check(args.dataset_info)
+    Args:
+        check: content of CHECK.json.
+        key: the section of the recipe in the config, for the message.
+        recipe: that section.
+    """
     train, test = ([text for image in coco.read(check, part) for text in image.captions] for part in ("train", "test"))
-    threshold = args.recipe["min_word_count"]
+    threshold = recipe["min_word_count"]
     if not often(train, threshold):
         what = f"no word of the training captions in {check['root']} is said as often"
-        raise UserError(f"{args.key}.min_word_count: {threshold}, but {what}")
+        raise UserError(f"{key}.min_word_count: {threshold}, but {what}")
     if not often(test, 1):
         raise UserError(f"{check['root']}: no test caption has a word, so none can be scored")
-
-
-if __name__ == "__main__":
-    main()

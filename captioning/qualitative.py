@@ -1,5 +1,4 @@
-"""The same photos with each backbone's captions, for the report: `python -m captioning.qualitative
---runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out JSON`.
+"""The same photos with each backbone's captions, for the report.
 
 Six photos, evenly spread over the test images: nobody chose them. CIDEr is each caption's own, from the run's evidence.
 """
@@ -8,8 +7,12 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from captioning.evaluate import read_predictions
 from workflow.core.errors import UserError
-from workflow.reporting.figures import command_line
+from workflow.core.files import open_regular, write_hashed
+from workflow.data import coco
+from workflow.reporting.figures import RECORDS, jpeg, photo, records, spread
+from workflow.training.per_image import parse
 
 PHOTOS, SIDE = 6, 240  # how many, and px of the longer side at most
 
@@ -18,9 +21,6 @@ def examples(runs: dict[str, Path], check: dict[str, Any]) -> dict[str, Any]:
     """`records`: what it is made of (workflow.reporting.figures); `total`: how many test images there are; `photos`:
     image_id, photo (JPEG, base64), references, and for each backbone of `runs` (name to the run's folder) its caption
     with its CIDEr in percent."""
-    from workflow.data import coco
-    from workflow.reporting.figures import RECORDS, jpeg, photo, records, spread
-
     test = coco.read(check, "test")
     said = {name: captions(folder) for name, folder in runs.items()}
     chosen = [test[place] for place in spread(len(test), PHOTOS)]
@@ -41,10 +41,6 @@ def examples(runs: dict[str, Path], check: dict[str, Any]) -> dict[str, Any]:
 
 def captions(folder: Path) -> dict[int, dict[str, Any]]:
     """Image id to the caption of a run and its CIDEr; UserError if one of its files is not what it should be."""
-    from captioning.evaluate import read_predictions
-    from workflow.core.files import open_regular
-    from workflow.training.per_image import parse
-
     file = folder / "per_image.npz"
     try:
         with open_regular(file) as opened:
@@ -69,15 +65,6 @@ def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str
 
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     """Write the examples of runs (backbone to folder) as JSON."""
-    from workflow.core.files import write_hashed
-
     found = examples(runs, check)
     write_hashed(out, found)
     print(f"captions: {len(found['photos'])} photos, {len(runs)} backbones: {out}")
-
-
-main = command_line(make, str(__doc__))
-
-
-if __name__ == "__main__":
-    main()

@@ -31,7 +31,7 @@ rule vocabulary:
         tracked=lambda w: fingerprint(plan.making(WORDS.format(**w)), WORDS.format(**w)),
         folder=subpath(output.index, parent=True),
     shell:
-        "python -m captioning.vocabulary --dataset-info {input.check:q} --min-word-count {wildcards.min_word_count:q}"
+        "python -m captioning vocabulary --dataset-info {input.check:q} --min-word-count {wildcards.min_word_count:q}"
         " --out {params.folder:q} 2>&1 | keep {log:q}"
 
 

@@ -34,7 +34,6 @@ TASKS = (
         name="nic_coco",
         title="NIC, captioning",
         folder="captioning",
-        module="captioning.train",
         dataset="coco",
         metrics=(
             Metric("BLEU-1"),
@@ -48,11 +47,11 @@ TASKS = (
         train_parts=("train_captions",),
         test_part="test_images",
         sample="training captions",
-        preflight="captioning.preflight",
+        preflight=True,
         two_samples=lambda recipe: True,  # batch norm after the projection of the features
-        figures=(Figure("captions", "Captions of the same photos", "captioning.qualitative", ".json", page=True),),
+        figures=(Figure("captions", "Captions of the same photos", "qualitative", ".json", page=True),),
         shared=(
-            SharedArtifact("features", features_folder, FEATURE_KEYS, module="captioning.features", units=views),
+            SharedArtifact("features", features_folder, FEATURE_KEYS, per_backbone=True, units=views),
             SharedArtifact("vocabulary", vocabulary_folder, ("min_word_count",)),
         ),
         resampling=(

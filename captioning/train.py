@@ -1,22 +1,29 @@
-"""Train the captioner: `python -m captioning.train --run-spec JSON --backbone FILE --features DIR --vocabulary DIR
---dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
+"""Train the captioner on one backbone."""
 
-import argparse
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import cli_entry_point
+import captioning.dataset
+import captioning.metric
+import captioning.model  # noqa: F401 (registers)
+from backbones.backbone import load_backbone, load_weights, metadata
+from captioning import feature_cache
+from captioning.vocabulary import SPECIAL, captions, verify
+from workflow.core import code_hash
+from workflow.core.files import atomic, read_check
+from workflow.training.engine import fit
+from workflow.training.record import made_of, write_record
+from workflow.training.resume.checkpointing import run_context
 
 
 def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
-    from backbones.backbone import load_weights, metadata
-    from workflow.core.code_hash import config
-
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
     name = "nic_coco_finetune.py" if recipe["finetune_encoder"] else "nic_coco.py"
-    cfg = config(Path(__file__).parent / "configs" / name)
+    cfg = code_hash.config(Path(__file__).parent / "configs" / name)
     if recipe["finetune_encoder"]:
         images = {"check": check, "resize_size": recipe["resize_size"], "crop_size": recipe["crop_size"]}
         cfg.model.update(encoder=vars(load_weights(backbone)[1]), stride=metadata(backbone)["stride"])
@@ -66,20 +73,6 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
 
 def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, keep the predictions, and write the record last."""
-    import json
-    import shutil
-
-    import captioning.dataset
-    import captioning.metric
-    import captioning.model  # noqa: F401 (registers)
-    from backbones.backbone import load_backbone, load_weights, metadata
-    from captioning import feature_cache
-    from captioning.vocabulary import SPECIAL, captions, verify
-    from workflow.core.files import atomic, read_check
-    from workflow.training.engine import fit
-    from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import run_context
-
     check, recipe = read_check(check_file), run.recipe
     folders = {"vocabulary": vocabulary} | ({} if recipe["finetune_encoder"] else {"features": features})
     of = made_of(run, check, backbone, **{name: feature_cache.identity(folder) for name, folder in folders.items()})
@@ -113,34 +106,3 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
             artifacts={name: {key: index[key] for key in ("files", "made_with")} for name, index in shared.items()},
             best=best(done.evaluations, samples // recipe["batch_size"]),
         )
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.planning.run_spec import RunSpec
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
-    parser.add_argument("--backbone", required=True, type=Path, help="published backbone.safetensors")
-    parser.add_argument(
-        "--features", type=Path, help="folder made by captioning.features, for an encoder that is not fine-tuned"
-    )
-    parser.add_argument("--vocabulary", required=True, type=Path, help="folder made by captioning.vocabulary")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the record")
-    args = parser.parse_args()
-    train(
-        RunSpec.parse(args.run_spec),
-        args.backbone,
-        args.features,
-        args.vocabulary,
-        args.dataset_info,
-        args.checkpoint_dir,
-        args.out,
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,19 +1,21 @@
-"""The words a captioner can say: those that the training captions alone use often enough. For all runs on these data:
-`python -m captioning.vocabulary --dataset-info CHECK.json --min-word-count N --out DIR`.
+"""The words a captioner can say: those that the training captions alone use often enough. For all runs on these data.
 
 Tokens are those of `captioning.jvm.tokenize`: Penn Treebank, lower-case, no punctuation, i.e. exactly the words that
 the metrics count (the reference code asks nltk's Treebank tokenizer and keeps the punctuation).
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from captioning.jvm import tokenize
 from workflow.core import code_hash
-from workflow.core.errors import UserError, cli_entry_point
-from workflow.core.files import atomic, read_check, read_hashed, read_json, write_hashed, write_json
+from workflow.core.errors import UserError
+from workflow.core.files import atomic, read_hashed, read_json, write_hashed, write_json
+from workflow.data import coco
 
 PAD, BOS, EOS, UNK = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -72,11 +74,6 @@ def make(check: dict[str, Any], min_word_count: int, out: Path) -> tuple[int, in
 
     `captions.npz` holds all captions end to end: `words`, `ends` (where each caption ends) and `rows` (its image).
     """
-    import numpy as np
-
-    from captioning.jvm import tokenize
-    from workflow.data import coco
-
     captions = [(row, caption) for row, image in enumerate(coco.read(check, "train")) for caption in image.captions]
     tokens = tokenize([caption for _, caption in captions])
     vocabulary = Vocabulary.build(tokens, min_word_count)
@@ -100,7 +97,7 @@ def verify(folder: Path, check: dict[str, Any], min_word_count: int) -> dict[str
     made."""
     index = folder / "index.json"
     if not index.is_file():
-        raise UserError(f"{index} is missing: run captioning.vocabulary first")
+        raise UserError(f"{index} is missing: run `python -m captioning vocabulary` first")
     made = read_hashed(index, "data", "min_word_count", "files", "made_with", whole=folder)
     for key, value in {"data": check["fingerprint"], "min_word_count": min_word_count}.items():
         if made[key] != value:
@@ -110,29 +107,5 @@ def verify(folder: Path, check: dict[str, Any], min_word_count: int) -> dict[str
 
 def captions(folder: Path) -> int:
     """How many there are."""
-    import numpy as np
-
     with np.load(folder / "captions.npz") as arrays:
         return len(arrays["rows"])
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the COCO check")
-    parser.add_argument("--min-word-count", required=True, type=int, help="how often a word must be said to be learnt")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the vocabulary and the encoded captions")
-    args = parser.parse_args()
-
-    from workflow.training.resume.checkpointing import lock_artifact
-
-    with lock_artifact(args.out) as to_make:
-        if not to_make:
-            return
-        words, captions = make(read_check(args.dataset_info), args.min_word_count, args.out)
-    print(f"vocabulary: {words:,} words seen {args.min_word_count} times or more in {captions:,} training captions")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,40 +1,30 @@
-"""What fine-tuning a detector costs here:
-`python -m detection.cost --run-spec JSON --dataset-info CHECK.json --out DIR` (workflow/planning/cost.py)."""
+"""What fine-tuning a detector costs here (workflow/planning/cost.py)."""
 
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from workflow.training.cost_command import command_line
+import detection.coco_metric
+import detection.loading
+import detection.metric
+import detection.models
+import detection.ssd_crop
+import detection.voc_reader  # noqa: F401 (registers)
+from backbones.backbone import load_backbone, network_of, publish_untrained
+from detection.build_config import task
+from detection.train import parts, samples
+from workflow.core.files import read_check
+from workflow.training import timing
 
 SIDES = (4, 3)  # of most photos
 
 
 def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short fine-tuning. Drawn images are square: of a recipe with a short side they get the area of a photo."""
-    from math import sqrt
-
-    import detection.coco_metric
-    import detection.loading
-    import detection.metric
-    import detection.models
-    import detection.ssd_crop
-    import detection.voc_reader  # noqa: F401 (registers)
-    from backbones.backbone import load_backbone, network_of, publish_untrained
-    from detection.build_config import task
-    from detection.train import parts, samples
-    from workflow.core.files import read_check
-    from workflow.training.timing import measure
-
     if "min_size" in run.recipe:
         long, short = SIDES
         run.recipe["min_size"] = round(sqrt(long / short) * run.recipe["min_size"])
         run.recipe["max_size"] = max(run.recipe["max_size"], run.recipe["min_size"])
     check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
     config = task(run, check, publish_untrained(backbone, network), network_of(backbone), state)
-    return measure(run, config, samples(check), state, lambda model: load_backbone(backbone, *parts(model)))
-
-
-main = command_line(cost)
-
-if __name__ == "__main__":
-    main()
+    return timing.measure(run, config, samples(check), state, lambda model: load_backbone(backbone, *parts(model)))

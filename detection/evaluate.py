@@ -1,27 +1,22 @@
-"""Score detections on disk again: `python -m detection.evaluate --predictions FILE --dataset-info CHECK.json`.
+"""Score detections on disk again."""
 
-`--evidence FILE` writes what a resample of the test images needs, as a run leaves it beside its record.
-"""
-
-import argparse
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workflow.core.errors import UserError, cli_entry_point
+import numpy as np
 
-if TYPE_CHECKING:
-    from detection.coco_results import Found
+from detection import coco_metric
+from detection.coco_results import Found, arrays, stream
+from detection.metric import decisive, match, score
+from detection.voc_reader import ListedVOCDataset
+from workflow.core.errors import UserError
+from workflow.training.per_image import write
 
 
 def ground_truth(check: dict[str, Any]) -> tuple[list[int], list[dict]]:
     """Ids of VOC07's test images and mmdet's annotation of each, difficult objects among the ignored."""
-    import numpy as np
-
-    from detection.voc_reader import ListedVOCDataset
-
     test = ListedVOCDataset(
         data_root=check["root"], metainfo={"classes": tuple(check["classes"])}, split="test07", test_mode=True
     )
@@ -40,9 +35,6 @@ def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = N
 
     `evidence` is the file to write what a resample needs to, if it is wanted.
     """
-    from detection.metric import decisive
-    from workflow.training.per_image import write
-
     images, matches, numbers = (of_coco if check["set"] == "coco" else of_voc)(predictions, check)
     if evidence:
         write(evidence, images, **decisive(matches))
@@ -51,8 +43,6 @@ def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = N
 
 def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on VOC07 test."""
-    from detection.metric import match, score
-
     images, truth = ground_truth(check)
     classes = check["classes"]
     found = read(predictions, set(images), set(range(1, len(classes) + 1)))
@@ -62,8 +52,6 @@ def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[st
 
 def of_coco(predictions: Path, check: dict[str, Any]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on val2014."""
-    from detection import coco_metric
-
     truth = coco_metric.ground_truth(check["root"])
     evaluation = coco_metric.evaluated(read(predictions, set(truth.imgs), set(truth.cats)), truth)
     return evaluation.images, evaluation.matches, coco_metric.score(evaluation, check["classes"])
@@ -71,7 +59,6 @@ def of_coco(predictions: Path, check: dict[str, Any]) -> tuple[Any, dict[str, An
 
 def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":
     """COCO detection results; UserError, naming the file and the entry, if they are none or of another test set."""
-    from detection.coco_results import arrays, stream
 
     def checked() -> Iterator[dict[str, Any]]:
         for i, one in enumerate(stream(predictions)):
@@ -87,20 +74,3 @@ def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":
         return arrays(checked())
     except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise UserError(f"{predictions}: not COCO detection results: {type(error).__name__}: {error}") from None
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.core.files import read_check
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--predictions", required=True, type=Path, help="COCO results JSON")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--evidence", type=Path, help="write per_image.npz to this file")
-    args = parser.parse_args()
-    print(json.dumps(evaluate(args.predictions, read_check(args.dataset_info), args.evidence), indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,8 @@
 """VOC's mean average precision at IoU 0.5, from detections in COCO's results format: one matching and two rules.
 
-What is scored is what is written to disk, rounding included: `detection.evaluate` finds the same numbers again, and so
-does any evaluator that reads COCO's boxes as the format says (tests). Not by mmdet's `eval_map` itself: it ranks equal
-scores as numpy's unstable sort leaves them, which differs between machines.
+What is scored is what is written to disk, rounding included: `detection/evaluate.py` finds the same numbers again, and
+so does any evaluator that reads COCO's boxes as the format says (tests). Not by mmdet's `eval_map` itself: it ranks
+equal scores as numpy's unstable sort leaves them, which differs between machines.
 Checked against `eval_map` (equal to the last bit where no scores are), and against VOCevaldet.m's rule (tests).
 """
 

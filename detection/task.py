@@ -20,13 +20,13 @@ RESAMPLING = Resampling(
     check="detection.average_precision:check",
     unique="detections",  # as two networks may well share their words and classes: those that know all or nothing
 )
-FOLDER, MODULE, SAMPLE = "detection", "detection.train", "training images with an object"
+FOLDER, SAMPLE = "detection", "training images with an object"
 
 
 def detections(memory_mb: int = 2000) -> tuple[Figure, ...]:
     """The detections of all backbones on the same test images."""
     title = "Detections on the same images"
-    return (Figure("detections", title, "detection.visualize", ".jpg", memory_mb=memory_mb),)
+    return (Figure("detections", title, "visualize", ".jpg", memory_mb=memory_mb),)
 
 
 def unknown_to_mmdet(network: Network, recipe: Mapping[str, Any]) -> str:
@@ -47,7 +47,6 @@ def on_voc(name: str, title: str) -> Task:
         name=name,
         title=title,
         folder=FOLDER,
-        module=MODULE,
         dataset="voc",
         metrics=VOC_METRICS,
         train_parts=("trainval07", "trainval12"),
@@ -67,7 +66,6 @@ TASKS = (
         name="faster_rcnn_coco",
         title="Faster R-CNN on COCO, detection",
         folder=FOLDER,
-        module=MODULE,
         dataset="coco",
         train_parts=("train_images",),
         test_part="test_images",

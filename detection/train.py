@@ -1,11 +1,21 @@
-"""Fine-tune one backbone for detection:
-`python -m detection.train --run-spec JSON --backbone FILE --dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
+"""Fine-tune one backbone for detection."""
 
-import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import cli_entry_point
+import detection.coco_metric
+import detection.loading
+import detection.metric
+import detection.models
+import detection.ssd_crop
+import detection.voc_reader  # noqa: F401 (registers)
+from backbones.backbone import load_backbone, load_weights, metadata, network_of
+from detection.build_config import task
+from workflow.core.files import atomic, read_check
+from workflow.training.engine import fit
+from workflow.training.record import made_of, write_record
+from workflow.training.resume.checkpointing import run_context
 
 METRICS = {"coco": ("AP", "AP50", "AP75"), "voc": ("mAP", "mAP_area")}  # of a set, the main one first
 PARTS = {"coco": ("train_images",), "voc": ("trainval07", "trainval12")}  # what of a set is trained on
@@ -55,21 +65,6 @@ def protocol(run: Any, scored: dict[str, str], prepare: Any, about: dict[str, An
 
 def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, leave `predictions.json` and `per_image.npz`, and write the record last."""
-    import shutil
-
-    import detection.coco_metric
-    import detection.loading
-    import detection.metric
-    import detection.models
-    import detection.ssd_crop
-    import detection.voc_reader  # noqa: F401 (registers)
-    from backbones.backbone import load_backbone, load_weights, metadata, network_of
-    from detection.build_config import task
-    from workflow.core.files import atomic, read_check
-    from workflow.training.engine import fit
-    from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import run_context
-
     check, prepare, about = read_check(check_file), load_weights(backbone)[1], metadata(backbone)
     names = METRICS[check["set"]]
     of = made_of(run, check, backbone)
@@ -94,22 +89,3 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
             per_class=last["per_class"],
             best={key: best[key] for key in ("iteration", *names)},
         )
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.planning.run_spec import RunSpec
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
-    parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
-    parser.add_argument("--out", required=True, type=Path, help="folder of detections and record")
-    args = parser.parse_args()
-    train(RunSpec.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
-
-
-if __name__ == "__main__":
-    main()

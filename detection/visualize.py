@@ -1,5 +1,4 @@
-"""The same test images with each backbone's detections beside the truth: `python -m detection.visualize
---runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out JPEG`.
+"""The same test images with each backbone's detections next to the truth.
 
 Six images, evenly spread over the test images: nobody chose them.
 """
@@ -11,8 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from detection.coco_results import stream
+from detection.operating_point import best_f1_score
+from detection.task import RESAMPLING
 from workflow.core.errors import UserError
-from workflow.reporting.figures import command_line
+from workflow.core.files import atomic
+from workflow.data import coco, voc
+from workflow.data.coco_files import annotation_file, load
+from workflow.data.validation.voc_image_ids import voc_image_ids
+from workflow.data.voc_lists import members
+from workflow.reporting.figures import comment, jpeg, photo, records, spread
+from workflow.reporting.statistics import per_image
 
 IMAGES, SIDE = 6, 380  # how many, and px of the longer side at most
 LEAST = 0.3  # a detection with a lower score is not drawn, if none of the run finds anything
@@ -57,11 +70,6 @@ def scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 
 def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From VOC2007 test. The devkit counts pixels from 1."""
-    from workflow.data import voc
-    from workflow.data.validation.voc_image_ids import voc_image_ids
-    from workflow.data.voc_lists import members
-    from workflow.reporting.figures import spread
-
     root, found = check["root"], []
     images = members(root, "test07")
     names, ids = list(images), voc_image_ids(list(images))
@@ -76,10 +84,6 @@ def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
 
 def coco_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
     """From val2014 of a set in COCO's layout, by image id."""
-    from workflow.data import coco
-    from workflow.data.coco_files import annotation_file, load
-    from workflow.reporting.figures import spread
-
     root, name = Path(check["root"]), coco.NAMES["test"]
     content = load(annotation_file(root, name, "instances"), root / name, "instances")
     categories = {category["id"]: category["name"] for category in content["categories"]}
@@ -103,13 +107,6 @@ def corners(bbox: list[float]) -> Box:
 def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple[float, list[list[Thing]]]:
     """The score at which a run's F1 is highest, and what it detects on each scene with that score or more, best first;
     UserError if a file of it is broken."""
-    import numpy as np
-
-    from detection.coco_results import stream
-    from detection.operating_point import best_f1_score
-    from detection.task import RESAMPLING
-    from workflow.reporting.statistics import per_image
-
     file, numbers, scores = folder / "predictions.json", {scene.image_id: [] for scene in found}, array("d")
     try:
         for one in stream(file):
@@ -119,10 +116,10 @@ def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple
                 numbers[one["image_id"]].append(thing)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file}: not COCO detection results: {type(error).__name__}: {error}") from None
-    per_image = per_image.read(folder / "per_image.npz", (RESAMPLING,))
-    if per_image is None:
+    evidence = per_image.read(folder / "per_image.npz", (RESAMPLING,))
+    if evidence is None:
         raise UserError(f"{folder / 'per_image.npz'}: missing")
-    best = best_f1_score(np.frombuffer(scores), per_image)
+    best = best_f1_score(np.frombuffer(scores), evidence)
     least = LEAST if best is None else best
     drawn = [sorted(things, key=lambda one: -one.score) for things in numbers.values()]
     drawn = [[one for one in things if np.float32(one.score) >= np.float32(least)] for things in drawn]
@@ -152,9 +149,6 @@ def overlap(one: Box, other: Box) -> float:
 
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     """Draw the figure of runs (backbone to folder) of one task."""
-    from workflow.core.files import atomic
-    from workflow.reporting.figures import records
-
     found, names = scenes(check)
     shown = {name: detections(folder, found, names) for name, folder in runs.items()}
     columns = {f"{name} (score ≥ {least:.2f})": things for name, (least, things) in shown.items()}
@@ -167,11 +161,6 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
 def draw(scenes: list[Scene], columns: dict[str, list[list[Thing]]], side: int, made_of: dict[str, str]) -> bytes:
     """`columns`: backbone to its detections on each scene. Photos are read with `side` px at most. The file says what
     it was `made_of` (workflow.reporting.figures)."""
-    from matplotlib.figure import Figure
-    from PIL import Image
-
-    from workflow.reporting.figures import comment, jpeg, photo
-
     photos = [photo(scene.path, side) for scene in scenes]
     tall = [CELL * image.height / max(image.size) for image in photos]
     wide = max(CELL * image.width / max(image.size) for image in photos)
@@ -200,8 +189,6 @@ def draw(scenes: list[Scene], columns: dict[str, list[list[Thing]]], side: int, 
 
 def draw_cell(axes: Any, image: Any, original: tuple[int, int], things: list[Thing]) -> None:
     """One photo with boxes: solid where sure, dashed where not."""
-    from matplotlib.patches import Rectangle
-
     axes.imshow(image, extent=(0, original[0], original[1], 0), interpolation="bilinear")
     axes.set_axis_off()
     for thing in things:
@@ -224,10 +211,3 @@ def draw_cell(axes: Any, image: Any, original: tuple[int, int], things: list[Thi
 def colour(thing: Thing) -> str:
     """Of the box and behind its words."""
     return OBJECT if thing.score is None else RIGHT if thing.sure else WRONG
-
-
-main = command_line(make, str(__doc__))
-
-
-if __name__ == "__main__":
-    main()

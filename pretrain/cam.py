@@ -1,18 +1,25 @@
 """Where each backbone looks: class activation maps (Zhou et al., CVPR 2016) of the true class on the same photos.
-`python -m pretrain.cam --runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out PNG`.
 
 The map of a class is the sum of the last stage's channels, each times its weight for that class; its mean over the
 cells is the class's logit but for the bias. Five validation photos, evenly spread over the set: nobody chose them.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from matplotlib import colormaps
+from torch import Tensor
+from torch.nn import functional
+
+from backbones.backbone import load_weights, metadata, network_of, place_stride
+from backbones.construct import build
+from pretrain.dataset import ImageNetVal
+from pretrain.gallery import class_names
 from pretrain.photo_grid import Row, draw
-from workflow.reporting.figures import command_line
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from workflow.core.files import atomic, read_json
+from workflow.reporting.figures import records, spread
+from workflow.training.precision import configure_torch
 
 PHOTOS, SIDE = 5, 224  # how many; px that a photo has at least when its map is laid over it
 MIX = 0.5  # share of the map in a pixel
@@ -25,8 +32,6 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
     A backbone without a classifier of the data's classes is named, not shown. The photos are shown even if none has
     one, cut as the first backbone is scored: the report waits for the figure.
     """
-    import torch
-
     shown, left_out, first = [], [], None
     for name, folder in runs.items():
         if reason := unfit(folder, len(check["classes"])):
@@ -47,8 +52,6 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
 
 def unfit(folder: Path, classes: int) -> str:
     """Why a backbone has no maps of the data's classes; empty if it has."""
-    from backbones.backbone import load_weights, metadata, network_of
-
     file = folder / "backbone.safetensors"
     if metadata(file).get("origin") == "random":
         return "its weights are random"
@@ -59,12 +62,6 @@ def unfit(folder: Path, classes: int) -> str:
 
 def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
     """The photos uint8 (N, 3, H, W), cut as this backbone is scored, and their labels."""
-    import torch
-
-    from pretrain.dataset import ImageNetVal
-    from workflow.core.files import read_json
-    from workflow.reporting.figures import spread
-
     images = ImageNetVal(f"{check['root']}/val", read_json(folder / "config.json")["recipe"])
     found = [images[place] for place in spread(len(images), PHOTOS)]
     return torch.stack([each["images"] for each in found]), [int(each["labels"]) for each in found]
@@ -72,11 +69,6 @@ def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
 
 def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Tensor", "Tensor"]:
     """Maps (N, h, w) of the classes `labels`, and the probabilities (N, classes) that the backbone gives."""
-    import torch
-
-    from backbones.backbone import load_weights, metadata, network_of, place_stride
-    from backbones.construct import build
-
     file = folder / "backbone.safetensors"
     (weights, prepare), declared = load_weights(file), network_of(file)
     network = build(declared, len(weights[f"{declared.classifier}.bias"])).eval()
@@ -99,10 +91,6 @@ def enlarged(photos: "Tensor") -> "Tensor":
 
 def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
     """The photos in grey, enlarged, under their maps: from blue to red, each map over its own range."""
-    import torch
-    from matplotlib import colormaps
-    from torch.nn import functional
-
     large = enlarged(photos).float()
     low, high = (edge(maps, dim=(1, 2), keepdim=True) for edge in (torch.amin, torch.amax))
     scaled = (maps - low) / (high - low).clamp(min=1e-12)
@@ -114,20 +102,8 @@ def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
 
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
     """Draw the maps of published backbones (name to folder)."""
-    from pretrain.gallery import class_names
-    from workflow.core.files import atomic
-    from workflow.reporting.figures import records
-    from workflow.training.precision import configure_torch
-
     configure_torch(1)
     picture = draw(rows(runs, check), class_names(check), records(runs))
     with atomic(out) as temporary:
         temporary.write_bytes(picture)
     print(f"activations: {len(runs)} backbones, {len(picture) / 1e6:.2f} MB: {out}")
-
-
-main = command_line(make, str(__doc__))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,17 +1,26 @@
-"""Score a published backbone on ImageNet val:
-`python -m pretrain.evaluate --backbone FILE --dataset-info CHECK.json --config CONFIG.json [--evidence NPZ]`.
+"""Score a published backbone on ImageNet val.
 
 Checked: for a pretrained backbone these are the numbers of its record, and its per_image.npz.
 """
 
-import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, cli_entry_point
+import torch
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from backbones.backbone import load_weights, metadata, network_of, place_stride
+from pretrain.dataset import ImageNetVal
+from pretrain.metric import errors, leave, ranks
+from pretrain.model import Classifier
+from workflow.core.errors import UserError
 from workflow.reporting.figures import spread
+from workflow.training.cpu_convs import channels_last
+from workflow.training.hooks import autocast
+from workflow.training.precision import configure_torch
+from workflow.training.resume.interrupts import data_worker, guard_workers
 
 
 def evaluate(
@@ -22,9 +31,6 @@ def evaluate(
     `recipe` gives val_resize_size, crop_size, batch_size and precision; `evidence` is a file for each image's errors.
     UserError if the classifier is absent or has other classes than the data.
     """
-    from backbones.backbone import load_weights, metadata, network_of
-    from pretrain.metric import errors, leave
-
     weights, prepare = load_weights(backbone)
     network = network_of(backbone)
     classes = len(weights.get(f"{network.classifier}.bias", []))
@@ -53,19 +59,6 @@ def ranked(
 
     `sample`: of so many images at most, evenly spread over the set.
     """
-    import torch
-    from torch.utils.data import DataLoader, Subset
-    from tqdm import tqdm
-
-    from backbones.backbone import place_stride
-    from pretrain.dataset import ImageNetVal
-    from pretrain.metric import ranks
-    from pretrain.model import Classifier
-    from workflow.training.cpu_convs import channels_last
-    from workflow.training.hooks import autocast
-    from workflow.training.precision import configure_torch
-    from workflow.training.resume.interrupts import data_worker, guard_workers
-
     configure_torch(threads)
     model, found = channels_last(Classifier(recipe["network"], len(check["classes"])).eval()), []
     model.network.load_state_dict(weights)
@@ -104,25 +97,3 @@ def near_chance(top1_error: float, classes: int, images: int) -> bool:
     hits, fair = 1 - top1_error / 100, 1 / classes
     luck = fair + 3 * math.sqrt(fair * (1 - fair) / images)
     return hits < 1 and hits <= max(min(2 * fair, (1 + fair) / 2), luck) + 1e-9
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.core.files import read_check, read_json
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--backbone", required=True, type=Path, help="a backbone.safetensors that carries its classifier"
-    )
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
-    parser.add_argument("--config", required=True, type=Path, help="config.json beside the record: sizes, precision")
-    parser.add_argument("--evidence", type=Path, help="write each image's errors here, as they lie beside a record")
-    args = parser.parse_args()
-    run = read_json(args.config, "recipe", "threads")
-    found = evaluate(args.backbone, read_check(args.dataset_info), run["recipe"], run["threads"], args.evidence)
-    print(json.dumps(found, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,26 +1,32 @@
-"""The regularizers at work: `python -m pretrain.gallery --config CONFIG --dataset-info CHECK.json --out PNG`.
+"""The regularizers at work.
 
 One figure, as the CutMix paper's Figure 1: a row for each backbone that is pretrained here, five photos of the training
 set, under each its labels with their weights. Everything is drawn by the code that trains, with the config's seed.
 """
 
-import argparse
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from backbones import construct
+from backbones.backbone import IMAGENET
+from pretrain.dataset import ImageNetTrain, augmentation
 from pretrain.photo_grid import Row, draw
+from pretrain.regularizers import Regularizer, build
+from pretrain.regularizers.base import FeatureTransforms
 from workflow import registry
+from workflow.config.loading import load
 from workflow.contracts import Network
-from workflow.core.errors import UserError, cli_entry_point
+from workflow.core.errors import UserError
+from workflow.core.files import atomic, read_check
 from workflow.core.formatting import plain
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pretrain.dataset import ImageNetTrain
-    from pretrain.regularizers import Regularizer
-    from pretrain.regularizers.base import FeatureTransforms
+from workflow.core.rng import rng
+from workflow.planning.plan import plan
+from workflow.training.precision import configure_torch
 
 PHOTOS = 5
 PATIENCE = 1000  # iterations in which a regularizer that acts now and then has to act once
@@ -30,11 +36,6 @@ NAMES = "LOC_synset_mapping.txt"  # as ImageNet's Kaggle edition has it: `n01440
 
 def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
     """The rows of `shown` (workflow.planning.plan.Plan.gallery), from the training photos of a checked ImageNet."""
-    import torch
-
-    from pretrain.dataset import ImageNetTrain, augmentation
-    from pretrain.regularizers import build
-
     root, classes, seed = Path(check["root"]) / "train", len(check["classes"]), shown[0].seeds["pretrain"]
     if not root.is_dir():
         raise UserError(f"{root}: the folder of the training photos is missing")
@@ -62,10 +63,6 @@ def samples(labels: list[int], classes: int) -> list[int]:
 
 def augmented(plain: "ImageNetTrain", own: "ImageNetTrain", index: int) -> "Tensor":
     """A photo uint8 (3, H, W) as in training, of the first epoch in which a regularizer of images acts on it."""
-    import torch
-
-    from pretrain.regularizers import Regularizer
-
     acting = any(type(regularizer).image is not Regularizer.image for regularizer in own.regularizers)
     for epoch in range(PATIENCE if acting else 0):
         image = own[index, epoch]["images"]
@@ -76,8 +73,6 @@ def augmented(plain: "ImageNetTrain", own: "ImageNetTrain", index: int) -> "Tens
 
 def regularized(row: Row, regularizers: "list[Regularizer]", seed: int, network: Network) -> Row:
     """`row` as the network gets it, and what is done inside: as pretrain.model does it, on its photos as one batch."""
-    from backbones.backbone import IMAGENET
-
     images, everything = IMAGENET(row.photos), []
     for regularizer in regularizers:
         images, row.targets, changes = acting(regularizer, images, row.targets, seed, network)
@@ -92,10 +87,6 @@ def acting(
     regularizer: "Regularizer", images: "Tensor", targets: "Tensor", seed: int, network: Network
 ) -> tuple["Tensor", "Tensor", "FeatureTransforms"]:
     """Images, targets and changes inside, in the first iteration in which there is one, at the end of the schedule."""
-    import torch
-
-    from workflow.core.rng import rng
-
     for iteration in range(PATIENCE):
         draws = rng(seed, regularizer.name, iteration)
         mixed, blended = regularizer.batch(images, targets, draws)
@@ -113,8 +104,6 @@ def inside(row: Row, images: "Tensor", changes: "FeatureTransforms", network: Ne
     Ones stay ones: samples are mixed, so the photos are, pooled to the cells of the module. Whole samples change alike:
     modules are switched, `row.kept` says which. Else parts of the features are dropped: they are striped.
     """
-    import torch
-
     sizes = shapes(list(changes), images, network)
     done = {name: change(torch.ones(sizes[name])) for name, change in changes.items()}
     if all(torch.allclose(out, torch.ones(())) for out in done.values()):
@@ -131,13 +120,9 @@ def inside(row: Row, images: "Tensor", changes: "FeatureTransforms", network: Ne
 
 def shapes(names: list[str], images: "Tensor", network: Network) -> dict[str, tuple[int, ...]]:
     """The shapes of the outputs of modules for a batch like `images`; "" stands for the images. Computes nothing."""
-    import torch
-
-    from backbones.construct import build
-
     found = {"": tuple(images.shape)}
     with torch.device("meta"):
-        module = build(network, classes=2)
+        module = construct.build(network, classes=2)
         for name in filter(None, names):
             module.get_submodule(name).register_forward_hook(
                 lambda module, inputs, output, name=name: found.update({name: tuple(output.shape)})
@@ -150,9 +135,6 @@ def mixed_cells(
     row: Row, images: "Tensor", changes: "FeatureTransforms", sizes: dict[str, tuple[int, ...]]
 ) -> "Tensor":
     """The photos pooled to the cells of each module, changed as its features are, and enlarged again."""
-    import torch
-    from torch.nn import functional
-
     for name, change in changes.items():
         height, width = sizes[name][-2:]
         pooled = functional.adaptive_avg_pool2d(images, (height, width))
@@ -165,8 +147,6 @@ def mixed_cells(
 
 def dropped_cells(done: "dict[str, Tensor]") -> "tuple[str, Tensor]":
     """The last module that drops a part of a channel of every photo (else the last), and where: bool (N, h, w)."""
-    import torch
-
     for name, out in reversed(done.items()):
         zero = (out == 0).flatten(2)
         part = zero.any(2) & ~zero.all(2)
@@ -178,10 +158,6 @@ def dropped_cells(done: "dict[str, Tensor]") -> "tuple[str, Tensor]":
 
 def striped(images: "Tensor") -> "Tensor":
     """Photos that hardly shine through dark and grey stripes, which are seen on a black photo too."""
-    import torch
-
-    from backbones.backbone import IMAGENET
-
     height, width = images.shape[-2:]
     across = torch.arange(height)[:, None] + torch.arange(width)
     dark = across // max(1, height // 28) % 2 == 0
@@ -191,17 +167,11 @@ def striped(images: "Tensor") -> "Tensor":
 
 def enlarged(cells: "Tensor", images: "Tensor") -> "Tensor":
     """Cells (N, C, h, w) at the size of `images`, without smoothing."""
-    from torch.nn import functional
-
     return functional.interpolate(cells, size=images.shape[-2:], mode="nearest-exact")
 
 
 def pixels(images: "Tensor") -> "Tensor":
     """What the network gets as uint8 RGB again, same shape."""
-    import torch
-
-    from backbones.backbone import IMAGENET
-
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET.mean, IMAGENET.std))
     return (images * std + mean).round().clamp(0, 255).to(torch.uint8)
 
@@ -218,12 +188,6 @@ def class_names(check: dict[str, Any]) -> list[str]:
 
 def make(config: str, check_file: Path, out: Path) -> None:
     """Draw the gallery of a config (a file, or its content as JSON). UserError if there is nothing to draw."""
-
-    from workflow.config.loading import load
-    from workflow.core.files import atomic, read_check
-    from workflow.planning.plan import plan
-    from workflow.training.precision import configure_torch
-
     todo = plan(load(config))
     if not todo.gallery:
         raise UserError("backbones: none is pretrained here, so there is no regularizer to show")
@@ -237,18 +201,3 @@ def make(config: str, check_file: Path, out: Path) -> None:
     with atomic(out) as temporary:
         temporary.write_bytes(picture)
     print(f"gallery: {len(todo.gallery)} rows, {len(picture) / 1e6:.2f} MB: {out}")
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", required=True, help="config file, or its content as JSON")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
-    parser.add_argument("--out", required=True, type=Path, help="the PNG")
-    args = parser.parse_args()
-    make(args.config, args.dataset_info, args.out)
-
-
-if __name__ == "__main__":
-    main()

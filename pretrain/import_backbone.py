@@ -5,13 +5,26 @@ Reads torch files and safetensors of torchvision, timm, mmpretrain and others: t
 searched for wherever it lies (training checkpoints, self-supervised encoders, detectors), with an EMA or without.
 """
 
-import argparse
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import UserError, cli_entry_point
+from backbones.architecture import checked
+from backbones.backbone import KEY, STRIDE, preprocessing, save_backbone, verify
+from backbones.card import write_card
+from backbones.checkpoint import contents
+from backbones.layouts import found, set_words
+from pretrain.evaluate import better, near_chance, ranked
+from pretrain.metric import errors, leave
+from workflow import registry
+from workflow.core.errors import UserError
 from workflow.core.escaping import say
+from workflow.core.files import read_check, sha256
+from workflow.planning.run_spec import RunSpec
+from workflow.reporting.figures import spread
+from workflow.training.record import made_of, write_record
+from workflow.training.resume.checkpointing import run_context
 
 SAMPLE = 1000  # validation images that other declarations are tried on
 CAUSES = (
@@ -25,13 +38,6 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
 
     UserError if the file is not what was planned, is another network, or contradicts what the config declares of it.
     """
-    from backbones.architecture import checked
-    from backbones.backbone import verify
-    from backbones.checkpoint import contents
-    from backbones.layouts import found
-    from workflow import registry
-    from workflow.core.files import sha256
-
     network = registry.networks()[recipe["network"]]
     content, metadata = contents(path)
     if sha256(path) != recipe["sha256"]:
@@ -56,8 +62,6 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
 
 def published(metadata: dict[str, str]) -> dict[str, Any]:
     """What a backbone of this workflow says of itself in its metadata; empty for anybody else's file."""
-    from backbones.backbone import KEY
-
     try:
         about = json.loads(metadata.get(KEY, "null"))
     except ValueError:
@@ -67,10 +71,6 @@ def published(metadata: dict[str, str]) -> dict[str, Any]:
 
 def agree(path: Path, about: dict[str, Any], recipe: dict[str, Any]) -> None:
     """UserError if a published backbone says otherwise of its network, input and stride than the config does."""
-    from dataclasses import asdict
-
-    from backbones.backbone import STRIDE, preprocessing
-
     older = {"network": recipe["network"], "stride": STRIDE}  # files do not say
     declared = {
         "network": recipe["network"],
@@ -85,8 +85,6 @@ def agree(path: Path, about: dict[str, Any], recipe: dict[str, Any]) -> None:
 
 def tell(name: str, about: dict[str, Any], classes: int) -> None:
     """What was found, on the terminal."""
-    from backbones.layouts import set_words
-
     left = about["left_over"]
     some = f": {', '.join(left[:8])}{' ...' * (len(left) > 8)}" if left else ""
     say(f"[{name}] {about['file']}: {about['layout']}, {set_words(about['weights'])}")
@@ -105,8 +103,6 @@ def verdict(own: int, classes: int) -> str:
 
 def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, Any]) -> None:
     """UserError if the scores of a backbone are those of guessing."""
-    from pretrain.evaluate import near_chance
-
     classes, images = len(check["classes"]), check["counts"]["val"]
     if near_chance(metrics["top1_error"], classes, images):
         raise UserError(
@@ -117,10 +113,6 @@ def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, 
 
 def others(prepare: Any, stride: str, network: str) -> list[tuple[str, Any, str]]:
     """What a backbone may really be if it is not what is declared: (in words, its preprocessing, its stride)."""
-    from dataclasses import replace
-
-    from workflow import registry
-
     order, places = prepare.channel_order[::-1], registry.networks()[network].strides
     swapped = replace(prepare, channel_order=order, mean=prepare.mean[::-1], std=prepare.std[::-1])
     return [
@@ -133,10 +125,6 @@ def refuse_misdeclared(
     run: Any, checkpoint: Path, weights: dict[str, Any], prepare: Any, check: dict[str, Any], ranks: list[int]
 ) -> None:
     """UserError if another channel order or stride is clearly better on a sample of the validation images."""
-    from pretrain.evaluate import better, ranked
-    from pretrain.metric import errors
-    from workflow.reporting.figures import spread
-
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
     for words, other, stride in others(prepare, run.recipe["stride"], run.recipe["network"]):
         found = ranked(weights, other, stride, check, run.recipe, run.threads, run.workers, SAMPLE)
@@ -153,13 +141,6 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
 
     What is published follows from the file and what is declared of it alone, whatever data it is scored on.
     """
-    from backbones.backbone import preprocessing, save_backbone
-    from backbones.card import write_card
-    from pretrain.evaluate import ranked
-    from pretrain.metric import errors, leave
-    from workflow.core.files import read_check
-    from workflow.training.record import made_of, write_record
-
     check, recipe, published = read_check(check_file), run.recipe, out / "backbone.safetensors"
     of = made_of(run, check, None)
     weights, about = weights_of(checkpoint, recipe)
@@ -174,8 +155,8 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
         print(f"[{run.name}] " + ", ".join(f"{key} {value:.2f} %" for key, value in metrics.items()), flush=True)
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)
-    made_of = {"file": about["sha256"], "layout": about["layout"], "weight_set": about["weights"]}
-    save_backbone(published, weights, prepare, recipe["network"], stride, origin="brought", **made_of)
+    from_file = {"file": about["sha256"], "layout": about["layout"], "weight_set": about["weights"]}
+    save_backbone(published, weights, prepare, recipe["network"], stride, origin="brought", **from_file)
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
     leave(out / "per_image.npz", f"{check['root']}/val", ranks)
@@ -184,28 +165,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
                  checkpoint=about)  # fmt: skip
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.planning.run_spec import RunSpec
-
-    parser = argparse.ArgumentParser(
-        prog="python -m pretrain.import_backbone", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned (`snakemake -n -p` shows it)")
-    parser.add_argument("--checkpoint", required=True, type=Path, help="the file that is brought")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check (JSON)")
-    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder where a failure leaves its reason")
-    parser.add_argument("--out", required=True, type=Path, help="folder of backbone.safetensors, its card and record")
-    args = parser.parse_args()
-    from workflow.core.files import read_check
-    from workflow.training.record import made_of  # slow to import: --help does without
-    from workflow.training.resume.checkpointing import run_context
-
-    run = RunSpec.parse(args.run_spec)
-    with run_context(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
-        bring(run, args.checkpoint, args.dataset_info, args.out)
-
-
-if __name__ == "__main__":
-    main()
+def import_backbone(run: RunSpec, checkpoint: Path, check_file: Path, state: Path, out: Path) -> None:
+    """`bring`; a failure leaves its reason in `state`."""
+    with run_context(state, out, made_of(run, read_check(check_file), None)):
+        bring(run, checkpoint, check_file, out)

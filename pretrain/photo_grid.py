@@ -3,12 +3,15 @@
 import io
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from workflow.reporting.figures import COMMENT, comment
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 CELL, GAP, MARGIN, LINE, SQUARE = 1.9, 0.12, 2.4, 0.125, 0.075  # photo, space, names of the rows, line of text, square
 DPI, LARGEST = 100, 1_500_000  # bytes: the picture is part of a page
@@ -47,10 +50,6 @@ def caption(weights: "Tensor", names: list[str], width: int = 32) -> list[str]:
 def draw(rows: list[Row], names: list[str], made_of: dict[str, str]) -> bytes:
     """The figure as a PNG that says what it was `made_of` (workflow.reporting.figures), in 256 colours if it would be
     too large a part of a page otherwise."""
-    from matplotlib.figure import Figure
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
     captions = [[caption(weights, names) for weights in row.targets] for row in rows]
     heights = [
         max(
@@ -81,8 +80,6 @@ def said(row: Row) -> list[str]:
 
 def draw_row(figure: Any, row: Row, captions: list[list[str]], top: float) -> None:
     """One row, its upper edge at `top` inches: what it is, photos, squares, captions."""
-    from matplotlib.patches import Rectangle
-
     width, height = figure.get_size_inches()
 
     def write(x: float, y: float, text: str, **style: Any) -> None:

@@ -4,15 +4,29 @@ Fine-tuning freezes batch norm, so a random network needs statistics: without an
 A block's last norm cannot start at zero, as it does in short pretrainings: no gradient would ever reach the block. It
 starts at 1/sqrt(blocks of the stage), so the branches of a stage together have the variance of its input (De and
 Smith, 2020), and losses begin where a trained backbone's do.
-
-`python -m pretrain.random_backbone --run-spec JSON --dataset-info CHECK.json --out DIR`
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import cli_entry_point
+import torch
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from backbones.backbone import IMAGENET, save_backbone
+from backbones.card import write_card
+from backbones.construct import build
+from pretrain.dataset import ImageNetVal
+from pretrain.metric import leave
+from workflow import registry
+from workflow.core.files import read_check
+from workflow.planning.run_spec import RunSpec
+from workflow.reporting.figures import spread
+from workflow.training.cpu_convs import channels_last
+from workflow.training.precision import configure_torch
+from workflow.training.record import made_of, write_record
+from workflow.training.resume.checkpointing import run_context
+from workflow.training.seeding import seed_everything
 
 IMAGES, BATCH = 512, 64  # that the statistics are taken of, evenly spread over the training set, and at once
 
@@ -28,15 +42,6 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
     Returns:
         How many images were used.
     """
-    import torch
-    from torch.utils.data import DataLoader, Subset
-    from tqdm import tqdm
-
-    from backbones.backbone import IMAGENET
-    from workflow.reporting.figures import spread
-    from workflow.training.cpu_convs import channels_last
-    from workflow.training.precision import configure_torch
-
     configure_torch(threads)
     norms = [module for module in network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
     usual = [norm.momentum for norm in norms]
@@ -57,18 +62,6 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
 def make(run: Any, check_file: Path, out: Path) -> None:
     """Publish the library's initialisation, drawn from the pretraining seed, with statistics of training images, and a
     record without numbers."""
-    import torch
-
-    from backbones.backbone import IMAGENET, save_backbone
-    from backbones.card import write_card
-    from backbones.construct import build
-    from pretrain.dataset import ImageNetVal
-    from pretrain.metric import leave
-    from workflow import registry
-    from workflow.core.files import read_check
-    from workflow.training.record import made_of, write_record
-    from workflow.training.seeding import seed_everything
-
     check = read_check(check_file)
     of, classes = made_of(run, check, None), check["classes"]
     seed_everything(run.seed, "init")
@@ -88,25 +81,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
                  backbone=out / "backbone.safetensors")  # fmt: skip
 
 
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.planning.run_spec import RunSpec
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the ImageNet check")
-    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder where a failure leaves its reason")
-    parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
-    args = parser.parse_args()
-    from workflow.core.files import read_check
-    from workflow.training.record import made_of  # slow to import: --help does without
-    from workflow.training.resume.checkpointing import run_context
-
-    run = RunSpec.parse(args.run_spec)
-    with run_context(args.checkpoint_dir, args.out, made_of(run, read_check(args.dataset_info), None)):
-        make(run, args.dataset_info, args.out)
-
-
-if __name__ == "__main__":
-    main()
+def random_backbone(run: RunSpec, check_file: Path, state: Path, out: Path) -> None:
+    """`make`; a failure leaves its reason in `state`."""
+    with run_context(state, out, made_of(run, read_check(check_file), None)):
+        make(run, check_file, out)

@@ -17,7 +17,6 @@ TASKS = (
         name="pretrain",
         title="classification",
         folder="pretrain",
-        module="pretrain.train",
         dataset="imagenet",
         metrics=(
             Metric("top1_error", better="lower", digits=2, headline=True),

@@ -1,23 +1,29 @@
-"""Pretrain one backbone:
-`python -m pretrain.train --run-spec JSON --dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
+"""Pretrain one backbone."""
 
-import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import cli_entry_point
+import torch
+from mmengine.dist import get_world_size
+
+import pretrain.dataset
+import pretrain.metric
+import pretrain.model  # noqa: F401 (registers)
+from backbones.backbone import IMAGENET, save_backbone
+from backbones.card import write_card
+from workflow.core import code_hash
+from workflow.core.files import atomic, read_check
+from workflow.training.engine import fit
+from workflow.training.record import made_of, write_record
+from workflow.training.resume.checkpointing import run_context
 
 
 def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
-    import torch
-    from mmengine.dist import get_world_size
-
-    from workflow.core.code_hash import config
-
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
-    cfg = config(Path(__file__).parent / "configs/classifier_imagenet.py")
+    cfg = code_hash.config(Path(__file__).parent / "configs/classifier_imagenet.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     of_network = {"network": recipe["network"], "zero_init_residual": recipe["zero_init_residual"]}
     cfg.model.update(classes=len(check["classes"]), **of_network, **regularized)
@@ -39,18 +45,6 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
 
 def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish `backbone.safetensors`, and write the record last."""
-    import shutil
-
-    import pretrain.dataset
-    import pretrain.metric
-    import pretrain.model  # noqa: F401 (registers)
-    from backbones.backbone import IMAGENET, save_backbone
-    from backbones.card import write_card
-    from workflow.core.files import atomic, read_check
-    from workflow.training.engine import fit
-    from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import run_context
-
     check, recipe = read_check(check_file), run.recipe
     of = made_of(run, check, None)
     with run_context(state, out, of):
@@ -70,21 +64,3 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
         write_card(out, run, check_file, of=of, metrics=done.metrics, protocol=protocol)
         write_record(out, run, done, of=of, metrics=done.metrics, protocol=protocol, check=check_file,
                      backbone=out / "backbone.safetensors", best=found)  # fmt: skip
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.planning.run_spec import RunSpec
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
-    parser.add_argument("--out", required=True, type=Path, help="folder of backbone, card and record")
-    args = parser.parse_args()
-    train(RunSpec.parse(args.run_spec), args.dataset_info, args.checkpoint_dir, args.out)
-
-
-if __name__ == "__main__":
-    main()

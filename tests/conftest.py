@@ -75,10 +75,10 @@ def snakemake(tmp_path):
 
 @pytest.fixture
 def required(monkeypatch, capsys):
-    """Call it with the `main` of a command line to get the arguments that it must be given."""
+    """Call it with the `main` of a command line (and a subcommand) to get the arguments that it must be given."""
 
-    def missing(main):
-        monkeypatch.setattr(sys, "argv", ["x"])
+    def missing(main, *subcommand):
+        monkeypatch.setattr(sys, "argv", ["x", *subcommand])
         with pytest.raises(SystemExit) as end:
             main()
         assert end.value.code == 2

@@ -1,4 +1,4 @@
-"""A training's door, killed at chosen moments and started again: `python -m tests.kills DOOR FOLDER KILLS ARGUMENTS…`.
+"""`train` of a room, killed at chosen moments and started again: `python -m tests.kills ROOM FOLDER KILLS ARGUMENTS…`.
 
 Each attempt is a process of its own, forked when all that is slow has been imported, and ends itself by SIGKILL:
 `["step", n]` inside iteration n, or where the n-th file of a name gets that name: `["half", pattern, n]` as if half of
@@ -16,13 +16,14 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from workflow.core.files import read_json
 
 VOLATILE = ("seconds", "images_per_second", "data_wait", "peak_memory_mb")
-PARTS = ("dataset", "metric", "coco_metric", "model", "models", "recipe", "card", "cache", "crop")
+PARTS = ("train", "dataset", "metric", "coco_metric", "model", "models", "recipe", "card", "cache", "crop")
 
 
 def die() -> None:
@@ -76,7 +77,7 @@ def note_what_is_loaded(path: Path) -> None:
     ResumableSampler.__iter__ = noting
 
 
-def attempt(door: Any, folder: Path, number: int, kill: list | None) -> int:
+def attempt(main: Callable[[], None], folder: Path, number: int, kill: list | None) -> int:
     """One process; the signal that ended it, or 0."""
     child = os.fork()
     if child == 0:
@@ -90,7 +91,7 @@ def attempt(door: Any, folder: Path, number: int, kill: list | None) -> int:
             at_step(kill[1]) if kill[0] == "step" else at_file(*kill)
         status: Any = 0
         try:
-            door.main()
+            main()
         except SystemExit as end:
             status = end.code
         except BaseException:
@@ -104,19 +105,20 @@ def attempt(door: Any, folder: Path, number: int, kill: list | None) -> int:
 
 def main() -> None:
     """The command line."""
-    name, folder, kills, *sys.argv[1:] = sys.argv[1:]
-    door = importlib.import_module(name)
-    for part in ("workflow.training.record", *(f"{name.split('.')[0]}.{part}" for part in PARTS)):
+    room, folder, kills, *words = sys.argv[1:]
+    sys.argv[1:] = ["train", *words]
+    for part in ("workflow.training.record", *(f"{room}.{part}" for part in PARTS)):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(part)
+    door = importlib.import_module(f"{room}.cli").main
     ended = [attempt(door, Path(folder), n, kill) for n, kill in enumerate([*json.loads(kills), None])]
     (Path(folder) / "ended.json").write_text(json.dumps(ended))
 
 
-def killed(door: str, folder: Path, kills: list, *arguments: Any) -> list[tuple[int, int, list[str]]]:
+def killed(room: str, folder: Path, kills: list, *arguments: Any) -> list[tuple[int, int, list[str]]]:
     """Of each attempt: the signal that ended it, the iteration where it went on (0: the beginning), what it loaded."""
     folder.mkdir()
-    words = [sys.executable, "-m", "tests.kills", door, folder, json.dumps(kills), *arguments]
+    words = [sys.executable, "-m", "tests.kills", room, folder, json.dumps(kills), *arguments]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = []
@@ -138,13 +140,13 @@ def results(out: Path) -> dict[str, Any]:
     return found
 
 
-def survives(door: str, tmp_path: Path, kills: list, resumed: list[int], batch: int, *arguments: Any) -> None:
+def survives(room: str, tmp_path: Path, kills: list, resumed: list[int], batch: int, *arguments: Any) -> None:
     """Killed at each of `kills`, a run goes on at the iterations `resumed`, loads nothing again that its state has
     seen, and ends with the same bytes."""
     ends = {}
     for name, plan in (("whole", []), ("killed", kills)):
         places = ["--checkpoint-dir", tmp_path / f"{name}-state", "--out", tmp_path / name]
-        ends[name] = killed(door, tmp_path / f"{name}-log", plan, *arguments, *places)
+        ends[name] = killed(room, tmp_path / f"{name}-log", plan, *arguments, *places)
     [(_, _, whole)] = ends["whole"]
     assert [end[0] for end in ends["killed"]] == [signal.SIGKILL] * len(kills) + [0]
     assert [end[1] for end in ends["killed"]] == [0, *resumed]
@@ -153,7 +155,7 @@ def survives(door: str, tmp_path: Path, kills: list, resumed: list[int], batch: 
     assert ends["killed"][-1][2] == whole[resumed[-1] * batch :], "to the end"
     assert results(tmp_path / "killed") == results(tmp_path / "whole")
     shutil.rmtree(tmp_path / "killed")  # as Snakemake does if it was killed before it had noted the end
-    [(_, _, loaded)] = killed(door, tmp_path / "again-log", [], *arguments, *places)
+    [(_, _, loaded)] = killed(room, tmp_path / "again-log", [], *arguments, *places)
     assert not loaded
     assert results(tmp_path / "killed") == results(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.glob("*-state*")) == ["killed-state.done", "whole-state.done"]

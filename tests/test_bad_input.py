@@ -50,7 +50,7 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
             words = json.loads((tmp_path / WORDS).read_text())
         elif words[0] == "--required-sizes":
             words[1] = asked(words[1].removeprefix("NEEDS "))
-        monkeypatch.setattr(sys, "argv", [group.door, *words])
+        monkeypatch.setattr(sys, "argv", [*group.door.split(), *words])
         try:
             main_of(group)()
         except SystemExit as end:

@@ -80,7 +80,7 @@ def test_a_shell_block_is_one_that_the_tests_know():
 
 @functools.cache
 def help_of(module: str) -> str:
-    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=HOUSE, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", *module.split(), "--help"], cwd=HOUSE, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -114,7 +114,8 @@ def torchrun(words: list[str]) -> None:
 
     parsed = get_args_parser().parse_args(words)
     assert importlib.util.find_spec(parsed.training_script)
-    assert all(f"{option} " in help_of(parsed.training_script) for option in parsed.training_script_args[:1])
+    subcommand, option, *_ = parsed.training_script_args
+    assert f"{option} " in help_of(f"{parsed.training_script} {subcommand}")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

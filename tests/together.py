@@ -30,9 +30,9 @@ def begin(door: list[str], run: RunSpec, out: Path, state: Path, **paths: Path) 
                             start_new_session=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})  # fmt: skip
 
 
-def trained(door: str, run: RunSpec, folder: Path, **paths: Path) -> dict:
+def trained(room: str, run: RunSpec, folder: Path, **paths: Path) -> dict:
     """The record that two processes leave in `folder`/out."""
-    with begin([door], run, folder / "out", folder / "state", **paths) as job:
+    with begin([room, "train"], run, folder / "out", folder / "state", **paths) as job:
         said = job.communicate(timeout=600)[0]
     assert job.returncode == 0, said
     assert not (folder / "state").exists()

@@ -83,7 +83,7 @@ class Figure:
         name: of its section, and of its template (`<name>.html.j2`) and caption (`<name>.rst`) in `report/` of the
             task's room. The template gets `section.pictures`: instance of the task to name of the picture.
         title: of its section.
-        module: `python -m MODULE --runs BACKBONE=FOLDER … --dataset-info CHECK.json --out FILE` draws it.
+        subcommand: of the task's room that draws it, with the arguments `FIGURE` of workflow/planning/command_line.py.
         suffix: of the file `<name>_<task><suffix>`.
         reads: files next to the records that it is drawn from.
         memory_mb: of its job.
@@ -92,7 +92,7 @@ class Figure:
 
     name: str
     title: str
-    module: str
+    subcommand: str
     suffix: str
     reads: tuple[str, ...] = ("predictions.json", "per_image.npz", "metrics.json")
     memory_mb: int = 2000
@@ -110,36 +110,32 @@ class SharedArtifact:
     its `index.json`.
 
     Args:
-        name: of the rule and of the flag by which a run gets the folder.
-        module: `python -m MODULE` makes it from a backbone; "" for what is made from the data only.
+        name: of the rule, of the subcommand of the task's room that makes it, and of the flag by which a run gets the
+            folder.
         folder: function(recipe, data key, path of the weights) that gives the folder, "" where the run needs none.
         keys: the keys of the recipe that it depends on.
+        per_backbone: whether it depends on the backbone; otherwise on the data only.
         units: function(recipe, counts of the data) that gives the number of units it is computed in. The task's
-            `cost` module measures the seconds of one, under `name` in cost.json. None: it takes no time to speak of.
+            subcommand `cost` measures the seconds of one, under `name` in cost.json. None: it takes no time to speak
+            of.
     """
 
     name: str
     folder: Callable[[Recipe, str, str], str]
     keys: tuple[str, ...]
-    module: str = ""
+    per_backbone: bool = False
     units: Callable[[Recipe, Counts], int] | None = None
-
-    @property
-    def per_backbone(self) -> bool:
-        """Whether it depends on the backbone; otherwise on the data only."""
-        return bool(self.module)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A kind of column: what is measured of each backbone, on which data, and by which module.
+    """A kind of column: what is measured of each backbone, on which data, and by which room.
 
     Args:
         name: the type that a config names. An instance of the same name needs no `task:` key.
         title: heading of its columns.
-        folder: its room, a top-level package with `task.py`, `schema.yaml` and `cost.py`, which measures what its runs
-            cost (workflow/training/timing.py).
-        module: `python -m MODULE` runs it.
+        folder: its room, a top-level package with `task.py`, `schema.yaml` and `cli.py`. `python -m FOLDER KIND` runs
+            it, `python -m FOLDER cost` measures what its runs cost (workflow/training/timing.py).
         dataset: the layout of the data that it needs, and the name of the set where the instance names none.
         metrics: its columns; one is the headline.
         kind: "train" has a schedule, transfer seeds and a resume state; "evaluate" scores a published network.
@@ -149,8 +145,8 @@ class Task:
         sample: what a batch is made of, a sample kind of the data set.
         check: function(key, recipe, config) that gives a line for each fault that no schema can find.
         rejects: function(network, recipe) that says why backbones of a network cannot enter; "" if they can.
-        preflight: `python -m MODULE --dataset-info CHECK.json --key KEY --recipe JSON` ends with an error if checked
-            data do not suit a recipe, in a way that their counts do not tell; "" where counts do.
+        preflight: whether `python -m FOLDER preflight --dataset-info CHECK.json --key KEY --recipe JSON` ends with an
+            error if checked data do not suit a recipe, in a way that their counts do not tell.
         two_samples: function(recipe): whether batch norm fails on one sample a process.
         per_class: whether records have `per_class`, the average precision of each class.
         figures: pictures on the page.
@@ -165,7 +161,6 @@ class Task:
     name: str
     title: str
     folder: str
-    module: str
     dataset: str
     metrics: tuple[Metric, ...]
     kind: Literal["train", "evaluate"] = "train"
@@ -174,7 +169,7 @@ class Task:
     sample: str = ""
     check: Callable[[str, Recipe, Mapping[str, Any]], Faults] = lambda path, recipe, config: iter(())
     rejects: "Callable[[Network, Recipe], str]" = lambda network, recipe: ""
-    preflight: str = ""
+    preflight: bool = False
     two_samples: Callable[[Recipe], bool] = lambda recipe: False
     per_class: bool = False
     figures: tuple[Figure, ...] = ()

@@ -3,7 +3,7 @@
 Crowds are no positives in training, and their place counts as background there, as in mmdetection's own configs
 (`ignore_iof_thr=-1` in every assigner); pycocotools leaves out what is found in one.
 Paper (CutMix, poster): AP 33.3 without, 35.2 with CutMix; it gives no recipe.
-Run: python -m detection.train (see `snakemake -n -p`).
+Run: python -m detection train (see `snakemake -n -p`).
 """
 
 _base_ = "faster_rcnn_c4_voc.py"

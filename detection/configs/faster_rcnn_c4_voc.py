@@ -2,7 +2,7 @@
 
 mmdet's C4 network with two differences: torchvision's stride layout (stride in the 3x3 convolution, where the
 published backbones have it) and no download. Paper (CutMix, transfer table): mAP 75.6 without, 76.7 with CutMix.
-Run: python -m detection.train (see `snakemake -n -p`).
+Run: python -m detection train (see `snakemake -n -p`).
 """
 
 _base_ = ["mmdet::_base_/models/faster-rcnn_r50-caffe-c4.py", "voc0712.py"]

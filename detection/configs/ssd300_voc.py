@@ -2,7 +2,7 @@
 
 Layers 2, 3 and 4 and three extra levels see 300 pixels as 38, 19, 10, 5, 3 and 1 cells, SSD300's own grid.
 Paper (CutMix, transfer table): mAP 76.7 without, 77.6 with CutMix.
-Run: python -m detection.train (see `snakemake -n -p`).
+Run: python -m detection train (see `snakemake -n -p`).
 """
 
 _base_ = ["mmdet::_base_/models/ssd300.py", "voc0712.py"]

@@ -1,7 +1,7 @@
 """A network on ImageNet: random crops to train on, one centre crop to test on. The recipe names the network.
 
 Paper (ResNet-50; CutMix, ICCV 2019, Table 3): top-1 error 23.68 without, 21.40 with CutMix, after 300 epochs.
-Run: python -m pretrain.train (see `snakemake -n -p`). Everything a user may change comes from the YAML.
+Run: python -m pretrain train (see `snakemake -n -p`). Everything a user may change comes from the YAML.
 """
 
 model = dict(type="Classifier")

@@ -1,4 +1,4 @@
-"""Files that the door of brought backbones (`python -m pretrain.import_backbone`) refuses, and other folders."""
+"""Files that the door of brought backbones (`python -m pretrain import_backbone`) refuses, and other folders."""
 
 import os
 import pickle

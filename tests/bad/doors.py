@@ -34,12 +34,11 @@ WORDS_OUT = ("--dataset-info", ODD, "--min-word-count", "1", "--out", "words")
 SCORED = ("--predictions", ODD, "--dataset-info", "check")
 TRAINED = ("--run-spec", RUN, "--dataset-info", ODD, "--checkpoint-dir", ".work/x", "--out", "results/backbones/a")
 DOORS = {
-    "backbones.cli": [
-        door("no such backbone", f"{ODD}/config.json: {NONE}", "export", ODD, "--out", "x"),
-        door("a file for the folder of a backbone", f"{ODD}/config.json: Not a directory", "export", ODD, "--out", "x",
-             file=""),
+    "backbones export": [
+        door("no such backbone", f"{ODD}/config.json: {NONE}", ODD, "--out", "x"),
+        door("a file for the folder of a backbone", f"{ODD}/config.json: Not a directory", ODD, "--out", "x", file=""),
     ],
-    "captioning.preflight": [
+    "captioning preflight": [
         door("no such check", f"{ODD}: {NONE}", *DATA),
         door("a folder for a check", ".: Is a directory", "--dataset-info", ".", *RECIPE),
         door("an empty check", f"{ODD}: not valid JSON: Expecting value: …", *DATA, file=""),
@@ -53,7 +52,7 @@ DOORS = {
              file=COCO.replace("gone", "here")),
         door("a check without its hash", f"{ODD}: it has no 'sha256'", *DATA, file=json.dumps(ABOUT)),
     ],
-    "captioning.vocabulary": [
+    "captioning vocabulary": [
         door("no such check", f"{ODD}: {NONE}", *WORDS_OUT),
         door("a check of something else", f"{ODD}: it has no 'set'", *WORDS_OUT, file="{}"),
         door("the check of a folder that is gone", GONE, *WORDS_OUT,
@@ -61,7 +60,7 @@ DOORS = {
     ],
     "workflow.planning.dataset_size": [
         door("no such check", f"{ODD}: {NONE}", "--required-sizes", "[]", "--dataset-info", ODD)],
-    "captioning.evaluate": [
+    "captioning evaluate": [
         door("no such predictions", f"{ODD}: {NONE}", *SCORED),
         door("predictions of bytes", f"{ODD}: not valid JSON: 'utf-8' codec …", *SCORED, file=BYTES),
         door("predictions nested 100,000 deep", f"{ODD}: not valid JSON: …", *SCORED, file="[" * 100_000),
@@ -96,23 +95,23 @@ DOORS = {
         door("a config of bytes", f"{ODD}: not UTF-8 text: byte 0: …", "--config", ODD, file=BYTES)],
     "workflow.training.distributed.launch": [
         door("a run that is no JSON", "--run-spec is not the JSON of a run: Expecting …",
-             "pretrain.train", "--run-spec=x"),
+             "pretrain", "train", "--run-spec=x"),
         door("a run that is a list", "--run-spec is not the JSON of a run: …",
-             "pretrain.train", "--run-spec=[1]"),
+             "pretrain", "train", "--run-spec=[1]"),
         door("a run that lacks all", "--run-spec is not the JSON of a run: …missing 8 …",
-             "pretrain.train", "--run-spec={}")],
-    "detection.evaluate": [
+             "pretrain", "train", "--run-spec={}")],
+    "detection evaluate": [
         door("no such check", f"check: {NONE}", *SCORED)],
-    "detection.visualize": [
+    "detection visualize": [
         door("a run without a name", "--runs x: must be a backbone's name, = and the folder of its run",
              "--runs", "x", "--dataset-info", ODD, "--out", "x.jpg")],
-    "pretrain.train": [
+    "pretrain train": [
         door("no such check", f"{ODD}: {NONE}", *TRAINED),
         door("a check of something else", f"{ODD}: it has no 'set'", *TRAINED, file="{}")],
-    "pretrain.evaluate": [
+    "pretrain evaluate": [
         door("a config that is not of a run", f"{ODD}: it has no 'recipe'",
              "--backbone", "b", "--dataset-info", "check", "--config", ODD, file=json.dumps(DEMO))],
-    "pretrain.import_backbone": [
+    "pretrain import_backbone": [
         door("no such check", f"check: {NONE}", *TRAINED[:2], "--dataset-info", "check",
              *TRAINED[4:], "--checkpoint", ODD)],
 }  # fmt: skip

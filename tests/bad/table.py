@@ -103,7 +103,7 @@ GROUPS = [
     *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], asked(name))
       for name, title in {"imagenet": "ImageNet", "voc": "Pascal VOC", "coco": "COCO"}.items()),
     Group("A call of Snakemake, before its first job", "snakemake", few.CALLS, lambda folder, drawn: [configs.FILE]),
-    Group("An imported backbone", "pretrain.import_backbone", brought.BROUGHT, weights),
+    Group("An imported backbone", "pretrain import_backbone", brought.BROUGHT, weights),
     Group("Photos for composed scenes", "workflow.data.synthetic.generate", brought.PHOTOS, photos),
     Group("Archives", "workflow.data.fetch.fetch", brought.FETCHED, archives),
     Group("Tiny ImageNet", "workflow.data.tiny_imagenet", brought.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
@@ -116,8 +116,9 @@ def main_of(group: Group) -> Callable[[], None]:
     """The door itself; of Snakemake, what the Snakefile does before any job."""
     if group.door == "snakemake":
         return lambda: check_before_start(load_plan([configs.FILE], {}).runs)
-    module = importlib.import_module(group.door)
-    return module.main if hasattr(module, "main") else importlib.import_module(f"{group.door}.__main__").main
+    name = group.door.partition(" ")[0]
+    module = importlib.import_module(name if name == group.door else f"{name}.cli")
+    return module.main if hasattr(module, "main") else importlib.import_module(f"{name}.__main__").main
 
 
 def odd(group: Group) -> list[Case]:

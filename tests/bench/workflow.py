@@ -1,5 +1,6 @@
 """How long the workflow keeps a person waiting before anything is computed: planning, and a command line's --help."""
 
+import importlib
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from workflow.config.loading import load
 from workflow.registry import tasks
 
 HOUSE = Path(__file__).parents[2]
-ROOMS = sorted({"workflow", *(task.folder for task in tasks().values())})
+ROOMS = sorted({"backbones", *(task.folder for task in tasks().values())})
 
 
 def matrix() -> dict[str, Any]:
@@ -39,15 +40,18 @@ def planning() -> Measured:
 
 
 def doors() -> list[str]:
-    """The modules that are a command line."""
-    files = sorted(file for room in ROOMS for file in (HOUSE / room).rglob("*.py"))
+    """What can stand behind `python -m`: modules of `workflow`, rooms, and these with each subcommand."""
+    files = sorted((HOUSE / "workflow").rglob("*.py"))
     mains = [file for file in files if '\nif __name__ == "__main__":\n' in file.read_text(encoding="utf-8")]
-    return [".".join(file.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__main__") for file in mains]
+    found = [".".join(file.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__main__") for file in mains]
+    for room in ROOMS:
+        found += [room, *(f"{room} {run.__name__}" for run in importlib.import_module(f"{room}.cli").SUBCOMMANDS)]
+    return found
 
 
 def helped(door: str) -> None:
     """Its --help, as a process."""
-    subprocess.run([sys.executable, "-m", door, "--help"], cwd=HOUSE, capture_output=True, check=True)
+    subprocess.run([sys.executable, "-m", *door.split(), "--help"], cwd=HOUSE, capture_output=True, check=True)
 
 
 def start_up() -> Measured:

@@ -17,8 +17,8 @@ from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET, Preprocessing, load_backbone, load_weights, save_backbone
 from captioning import feature_cache
+from captioning.cli import main
 from captioning.encoder import Encoder, centre_view, load, random_view
-from captioning.features import main as features_door
 from workflow import registry
 from workflow.core import code_hash
 from workflow.core.errors import UserError
@@ -198,19 +198,15 @@ def test_by_what_they_were_made_is_recorded_and_what_differs_named(made, run, tm
 
 
 def test_the_door(made, run, tmp_path, monkeypatch):
-    from captioning import features
-
     arguments = {"--run-spec": json.dumps(run.as_dict()), "--backbone": made.backbone, "--dataset-info": made.check}
     words = [str(word) for pair in {**arguments, "--out": tmp_path}.items() for word in pair]
-    monkeypatch.setattr("sys.argv", ["features", *words])
-    features.main()
+    monkeypatch.setattr("sys.argv", ["captioning", "features", *words])
+    main()
     assert np.array_equal(feature_cache.read(tmp_path, "train"), feature_cache.read(made.features, "train"))
 
 
 def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path, monkeypatch, capsys):
     """Another process holds the folder, and leaves what `made` has."""
-    from captioning import features
-
     out, holds = tmp_path / "features", threading.Event()
     pairs = {
         "--run-spec": json.dumps(run.as_dict()),
@@ -218,7 +214,7 @@ def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path,
         "--dataset-info": made.check,
         "--out": out,
     }
-    monkeypatch.setattr("sys.argv", ["features", *(str(word) for pair in pairs.items() for word in pair)])
+    monkeypatch.setattr("sys.argv", ["captioning", "features", *(str(word) for pair in pairs.items() for word in pair)])
     monkeypatch.setattr(feature_cache, "make", lambda *args: pytest.fail("computed again"))
 
     def other():
@@ -230,7 +226,7 @@ def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path,
     first = threading.Thread(target=other)
     first.start()
     holds.wait()
-    features.main()
+    main()
     first.join()
     assert f"{out}: another process has made it meanwhile" in capsys.readouterr().out
 
@@ -244,7 +240,3 @@ def test_a_random_view_lies_anywhere_and_is_mirrored_half_the_time():
     assert np.mean([mirrored for _, mirrored in corners]) == pytest.approx(0.5, abs=0.09)
     assert all(view.shape == (3, 6, 6) for view in views)
     assert torch.equal(centre_view(image, 6), image[:, 1:7, 1:7])
-
-
-def test_features_must_be_given_each_of_its_arguments(required):
-    assert required(features_door) == ["--run-spec", "--backbone", "--dataset-info", "--out"]

@@ -18,6 +18,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from captioning import evaluate, jvm, metric, resampling
+from captioning.cli import main
 from tests.snakemake_call import PROJECT, link
 from workflow.core.errors import UserError
 
@@ -227,15 +228,15 @@ def test_the_door_prints_the_metrics_and_writes_the_evidence(coco, tmp_path, mon
     references = metric.references(coco.check)
     predictions = [{"image_id": i, "caption": captions[0]} for i, captions in references.items()]
     (tmp_path / "p.json").write_text(json.dumps(predictions))
-    arguments = ["evaluate", "--predictions", str(tmp_path / "p.json"), "--dataset-info", str(coco.check)]
+    arguments = ["captioning", "evaluate", "--predictions", str(tmp_path / "p.json"), "--dataset-info", str(coco.check)]
     monkeypatch.setattr("sys.argv", arguments)
-    evaluate.main()
+    main()
     metrics, each = metric.evaluate(predictions, references)
     assert json.loads(capsys.readouterr().out) == metrics
     assert metrics["BLEU-4"] == pytest.approx(100)
     assert [file.name for file in tmp_path.iterdir()] == ["p.json"], "no evidence unless asked for"
     monkeypatch.setattr("sys.argv", [*arguments, "--evidence", str(tmp_path / "e.npz")])
-    evaluate.main()
+    main()
     with np.load(tmp_path / "e.npz") as found:
         assert found["images"].tolist() == list(references)
         assert set(found) == {"images", "bleu", "meteor", "ROUGE_L", "CIDEr"}

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from captioning import qualitative as door
+from captioning.cli import main
 from captioning.qualitative import examples
-from captioning.qualitative import main as examples_door
 from workflow.core.files import read_json, sha256, write_json
 from workflow.data.coco import read
 from workflow.reporting.figures import made_of
@@ -57,31 +57,35 @@ def test_photos_are_no_larger_than_a_page_can_carry(coco, runs, monkeypatch):
 
 
 @pytest.fixture
-def main(monkeypatch, coco, tmp_path):
+def draw(monkeypatch, coco, tmp_path):
     """Runs the command line on runs given as text; returns the file that it writes."""
 
     def call(*named):
         out = tmp_path / "report/captions.json"
-        monkeypatch.setattr(sys, "argv", ["x", "--runs", *named, "--dataset-info", str(coco.check), "--out", str(out)])
-        door.main()
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            ["captioning", "qualitative", "--runs", *named, "--dataset-info", str(coco.check), "--out", str(out)],
+        )
+        main()
         return out
 
     return call
 
 
-def test_the_command_line_keeps_the_order_of_the_rows(main, runs):
-    out = main(*(f"{name}={runs[name]}" for name in ("cutmix", "baseline")))
+def test_the_command_line_keeps_the_order_of_the_rows(draw, runs):
+    out = draw(*(f"{name}={runs[name]}" for name in ("cutmix", "baseline")))
     assert made_of(out.read_bytes()) == {f"{run}/metrics.json": sha256(run / "metrics.json") for run in runs.values()}
     shown = json.loads(out.read_text())["photos"][0]
     assert [said["backbone"] for said in shown["captions"]] == ["cutmix", "baseline"]
 
 
-def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
+def test_what_is_wrong_with_a_run_is_said_in_one_line(draw, runs, capsys):
     folder = runs["baseline"]
 
     def said(*named):
         with pytest.raises(SystemExit):
-            main(*named)
+            draw(*named)
         return capsys.readouterr().err
 
     assert (
@@ -94,7 +98,3 @@ def test_what_is_wrong_with_a_run_is_said_in_one_line(main, runs, capsys):
     assert "per_image.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
     (folder / "per_image.npz").unlink()
     assert "per_image.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
-
-
-def test_examples_must_be_given_each_of_its_arguments(required):
-    assert required(examples_door) == ["--runs", "--dataset-info", "--out"]

@@ -12,11 +12,10 @@ import torch
 
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.backbone import load_weights as read_backbone
-from captioning import dataset, evaluate, metric, train, vocabulary
-from captioning.evaluate import main as evaluate_door
+from captioning import dataset, metric, train, vocabulary
+from captioning.cli import main
 from captioning.feature_cache import read
 from captioning.model import NIC
-from captioning.train import main as train_door
 from captioning.vocabulary import BOS, EOS, PAD
 from tests.captioning.conftest import NoMeteor
 from tests.kills import survives
@@ -106,8 +105,8 @@ def test_the_best_epoch_is_the_first_of_the_highest_cider():
 def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, made, tmp_path, monkeypatch, capsys):
     record, _ = finished
     words = ["--predictions", folder / "out/predictions.json", "--dataset-info", made.check]
-    monkeypatch.setattr("sys.argv", ["evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
-    evaluate.main()
+    monkeypatch.setattr("sys.argv", ["captioning", "evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
+    main()
     assert json.loads(capsys.readouterr().out) == record["metrics"]
     assert (tmp_path / "e.npz").read_bytes() == (folder / "out/per_image.npz").read_bytes()
     assert sorted(file.name for file in (folder / "out").iterdir()) == [
@@ -262,12 +261,12 @@ def test_killed_in_each_of_its_phases(made, run, tmp_path):
     told = json.dumps(replace(run, recipe={**run.recipe, "epochs": 1}).as_dict())
     words = ["--run-spec", told, "--backbone", made.backbone, "--features", made.features, "--dataset-info", made.check]
     words += ["--vocabulary", made.vocabulary]
-    survives("captioning.train", tmp_path, kills, [2, 2, 5, 6, 6, 6, 6], 10, *words)
+    survives("captioning", tmp_path, kills, [2, 2, 5, 6, 6, 6, 6], 10, *words)
 
 
 def test_features_on_a_full_disk_are_an_error_and_no_crash(made, run, small_disk, tmp_path):
     words = ["--run-spec", json.dumps(run.as_dict()), "--backbone", made.backbone, "--dataset-info", made.check]
-    call = [sys.executable, "-m", "captioning.features", *words, "--out", tmp_path / "small/f"]
+    call = [sys.executable, "-m", "captioning", "features", *words, "--out", tmp_path / "small/f"]
     done = subprocess.run(list(map(str, call)), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: no space left on the disk")
@@ -279,22 +278,7 @@ def test_two_processes_learn_what_one_does(run, made, tmp_path):
     run = replace(run, recipe=run.recipe | {"dropout": 0.0})  # which each process draws for itself
     one, said = go(run, made, tmp_path / "alone")
     paths = {"backbone": made.backbone, "features": made.features, "vocabulary": made.vocabulary, "data": made.check}
-    two = trained("captioning.train", run, tmp_path, **paths)
+    two = trained("captioning", run, tmp_path, **paths)
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)
     assert read_json(tmp_path / "out/predictions.json") == said, "each test image once, in the same order"
     assert two["metrics"]["CIDEr"] == pytest.approx(one["metrics"]["CIDEr"])
-
-
-def test_evaluate_must_be_given_each_of_its_arguments(required):
-    assert required(evaluate_door) == ["--predictions", "--dataset-info"]
-
-
-def test_train_must_be_given_each_of_its_arguments(required):
-    assert required(train_door) == [
-        "--run-spec",
-        "--backbone",
-        "--vocabulary",
-        "--dataset-info",
-        "--checkpoint-dir",
-        "--out",
-    ]

@@ -6,11 +6,9 @@ import shutil
 
 import pytest
 
-from captioning import vocabulary as door
-from captioning.preflight import main as preflight_door
+from captioning.cli import main
 from captioning.preflight import often
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary, captions, verify
-from captioning.vocabulary import main as vocabulary_door
 from workflow.core.code_hash import PROJECT, libraries, now
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
@@ -53,8 +51,8 @@ def test_saved_and_loaded(tmp_path):
 def call(monkeypatch, **words):
     """The command line."""
     given = [str(word) for name, value in words.items() for word in (f"--{name.replace('_', '-')}", value)]
-    monkeypatch.setattr("sys.argv", ["vocabulary", *given])
-    door.main()
+    monkeypatch.setattr("sys.argv", ["captioning", "vocabulary", *given])
+    main()
 
 
 def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, tmp_path, monkeypatch, capsys):
@@ -128,11 +126,3 @@ def test_what_is_damaged_is_refused_in_one_line(harm, name, made, tmp_path):
 )
 def test_a_word_is_said_often_enough_from_its_bound_on(captions, times, found):
     assert often(captions, times) is found
-
-
-def test_preflight_must_be_given_each_of_its_arguments(required):
-    assert required(preflight_door) == ["--dataset-info", "--key", "--recipe"]
-
-
-def test_vocabulary_must_be_given_each_of_its_arguments(required):
-    assert required(vocabulary_door) == ["--dataset-info", "--min-word-count", "--out"]

@@ -10,7 +10,6 @@ from pycocotools.cocoeval import COCOeval
 from detection import metric
 from detection.coco_results import arrays, detections, entries
 from detection.evaluate import evaluate, ground_truth
-from detection.evaluate import main as evaluate_door
 from workflow.core.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's
@@ -152,7 +151,3 @@ def test_pycocotools_reads_and_scores_the_same_file(exact):
     outside.accumulate()
     outside.summarize()
     assert outside.stats[1] == pytest.approx(1)  # AP50
-
-
-def test_evaluate_must_be_given_each_of_its_arguments(required):
-    assert required(evaluate_door) == ["--predictions", "--dataset-info"]

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from backbones.backbone import IMAGENET, save_backbone
-from detection.evaluate import main
-from detection.train import main as train_door
+from detection.cli import main
 from detection.train import samples, scoring, train
 from tests.kills import survives
 from tests.together import losses, trained
@@ -102,8 +101,8 @@ def test_killed_and_started_again_ends_with_the_same_bits(
 
 
 def scored_again(check: Path, predictions: Path, evidence: Path, again: Path, monkeypatch, capsys) -> dict:
-    """What `python -m detection.evaluate` prints; the evidence that it writes is the run's own."""
-    command = ["evaluate", "--predictions", predictions, "--dataset-info", check, "--evidence", again]
+    """What `python -m detection evaluate` prints; the evidence that it writes is the run's own."""
+    command = ["detection", "evaluate", "--predictions", predictions, "--dataset-info", check, "--evidence", again]
     monkeypatch.setattr("sys.argv", [str(part) for part in command])
     capsys.readouterr()
     main()
@@ -112,7 +111,7 @@ def scored_again(check: Path, predictions: Path, evidence: Path, again: Path, mo
 
 
 def check_record(record: dict, name: str, scored_again: dict) -> None:
-    """The record tells how its numbers were made, and `detection.evaluate` finds them again, to the last digit."""
+    """The record tells how its numbers were made, and scored again they are the same, to the last digit."""
     assert record["task"] == name
     assert record["metrics"] == {key: scored_again[key] for key in ("mAP", "mAP_area")}
     assert record["per_class"] == scored_again["per_class"]
@@ -207,7 +206,7 @@ def test_killed_in_each_of_its_phases(voc, published, tmp_path):
     ]
     told = json.dumps(make_run("ssd_voc").as_dict())
     words = ["--run-spec", told, "--backbone", published.path, "--dataset-info", voc.check]
-    survives("detection.train", tmp_path, kills, [1, 1, 2, 3, 4, 4, 4], 2, *words)
+    survives("detection", tmp_path, kills, [1, 1, 2, 3, 4, 4, 4], 2, *words)
 
 
 @pytest.mark.slow
@@ -215,7 +214,7 @@ def test_two_runs_of_faster_rcnn_end_with_the_same_bits(voc, published, tmp_path
     """In processes of their own; one of them is killed. Of the other tasks the tests of their phases show it."""
     told = json.dumps(make_run("faster_rcnn_voc").as_dict())
     words = ["--run-spec", told, "--backbone", published.path, "--dataset-info", voc.check]
-    survives("detection.train", tmp_path, [["step", 2]], [2], 2, *words)
+    survives("detection", tmp_path, [["step", 2]], [2], 2, *words)
 
 
 @pytest.mark.slow
@@ -225,13 +224,9 @@ def test_two_processes_learn_what_one_does(checks, published, tmp_path):
         folder.mkdir(exist_ok=True)
     train(run, published.path, checks["ssd_voc"], tmp_path / "alone/state", tmp_path / "alone/out")
     one = read_json(tmp_path / "alone/out/metrics.json")
-    two = trained("detection.train", run, tmp_path, backbone=published.path, data=checks["ssd_voc"])
+    two = trained("detection", run, tmp_path, backbone=published.path, data=checks["ssd_voc"])
     assert losses(two) == pytest.approx(losses(one), rel=1e-3), "a mean over the priors of the whole batch"
     mine, theirs = (read_json(folder / "out/predictions.json") for folder in (tmp_path / "alone", tmp_path))
     assert [each["image_id"] for each in theirs] == [each["image_id"] for each in mine]
     assert [each["score"] for each in theirs] == pytest.approx([each["score"] for each in mine], abs=1e-3)
     assert two["metrics"]["mAP_area"] == pytest.approx(one["metrics"]["mAP_area"], abs=0.5)
-
-
-def test_train_must_be_given_each_of_its_arguments(required):
-    assert required(train_door) == ["--run-spec", "--backbone", "--dataset-info", "--checkpoint-dir", "--out"]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from detection import visualize as door
+from detection.cli import main
 from detection.visualize import (
     CELL,
     DPI,
@@ -26,7 +27,6 @@ from detection.visualize import (
     overlap,
     scenes,
 )
-from detection.visualize import main as pictures_door
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256, write_json
 from workflow.data import voc as voc_set
@@ -204,15 +204,13 @@ def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys)
     image = int(next(iter(members(voc.root, "test07"))))
     folder, out = run([detection(image, 0.9)]), tmp_path / "report/d.jpg"
     named = [f"{name}={folder}" for name in ("baseline", "cutmix")]
-    monkeypatch.setattr(sys, "argv", ["x", "--runs", *named, "--dataset-info", str(voc.check), "--out", str(out)])
-    door.main()
+    monkeypatch.setattr(
+        sys, "argv", ["detection", "visualize", "--runs", *named, "--dataset-info", str(voc.check), "--out", str(out)]
+    )
+    main()
     assert capsys.readouterr().out.startswith("detections: 6 images, 2 backbones, ")
     assert Image.open(out).format == "JPEG"
     assert made_of(out.read_bytes()) == {f"{folder}/metrics.json": sha256(f"{folder}/metrics.json")}
     before = out.read_bytes()
-    door.main()
+    main()
     assert out.read_bytes() == before
-
-
-def test_pictures_must_be_given_each_of_its_arguments(required):
-    assert required(pictures_door) == ["--runs", "--dataset-info", "--out"]

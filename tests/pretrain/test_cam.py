@@ -10,9 +10,8 @@ from PIL import Image
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET, Preprocessing, save_backbone
-from pretrain import cam as door
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows
-from pretrain.cam import main as cam_door
+from pretrain.cli import main
 from pretrain.dataset import ImageNetVal
 from workflow.core.files import read_json, sha256, write_json
 from workflow.reporting.figures import made_of
@@ -128,25 +127,25 @@ def test_a_pixel_is_half_the_grey_of_the_photo_and_half_the_colour_of_its_map(si
 
 
 @pytest.fixture
-def main(imagenet, tmp_path, monkeypatch):
+def drawn(imagenet, tmp_path, monkeypatch):
     """Runs the command line on folders by name; returns the picture's file."""
     threads, out = torch.get_num_threads(), tmp_path / "r/cam.png"
 
     def call(runs):
         named = [f"{name}={folder}" for name, folder in runs.items()]
         monkeypatch.setattr(
-            sys, "argv", ["cam", "--runs", *named, "--dataset-info", str(imagenet.check), "--out", str(out)]
+            sys, "argv", ["pretrain", "cam", "--runs", *named, "--dataset-info", str(imagenet.check), "--out", str(out)]
         )
-        door.main()
+        main()
         return out
 
     yield call
     torch.set_num_threads(threads)
 
 
-def test_the_command_line_draws_a_png_that_says_of_which_records(main, backbone, capsys):
+def test_the_command_line_draws_a_png_that_says_of_which_records(drawn, backbone, capsys):
     runs = {name: backbone() for name in ("baseline", "cutmix")}
-    out = main(runs)
+    out = drawn(runs)
     assert capsys.readouterr().out.startswith("activations: 2 backbones, ")
     assert np.asarray(Image.open(out)).shape[0] > 3 * 190
     assert made_of(out.read_bytes()) == {
@@ -154,13 +153,9 @@ def test_the_command_line_draws_a_png_that_says_of_which_records(main, backbone,
     }
 
 
-def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_reasons(main, backbone, imagenet):
+def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_reasons(drawn, backbone, imagenet):
     runs = {"baseline": backbone(classes=7, origin="brought"), "bare": backbone(classes=0, origin="brought")}
     (only,) = rows(runs, read_json(imagenet.check))
     assert only.words[1:] == ["baseline is not shown: its fc has 7 outputs", "bare is not shown: it has no fc"]
     assert torch.equal(only.photos, enlarged(chosen(runs["baseline"], read_json(imagenet.check))[0]))
-    assert 190 < np.asarray(Image.open(main(runs))).shape[0] < 2 * 190 + 100
-
-
-def test_cam_must_be_given_each_of_its_arguments(required):
-    assert required(cam_door) == ["--runs", "--dataset-info", "--out"]
+    assert 190 < np.asarray(Image.open(drawn(runs))).shape[0] < 2 * 190 + 100

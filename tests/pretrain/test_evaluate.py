@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from backbones.backbone import IMAGENET, Preprocessing, save_backbone
-from pretrain.evaluate import better, evaluate, main, near_chance, ranked
-from pretrain.evaluate import main as evaluate_door
+from pretrain.cli import main
+from pretrain.evaluate import better, evaluate, near_chance, ranked
 from pretrain.metric import errors
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, write_json
@@ -48,11 +48,11 @@ def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp
         "--config",
         tmp_path / "config.json",
     ]
-    monkeypatch.setattr("sys.argv", ["evaluate", *map(str, words)])
+    monkeypatch.setattr("sys.argv", ["pretrain", "evaluate", *map(str, words)])
     capsys.readouterr()
     main()
     assert json.loads(capsys.readouterr().out) == expected
-    monkeypatch.setattr("sys.argv", ["evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
+    monkeypatch.setattr("sys.argv", ["pretrain", "evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
     main()
     with np.load(tmp_path / "e.npz") as found:
         assert {name: found[name].mean() for name in expected} == expected
@@ -114,7 +114,3 @@ def test_a_guesser_is_near_chance():
         hits = torch.binomial(torch.full((2000,), float(images)), torch.tensor(1 / classes), generator=generator)
         through = sum(not near_chance(100 - 100 * hit / images, classes, images) for hit in hits.tolist())
         assert through <= 20
-
-
-def test_evaluate_must_be_given_each_of_its_arguments(required):
-    assert required(evaluate_door) == ["--backbone", "--dataset-info", "--config"]

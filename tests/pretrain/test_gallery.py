@@ -9,10 +9,9 @@ import torch
 from PIL import Image
 
 from backbones.backbone import IMAGENET
-from pretrain import gallery as door
+from pretrain.cli import main
 from pretrain.dataset import ImageNetTrain
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
-from pretrain.gallery import main as gallery_door
 from pretrain.model import Classifier, changed
 from pretrain.photo_grid import Row, caption
 from pretrain.regularizers import REGULARIZERS, Regularizer, build
@@ -234,30 +233,30 @@ def test_only_what_is_seen_is_tracked_and_each_backbone_stands_once(imagenet):
 
 
 @pytest.fixture
-def main(monkeypatch, imagenet, tmp_path, capsys):
+def drawn(monkeypatch, imagenet, tmp_path, capsys):
     """Runs the command line; returns what it prints."""
 
     def call(config, check=imagenet.check):
         out = ["--dataset-info", str(check), "--out", str(tmp_path / "g/gallery.png")]
-        monkeypatch.setattr(sys, "argv", ["gallery", "--config", json.dumps(config), *out])
-        door.main()
+        monkeypatch.setattr(sys, "argv", ["pretrain", "gallery", "--config", json.dumps(config), *out])
+        main()
         return capsys.readouterr().out
 
     return call
 
 
-def test_the_command_line_draws_a_png(main, imagenet, tmp_path):
+def test_the_command_line_draws_a_png(drawn, imagenet, tmp_path):
     config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {
         "resources": DEMO["resources"] | {"cpu_threads": torch.get_num_threads()}
     }
-    assert main(config).startswith("gallery: 2 rows, ")
+    assert drawn(config).startswith("gallery: 2 rows, ")
     picture = Image.open(tmp_path / "g/gallery.png").convert("RGB")
     colours = {colour: count for count, colour in picture.getcolors(1 << 24)}
     assert colours[tuple(FILL.flatten().tolist())] > 4 * 500
     assert [path.name for path in (tmp_path / "g").iterdir()] == ["gallery.png"]
 
 
-def test_what_cannot_be_drawn_is_said_in_one_line(main, imagenet, tmp_path, capsys):
+def test_what_cannot_be_drawn_is_said_in_one_line(drawn, imagenet, tmp_path, capsys):
     config, gone = config_of(imagenet), {**read_json(imagenet.check), "root": str(tmp_path / "gone")}
     write_hashed(tmp_path / "gone.json", gone)
     write_hashed(tmp_path / "voc.json", {**gone, "set": "voc"})
@@ -274,7 +273,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line(main, imagenet, tmp_path, caps
         ),
     ]:
         with pytest.raises(SystemExit):
-            main(*arguments)
+            drawn(*arguments)
         error = capsys.readouterr().err
         assert error.startswith(said)
         assert error.count("\n") == 1
@@ -284,7 +283,3 @@ def test_what_cannot_be_drawn_is_said_in_one_line(main, imagenet, tmp_path, caps
 def test_a_missing_folder_is_an_error_of_the_user(imagenet, tmp_path):
     with pytest.raises(UserError, match="the folder of the training photos is missing"):
         gallery(plan(config_of(imagenet)).gallery, {**read_json(imagenet.check), "root": str(tmp_path)})
-
-
-def test_gallery_must_be_given_each_of_its_arguments(required):
-    assert required(gallery_door) == ["--config", "--dataset-info", "--out"]

@@ -14,8 +14,8 @@ from torchvision.models import resnet18
 
 from backbones.backbone import IMAGENET, Preprocessing, load_weights, metadata, save_backbone
 from pretrain import evaluate
-from pretrain.import_backbone import bring, main, others, published, refuse_misdeclared
-from pretrain.import_backbone import main as import_backbone_door
+from pretrain.cli import main
+from pretrain.import_backbone import bring, others, published, refuse_misdeclared
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
 from workflow.planning.run_spec import RunSpec
@@ -146,7 +146,12 @@ def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, 
         imagenet.check,
     ]
     monkeypatch.setattr(
-        "sys.argv", ["import", *map(str, [*words, "--checkpoint-dir", tmp_path / "s", "--out", tmp_path / "o"])]
+        "sys.argv",
+        [
+            "pretrain",
+            "import_backbone",
+            *map(str, [*words, "--checkpoint-dir", tmp_path / "s", "--out", tmp_path / "o"]),
+        ],
     )
     with pytest.raises(SystemExit):
         main()
@@ -275,7 +280,7 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
         "--out",
         str(tmp_path / "out"),
     ]
-    monkeypatch.setattr("sys.argv", ["x", *words])
+    monkeypatch.setattr("sys.argv", ["pretrain", "import_backbone", *words])
     main()
     assert not (tmp_path / "state").exists()
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
@@ -291,19 +296,9 @@ def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
 
 
 def test_its_help_is_quick_and_says_what_it_reads():
-    code = "import sys; from pretrain.import_backbone import main; sys.argv = ['x', '--help']; main()"
+    code = "import sys; from pretrain.cli import main; sys.argv = ['x', 'import_backbone', '--help']; main()"
     probe = f"try:\n    exec({code!r})\nexcept SystemExit: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", f"import sys\n{probe}"], capture_output=True, text=True, check=True)
     assert "timm" in done.stdout
     assert "mmpretrain" in done.stdout
     assert done.stdout.endswith("False\n")
-
-
-def test_import_backbone_must_be_given_each_of_its_arguments(required):
-    assert required(import_backbone_door) == [
-        "--run-spec",
-        "--checkpoint",
-        "--dataset-info",
-        "--checkpoint-dir",
-        "--out",
-    ]

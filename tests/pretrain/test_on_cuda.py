@@ -78,7 +78,7 @@ def test_a_step_waits_for_no_batch(imagenet, tmp_path):
 
 
 def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):
-    """By pretrain.evaluate, and where one is imported."""
+    """By `python -m pretrain evaluate`, and where one is imported."""
     check = read_json(imagenet.check)
     save_backbone(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
     with pretended_cuda() as device:

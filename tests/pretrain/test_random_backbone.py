@@ -9,7 +9,6 @@ from torchvision.models import resnet50
 from backbones.backbone import IMAGENET
 from pretrain import random_backbone
 from pretrain.dataset import ImageNetVal
-from pretrain.random_backbone import main as random_backbone_door
 from pretrain.random_backbone import make
 from workflow.planning.run_spec import RunSpec
 from workflow.training.seeding import seed_everything
@@ -87,7 +86,3 @@ def test_batches_count_alike_and_so_does_the_whole_set(imagenet, tmp_path, monke
     assert not network.training
     monkeypatch.setattr(random_backbone, "IMAGES", 12)
     assert random_backbone.calibrate(network, images, threads=1) == 12
-
-
-def test_random_backbone_must_be_given_each_of_its_arguments(required):
-    assert required(random_backbone_door) == ["--run-spec", "--dataset-info", "--checkpoint-dir", "--out"]

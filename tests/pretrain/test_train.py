@@ -17,7 +17,6 @@ from pretrain.dataset import ImageNetTrain, ImageNetVal
 from pretrain.evaluate import evaluate
 from pretrain.metric import each, errors, leave, ranks
 from pretrain.train import best, train
-from pretrain.train import main as train_door
 from tests.kills import results, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from tests.together import begin, losses, trained
@@ -221,7 +220,8 @@ def test_killed_in_each_of_its_phases(imagenet, tmp_path):
     ]
     run = json.dumps(run_of(regularizers=BOTH).as_dict())
     survives(
-        "pretrain.train",
+        "pretrain",
+        "train",
         tmp_path,
         kills,
         [2, 2, 4, 4, 10, 10, 10, 10],
@@ -246,7 +246,7 @@ def test_a_full_disk_is_said_leaves_nothing_wrong_and_costs_nothing_once_there_i
             "--out",
             out,
         ]
-        call = [sys.executable, "-m", "pretrain.train", *map(str, words)]
+        call = [sys.executable, "-m", "pretrain", "train", *map(str, words)]
         done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)
         return done.returncode, done.stdout, (done.stderr.splitlines() or [""])[-1]
 
@@ -273,18 +273,18 @@ def test_a_full_disk_is_said_leaves_nothing_wrong_and_costs_nothing_once_there_i
 def test_two_processes_train_the_network_of_one_and_survive_a_kill(imagenet, tmp_path):
     run, check = run_of(lr=1e-3), imagenet.check
     train(run, check, tmp_path / "alone/state", tmp_path / "alone/out")
-    one, two = read_json(tmp_path / "alone/out/metrics.json"), trained("pretrain.train", run, tmp_path, data=check)
+    one, two = read_json(tmp_path / "alone/out/metrics.json"), trained("pretrain", run, tmp_path, data=check)
     assert losses(two) == pytest.approx(losses(one), rel=0.02)
     assert [each["iteration"] for each in two["history"]["evaluations"]] == [5, 10]
     with np.load(tmp_path / "alone/out/per_image.npz") as mine, np.load(tmp_path / "out/per_image.npz") as theirs:
         assert mine["images"].tolist() == theirs["images"].tolist()
     again, state = tmp_path / "again", tmp_path / "again/state"
-    with begin(["tests.together", "pretrain.train"], run, again / "out", state, data=check) as job:
+    with begin(["tests.together", "pretrain", "train"], run, again / "out", state, data=check) as job:
         while not list(state.glob("000003-*.pth")):
             assert job.poll() is None, job.stdout.read()
             time.sleep(0.05)
         os.killpg(job.pid, signal.SIGKILL)
-    with begin(["pretrain.train"], run, again / "out", state, data=check) as job:
+    with begin(["pretrain", "train"], run, again / "out", state, data=check) as job:
         said = job.communicate(timeout=600)[0]
     assert job.returncode == 0, said
     assert re.search(r"resumed at iteration [1-9]", said)
@@ -300,9 +300,5 @@ def test_two_processes_drop_the_same_branches_and_smooth_the_same_batches(imagen
     drawn = {name: {**parameters, "probability": 0.5} for name, parameters in drawn.items()}
     run, check = run_of(lr=1e-8, regularizers=drawn, zero_init_residual=False), imagenet.check
     train(run, check, tmp_path / "alone/state", tmp_path / "alone/out")
-    two = trained("pretrain.train", run, tmp_path, data=check)
+    two = trained("pretrain", run, tmp_path, data=check)
     assert losses(two) == pytest.approx(losses(read_json(tmp_path / "alone/out/metrics.json")), rel=0.01)
-
-
-def test_train_must_be_given_each_of_its_arguments(required):
-    assert required(train_door) == ["--run-spec", "--dataset-info", "--checkpoint-dir", "--out"]

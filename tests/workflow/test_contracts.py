@@ -4,7 +4,7 @@ from workflow.contracts import Metric, Task
 from workflow.registry import PROJECT, datasets, tasks
 
 METRICS = (Metric("a"), Metric("b", headline=True), Metric("c", better="lower"))
-TASK = Task("t", "T", "pretrain", "pretrain.train", "imagenet", METRICS)
+TASK = Task("t", "T", "pretrain", "imagenet", METRICS)
 
 
 def test_a_task_gives_its_metrics_by_name_and_its_room():

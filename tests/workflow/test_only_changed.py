@@ -51,9 +51,9 @@ def test_a_comment_in_the_code_plans_nothing(house):
 
 def test_a_shell_line_plans_the_jobs_of_its_rule(house):
     rules = Path("house/captioning/rules.smk")
-    assert rules.read_text().count("captioning.vocabulary --dataset-info") == 1
+    assert rules.read_text().count("captioning vocabulary --dataset-info") == 1
     rules.write_text(
-        rules.read_text().replace("captioning.vocabulary --dataset-info", "captioning.vocabulary  --dataset-info")
+        rules.read_text().replace("captioning vocabulary --dataset-info", "captioning vocabulary  --dataset-info")
     )
     assert jobs(house()) == {"vocabulary": 1}
 
@@ -62,7 +62,7 @@ def test_what_another_snakemake_has_made_meanwhile_is_not_removed_under_its_read
     """Two folders of work whose results are one by a link: the job finds what is there, as it would with a lock."""
     assert jobs(house()) == {}
     rules, index = Path("house/captioning/rules.smk"), plan(SMALL).shown("nic_coco")[0].shared["vocabulary"]
-    command = "python -m captioning.vocabulary"
+    command = "python -m captioning vocabulary"
     assert command in rules.read_text()
     rules.write_text(rules.read_text().replace(command, "cat {output.index:q} && touch {output.index:q} && :"))
     Path(index, "index.json").write_text("of the other")

@@ -38,10 +38,11 @@ def test_planning_needs_no_torch():
 @pytest.mark.parametrize("task", registry.tasks().values(), ids=lambda task: task.name)
 def test_a_task_names_what_there_is(task):
     assert task.room.is_dir()
-    modules = [task.module, *(figure.module for figure in task.figures)]
-    modules += [named.partition(":")[0] for one in task.resampling for named in (one.scorer, one.check) if named]
-    modules += [f"{task.folder}.cost", *filter(None, [task.preflight])]
+    modules = [named.partition(":")[0] for one in task.resampling for named in (one.scorer, one.check) if named]
     assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+    wanted = {task.kind, "cost", *(figure.subcommand for figure in task.figures), *(one.name for one in task.shared)}
+    wanted |= {"preflight"} if task.preflight else set()
+    assert wanted <= {run.__name__ for run in importlib.import_module(f"{task.folder}.cli").SUBCOMMANDS}
     data = registry.datasets()[task.dataset]
     assert task.sample in data.samples
     for counts in data.counts.values():
@@ -140,7 +141,7 @@ def test_the_schema_of_a_room_has_a_section_for_each_of_its_tasks():
 def test_a_task_has_one_headline(headlines):
     metrics = tuple(Metric(f"m{n}", headline=n < headlines) for n in range(3))
     with pytest.raises(ValueError, match="exactly one metric must be the headline"):
-        Task("t", "T", "pretrain", "pretrain.train", "imagenet", metrics)
+        Task("t", "T", "pretrain", "imagenet", metrics)
 
 
 def test_instances_name_their_type_and_their_data():

@@ -2,8 +2,8 @@
 
 No data are needed: where the photos of drawn scenes are missing, shapes take their place. Each job has one GPU. A few
 steps of every kind of run are timed with its own network, recipe and loaders, on drawn images of the area of the
-official set's photos, and multiplied by the steps, test images and views of the config. The `cost` module of each
-task's room measures its own: this module imports none.
+official set's photos, and multiplied by the steps, test images and views of the config. The subcommand
+`cost` of each task's room measures its own: this module imports none.
 """
 
 import argparse
@@ -139,8 +139,8 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
         checks[name] = checks.get(name) or drawn(todo.config, name, batches[name], folder)
         print(f"measuring {named(todo, key)} …", flush=True)
         out = folder / str(number)
-        module, one = f"{task_of(todo.config, run.task).folder}.cost", json.dumps(run.run | {"gpus": min(run.gpus, 1)})
-        call = [sys.executable, "-m", "workflow.training.distributed.launch", module, "--run-spec", one]
+        one = json.dumps(run.run | {"gpus": min(run.gpus, 1)})
+        call = [sys.executable, "-m", "workflow.training.distributed.launch", run.room, "cost", "--run-spec", one]
         call += ["--network", key[1]]
         status = subprocess.run([*call, "--dataset-info", str(checks[name]), "--out", str(out)], check=False).returncode
         if status > 0:

@@ -31,7 +31,7 @@ def required_sizes(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]
 
     Returns:
         A recipe an entry, as JSON: `of`, the kind of its training samples; `key`, its section; SIZED keys, and where
-        each stands (`at`); where its task has one, its `preflight`.
+        each stands (`at`); where its task has one, the `preflight` of its room.
     """
     found = []
     if data_name(config, PRETRAIN) == name:
@@ -48,7 +48,7 @@ def required_sizes(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]
 def need(task: Task, key: str, recipe: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
     """What of a recipe the data must allow."""
     kept = {each: recipe[each] for each in SIZED if each in recipe and task.kind == "train"}
-    preflight = {"preflight": {"module": task.preflight, "recipe": recipe}} if task.preflight else {}
+    preflight = {"preflight": {"room": task.folder, "recipe": recipe}} if task.preflight else {}
     return {"of": task.sample, "key": key, **kept, "at": {each: places[each] for each in kept}, **preflight}
 
 
@@ -93,17 +93,17 @@ def check_dataset_size(config: Mapping[str, Any], checks: Mapping[str, str], fil
                 raise UserError(f"{name}: {fault}, as counted in {check}; remove that if there are more by now")
 
 
-def suits(check: str | Path, module: str, key: str, recipe: Mapping[str, Any]) -> bool:
+def suits(check: str | Path, room: str, key: str, recipe: Mapping[str, Any]) -> bool:
     """Whether checked data suit a recipe in what their counts do not tell. What is missing is printed.
 
     Args:
         check: CHECK.json.
-        module: the task's `preflight`, run as a process of its own: planning loads nothing that it needs.
+        room: of the task, whose `preflight` is a process of its own: planning loads nothing that it needs.
         key: the section of the recipe.
         recipe: that section.
     """
     words = ["--dataset-info", str(check), "--key", key, "--recipe", json.dumps(recipe)]
-    return not subprocess.run([sys.executable, "-m", module, *words], check=False).returncode
+    return not subprocess.run([sys.executable, "-m", room, "preflight", *words], check=False).returncode
 
 
 @cli_entry_point

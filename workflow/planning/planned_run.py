@@ -19,18 +19,19 @@ CHECKED = "results/data/all_checks_passed.txt"  # what every training waits for
 class PlannedRun:
     """One job of the DAG that leaves a record (or, with `artifact`, that folder, which runs share).
 
-    `task` is the instance, a key of the config, and `module` what runs it. `origin` says where the backbone comes from:
-    pretrained, brought or random. `record` is the path of metrics.json, `state` the folder of the resume state ("" of
-    an artifact), `run` what the module gets as --run-spec, `check` the result of the data check, `weights` the
-    published backbone. `shared` are the folders that it shares with other runs, by the name of the artifact,
-    `from_backbone` those of them that are made from the backbone.
+    `task` is the instance, a key of the config, and `python -m ROOM SUBCOMMAND` what runs it. `origin` says where the
+    backbone comes from: pretrained, brought or random. `record` is the path of metrics.json, `state` the folder of the
+    resume state ("" of an artifact), `run` what the subcommand gets as --run-spec, `check` the result of the data
+    check, `weights` the published backbone. `shared` are the folders that it shares with other runs, by the name of the
+    artifact, `from_backbone` those of them that are made from the backbone.
     """
 
     task: str
     backbone: str
     origin: str
     seeds: dict[str, int]
-    module: str
+    room: str
+    subcommand: str
     record: str
     state: str
     run: dict[str, Any]
@@ -73,8 +74,8 @@ class PlannedRun:
 
     @property
     def command(self) -> list[str]:
-        """The module that its job runs, and what that is told."""
-        words = [self.module, "--run-spec", self.json, "--dataset-info", self.check]
+        """What its job runs, behind `python -m`."""
+        words = [self.room, self.subcommand, "--run-spec", self.json, "--dataset-info", self.check]
         if self.task == PRETRAIN and self.origin == "brought":
             words.append(f"--checkpoint={self.run['recipe']['checkpoint']}")  # its name may begin with a dash
         words += ["--backbone", self.weights] if self.task != PRETRAIN else []

@@ -108,8 +108,9 @@ def check_before_start(runs: Iterable[PlannedRun], cores: int | None = None) -> 
             text = printable(f"error: {there}: not writable, and {folder} is to be written")
             print(text, file=sys.stderr, flush=True)
             raise SystemExit(1)
-    asked = {(run.check, declared(run).preflight, f"tasks.{run.task}"): run.run["recipe"] for run in todo}
-    if not all(suits(*of, recipe) for of, recipe in asked.items() if of[1] and Path(of[0]).exists()):
+    asked = [run for run in todo if declared(run).preflight and Path(run.check).exists()]
+    recipes = {(run.check, run.room, f"tasks.{run.task}"): run.run["recipe"] for run in asked}
+    if not all(suits(*of, recipe) for of, recipe in recipes.items()):
         raise SystemExit(1)
     check_checkpoints(runs)
 
@@ -118,6 +119,6 @@ def check_checkpoints(runs: Iterable[PlannedRun]) -> None:
     """Brought files that are not yet published. A process of its own, because planning does without torch."""
     brought = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "brought"]
     recipes = [run.run["recipe"] for run in brought if not Path(run.weights).exists()]
-    call = [sys.executable, "-m", "pretrain.preflight", "--recipes", json.dumps(recipes)]
+    call = [sys.executable, "-m", "pretrain", "preflight", "--recipes", json.dumps(recipes)]
     if recipes and subprocess.run(call, check=False).returncode:
         raise SystemExit(1)

@@ -15,11 +15,7 @@ from workflow.core.files import listing, sha256, short
 from workflow.planning.planned_run import MACHINE, PlannedRun
 
 PLACES = {"train": "p{p}s{s}", "evaluate": "p{p}"}  # of a task's record, below its backbone
-MODULES = {  # that make a backbone
-    "pretrained": "pretrain.train",
-    "brought": "pretrain.import_backbone",
-    "random": "pretrain.random_backbone",
-}
+SUBCOMMANDS = {"pretrained": "train", "brought": "import_backbone", "random": "random_backbone"}  # of pretrain
 DRAWN = ("network", "crop_size", "val_resize_size")  # of pretraining, that a random backbone is made by
 SCORE = (*DRAWN, "batch_size", "precision")  # of it, by which a brought backbone is scored
 
@@ -59,7 +55,8 @@ def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
             origin=origin,
             seeds={"pretrain": seed},
             record=f"{folder}/metrics.json",
-            module=MODULES[origin],
+            room="pretrain",
+            subcommand=SUBCOMMANDS[origin],
             state=f".work/{short(['pretrain', key, seed])}",
             run=run_spec(config, "pretrain", name, recipe, {"pretrain": seed}) | {"gpus": gpus},
             check=f"results/data/{section_key(config, registry.data_name(config, 'pretrain'))}.json",
@@ -110,7 +107,8 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
             origin=start.origin,
             seeds=seeds,
             record=f"results/{config['experiment']}/{task}/{start.backbone}/{place}/metrics.json",
-            module=declared.module,
+            room=declared.folder,
+            subcommand=declared.kind,
             state=f".work/{short([task, recipe, data, start.weights, s])}",
             run=run_spec(config, task, start.backbone, recipe, seeds) | gpus,
             check=f"results/data/{data}.json",
@@ -129,4 +127,4 @@ def artifact_runs(config: dict[str, Any], run: PlannedRun) -> Iterator[PlannedRu
             # The type, as several instances share the folder; one GPU, as loading takes the time.
             less = {"task": registry.task_of(config, run.task).name, "recipe": recipe, "seeds": seeds}
             spec, artifact = run.run | less | {"gpus": min(run.gpus, 1)}, run.shared[one.name]
-            yield replace(run, seeds=seeds, module=one.module, state="", run=spec, shared={}, artifact=artifact)
+            yield replace(run, seeds=seeds, subcommand=one.name, state="", run=spec, shared={}, artifact=artifact)

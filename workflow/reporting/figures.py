@@ -4,15 +4,13 @@ A figure says in its own file what it was made of: the records that it shows wit
 (in a JSON file under RECORDS). The report shows it only where those are the records of now.
 """
 
-import argparse
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from workflow.core.errors import UserError, cli_entry_point
-from workflow.core.files import read_check, record_digest, sha256
+from workflow.core.errors import UserError
+from workflow.core.files import record_digest, sha256
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,37 +23,6 @@ def spread(total: int, count: int) -> list[int]:
     """`count` places of `total` at most, evenly spread: the rule by which the report's images are chosen."""
     count = min(count, total)
     return [n * total // count for n in range(count)]
-
-
-def command_line(make: Callable[[dict[str, Path], dict[str, Any], Path], None], about: str) -> Callable[[], None]:
-    """The command of a module that draws a figure (workflow.contracts.Figure).
-
-    Args:
-        make: function(backbone to the folder of its run, content of CHECK.json, file to write).
-        about: the module's docstring, for --help.
-    """
-
-    @cli_entry_point
-    def main() -> None:
-        parser = argparse.ArgumentParser(description=about)
-        parser.add_argument("--runs", required=True, nargs="+", metavar="BACKBONE=FOLDER", help="runs of one task")
-        parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-        parser.add_argument("--out", required=True, type=Path, help="file to write")
-        args = parser.parse_args()
-        make(folders(args.runs), read_check(args.dataset_info), args.out)
-
-    return main
-
-
-def folders(named: list[str]) -> dict[str, Path]:
-    """`NAME=FOLDER` of a command line: backbone to the folder of its run; UserError if a folder is missing."""
-    found = {}
-    for text in named:
-        name, sign, folder = text.partition("=")
-        if not sign or not Path(folder).is_dir():
-            raise UserError(f"--runs {text}: must be a backbone's name, = and the folder of its run")
-        found[name] = Path(folder)
-    return found
 
 
 def records(runs: dict[str, Path]) -> dict[str, str]:

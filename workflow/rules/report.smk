@@ -37,7 +37,7 @@ rule gallery:
         config=lambda w, threads: plan.text,
         check=lambda w: plan.pretraining_check,
     shell:
-        "python -m pretrain.gallery --config {params.config:q} --dataset-info {params.check:q} --out {output.png:q}"
+        "python -m pretrain gallery --config {params.config:q} --dataset-info {params.check:q} --out {output.png:q}"
         " 2>&1 | keep {log:q}"
 
 
@@ -65,7 +65,7 @@ rule draw_activations:
         tracked=lambda w: [run.tracked for run in plan.classifiers],
         runs=plan.folders(plan.classifiers),
     shell:
-        "python -m pretrain.cam --runs {params.runs:q} --dataset-info {input.check:q} --out {output.png:q} 2>&1 | keep {log:q}"
+        "python -m pretrain cam --runs {params.runs:q} --dataset-info {input.check:q} --out {output.png:q} 2>&1 | keep {log:q}"
 
 
 for figure, room in plan.figure_kinds:
@@ -89,10 +89,10 @@ for figure, room in plan.figure_kinds:
             mem_mb=figure_memory(figure.name),
             runtime=plan.brief,
         params:
-            module=figure.module,
+            command=[room.name, figure.subcommand],
             runs=lambda w: plan.folders(plan.shown(w.task)),
         shell:
-            "python -m {params.module:q} --runs {params.runs:q} --dataset-info {input.check:q} --out {output.drawn:q}"
+            "python -m {params.command:q} --runs {params.runs:q} --dataset-info {input.check:q} --out {output.drawn:q}"
             " 2>&1 | keep {log:q}"
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 
+from workflow.core.files import write_json
 from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.hooks import History, autocast
 
 WARM, MOST = 2, 100  # steps: not timed; timed at most
 SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one
+Cost = Callable[[RunSpec, Path, Path, str], dict[str, float]]
 
 
 def shortened(run: RunSpec) -> RunSpec:
@@ -92,3 +94,14 @@ def measure(
 def device(run: RunSpec) -> str:
     """What the seconds of a run were measured on."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {run.threads} threads"
+
+
+def write_cost(cost: Cost, run: RunSpec, check_file: Path, out: Path, network: str) -> None:
+    """Write the seconds of a run to `out`/cost.json: of a step (`step`), of a test image (`image`), and of a unit of
+    each shared artifact (its name).
+
+    Args:
+        cost: function(shortened run, check of its data, a folder to work in, name of the network) that gives them.
+    """
+    seconds = cost(shortened(run), check_file, out, network)
+    write_json(out / "cost.json", seconds | {"device": device(run)})

@@ -1,10 +1,13 @@
-"""Draw which classes a probe confuses:
-`python -m probe.confusion --runs BACKBONE=FOLDER ... --dataset-info CHECK.json --out PNG`."""
+"""Draw which classes a probe confuses."""
 
 from pathlib import Path
 from typing import Any
 
-from workflow.reporting.figures import command_line
+import numpy as np
+from matplotlib.figure import Figure
+
+from workflow.core.files import atomic, read_json
+from workflow.reporting.figures import COMMENT, comment, records
 
 
 def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
@@ -15,12 +18,6 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
         check: content of CHECK.json.
         out: the file.
     """
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    from workflow.core.files import atomic, read_json
-    from workflow.reporting.figures import COMMENT, comment, records
-
     classes = check["classes"]
     figure = Figure(figsize=(3 * len(runs), 3.2), layout="constrained")
     places = np.atleast_1d(figure.subplots(1, len(runs)))
@@ -35,10 +32,3 @@ def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
         axes.set(xticks=range(len(classes)), yticks=range(len(classes)), xlabel="predicted", ylabel="true")
     with atomic(out) as temporary:
         figure.savefig(temporary, format="png", metadata={COMMENT: comment(records(runs))})
-
-
-main = command_line(make, str(__doc__))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,25 @@
-"""Score a backbone by the nearest class mean of its features:
-`python -m probe.evaluate --run-spec JSON --backbone FILE --dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
+"""Score a backbone by the nearest class mean of its features."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import cli_entry_point
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from backbones.backbone import load_weights, network_of
+from backbones.construct import encoder
+from probe.auroc import auroc
+from probe.features import Dots, load
+from workflow.core.files import read_check, write_json
+from workflow.data.dots import samples
+from workflow.training import per_image
+from workflow.training.cpu_convs import channels_last
+from workflow.training.hooks import autocast
+from workflow.training.precision import configure_torch
+from workflow.training.record import made_of, write_record
+from workflow.training.resume.checkpointing import run_context
 
 
 def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expected: str | None = None) -> tuple:
@@ -18,17 +32,6 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
         part: `train` or `test`.
         expected: SHA-256 of the backbone.
     """
-    import torch
-    from torch.nn import functional
-    from torch.utils.data import DataLoader
-
-    from backbones.backbone import load_weights, network_of
-    from backbones.construct import encoder
-    from probe.features import Dots, load
-    from workflow.training.cpu_convs import channels_last
-    from workflow.training.hooks import autocast
-    from workflow.training.precision import configure_torch
-
     configure_torch(run.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network, prepare, outputs, labels = encoder(network_of(backbone)).eval(), load_weights(backbone)[1], [], []
@@ -46,9 +49,6 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
 
 def scores(run: Any, check: dict[str, Any], backbone: Path, expected: str | None = None) -> tuple:
     """Cosine of each test image to the mean of each class, (N, C) float64, and the labels (N,)."""
-    import torch
-    from torch.nn import functional
-
     train, labels = features(run, check, backbone, "train", expected)
     test, truth = features(run, check, backbone, "test", expected)
     members = functional.one_hot(labels, len(check["classes"])).float()
@@ -58,15 +58,6 @@ def scores(run: Any, check: dict[str, Any], backbone: Path, expected: str | None
 
 def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Publish predictions and evidence, and write the record last."""
-    import numpy as np
-
-    from probe.auroc import auroc
-    from workflow.core.files import read_check, write_json
-    from workflow.data.dots import samples
-    from workflow.training import per_image
-    from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import run_context
-
     check = read_check(check_file)
     of = made_of(run, check, backbone)
     with run_context(state, out, of):
@@ -81,22 +72,3 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
         metrics = {"accuracy": float(accuracy.mean()), "auroc": float(auroc(score, label, every)[0])}
         protocol = {"split": f"{check['counts']['test']} test images, means of {check['counts']['train']}"}
         write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=backbone)
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.planning.run_spec import RunSpec
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
-    parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder where a failure leaves its reason")
-    parser.add_argument("--out", required=True, type=Path, help="folder of predictions and record")
-    args = parser.parse_args()
-    evaluate(RunSpec.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ COMMON = {
 CONFUSION = Figure(
     name="confusion",
     title="Confusion of classes",
-    module="probe.confusion",
+    subcommand="confusion",
     suffix=".png",
     reads=("predictions.json", "metrics.json"),
 )
@@ -25,7 +25,6 @@ TASKS = (
     Task(
         name="linear_probe",
         title="Linear probe",
-        module="probe.train",
         metrics=(Metric("log_loss", better="lower", unit="nats", digits=3, maximum=float("inf"), headline=True),),
         figures=(CONFUSION,),
         **COMMON,
@@ -33,7 +32,6 @@ TASKS = (
     Task(
         name="nearest_mean",
         title="Nearest class mean",
-        module="probe.evaluate",
         kind="evaluate",
         metrics=(Metric("accuracy", headline=True), Metric("auroc")),
         resampling=(SCORES,),

@@ -1,22 +1,26 @@
-"""Train a linear probe:
-`python -m probe.train --run-spec JSON --backbone FILE --dataset-info CHECK.json --checkpoint-dir DIR --out DIR`."""
+"""Train a linear probe."""
 
-import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
-from workflow.core.errors import cli_entry_point
+from mmengine.dist import get_world_size
+
+import probe.metric
+import probe.model  # noqa: F401 (registers)
+from backbones.backbone import metadata
+from probe.features import load
+from workflow.core.files import atomic, read_check
+from workflow.data.dots import samples
+from workflow.training.engine import fit
+from workflow.training.record import made_of, write_record
+from workflow.training.resume.checkpointing import run_context
 
 PUBLISHED = ("predictions.json", "per_image.npz")
 
 
 def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of a run: model, loaders, evaluator, optimizer. The schedule is the engine's."""
-    from mmengine.dist import get_world_size
-
-    from backbones.backbone import metadata
-    from workflow.data.dots import samples
-
     recipe, about = run.recipe, metadata(backbone)
     prepare = {key: about[key] for key in ("channel_order", "mean", "std")}
     data = {"type": "Dots", "root": check["root"], "size": recipe["size"]}
@@ -50,16 +54,6 @@ def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[s
 
 def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish the predictions, and write the record last."""
-    import shutil
-
-    import probe.metric
-    import probe.model  # noqa: F401 (registers)
-    from probe.features import load
-    from workflow.core.files import atomic, read_check
-    from workflow.training.engine import fit
-    from workflow.training.record import made_of, write_record
-    from workflow.training.resume.checkpointing import run_context
-
     check = read_check(check_file)
     of = made_of(run, check, backbone)
     with run_context(state, out, of):
@@ -72,22 +66,3 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
         best = min(result.evaluations, key=lambda evaluation: evaluation["log_loss"])
         write_record(out, run, result, of=of, metrics=result.metrics, protocol=protocol, check=check_file,
                      backbone=backbone, best=best)  # fmt: skip
-
-
-@cli_entry_point
-def main() -> None:
-    """The command line."""
-    from workflow.planning.run_spec import RunSpec
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-spec", required=True, help="JSON of the run, as planned")
-    parser.add_argument("--backbone", required=True, type=Path, help="published backbone (safetensors)")
-    parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
-    parser.add_argument("--checkpoint-dir", required=True, type=Path, help="folder of the resume state")
-    parser.add_argument("--out", required=True, type=Path, help="folder of predictions and record")
-    args = parser.parse_args()
-    train(RunSpec.parse(args.run_spec), args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -127,6 +127,25 @@ def test_a_process_knows_what_it_imported_and_when(tmp_path):
     assert changed == "captioning/beam_search.py"
 
 
+CALLED = """
+import sys
+from captioning.cli import main
+from workflow.core import code_hash
+
+sys.argv = ["captioning", "preflight", "--dataset-info", "gone", "--key", "k", "--recipe", "{}"]
+try:
+    main()
+except SystemExit:
+    print(*code_hash.hashes())
+"""
+
+
+def test_a_subcommand_counts_with_what_it_executes_and_no_other():
+    done = subprocess.run([sys.executable, "-c", CALLED], cwd=PROJECT, capture_output=True, text=True, check=True)
+    counted = {name.removeprefix("captioning/") for name in done.stdout.split() if name.startswith("captioning/")}
+    assert counted == {"__init__.py", "cli.py", "preflight.py", "vocabulary.py", "jvm.py"}
+
+
 def test_a_file_that_is_gone_or_edited_is_named():
     known = hashes()
     assert edited(known) == []

@@ -56,7 +56,7 @@ def test_a_recipe_is_asked_for_once():
     assert required_sizes(DEMO, "coco") == [
         {"of": "training captions", "key": "tasks.nic_coco", "batch_size": 20, "epochs": 6,
          "at": {key: f"tasks.nic_coco.{key}" for key in ("batch_size", "epochs")},
-         "preflight": {"module": "captioning.preflight", "recipe": DEMO["tasks"]["nic_coco"]}}]  # fmt: skip
+         "preflight": {"room": "captioning", "recipe": DEMO["tasks"]["nic_coco"]}}]  # fmt: skip
 
 
 @pytest.mark.parametrize("images", [16, 23, 24, 160])
@@ -89,14 +89,13 @@ def test_an_instance_asks_its_own_set_under_its_own_name():
 
 
 def test_what_only_the_task_can_tell_is_said_under_the_name_of_the_instance(coco, capfd):
-    module = task_of(DEMO, "nic_coco").preflight
-    assert suits(coco.check, module, "tasks.short", {"min_word_count": 1})
-    assert not suits(coco.check, module, "tasks.short", {"min_word_count": 999})
+    assert suits(coco.check, "captioning", "tasks.short", {"min_word_count": 1})
+    assert not suits(coco.check, "captioning", "tasks.short", {"min_word_count": 999})
     assert "error: tasks.short.min_word_count: 999, but no word of the training captions in " in capfd.readouterr().err
 
 
 def test_a_task_that_trains_nothing_asks_for_no_number_of_images():
-    task = dataclasses.replace(task_of(DEMO, "nic_coco"), kind="evaluate", preflight="")
+    task = dataclasses.replace(task_of(DEMO, "nic_coco"), kind="evaluate", preflight=False)
     asked = need(task, "tasks.score", {"batch_size": 20, "epochs": 6}, {})
     assert asked == {"of": "training captions", "key": "tasks.score", "at": {}}
     check = {"root": "photos", "kinds": ["instances"], "counts": {"train_images": 1}}

@@ -66,7 +66,6 @@ PROBE = Task(
     name="probe",
     title="Probe",
     folder="detection",
-    module="detection.train",
     dataset="imagenet",
     metrics=(
         Metric("rate", unit="", digits=3, maximum=1.0, headline=True),

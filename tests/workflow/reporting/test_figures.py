@@ -12,23 +12,13 @@ from PIL import Image
 from tests.workflow.planning.test_plan import planned
 from workflow.core.errors import UserError
 from workflow.core.files import hashed
-from workflow.reporting.figures import comment, folders, jpeg, made_of, photo, records, spread
+from workflow.reporting.figures import comment, jpeg, made_of, photo, records, spread
 
 
 def test_images_are_evenly_spread_and_no_more_than_there_are():
     assert spread(10, 4) == [0, 2, 5, 7]
     assert spread(3, 9) == [0, 1, 2]
     assert spread(0, 9) == []
-
-
-def test_runs_are_named_in_their_order(tmp_path):
-    for name in ("b", "a=c"):
-        (tmp_path / name).mkdir()
-    named = [f"b={tmp_path}/b", f"a={tmp_path}/a=c"]
-    assert list(folders(named).items()) == [("b", tmp_path / "b"), ("a", tmp_path / "a=c")]
-    for text in ("b", f"b={tmp_path}/gone"):
-        with pytest.raises(UserError, match="must be a backbone's name, = and the folder of its run"):
-            folders([text])
 
 
 def test_photos_are_shrunk_and_never_enlarged(tmp_path):

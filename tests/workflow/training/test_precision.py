@@ -65,7 +65,7 @@ def training(imagenet, coco, folder, reached):
 
 
 def scoring(imagenet, coco, folder, reached):
-    """pretrain.evaluate, and the import of a backbone."""
+    """`python -m pretrain evaluate`, and the import of a backbone."""
     from pretrain.model import Classifier
 
     weights = Classifier("resnet50", 4).network.state_dict()
@@ -73,7 +73,7 @@ def scoring(imagenet, coco, folder, reached):
 
 
 def features(imagenet, coco, folder, reached):
-    """captioning.features."""
+    """`python -m captioning features`."""
     run = RunSpec("nic_coco", "baseline", {"pretrain": 0, "transfer": 0}, CAPTIONS, {}, threads=1, workers=0, gpus=0)
     save_backbone(
         folder / "backbone.safetensors", untrained_network().state_dict(), IMAGENET, "resnet50", origin="random"

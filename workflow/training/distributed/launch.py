@@ -1,4 +1,5 @@
-"""Start a training on devices of its own: `python -m workflow.training.distributed.launch MODULE --run-spec JSON …`.
+"""Start a job on devices of its own:
+`python -m workflow.training.distributed.launch ROOM SUBCOMMAND --run-spec JSON …`.
 
 As many as the run's `gpus` says. A device is held by a mark that lasts as long as the process, however that ends.
 Several devices: one process each, by torchrun.
@@ -223,8 +224,10 @@ def declare_gpu_resource(workflow: Any, gpus: int) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("module", help="the training, e.g. pretrain.train")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments, with --run-spec JSON among them")
+    parser.add_argument("module", help="a room, e.g. pretrain")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="its subcommand and arguments, with --run-spec JSON"
+    )
     args = parser.parse_args()
     inner = argparse.ArgumentParser(prog=f"{parser.prog} {args.module}", allow_abbrev=False)
     inner.add_argument("--run-spec", required=True)

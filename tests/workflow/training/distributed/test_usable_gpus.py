@@ -43,7 +43,8 @@ def test_a_training_stops_in_one_line_before_its_first_step(node, imagenet, tmp_
         sys.executable,
         "-m",
         "workflow.training.distributed.launch",
-        "pretrain.train",
+        "pretrain",
+        "train",
         "--run-spec",
         json.dumps(run),
     ]

@@ -113,7 +113,7 @@ def test_code_that_is_edited_while_a_run_trains_is_said_and_does_not_vouch(image
         "--out",
         "out",
     ]
-    with subprocess.Popen([sys.executable, "-m", "pretrain.train", *map(str, words)], cwd=tmp_path, text=True,
+    with subprocess.Popen([sys.executable, "-m", "pretrain", "train", *map(str, words)], cwd=tmp_path, text=True,
                           stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as job:  # fmt: skip
         end = time.monotonic() + PATIENCE
         while not (tmp_path / "state/log").exists() and time.monotonic() < end:

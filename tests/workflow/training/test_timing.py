@@ -1,4 +1,4 @@
-"""The `cost` module of each room: what it is told, what it measures, what it writes."""
+"""What a run costs, as each room measures it: what it is told, what it measures, what it writes."""
 
 import dataclasses
 import importlib
@@ -18,31 +18,13 @@ from workflow.core.files import read_json
 from workflow.planning.plan import plan
 from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
-from workflow.training.cost_command import command_line
 
 DEMO = load(Path(__file__).parents[3] / "config/demo.yaml")
 
 
-@pytest.mark.parametrize("room", ["pretrain", "detection", "captioning"])
-def test_a_door_of_costs_must_be_given_each_of_its_arguments(room, required):
-    door = importlib.import_module(f"{room}.cost")
-    assert required(door.main) == ["--run-spec", "--dataset-info", "--out", "--network"]
-
-
-def test_a_door_of_costs_hands_on_a_shortened_run_check_folder_and_network(monkeypatch, tmp_path):
+def test_a_cost_is_that_of_a_shortened_run(tmp_path):
     run, given = RunSpec.parse(plan(DEMO).runs[0].json), []
-    words = [
-        "--run-spec",
-        json.dumps(run.as_dict()),
-        "--dataset-info",
-        "check.json",
-        "--out",
-        str(tmp_path),
-        "--network",
-        "n",
-    ]
-    monkeypatch.setattr("sys.argv", ["x", *words])
-    command_line(lambda *each: given.append(each) or {"step": 1.0})()
+    timing.write_cost(lambda *each: given.append(each) or {"step": 1.0}, run, Path("check.json"), tmp_path, "n")
     assert given == [(timing.shortened(run), Path("check.json"), tmp_path, "n")]
     assert read_json(tmp_path / "cost.json") == {"step": 1.0, "device": timing.device(run)}
 
@@ -70,8 +52,8 @@ def asked_of(monkeypatch, tmp_path):
             "--network",
             "resnet50",
         ]
-        monkeypatch.setattr("sys.argv", ["x", *words])
-        importlib.import_module(f"{room}.cost").main()
+        monkeypatch.setattr("sys.argv", [room, "cost", *words])
+        importlib.import_module(f"{room}.cli").main()
         cost = read_json(tmp_path / "out/cost.json")
         assert cost.pop("device")
         return given, cost
@@ -111,7 +93,7 @@ def test_a_captioner_is_measured_with_as_many_words_as_coco_has(data, words, ask
 def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, coco, tmp_path):
     clock = itertools.count(0.0, 10.0)
     monkeypatch.setattr(timing, "now", lambda: next(clock))
-    monkeypatch.setattr("captioning.feature_cache.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
+    monkeypatch.setattr("captioning.cost.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
     publish_untrained(tmp_path / "b", "resnet50")
     run = SimpleNamespace(recipe={"num_views": 3})
     assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)

@@ -8,8 +8,7 @@ import pytest
 import torch
 import yaml
 
-from pretrain.preflight import main
-from pretrain.preflight import main as preflight_door
+from pretrain.cli import main
 from tests.conftest import PROJECT
 from workflow.config.loading import load
 from workflow.core.files import sha256
@@ -33,7 +32,9 @@ def test_the_door_names_the_file(config, monkeypatch, capsys):
         "checkpoint_key": None,
         "sha256": sha256("mine.pth"),
     }
-    monkeypatch.setattr(sys, "argv", ["x", "--recipes", json.dumps([declared | {"checkpoint": "mine.pth"}])])
+    monkeypatch.setattr(
+        sys, "argv", ["pretrain", "preflight", "--recipes", json.dumps([declared | {"checkpoint": "mine.pth"}])]
+    )
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 1
@@ -62,7 +63,3 @@ def test_snakemake_starts_no_job(config, snakemake, tmp_path):
         assert "error: checkpoint mine.pth is not torchvision's ResNet-50" in said
         assert "Traceback" not in said
     assert not (tmp_path / "results/data").exists(), "no job has begun"
-
-
-def test_preflight_must_be_given_each_of_its_arguments(required):
-    assert required(preflight_door) == ["--recipes"]

@@ -1,0 +1,5 @@
+"""`python -m captioning SUBCOMMAND`."""
+
+from captioning.cli import main
+
+main()

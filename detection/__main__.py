@@ -1,0 +1,5 @@
+"""`python -m detection SUBCOMMAND`."""
+
+from detection.cli import main
+
+main()

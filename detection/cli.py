@@ -1,0 +1,41 @@
+"""`python -m detection SUBCOMMAND`."""
+
+import json
+from argparse import Namespace
+
+from workflow.planning.command_line import COST, DATASET_INFO, EVIDENCE, FIGURE, PREDICTIONS, TRAIN, command_line
+
+
+def train(args: Namespace) -> None:
+    """Fine-tune one backbone for detection."""
+    from detection.train import train
+
+    train(args.run_spec, args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
+
+
+def evaluate(args: Namespace) -> None:
+    """Score detections on disk: for a run's own, these are its record's numbers and its per_image.npz, bit for bit."""
+    from detection.evaluate import evaluate
+    from workflow.core.files import read_check
+
+    print(json.dumps(evaluate(args.predictions, read_check(args.dataset_info), args.evidence), indent=1))
+
+
+def visualize(args: Namespace) -> None:
+    """Draw each backbone's detections on the same test images, next to the truth."""
+    from detection.visualize import make
+    from workflow.core.files import read_check
+
+    make(dict(args.runs), read_check(args.dataset_info), args.out)
+
+
+def cost(args: Namespace) -> None:
+    """Measure what fine-tuning a detector costs here (workflow/planning/cost.py)."""
+    from detection.cost import cost
+    from workflow.training.timing import write_cost
+
+    write_cost(cost, args.run_spec, args.dataset_info, args.out, args.network)
+
+
+SUBCOMMANDS = {train: TRAIN, evaluate: (PREDICTIONS, DATASET_INFO, EVIDENCE), visualize: FIGURE, cost: COST}
+main = command_line("detection", "Transfer to detection.", SUBCOMMANDS)

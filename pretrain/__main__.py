@@ -1,0 +1,5 @@
+"""`python -m pretrain SUBCOMMAND`."""
+
+from pretrain.cli import main
+
+main()

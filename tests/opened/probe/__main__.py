@@ -1,0 +1,5 @@
+"""`python -m probe SUBCOMMAND`."""
+
+from probe.cli import main
+
+main()
