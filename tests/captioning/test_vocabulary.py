@@ -87,7 +87,7 @@ def test_verify_names_what_differs(made, tmp_path):
         verify(made.vocabulary, check, 5)
     with pytest.raises(UserError, match=r"index.json: made with data [0-9a-f]+, but this run has other"):
         verify(made.vocabulary, check | {"fingerprint": "other"}, 2)
-    with pytest.raises(UserError, match=r"index.json is missing: run captioning.vocabulary first"):
+    with pytest.raises(UserError, match=r"index.json is missing: run `python -m captioning vocabulary` first"):
         verify(tmp_path, check, 2)
 
 

@@ -16,7 +16,7 @@ TRANSFERRED = ["--run-spec", "--backbone", "--dataset-info", "--checkpoint-dir",
 DRAWN = ["--runs", "--dataset-info", "--out"]
 COST = ["--run-spec", "--dataset-info", "--out", "--network"]
 REQUIRED = {
-    "backbones export": ["folder", "--out"],
+    "backbones export": ["DIR", "--out"],
     "pretrain train": TRAINED,
     "pretrain import_backbone": [*TRAINED, "--checkpoint"],
     "pretrain random_backbone": TRAINED,
