@@ -15,7 +15,7 @@ from workflow.contracts import Metric, Task
 from workflow.data.synthetic import generate
 
 PREPROCESSING = (
-    "workflow/planning/plan.py",
+    "workflow/planning/runs.py",
     "imagenet",
 )  # of a brought backbone: the channel statistics have the set's name
 
