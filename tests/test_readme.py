@@ -19,6 +19,7 @@ from workflow import registry
 from workflow.config import loading, regularizers
 from workflow.core.errors import UserError
 from workflow.core.rng import rng
+from workflow.planning.tracking import VARIABLE
 
 HOUSE = Path(__file__).parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -120,6 +121,7 @@ def torchrun(words: list[str]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_a_page_exists_and_is_planned(command, dry_run):
+    command = command.removeprefix(f"{VARIABLE}=tensorboard ")
     words = re.sub(r"\$\([^)]*\)", "host", command).split()
     if command == "source .venv/bin/activate":
         assert "-m venv .venv" in (HOUSE / "Makefile").read_text()
@@ -138,6 +140,9 @@ def test_a_command_of_a_page_exists_and_is_planned(command, dry_run):
         torchrun(words[2:])
     elif words[0] == "pytest":
         assert all((HOUSE / path).exists() for path in words[1:])
+    elif words[0] == "tensorboard":
+        assert importlib.util.find_spec("tensorboard")
+        assert words[1:] == ["--logdir", "results/paper/tracking"]
     elif words[0] in ("docker", "apptainer"):  # tests/test_container.py has what is theirs
         call = command.partition(" snakemake ")[2]
         assert not call or dry_run(f"snakemake {call}")

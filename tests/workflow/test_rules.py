@@ -99,6 +99,10 @@ def changed(path: str, value: object) -> dict:
     return overlay(SMALL, value)
 
 
+def test_a_tracker_costs_nothing(dry_run):
+    assert jobs(dry_run(overlay(SMALL, {"resources": {"tracking": "tensorboard"}}))) == {}
+
+
 @pytest.mark.parametrize("gpus", [1, 2])
 def test_the_machine_and_a_comment_cost_nothing(gpus, dry_run):
     Path("x.yaml").write_text("# words\n" + Path("x.yaml").read_text())

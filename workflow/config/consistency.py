@@ -13,7 +13,7 @@ from workflow.contracts import Network
 from workflow.registry import PRETRAIN
 
 TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
-NO_COLUMNS = (PRETRAIN, "report")  # other columns and folders have these names
+NO_COLUMNS = (PRETRAIN, "report", "tracking")  # other columns and folders have these names
 LARGEST = 2**53  # what is counted in floats somewhere must be whole there
 
 

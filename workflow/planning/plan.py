@@ -15,6 +15,7 @@ from workflow.data.fetch.fetch import fetch_count
 from workflow.planning.planned_run import PlannedRun
 from workflow.planning.report_files import ReportFiles
 from workflow.planning.runs import artifact_runs, backbone_runs, root, section_key, transfer_runs
+from workflow.planning.tracking import with_tracking
 
 BRIEF = 60  # minutes, of a job that neither trains nor computes anything large
 
@@ -179,7 +180,7 @@ def plan(config: dict[str, Any]) -> Plan:
         config=config,
         backbones=list(config["backbones"]),
         tasks=tasks,
-        runs=backbones + transfers,
+        runs=[with_tracking(config, run) for run in backbones + transfers],
         artifacts=list(artifacts.values()),
         checks={name: f"results/data/{key}.json" for name, key in needed.items()},
         origins=origins,

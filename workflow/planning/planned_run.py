@@ -23,7 +23,8 @@ class PlannedRun:
     backbone comes from: pretrained, brought or random. `record` is the path of metrics.json, `state` the folder of the
     resume state ("" of an artifact), `run` what the subcommand gets as --run-spec, `check` the result of the data
     check, `weights` the published backbone. `shared` are the folders that it shares with other runs, by the name of the
-    artifact, `from_backbone` those of them that are made from the backbone.
+    artifact, `from_backbone` those of them that are made from the backbone. `tracking` says where the curves of a
+    training go.
     """
 
     task: str
@@ -40,11 +41,12 @@ class PlannedRun:
     shared: dict[str, str] = field(default_factory=dict)
     from_backbone: tuple[str, ...] = ()
     artifact: str = ""
+    tracking: dict[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> str:
         """The text of --run-spec."""
-        return json.dumps(self.run)
+        return json.dumps(self.run | ({"tracking": self.tracking} if self.tracking else {}))
 
     def start(self, ancient: Callable[[str], str]) -> str:
         """The backbone as an input. What is brought or random follows from its path: made anew it changes nothing."""

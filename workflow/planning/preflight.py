@@ -20,6 +20,7 @@ from workflow.core.files import read_json
 from workflow.planning.dataset_size import check_dataset_size, suits
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
+from workflow.planning.tracking import refuse_missing, tracker
 
 MANY = 2000  # runs
 OTHERS = 15  # jobs: of data sets, vocabulary, pictures, tables
@@ -33,6 +34,7 @@ def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan
         config = load(*files, overrides=overrides)
         warn_of_many(config)
         todo = plan(config)
+        refuse_missing(tracker(config))
         refuse_no_folders(todo)
         refuse_unread(todo)
         check_dataset_size(todo.config, todo.checks, files)

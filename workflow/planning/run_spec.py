@@ -1,7 +1,7 @@
 """One run as the plan describes it: which task, which backbone, which seeds, under which recipe, on which data."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from workflow.core.errors import UserError
@@ -13,7 +13,8 @@ class RunSpec:
     """What a training command gets as `--run-spec`: one section of the config, resolved when the DAG was planned.
 
     `recipe` is all that a result may depend on besides backbone, data and seeds: its hash is the recipe hash of the
-    record (law 1). `threads`, `workers` (both of one process) and `gpus` describe the machine.
+    record (law 1). `threads`, `workers` (both of one process) and `gpus` describe the machine; `tracking` says
+    where the curves go (workflow/planning/tracking.py).
     """
 
     task: str
@@ -24,6 +25,7 @@ class RunSpec:
     threads: int
     workers: int
     gpus: int
+    tracking: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> "RunSpec":
@@ -56,5 +58,5 @@ class RunSpec:
         return digest(self.recipe)
 
     def as_dict(self) -> dict[str, Any]:
-        """For `config.json`."""
-        return asdict(self)
+        """For `config.json`: without `tracking`, on which nothing depends."""
+        return {key: value for key, value in asdict(self).items() if key != "tracking"}

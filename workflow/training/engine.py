@@ -28,6 +28,7 @@ from workflow.training.resume.checkpointing import ResumeCheckpointHook, newest
 from workflow.training.resume.interrupts import CheckFiniteLossHook, StopOnSignalHook, guard_workers
 from workflow.training.resume.load_state import ResumableRunner
 from workflow.training.seeding import SeedHook, seed_everything
+from workflow.training.tracking import tracked
 
 LOADERS = ("train_dataloader", "val_dataloader")
 
@@ -147,9 +148,12 @@ def fit(
     history = History(run.name, budget.iterations, run.recipe["batch_size"])
     saved, ending = ResumeCheckpointHook(state, history), StopOnSignalHook()
     hooks = [SeedHook(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
-    for hook in [Start(start)] * (start is not None) + hooks + [CheckFiniteLossHook(run.name, state), *more]:
-        runner.register_hook(hook)
-    train(runner, run, saved, ending)
+    with tracked(run, state, history) as tracking:
+        for hook in (
+            [Start(start)] * (start is not None) + hooks + [CheckFiniteLossHook(run.name, state), *tracking, *more]
+        ):
+            runner.register_hook(hook)
+        train(runner, run, saved, ending)
     waited = processes.reduce_mean(history.waited, "max")  # all wait for the slowest
     processes.part()
     speed = budget.iterations * run.recipe["batch_size"] / max(history.seconds, 1e-9)
