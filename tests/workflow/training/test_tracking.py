@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from tests.workflow.training.resume.test_interrupts import ask
 from tests.workflow.training.test_engine import MeanError, die_after, outcome, run_of, task
@@ -19,6 +20,14 @@ from workflow.training.resume import checkpointing
 
 NAME = "ssd_voc/cutmix/p0s1"
 MEASURED = {"train/images_per_second", "train/data_wait"}  # another in each run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ordered_names():
+    """Event files of one second and process are read in the order of a number in their names, as text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(100))
+        yield
 
 
 def tracked_run(tracker="tensorboard", **changes):
