@@ -92,7 +92,7 @@ def verify(path: Path, about: dict[str, Any], tensors: dict[str, torch.Tensor]) 
 def publish_untrained(path: Path, network: str) -> Preprocessing:
     """Something to start from where only the time counts, and its preprocessing. Blocks begin as the identity: with
     frozen batch norm, other features of random weights grow beyond bounds."""
-    module = construct.build(registry.networks()[network], classes=1000, zero_init_residual=True)
+    module = construct.build(registry.network(network), classes=1000, zero_init_residual=True)
     save_backbone(path, module.state_dict(), IMAGENET, network, origin="random")
     return IMAGENET
 
@@ -109,14 +109,16 @@ def metadata(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from None
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{path}: no published backbone: its metadata have no key {KEY!r}, or not as ours") from None
-    if name not in registry.networks():
-        raise UserError(f"{path}: its network {name} is not declared here (known: {', '.join(registry.networks())})")
+    try:
+        registry.network(name)
+    except UserError as error:
+        raise UserError(f"{path}: its network is not declared here: {error}") from None
     return about
 
 
 def network_of(path: Path) -> Network:
     """The declaration of the network of a published backbone; UserError as of `metadata`."""
-    return registry.networks()[metadata(path)["network"]]
+    return registry.network(metadata(path)["network"])
 
 
 def load_weights(path: Path, expected: str | None = None) -> tuple[dict[str, torch.Tensor], Preprocessing]:
@@ -153,7 +155,7 @@ def load_backbone(path: Path, *modules: torch.nn.Module, expected: str | None = 
     """
     weights, _ = load_weights(path, expected)
     about = metadata(path)
-    network = registry.networks()[about["network"]]
+    network = registry.network(about["network"])
     places = {key: value for module in modules for key, value in module.state_dict().items()}
     missing = sorted(key for key in places.keys() - weights.keys() if not key.endswith(COUNTER))
     unexpected = sorted(key for key in weights.keys() - places.keys() if not key.startswith(f"{network.classifier}."))

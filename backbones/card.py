@@ -133,16 +133,18 @@ def use(out: Path) -> Iterator[str]:
     (weights, prepare), network = load_weights(out / WEIGHTS), network_of(out / WEIGHTS)
     stride, last = metadata(out / WEIGHTS)["stride"], network.classifier
     classes = len(weights.get(f"{last}.bias", []))
+    where = f" Stride of a stage's first block: in its {stride.replace('x', '×')} convolution."
+    where = where if len(network.strides) > 1 else ""
     yield (
         f"Input: {prepare.channel_order} pixels of 0 to 255, minus mean {plain(prepare.mean)}, divided by std "
-        f"{plain(prepare.std)}. Stride of a stage's first block: in its {stride.replace('x', '×')} convolution."
+        f"{plain(prepare.std)}.{where}"
     )
     makers = {
-        "torchvision": f"torchvision.models.{network.name}(num_classes={classes})",
-        "timm": f'timm.create_model("{network.name}", num_classes={classes})',
+        "torchvision": f"torchvision.models.{network.library_name}(num_classes={classes})",
+        "timm": f'timm.create_model("{network.library_name}", num_classes={classes})',
     }
     module, _, function = network.constructor.partition(":")
-    makers[module] = f"{module}.{function}({classes or 1000}, zero_init_residual=False)"
+    makers[module] = f'{module}.{function}("{network.name}", {classes or 1000}, zero_init_residual=False)'
     for library in network.libraries or [module]:
         lines = [
             f"import safetensors.torch, {'torch, ' * (not classes)}{library}",

@@ -1,7 +1,9 @@
 """From the declaration of a network to its torch module."""
 
+import functools
 import importlib
 
+import torch
 from torch import nn
 
 from workflow.contracts import Network
@@ -16,7 +18,14 @@ def build(network: Network, classes: int, zero_init_residual: bool = False) -> n
         zero_init_residual: start each residual branch at zero.
     """
     module, _, function = network.constructor.partition(":")
-    return getattr(importlib.import_module(module), function)(classes, zero_init_residual)
+    return getattr(importlib.import_module(module), function)(network.name, classes, zero_init_residual)
+
+
+@functools.cache
+def parameters(network: Network, classes: int) -> int:
+    """The number of weights that are trained, with a classifier of so many classes."""
+    with torch.device("meta"):
+        return sum(weight.numel() for weight in build(network, classes).parameters())
 
 
 def encoder(network: Network) -> nn.Module:

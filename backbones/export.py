@@ -84,7 +84,7 @@ def timm_model(path: Path) -> tuple[Any, Preprocessing]:
         raise UserError(f"{path}: its stride is in the {about['stride']} convolution, where timm has none")
     weights, prepare = load_weights(path)
     classes = len(weights.get(f"{network.classifier}.weight", []))
-    model = timm.create_model(network.name, num_classes=classes).eval()
+    model = timm.create_model(network.library_name, num_classes=classes).eval()
     if prepare.channel_order == "BGR":
         first = f"{model.pretrained_cfg['first_conv']}.weight"
         weights[first] = weights[first].flip(1)

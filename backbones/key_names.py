@@ -102,4 +102,4 @@ def shapes_of(name: str) -> Shapes:
     """Of a declared network."""
     from workflow import registry
 
-    return Shapes(registry.networks()[name])
+    return Shapes(registry.network(name))

@@ -54,7 +54,7 @@ class NIC(BaseModel):
         super().__init__()
         self.vocabulary = Vocabulary.load(vocabulary)
         self.beam, self.max_length = beam_size, max_length
-        declared = registry.networks()[network]
+        declared = registry.network(network)
         self.encoder = Encoder(Preprocessing(**encoder), declared, stride) if encoder else nn.Identity()
         self.image = nn.Sequential(nn.Linear(declared.features, embed_size), nn.BatchNorm1d(embed_size, momentum=0.01))
         self.embed = nn.Embedding(len(self.vocabulary), embed_size)

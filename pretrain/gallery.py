@@ -49,7 +49,7 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
         plain_set.transform = own_set.transform = augmentation(recipe)
         own_set.regularizers = build(recipe["regularizers"])
         photos = torch.stack([augmented(plain_set, own_set, index) for index in indices])
-        network = registry.networks()[recipe["network"]]
+        network = registry.network(recipe["network"])
         words = [f"{name}: {plain(parameters)}" for name, parameters in recipe["regularizers"].items()]
         rows.append(regularized(Row(run.backbone, words, photos, targets), own_set.regularizers, seed, network))
     return rows

@@ -38,7 +38,7 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
 
     UserError if the file is not what was planned, is another network, or contradicts what the config declares of it.
     """
-    network = registry.networks()[recipe["network"]]
+    network = registry.network(recipe["network"])
     content, metadata = contents(path)
     if sha256(path) != recipe["sha256"]:
         raise UserError(f"checkpoint {path}: the file has changed since the run was planned; plan it again")
@@ -113,7 +113,7 @@ def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, 
 
 def others(prepare: Any, stride: str, network: str) -> list[tuple[str, Any, str]]:
     """What a backbone may really be if it is not what is declared: (in words, its preprocessing, its stride)."""
-    order, places = prepare.channel_order[::-1], registry.networks()[network].strides
+    order, places = prepare.channel_order[::-1], registry.network(network).strides
     swapped = replace(prepare, channel_order=order, mean=prepare.mean[::-1], std=prepare.std[::-1])
     return [
         (f"channel_order: {order}, mean and std turned round", swapped, stride),

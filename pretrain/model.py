@@ -40,7 +40,7 @@ class Classifier(BaseModel):
         seed: int = 0,
     ) -> None:
         super().__init__({"type": "BaseDataPreprocessor", "non_blocking": True})  # it brings uint8 to the device
-        self.declared = registry.networks()[network]
+        self.declared = registry.network(network)
         self.network = construct(self.declared, classes, zero_init_residual)
         self.prepare = IMAGENET
         self.regularizers = build(regularizers or {})

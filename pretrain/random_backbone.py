@@ -65,11 +65,13 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     check = read_check(check_file)
     of, classes = made_of(run, check, None), check["classes"]
     seed_everything(run.seed, "init")
-    declared = registry.networks()[run.recipe["network"]]
+    declared = registry.network(run.recipe["network"])
     network = build(declared, len(classes))
     for stage in declared.stages:
         for block in stage.blocks:
-            torch.nn.init.constant_(network.get_submodule(block.branch).weight, len(stage.blocks) ** -0.5)
+            for end in map(network.get_submodule, block.ends):
+                if isinstance(end, torch.nn.modules.batchnorm._BatchNorm):
+                    torch.nn.init.constant_(end.weight, len(stage.blocks) ** -0.5)
     images = calibrate(network, ImageNetVal(f"{check['root']}/train", run.recipe), run.threads)
     print(f"[{run.name}] batch norm has the statistics of {images} training images", flush=True)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}

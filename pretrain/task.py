@@ -9,7 +9,7 @@ from workflow.contracts import Metric, Task
 
 def two_samples(recipe: Mapping[str, Any]) -> bool:
     """Whether batch norm sees one value a channel of the last feature map if it gets one sample."""
-    return recipe["crop_size"] <= registry.networks()[recipe["network"]].stages[-1].stride
+    return recipe["crop_size"] <= registry.network(recipe["network"]).stages[-1].stride
 
 
 TASKS = (

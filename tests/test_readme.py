@@ -217,7 +217,7 @@ def test_the_regularizers_that_it_names_are_those_that_there_are():
 
 def test_the_networks_that_it_names_are_those_that_there_are():
     (named,) = re.findall(r"All rows have one network, (.+?);", README)
-    assert re.findall(r"`(\w+)`", named) == list(registry.networks())
+    assert re.findall(r"`([\w/]+)`", named) == registry.network_names()
 
 
 def test_the_regularizer_that_it_shows_works_with_its_rows(tmp_path, monkeypatch):

@@ -240,21 +240,37 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Block:
-    """A residual block: `branch` is the normalization that ends its residual branch, by whose weight it is scaled;
-    `outputs` are the modules that DropBlock masks: the normalization of each convolution, and the skip connection."""
+    """A residual block.
 
-    branch: str
-    outputs: tuple[str, ...]
+    Args:
+        branches: modules whose outputs are added to the stream, in their order: one, or several (attention and MLP of a
+            transformer). Stochastic depth drops them.
+        ends: the module with the last weight of each branch: a branch is zero where weight and bias of its end are.
+        outputs: what DropBlock masks: the batch norm of each convolution, and the skip connection. Empty in blocks of
+            another kind.
+    """
+
+    branches: tuple[str, ...]
+    ends: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a network, whose output is a feature layer: `name` of its module, `channels` of its output, `stride`
-    in pixels of the image per cell, and its residual `blocks` from input to output, none in a plain network."""
+    """A stage of a network, whose output is a feature layer.
+
+    Args:
+        name: of the module that gives it.
+        channels: of its output.
+        stride: pixels of the image per cell.
+        index: of its map in `forward_intermediates` of the torch module.
+        blocks: its residual blocks from input to output; none in a plain network.
+    """
 
     name: str
     channels: int
     stride: int
+    index: int
     blocks: tuple[Block, ...] = ()
 
 
@@ -262,13 +278,21 @@ class Stage:
 class Network:
     """A backbone's architecture: where its stages, residual branches, feature layers and classifier are.
 
+    Its torch module maps images (N, 3, H, W) to logits (N, classes), and has timm's feature interface:
+    `forward_features(images)`; `forward_head(features, pre_logits=False)`, with `pre_logits` what the classifier gets
+    (N, features); `forward_intermediates(images, indices=[…], intermediates_only=True, stop_early=True,
+    output_fmt="NCHW")`, a list of maps.
+
     Args:
-        name: torchvision's or timm's, as a config names it.
+        name: torchvision's, or as a config names it.
         title: for people, after "a".
-        constructor: "module:function"; function(classes, zero_init_residual) gives the torch module, with random
-            weights. From images (N, 3, H, W) it computes logits (N, classes).
-        classifier: name of its last module, a linear layer on the mean of the last stage's output.
+        constructor: "module:function"; function(name, classes, zero_init_residual) gives the torch module, with random
+            weights.
+        classifier: name of its last module, a linear layer.
+        features: width of what the classifier gets.
         stages: from input to output.
+        input_size: side of the images that it was designed for, px. It takes other sizes too.
+        layout: of what the modules of the stages give; "" if it is no map, or not the stage's.
         strides: the convolutions of a stage's first block that may have its stride with the same weights, the usual
             one first.
         mmdet: arguments with which mmdetection's ResNet is this network, under the same names of weights; empty: none.
@@ -279,17 +303,36 @@ class Network:
     title: str
     constructor: str
     classifier: str
+    features: int
     stages: tuple[Stage, ...]
+    input_size: int = 224
+    layout: Literal["NCHW", "NHWC", ""] = "NCHW"
     strides: tuple[str, ...] = ("3x3",)
-    mmdet: Mapping[str, Any] = field(default_factory=dict)
+    mmdet: Mapping[str, Any] = field(default_factory=dict, compare=False)
     libraries: tuple[str, ...] = ()
-
-    @property
-    def features(self) -> int:
-        """Width of what the classifier gets."""
-        return self.stages[-1].channels
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The residual blocks of all stages."""
         return tuple(block for stage in self.stages for block in stage.blocks)
+
+    @property
+    def library_name(self) -> str:
+        """Its name in its libraries: without the prefix of a family."""
+        return self.name.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class NetworkFamily:
+    """Networks of a library that are too many to declare: one is described when a config names it.
+
+    Args:
+        prefix: of their names.
+        title: what may follow the prefix, for people.
+        describe: "module:function"; function(name) gives the Network, or raises UserError that says why not. It may
+            import torch.
+    """
+
+    prefix: str
+    title: str
+    describe: str

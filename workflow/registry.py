@@ -1,16 +1,18 @@
 """Finds the declarations: each top-level folder with a `task.py` is a room of tasks, each file of workflow/data/sets a
-data set, each of backbones/networks a family of networks. Nothing is registered by hand, and no name stands outside its
-declaration."""
+data set, each of backbones/networks some networks, or a family of a library's. Nothing is registered by hand, and no
+name stands outside its declaration."""
 
 import functools
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import yaml
 
-from workflow.contracts import DataSet, Network, Task
+from workflow.contracts import DataSet, Network, NetworkFamily, Task
+from workflow.core.errors import UserError
 
 PROJECT = Path(__file__).parents[1]
 PRETRAIN = "pretrain"  # the task that makes what all others start from
@@ -41,14 +43,45 @@ def datasets() -> dict[str, DataSet]:
 
 @functools.cache
 def networks() -> dict[str, Network]:
-    """All networks by name.
+    """The networks that are declared each, by name; `network` knows those of families too.
 
     Raises:
-        ValueError: if two families declare one name.
+        ValueError: if two files declare one name.
     """
-    families = sorted(file.stem for file in (PROJECT / "backbones/networks").glob("[a-z]*.py"))
-    found = [importlib.import_module(f"backbones.networks.{family}").NETWORKS for family in families]
-    return _by_name([network for family in found for network in family])
+    return _by_name([network for file in _network_files() for network in getattr(file, "NETWORKS", ())])
+
+
+@functools.cache
+def network_families() -> tuple[NetworkFamily, ...]:
+    """The families of networks."""
+    return tuple(file.FAMILY for file in _network_files() if hasattr(file, "FAMILY"))
+
+
+@functools.cache
+def network(name: str) -> Network:
+    """The declaration of a network: of its own, or described by its family, which imports torch.
+
+    Raises:
+        UserError: if there is no such network, or it has not what a backbone needs.
+    """
+    if name in networks():
+        return networks()[name]
+    for family in network_families():
+        if name.startswith(family.prefix):
+            module, _, function = family.describe.partition(":")
+            described: Network = getattr(importlib.import_module(module), function)(name)
+            return described
+    raise UserError(f"there is no network {name} (known: {', '.join(network_names())})")
+
+
+def network_names() -> list[str]:
+    """The names of networks, for people: each declared one, and what names those of a family."""
+    return [*networks(), *(f"{family.prefix}{family.title}" for family in network_families())]
+
+
+def _network_files() -> list[ModuleType]:
+    files = sorted(file.stem for file in (PROJECT / "backbones/networks").glob("[a-z]*.py"))
+    return [importlib.import_module(f"backbones.networks.{file}") for file in files]
 
 
 @functools.cache
@@ -91,7 +124,7 @@ def network_name(config: Mapping[str, Any], row: str) -> str:
 
 def network_of(config: Mapping[str, Any], row: str) -> Network:
     """The declaration of the network of a row of a checked config."""
-    return networks()[network_name(config, row)]
+    return network(network_name(config, row))
 
 
 def data_name(config: Mapping[str, Any], instance: str) -> str:

@@ -1,42 +1,53 @@
-"""torchvision's ResNets (He et al., CVPR 2016): of basic blocks, and of bottlenecks. The stride of a bottleneck is in
+"""torchvision's ResNets (He et al., CVPR 2016), of basic blocks and of bottlenecks; ResNeXt (Xie et al., CVPR 2017) and
+Wide ResNet (Zagoruyko and Komodakis, BMVC 2016), whose bottlenecks are wider inside. The stride of a bottleneck is in
 torchvision's convolution of 3x3, in the authors' first one of 1x1."""
 
+from typing import Any
+
 from workflow.contracts import Block, Network, Stage
+
+WIDTHS = (64, 128, 256, 512)  # of the stages, where blocks are basic
+EXPANSION = 4  # times as many channels come out of a bottleneck's stage
 
 
 def block(name: str, convolutions: int) -> Block:
     """A block of so many convolutions, each with a batch norm; torchvision's `bn2` or `bn3` ends the branch."""
     norms = [f"{name}.bn{number}" for number in range(1, convolutions + 1)]
-    return Block(branch=norms[-1], outputs=(*norms, f"{name}.downsample"))
+    return Block(branches=(norms[-1],), ends=(norms[-1],), outputs=(*norms, f"{name}.downsample"))
 
 
-def stages(depths: tuple[int, ...], widths: tuple[int, ...], convolutions: int) -> tuple[Stage, ...]:
+def stages(depths: tuple[int, ...], bottlenecks: bool) -> tuple[Stage, ...]:
     """Stages of so many blocks, each with half the cells of the one before."""
     found = []
-    for number, (depth, channels) in enumerate(zip(depths, widths, strict=True), start=1):
-        blocks = tuple(block(f"layer{number}.{index}", convolutions) for index in range(depth))
-        found.append(Stage(f"layer{number}", channels, 2 ** (number + 1), blocks))
+    for number, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), start=1):
+        blocks = tuple(block(f"layer{number}.{index}", 3 if bottlenecks else 2) for index in range(depth))
+        channels = width * EXPANSION if bottlenecks else width
+        found.append(Stage(f"layer{number}", channels, 2 ** (number + 1), index=number, blocks=blocks))
     return tuple(found)
 
 
+def resnet(name: str, title: str, depths: tuple[int, ...], bottlenecks: bool = True, **mmdet: Any) -> Network:
+    """One of them; `mmdet` gives the arguments of mmdetection's."""
+    found = stages(depths, bottlenecks)
+    return Network(
+        name=name,
+        title=title,
+        constructor="backbones.resnet:resnet",
+        classifier="fc",
+        features=found[-1].channels,
+        stages=found,
+        strides=("3x3", "1x1") if bottlenecks else ("3x3",),
+        mmdet=mmdet,
+        libraries=("torchvision", "timm"),
+    )
+
+
 NETWORKS = (
-    Network(
-        name="resnet18",
-        title="ResNet-18",
-        constructor="backbones.resnet:resnet18",
-        classifier="fc",
-        stages=stages((2, 2, 2, 2), (64, 128, 256, 512), convolutions=2),
-        mmdet={"depth": 18},
-        libraries=("torchvision", "timm"),
-    ),
-    Network(
-        name="resnet50",
-        title="ResNet-50",
-        constructor="backbones.resnet:resnet50",
-        classifier="fc",
-        stages=stages((3, 4, 6, 3), (256, 512, 1024, 2048), convolutions=3),
-        strides=("3x3", "1x1"),
-        mmdet={"depth": 50},
-        libraries=("torchvision", "timm"),
-    ),
+    resnet("resnet18", "ResNet-18", (2, 2, 2, 2), bottlenecks=False, depth=18),
+    resnet("resnet34", "ResNet-34", (3, 4, 6, 3), bottlenecks=False, depth=34),
+    resnet("resnet50", "ResNet-50", (3, 4, 6, 3), depth=50),
+    resnet("resnet101", "ResNet-101", (3, 4, 23, 3), depth=101),
+    resnet("resnet152", "ResNet-152", (3, 8, 36, 3), depth=152),
+    resnet("resnext101_32x8d", "ResNeXt-101 32×8d", (3, 4, 23, 3)),
+    resnet("wide_resnet50_2", "Wide ResNet-50-2", (3, 4, 6, 3)),
 )

@@ -19,7 +19,8 @@ class StochasticDepth(Regularizer):
     """Drop the residual branch of whole blocks, for the whole batch at once, whatever the number of processes.
 
     The rate rises linearly over depth (section 3, "linear decay" of the survival probability): block l of L is dropped
-    at l/L × `drop_prob`.
+    at l/L × `drop_prob`. Where a block has several branches (attention and MLP of a transformer), each is dropped by
+    itself.
 
     Args:
         drop_prob: probability of dropping the last block (CutMix paper: 0.25).
@@ -37,7 +38,8 @@ class StochasticDepth(Regularizer):
         if not self.applies(rng):
             return {}, targets
         blocks = network.blocks
-        rates = {block.branch: self.drop_prob * n / len(blocks) for n, block in enumerate(blocks, start=1)}
+        depths = {branch: n for n, block in enumerate(blocks, start=1) for branch in block.branches}
+        rates = {branch: self.drop_prob * depth / len(blocks) for branch, depth in depths.items()}
         return {name: functools.partial(dropped, rate=rate, rng=rng) for name, rate in rates.items()}, targets
 
 

@@ -1,42 +1,51 @@
 """What a network declares is so in its torch module; and what each of its readers asks of it is there."""
 
+import importlib
+
 import pytest
 import timm
 import torch
 import torchvision
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from backbones.construct import build, encoder
-from backbones.resnet import with_skips
+from backbones.construct import build, encoder, parameters
 from workflow import registry
+from workflow.core.errors import UserError
 
 NETWORKS = registry.networks()
+TIMM = ("convnext_tiny", "swin_tiny_patch4_window7_224", "efficientnet_b0", "mobilenetv3_large_100", "seresnet50",
+        "vit_tiny_patch16_224")  # fmt: skip
+LARGE = ("resnet34", "resnet101", "resnet152", "resnext101_32x8d", "wide_resnet50_2", "timm/resnext101_32x4d",
+         "timm/seresnet101", "timm/regnety_002", "timm/densenet121", "timm/hrnet_w18")  # fmt: skip
+NAMES = [*(name for name in NETWORKS if name not in LARGE), *(f"timm/{name}" for name in TIMM)]
 SIDE = 64  # px, a multiple of every stride
-every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+every_network = pytest.mark.parametrize("network", NAMES, indirect=True)
+IMAGES = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="module")
-def module():
-    """module(network): with 5 classes."""
-    made = {}
-
-    def of(network):
-        if network.name not in made:
-            torch.manual_seed(0)
-            made[network.name] = build(network, classes=5).eval()
-        return made[network.name]
-
-    return of
+def network(request):
+    return registry.network(request.param)
 
 
-IMAGES = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+@pytest.fixture(scope="module")
+def module(network):
+    """With 5 classes, and branches that are not next to nothing, as ConvNeXt's layer scale makes them."""
+    torch.manual_seed(0)
+    made = build(network, classes=5).eval()
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if name.rpartition(".")[2] == "gamma":
+                weight.fill_(0.5)
+    return made
 
 
 def outputs(module, names):
     """Name to the output of that module, and "" to the network's, for `IMAGES`."""
     found = {}
     handles = [
-        module.get_submodule(name).register_forward_hook(lambda m, i, out, name=name: found.update({name: out}))
+        module.get_submodule(name).register_forward_hook(lambda m, i, out, name=name: found.update({name: out.clone()}))
         for name in names
     ]
     with torch.no_grad():
@@ -46,66 +55,106 @@ def outputs(module, names):
     return found
 
 
+def maps(module, network):
+    """Stage to its map, by timm's interface."""
+    with torch.no_grad():
+        found = module.forward_intermediates(
+            IMAGES, indices=[stage.index for stage in network.stages], intermediates_only=True, stop_early=True,
+            output_fmt="NCHW",
+        )  # fmt: skip
+    return dict(zip([stage.name for stage in network.stages], found, strict=True))
+
+
 def test_the_names_are_those_of_the_library():
-    assert {"resnet18", "resnet50"} <= NETWORKS.keys()
+    assert {"resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext101_32x8d", "wide_resnet50_2"} <= set(
+        NETWORKS
+    )
 
 
 @every_network
 def test_stages_have_the_channels_and_the_stride_that_are_declared(network, module):
-    found = outputs(module(network), [stage.name for stage in network.stages])
+    found = maps(module, network)
     for stage in network.stages:
-        assert found[stage.name].shape == (1, stage.channels, SIDE // stage.stride, SIDE // stage.stride), stage.name
+        assert found[stage.name].shape == (2, stage.channels, SIDE // stage.stride, SIDE // stage.stride), stage.name
 
 
 @every_network
-def test_the_classifier_is_linear_on_the_mean_of_the_last_stage(network, module):
-    """As class activation maps take it: bias and mean of the map are the logit."""
-    last = module(network).get_submodule(network.classifier)
+def test_the_modules_of_the_stages_give_the_maps(network, module):
+    if not network.layout:
+        pytest.skip("it is said not to be so")
+    found = outputs(module, [stage.name for stage in network.stages])
+    for name, each in maps(module, network).items():
+        torch.testing.assert_close(found[name] if network.layout == "NCHW" else found[name].permute(0, 3, 1, 2), each)
+
+
+@every_network
+def test_the_classifier_is_linear_on_what_the_head_gives_it(network, module):
+    last = module.get_submodule(network.classifier)
     assert isinstance(last, nn.Linear)
     assert (last.in_features, last.out_features) == (network.features, 5)
-    found = outputs(module(network), [network.stages[-1].name])
-    pooled = found[network.stages[-1].name].mean(dim=(2, 3))
-    torch.testing.assert_close(last(pooled), found[""], rtol=1e-4, atol=1e-4)
+    with torch.no_grad():
+        pooled = module.forward_head(module.forward_features(IMAGES), pre_logits=True)
+        assert pooled.shape == (2, network.features)
+        torch.testing.assert_close(last(pooled), module(IMAGES))
+        torch.testing.assert_close(module.forward_head(module.forward_features(IMAGES)), module(IMAGES))
 
 
 @every_network
-def test_an_encoder_gives_the_features(network):
-    assert encoder(network).eval()(torch.rand(2, 3, SIDE, SIDE)).shape == (2, network.features)
+def test_an_encoder_gives_the_features(network, module):
+    plain = encoder(network).eval()
+    plain.load_state_dict({key: value for key, value in module.state_dict().items() if key in plain.state_dict()})
+    with torch.no_grad():
+        expected = module.forward_head(module.forward_features(IMAGES), pre_logits=True)
+        torch.testing.assert_close(plain(IMAGES), expected)
 
 
 @every_network
-def test_blocks_end_with_a_norm_and_no_other_block_is_there(network, module):
-    """A branch that is scaled to zero leaves the skip connection, and a mask has an output to act on."""
+def test_blocks_have_modules_for_each_regularizer(network, module):
+    """A mask has an output to act on, each is called, and no norm of a block is left out."""
     names = [output for block in network.blocks for output in block.outputs]
+    names += [branch for block in network.blocks for branch in block.branches if branch not in names]
     assert len(set(names)) == len(names)
-    named = dict(module(network).named_modules())
-    for stage in network.stages:
-        for block in stage.blocks:
-            assert block.branch in block.outputs
-            assert all(output.startswith(f"{stage.name}.") for output in block.outputs)
-            assert isinstance(named[block.branch], nn.BatchNorm2d)
-        within = [m for m in named[stage.name].children() if hasattr(m, "downsample")]
-        assert len(within) == len(stage.blocks)
-        norms = [
-            name for name, m in named.items() if name.startswith(f"{stage.name}.") and isinstance(m, nn.BatchNorm2d)
-        ]
-        covered = {output for block in stage.blocks for output in block.outputs}
-        assert all(
-            any(name == each or name.startswith(f"{each}.") for each in covered) for name in norms if stage.blocks
-        )
-    assert outputs(module(network), names).keys() == {*names, ""}, "each of them is called"
+    named = dict(module.named_modules())
+    for block in network.blocks:
+        assert len(block.branches) == len(block.ends) > 0
+        assert all(isinstance(named[end].weight, nn.Parameter) for end in block.ends)
+        if block.outputs:
+            skip = block.outputs[-1]
+            above = skip.removesuffix("downsample")
+            norms = {name for name, each in named.items() if name.startswith(above) and isinstance(each, _BatchNorm)}
+            assert {name for name in norms if not name.startswith(f"{skip}.")} == {*block.outputs} - {skip}
+    assert outputs(module, names).keys() == {*names, ""}
+
+
+@every_network
+def test_without_its_branches_a_block_is_its_skip_connection(network, module):
+    """So each branch is added to the stream, and there is no other one. A branch of zero and an end of zero are the
+    same."""
+    if not network.blocks:
+        pytest.skip("a plain network")
+    branches = [branch for block in network.blocks for branch in block.branches]
+    handles = [module.get_submodule(name).register_forward_hook(lambda m, i, out: out * 0) for name in branches]
+    dropped = outputs(module, [])[""]
+    for handle in handles:
+        handle.remove()
+    assert not torch.allclose(dropped, outputs(module, [])[""], rtol=1e-3, atol=1e-5)
+    started = build(network, classes=5, zero_init_residual=True).eval()
+    ends = {f"{end}.{kind}" for block in network.blocks for end in block.ends for kind in ("weight", "bias")}
+    started.load_state_dict({key: value for key, value in module.state_dict().items() if key not in ends}, strict=False)
+    torch.testing.assert_close(outputs(started, [])[""], dropped)
 
 
 @every_network
 def test_residual_branches_start_at_zero_if_that_is_asked_for(network):
-    started = build(network, 2, zero_init_residual=True)
-    for block in network.blocks:
-        assert not started.get_submodule(block.branch).weight.any()
+    started, usual = (build(network, 2, zero_init_residual=zero) for zero in (True, False))
+    for end in (end for block in network.blocks for end in block.ends):
+        assert not started.get_submodule(end).weight.any()
+        assert usual.get_submodule(end).weight.any()
 
 
 @every_network
 def test_bottlenecks_only_have_two_places_for_the_stride(network, module):
-    bottlenecks = any(hasattr(each, "conv3") for each in module(network).modules())
+    bottlenecks = "torchvision" in network.libraries and any(hasattr(each, "conv3") for each in module.modules())
     assert network.strides == (("3x3", "1x1") if bottlenecks else ("3x3",))
 
 
@@ -115,41 +164,111 @@ def test_the_weights_have_the_names_and_shapes_of_the_libraries(network, library
     if library not in network.libraries:
         pytest.skip(f"{library} has it not")
     make = {"torchvision": torchvision.models.get_model, "timm": timm.create_model}[library]
-    theirs = make(network.name, num_classes=5).eval()
-    theirs.load_state_dict(module(network).state_dict())
+    size = (
+        {"img_size": SIDE} if "vit_" in network.name else {"strict_img_size": False} if "swin" in network.name else {}
+    )
+    theirs = make(network.library_name, num_classes=5, **size).eval()
+    own = module.state_dict()
+    if "vit_" in network.name:  # its embedding of places, of another size
+        own["pos_embed"], keep = theirs.state_dict()["pos_embed"], own["pos_embed"]
+        own["pos_embed"] = timm.layers.resample_abs_pos_embed(keep, (SIDE // 16, SIDE // 16))
+    theirs.load_state_dict(own)
+    assert list(theirs.state_dict()) == list(own)
     with torch.no_grad():
-        torch.testing.assert_close(theirs(IMAGES), module(network)(IMAGES), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(theirs(IMAGES), module(IMAGES), rtol=1e-4, atol=1e-4)
 
 
 @every_network
 def test_mmdetection_has_the_same_network(network, module):
     if not network.mmdet:
         pytest.skip("mmdetection has it not")
+    importlib.import_module("detection")  # stand-ins for operators of mmcv
     from mmdet.models.backbones import ResNet
-
-    import detection  # noqa: F401 (stand-ins)
 
     theirs = ResNet(**network.mmdet)
     theirs.eval()
-    own = {key: value for key, value in module(network).state_dict().items() if not key.startswith(network.classifier)}
+    own = {key: value for key, value in module.state_dict().items() if not key.startswith(network.classifier)}
     theirs.load_state_dict(own)
-    found = outputs(module(network), [stage.name for stage in network.stages])
     with torch.no_grad():
-        for stage, theirs_map in zip(network.stages, theirs(IMAGES), strict=True):
-            torch.testing.assert_close(theirs_map, found[stage.name], rtol=1e-4, atol=1e-4)
+        for own_map, theirs_map in zip(maps(module, network).values(), theirs(IMAGES), strict=True):
+            torch.testing.assert_close(theirs_map, own_map, rtol=1e-4, atol=1e-4)
 
 
-def test_a_module_in_each_skip_connection_changes_no_bit_and_no_name():
+def test_torchvision_s_networks_are_torchvision_s_bit_by_bit():
+    """The order of random draws too, on which the bits of a pretraining depend."""
+    for name in ("resnet18", "resnet50"):
+        torch.manual_seed(0)
+        theirs = torchvision.models.get_model(name, num_classes=3)
+        torch.manual_seed(0)
+        own = build(NETWORKS[name], classes=3)
+        assert list(own.state_dict()) == list(theirs.state_dict())
+        assert all(map(torch.equal, own.state_dict().values(), theirs.state_dict().values()))
+        with torch.no_grad():
+            assert torch.equal(own(IMAGES), theirs(IMAGES))
+
+
+@pytest.mark.parametrize("network", LARGE, indirect=True)
+def test_large_networks_are_as_declared_and_as_in_their_library(network):
+    """Without numbers: shapes and names."""
+    library = network.libraries[0]
+    make = {"torchvision": torchvision.models.get_model, "timm": timm.create_model}[library]
+    with torch.device("meta"):
+        own, theirs = build(network, 5).eval(), make(network.library_name, num_classes=5)
+        indices = [stage.index for stage in network.stages]
+        found = own.forward_intermediates(torch.empty(1, 3, SIDE, SIDE), indices=indices, intermediates_only=True)
+        assert own.forward_head(own.forward_features(torch.empty(1, 3, SIDE, SIDE)), pre_logits=True).shape == (
+            1, network.features)  # fmt: skip
+    shapes = [tuple(each.shape) for each in found]
+    assert shapes == [(1, each.channels, SIDE // each.stride, SIDE // each.stride) for each in network.stages]
+    assert [*own.state_dict()] == [*theirs.state_dict()]
+    for block in network.blocks:
+        for name in (*block.branches, *block.ends, *block.outputs):
+            own.get_submodule(name)
+
+
+IN_PAPER = {  # millions, as the tables of the CutMix paper have them
+    "resnet50": 25.6,
+    "resnet101": 44.6,
+    "resnet152": 60.3,
+    "timm/resnext101_32x4d": 44.1,
+    "timm/seresnet50": 28.1,
+    "timm/seresnet101": 49.4,
+}
+
+
+@pytest.mark.parametrize(("name", "millions"), IN_PAPER.items())
+def test_parameters_are_those_of_the_paper(name, millions):
+    assert parameters(registry.network(name), 1000) / 1e6 == pytest.approx(millions, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vgg16", "there is no network vgg16 (known: resnet18, "),
+        ("timm/resnet5", "has no network resnet5; did you mean timm/resnet50 or "),
+        ("timm/resnet50.a1_in1k", "has no network resnet50.a1_in1k; did you mean timm/resnet50 or "),
+        ("timm/mixer_s16_224", "timm/mixer_s16_224 takes images of 224 × 224 px only"),
+        ("timm/levit_128s", "timm/levit_128s does not end with one linear classifier"),
+    ],
+)
+def test_what_is_no_backbone_is_refused_in_a_line(name, message):
+    with pytest.raises(UserError) as refused:
+        registry.network(name)
+    assert message in str(refused.value)
+
+
+def test_describing_a_network_draws_nothing():
+    """Or the bits of a training would depend on whether it was described in its process."""
+    from backbones import timm_networks
+
     torch.manual_seed(0)
-    plain = torchvision.models.resnet18(num_classes=3).eval()
-    with torch.no_grad():
-        expected, names = plain(IMAGES), list(plain.state_dict())
-        assert torch.equal(with_skips(plain)(IMAGES), expected)
-    assert list(plain.state_dict()) == names
+    before = torch.get_rng_state()
+    timm_networks.describe.__wrapped__("timm/convnext_tiny")
+    assert torch.equal(torch.get_rng_state(), before)
 
 
-@every_network
-def test_a_name_is_declared_once(network, monkeypatch):
-    monkeypatch.setattr("backbones.networks.resnet.NETWORKS", (network, network))
-    with pytest.raises(ValueError, match=f"{network.name} is declared twice"):
+def test_a_name_is_declared_once(monkeypatch):
+    twice = (NETWORKS["resnet18"], NETWORKS["resnet18"])
+    monkeypatch.setattr("backbones.networks.resnet.NETWORKS", twice)
+    with pytest.raises(ValueError, match="resnet18 is declared twice"):
         registry.networks.__wrapped__()

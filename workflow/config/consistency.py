@@ -10,6 +10,7 @@ from workflow.config import regularizers, rows
 from workflow.config.schema import dotted
 from workflow.config.yaml_loader import format_value
 from workflow.contracts import Network
+from workflow.core.errors import UserError
 from workflow.registry import PRETRAIN
 
 TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
@@ -31,6 +32,9 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
         yield from registry.layout_of(config, name).check_section(f"data.{name}", section)
     if "baseline" not in config["backbones"]:
         yield "backbones.baseline: missing backbone (every change in the table is one against it)"
+    if unknown := dict.fromkeys(unknown_networks(config)):
+        yield from unknown
+        return
     for name, backbone in config["backbones"].items():
         yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
         yield from network_faults(config, name)
@@ -50,6 +54,15 @@ def data_faults(task: str, config: dict[str, Any]) -> Iterator[str]:
         yield f"data.{name}: missing data set ({path} needs it)"
     elif (layout := registry.layout_of(config, name).name) != wanted:
         yield f"{path}.data: must be a data set with layout {wanted}, not {name} (layout {layout})"
+
+
+def unknown_networks(config: dict[str, Any]) -> Iterator[str]:
+    """Networks that a family has not, or that are no backbone."""
+    for row in config["backbones"]:
+        try:
+            registry.network_of(config, row)
+        except UserError as error:
+            yield f"{rows.places(config, row)['network']}: {error}"
 
 
 def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:

@@ -86,9 +86,17 @@ def config_schema(tasks: Named = (), data: Named = ()) -> dict[str, Any]:
     sections["tasks"]["properties"] = with_instances(types, "task", dict(tasks))
     sections["data"]["properties"] = with_instances(registry.dataset_schemas(), "layout", dict(data))
     defs["pretrain"] = {key: value for key, value in recipe.items() if key != "required"}
-    defs["network"]["enum"] = list(registry.networks())
+    defs["network"] |= network_names()
     defs["regularizers"]["properties"] = regularizers.schema()
     return schema
+
+
+def network_names() -> dict[str, Any]:
+    """The names of networks, those of families by their prefix: whether there is one is not for a schema."""
+    names = [re.escape(name) for name in registry.networks()]
+    names += [f"{re.escape(family.prefix)}[A-Za-z0-9_.]+" for family in registry.network_families()]
+    shown = registry.network_names()
+    return {"pattern": f"^({'|'.join(names)})\\Z", "expected": " or ".join(shown), "examples": shown}
 
 
 def unsorted(_: Any, rule: bool, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:

@@ -92,8 +92,8 @@ def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
 def kind(schema: Mapping[str, Any]) -> str:
     """The type of a value with its limits, as Markdown: `integer, at least 1`."""
     schema = resolved(schema)
-    if "enum" in schema:
-        return " or ".join(f'`"{value}"`' if value.isdigit() else f"`{value}`" for value in schema["enum"])
+    if values := schema.get("enum", schema.get("examples")):
+        return " or ".join(f'`"{value}"`' if value.isdigit() else f"`{value}`" for value in values)
     if schema["type"] == "array":
         items = kind(schema["items"])
         return f"{schema['maxItems']} values: {items}" if "maxItems" in schema else f"list: {items}"

@@ -3,8 +3,10 @@
 import torch
 from torch import nn
 
+from backbones.feature_maps import FeatureMaps
 
-class Plain(nn.Module):
+
+class Plain(FeatureMaps):
     """The classifier is `head`; `stage3` is the last feature layer."""
 
     def __init__(self, classes: int) -> None:
@@ -12,10 +14,14 @@ class Plain(nn.Module):
         self.stage1, self.stage2, self.stage3 = stage(3, 16), stage(16, 32), stage(32, 64)
         self.head = nn.Linear(64, classes)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (N, 3, H, W) to logits (N, classes)."""
-        features = self.stage3(self.stage2(self.stage1(images)))
-        return self.head(features.mean(dim=(2, 3)))
+    def parts(self) -> list[nn.Module]:
+        """From images (N, 3, H, W) to the last map."""
+        return [self.stage1, self.stage2, self.stage3]
+
+    def forward_head(self, features: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        """The last map to logits (N, classes), or to what the classifier gets (N, 64)."""
+        pooled = features.mean(dim=(2, 3))
+        return pooled if pre_logits else self.head(pooled)
 
 
 def stage(inputs: int, outputs: int) -> nn.Sequential:
@@ -24,6 +30,6 @@ def stage(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
 
 
-def plainnet(classes: int, zero_init_residual: bool) -> Plain:
+def plainnet(name: str, classes: int, zero_init_residual: bool) -> Plain:
     """The constructor that the declaration names; there is no residual branch to start at zero."""
     return Plain(classes)

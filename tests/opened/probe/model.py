@@ -27,7 +27,7 @@ class LinearProbe(BaseModel):
     def __init__(self, classes: int, network: str, prepare: dict[str, Any], stride: str) -> None:
         super().__init__()
         self.prepare = Preprocessing(**prepare)
-        declared = registry.networks()[network]
+        declared = registry.network(network)
         self.encoder = encoder(declared).requires_grad_(False)
         place_stride(self.encoder, stride, declared)
         self.head = nn.Linear(declared.features, classes)

@@ -8,6 +8,7 @@ NETWORKS = (
         title="plain network",
         constructor="backbones.plainnet:plainnet",
         classifier="head",
-        stages=(Stage("stage1", channels=16, stride=2), Stage("stage2", 32, 4), Stage("stage3", 64, 8)),
+        features=64,
+        stages=(Stage("stage1", channels=16, stride=2, index=0), Stage("stage2", 32, 4, 1), Stage("stage3", 64, 8, 2)),
     ),
 )

@@ -18,7 +18,7 @@ NETWORK = registry.networks()["plainnet"]
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return plainnet(classes=3, zero_init_residual=False).eval()
+    return plainnet("plainnet", classes=3, zero_init_residual=False).eval()
 
 
 def test_its_weights_are_found_in_a_training_checkpoint(network, tmp_path):
