@@ -44,7 +44,7 @@ def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
     indices = samples(bare.folder.targets, classes)
     targets = torch.eye(classes)[[bare.folder.targets[index] for index in indices]]
     rows = []
-    for run in sorted(shown, key=lambda run: run.backbone != "baseline"):
+    for run in sorted(shown, key=lambda run: bool(run.run["recipe"]["regularizers"])):
         recipe, plain_set, own_set = run.run["recipe"], copy.copy(bare), copy.copy(bare)
         plain_set.transform = own_set.transform = augmentation(recipe)
         own_set.regularizers = build(recipe["regularizers"])

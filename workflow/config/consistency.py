@@ -30,14 +30,13 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
     for name, section in config["data"].items():
         yield from set_faults(f"data.{name}", section)
         yield from registry.layout_of(config, name).check_section(f"data.{name}", section)
-    if "baseline" not in config["backbones"]:
-        yield "backbones.baseline: missing backbone (every change in the table is one against it)"
     if unknown := dict.fromkeys(unknown_networks(config)):
         yield from unknown
         return
     for name, backbone in config["backbones"].items():
         yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
         yield from network_faults(config, name)
+    yield from rows.baseline_faults(config)
     yield from recipe_faults(PRETRAIN, config["pretrain"])
     for name, recipe in config["tasks"].items():
         yield from recipe_faults(f"tasks.{name}", recipe)

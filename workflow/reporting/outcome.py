@@ -32,7 +32,8 @@ class Provenance(TypedDict, total=False):
 
 class Record(TypedDict):
     """The content of metrics.json as the report reads it. `best` has metrics and the epoch or iteration that they are
-    of; `per_class` has None for a class without an object in the test set."""
+    of; `per_class` has None for a class without an object in the test set; `parameters` is the size of a backbone's
+    network as published, with its classifier."""
 
     task: str
     backbone: str
@@ -45,6 +46,7 @@ class Record(TypedDict):
     sha256: str
     best: NotRequired[dict[str, float]]
     per_class: NotRequired[dict[str, float | None]]
+    parameters: NotRequired[int]
 
 
 @dataclass(frozen=True, kw_only=True)

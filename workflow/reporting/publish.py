@@ -19,7 +19,6 @@ from workflow.reporting.metrics import heading, number
 from workflow.reporting.outcome import FinishedRun
 from workflow.reporting.records import read
 from workflow.reporting.statistics.cells import Cell
-from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.summary import Summary, summarize
 from workflow.reporting.tables.footnotes import one_machine
 from workflow.reporting.tables.text_tables import long_csv, markdown
@@ -84,7 +83,8 @@ def table(summary: Summary) -> str:
     lines = ["| backbone | " + " | ".join(heads) + " |", "|:--|" + ":--|" * len(columns)]
     for backbone in summary.backbones:
         cells = [_cell(summary.cell(backbone, column)) for column in columns]
-        lines.append(f"| {backbone} | " + " | ".join(cells) + " |")
+        network = f"<br>{summary.network(backbone).words}" if summary.several else ""
+        lines.append(f"| {backbone}{network} | " + " | ".join(cells) + " |")
     machine = one_machine(summary.outcomes)
     return "\n".join([*lines, *(["", machine] if machine else [])])
 
@@ -95,8 +95,8 @@ def _cell(cell: Cell) -> str:
         return "–"
     spread = f" ± {number(cell.metric, cell.std)} (n = {cell.n})" if cell.std is not None else ""
     lines = [number(cell.metric, cell.mean) + spread]
-    if cell.backbone != BASELINE and cell.delta is not None:
-        change = number(cell.metric, cell.delta, sign=True)
+    if cell.change is not None:
+        change = number(cell.metric, cell.change, sign=True)
         if cell.limits:
             low, high = (number(cell.metric, limit, sign=True) for limit in cell.limits)
             change += f" [{low}, {high}]"

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from workflow import registry
+from workflow.config.rows import origin
 from workflow.contracts import Metric, Task
 from workflow.planning.plan import Plan
 from workflow.reporting.comparability import check_columns
+from workflow.reporting.networks import NetworkRows, network_rows
 from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.records import instances, read
 from workflow.reporting.statistics.cells import Cell, Cells, cells, mean_over
@@ -19,13 +21,13 @@ Column = tuple[str, Metric]  # instance of a task, and one of its metrics
 
 @dataclass(frozen=True)
 class Summary:
-    """The content of every output. `tasks`: the instances of tasks, pretraining first, to their types; `dataset`: title
-    of what backbones are pretrained on; `origins`: what a row is beyond its name; `protocols`: task to (key, text);
-    `brought`: the rows whose backbone is a file, of which there is no other pretraining; `controls`: those whose
-    backbone is random, the negative controls."""
+    """The content of every output. `networks`: those of the rows, in whose order these are; `tasks`: the instances of
+    tasks, pretraining first, to their types; `dataset`: title of what backbones are pretrained on; `origins`: what a
+    row is beyond its name; `protocols`: task to (key, text); `brought`: the rows whose backbone is a file, of which
+    there is no other pretraining; `controls`: those whose backbone is random, the negative controls."""
 
     experiment: str
-    backbones: list[str]
+    networks: list[NetworkRows]
     tasks: dict[str, Task]
     dataset: str
     cells: Cells
@@ -37,6 +39,20 @@ class Summary:
     protocols: dict[str, list[tuple[str, str]]]
     brought: list[str]
     controls: list[str]
+
+    @property
+    def backbones(self) -> list[str]:
+        """The rows, those of a network together."""
+        return [row for network in self.networks for row in network.rows]
+
+    @property
+    def several(self) -> list[NetworkRows]:
+        """The networks, if there is more than one: a row then says which it has."""
+        return self.networks if len(self.networks) > 1 else []
+
+    def network(self, backbone: str) -> NetworkRows:
+        """That of a row, with its other rows."""
+        return next(network for network in self.networks if backbone in network.rows)
 
     @property
     def columns(self) -> list[Column]:
@@ -73,28 +89,26 @@ class Summary:
 
 def summarize(plan: Plan) -> Summary:
     """Read the records of `plan`; UserError if they cannot share a table."""
-    backbones = list(plan.backbones)
-    tasks = instances(plan)
-    order = list(tasks)
-    outcomes = read(plan)
+    tasks, outcomes, specs = instances(plan), read(plan), plan.config["backbones"]
+    networks = network_rows(plan.config, outcomes)
+    order, backbones = list(tasks), [row for network in networks for row in network.rows]
     outcomes.sort(key=lambda o: (order.index(o.task), backbones.index(o.backbone)))
-    specs = plan.config["backbones"]
     check_columns(outcomes, specs)
-    brought = [name for name, spec in specs.items() if "checkpoint" in spec]
-    table = cells(backbones, tasks, outcomes, paper_numbers(), brought)
+    brought, controls = ([row for row in backbones if origin(specs[row]) == kind] for kind in ("brought", "random"))
+    table = cells(networks, tasks, outcomes, paper_numbers(), brought)
     return Summary(
         experiment=plan.experiment,
-        backbones=backbones,
+        networks=networks,
         tasks=tasks,
         dataset=registry.layout_of(plan.config, registry.data_name(plan.config, registry.PRETRAIN)).title,
         cells=table,
-        classified=classified(specs, tasks[registry.PRETRAIN], table, outcomes),
+        classified=classified(specs, networks, tasks[registry.PRETRAIN], table, outcomes),
         outcomes=outcomes,
         origins={name: footnotes.origin(specs[name]) for name in backbones},
         notices=footnotes.notices(plan.config, outcomes),
-        remarks=footnotes.remarks(outcomes, table, tasks, brought),
+        remarks=footnotes.remarks(outcomes, table, tasks, networks, brought),
         brought=brought,
-        controls=[name for name, spec in specs.items() if "init" in spec],
+        controls=controls,
         protocols={task: footnotes.protocol(outcomes, task) for task in tasks},
     )
 

@@ -103,7 +103,6 @@ BAD = [
     ("data/coco/synthetic/photos", "x", "data.coco.synthetic: needs exactly one of classes and photos"),
     ("data/coco/synthetic/classes", 99, "data.coco.synthetic.classes: must be at most 12, not 99"),
     ("backbones", {}, "backbones: must not be empty"),
-    ("backbones/baseline", GONE, "backbones.baseline: missing backbone (every change in the table is one against it)"),
     ("backbones/baseline", None, "backbones.baseline: must be a mapping, not null"),
     ("backbones/cut mix", {}, "backbones.cut mix: must be a name of letters, digits, _ . and -"),
     ("backbones/a", {"regularizers": {"cutmx": {}}},

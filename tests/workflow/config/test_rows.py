@@ -57,3 +57,47 @@ def test_the_gpus_share_the_batch_of_each_row(own, key):
 def test_a_batch_of_all_rows_is_a_fault_once():
     config = overlay(DEMO, {"pretrain": {"batch_size": 3}, "resources": {"gpus": 2}})
     assert list(faults_of_sense(config)) == ["pretrain.batch_size: 3 is not a multiple of resources.gpus (2)"]
+
+
+MIXED = {"regularizers": {"mixup": {"alpha": 1, "probability": 1}}}
+LONGER = {"pretrain": {"epochs": 9}}
+FILE = {"checkpoint": "x.pth"}
+R18 = {"network": "resnet18"}
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"a": {}, "mixup": MIXED}, {"a": "a", "mixup": "a"}),  # whatever it is called
+        ({"a": {}, "long": LONGER, "long_mixup": LONGER | MIXED}, dict.fromkeys(("a", "long", "long_mixup"), "a")),
+        ({"long": LONGER, "mixup": MIXED}, {"long": "long", "mixup": "long"}),  # all rows of a network override
+        ({"a": {}, "b": R18, "m": MIXED | R18}, {"a": "a", "b": "b", "m": "b"}),
+        ({"a": {}, "m": MIXED | R18}, {"a": "a"}),  # no change without a baseline
+        ({"a": {}, "mine": FILE, "scratch": {"init": "random"}}, dict.fromkeys(("a", "mine", "scratch"), "a")),
+        ({"mine": FILE, "scratch": {"init": "random"}}, {}),
+        ({"baseline": FILE, "mine": FILE}, dict.fromkeys(("baseline", "mine"), "baseline")),
+        ({"mixup": MIXED}, {}),
+    ],
+)
+def test_the_baseline_of_a_network_is_its_row_without_a_regularizer(table, expected):
+    config = DEMO | {"backbones": table}
+    assert rows.baselines(config) == expected
+    assert list(rows.baseline_faults(config)) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ({"a": {}, "b": {}}, "backbones.b: a too is a resnet50 without a regularizer"),
+        ({"a": LONGER, "b": {"pretrain": {"epochs": 8}}}, "backbones.b: a too is a resnet50 without a regularizer"),
+        ({"baseline": MIXED}, "backbones.baseline: not the baseline of resnet50, its row that is pretrained here "
+         "without a regularizer; choose another name"),
+        ({"baseline": {"init": "random"}, "a": {}}, "backbones.baseline: not the baseline of resnet50, its row that is "
+         "pretrained here without a regularizer; a is that; choose another name"),
+        ({"baseline": LONGER, "a": {}}, "backbones.baseline: not the baseline of resnet50"),
+    ],
+)  # fmt: skip
+def test_two_baselines_of_a_network_and_a_false_one_are_refused(table, fault):
+    config = DEMO | {"backbones": table}
+    (found,) = rows.baseline_faults(config)
+    assert found.startswith(fault)

@@ -166,9 +166,11 @@ def experiment(tmp_path):
         rows = (
             {"baseline": {}, "cutmix": {"regularizers": {"cutmix": {"alpha": 1.0}}}} if backbones is None else backbones
         )
+        # what is told by its name only is regularized, but for the baseline
+        rows = {row: spec or ({} if row == "baseline" else {"regularizers": {row: {}}}) for row, spec in rows.items()}
         data = {"imagenet": {"root": "x"}} | (data or {"voc": {"root": "y"}})
         columns = tasks if isinstance(tasks, dict) else {task: {} for task in tasks}
-        config = {"backbones": rows, "data": data, "pretrain": {}, "tasks": columns}
+        config = {"backbones": rows, "data": data, "pretrain": {"network": "resnet50"}, "tasks": columns}
         plan = Plan("small", list(rows), list(tasks), config)
         folder = tmp_path / str(next(made))
         for row, spec in rows.items():

@@ -1,14 +1,15 @@
-"""Records to cells: mean, standard deviation and n over seeds, the change against the baseline with its interval and
-verdict, or a reason."""
+"""Records to cells: mean, standard deviation and n over seeds, the change against the baseline of its network with its
+interval and verdict, or a reason."""
 
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workflow.contracts import Metric, Task
+from workflow.reporting.networks import NetworkRows
 from workflow.reporting.outcome import FinishedRun, Outcome, Record
-from workflow.reporting.statistics.comparisons import BASELINE, Contrast, changes, units
-from workflow.reporting.statistics.paper import PaperNumber
+from workflow.reporting.statistics.comparisons import Contrast, changes, units
+from workflow.reporting.statistics.paper import PaperNumber, PaperNumbers
 
 TOO_FEW = ("single seed", "few seeds")  # verdicts of a change that has no interval
 ONE_PRETRAINING = "one pretraining"
@@ -18,6 +19,7 @@ ONE_PRETRAINING = "one pretraining"
 class Cell:
     """One number of the table, in the unit of its metric. None stands for what is not there; `missing` then says why.
 
+    `baseline` is the row that it is compared with: the baseline of its network, which has itself; "" if that has none.
     `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation of these.
     `mean` gives each pretraining the same weight, however many of its transfers are finished. `low` and `high` bound
     the 95 % interval of `delta`, `covers` says whose chance it holds: "seeds and test images" (with fewer than three
@@ -26,6 +28,7 @@ class Cell:
     """
 
     backbone: str
+    baseline: str
     task: str
     metric: Metric
     runs: tuple[FinishedRun, ...]
@@ -47,6 +50,11 @@ class Cell:
         return len(self.values)
 
     @property
+    def change(self) -> float | None:
+        """`delta`, where it is one against another row."""
+        return None if self.backbone == self.baseline else self.delta
+
+    @property
     def limits(self) -> tuple[float, float] | None:
         """The interval of the change; None if there is none."""
         return (self.low, self.high) if self.low is not None and self.high is not None else None
@@ -65,22 +73,22 @@ Cells = dict[tuple[str, str, str], Cell]
 
 
 def cells(
-    backbones: Iterable[str],
+    networks: Iterable[NetworkRows],
     tasks: Mapping[str, Task],
     outcomes: list[Outcome],
-    paper: dict[tuple[str, str, str], PaperNumber],
+    paper: PaperNumbers,
     brought: Collection[str] = (),
 ) -> Cells:
     """(backbone, task, metric) to its cell, in the order of the table. `brought`: backbones not pretrained here."""
     table: Cells = {}
-    for backbone in backbones:
+    for network, backbone in ((one, row) for one in networks for row in one.rows):
         for name, task in tasks.items():
             own = [o for o in outcomes if (o.backbone, o.task) == (backbone, name)]
-            base = [o for o in outcomes if (o.backbone, o.task) == (BASELINE, name)]
+            base = [o for o in outcomes if (o.backbone, o.task) == (network.baseline, name)]
             # the paper has one recipe a task: its numbers stand beside the instance that is named like the task
             known = paper if name == task.name else {}
             for metric in task.metrics:
-                table[backbone, name, metric.name] = _cell(backbone, name, metric, own, base, known)
+                table[backbone, name, metric.name] = _cell(backbone, network, name, metric, own, base, known)
     return _judged(table, tasks, brought)
 
 
@@ -88,7 +96,7 @@ def _judged(table: Cells, tasks: Mapping[str, Task], brought: Collection[str]) -
     """The same cells with intervals and verdicts."""
     found = changes(
         {
-            key: Contrast(cell.delta, cell.runs, cell.backbone in brought)
+            key: Contrast(cell.delta, cell.runs, cell.backbone in brought, cell.baseline)
             for key, cell in table.items()
             if cell.delta is not None
         },
@@ -108,11 +116,12 @@ def _measured(outcomes: list[Outcome], metric: str) -> tuple[FinishedRun, ...]:
 
 def _cell(
     backbone: str,
+    network: NetworkRows,
     task: str,
     metric: Metric,
     own: list[Outcome],
     base: list[Outcome],
-    paper: dict[tuple[str, str, str], PaperNumber],
+    paper: PaperNumbers,
 ) -> Cell:
     runs = _measured(own, metric.name)
     values = tuple(run.record["metrics"][metric.name] for run in runs)
@@ -120,9 +129,10 @@ def _cell(
         mean_over(some, lambda run: run.record["metrics"][metric.name]) if some else None
         for some in (runs, _measured(base, metric.name))
     )
-    known, known_base = (paper.get((name, task, metric.name)) for name in (backbone, BASELINE))
+    known, known_base = (paper.get((network.name, row, task, metric.name)) for row in (backbone, network.baseline))
     return Cell(
         backbone,
+        network.baseline,
         task,
         metric,
         runs=runs,
@@ -136,7 +146,7 @@ def _cell(
         verdict="",
         missing=_missing(own, metric.name),
         paper=known,
-        paper_delta=known.value - known_base.value if known and known_base and backbone != BASELINE else None,
+        paper_delta=known.value - known_base.value if known and known_base and backbone != network.baseline else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The changes of a table against its baseline: how sure is each? Reads the evidence beside the records."""
+"""The changes of a table against its baselines: how sure is each? Reads the evidence beside the records."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -14,7 +14,6 @@ from workflow.reporting.statistics.bootstrap import RESAMPLES, Resampled
 from workflow.reporting.statistics.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
 from workflow.reporting.statistics.resamples import resampled
 
-BASELINE = "baseline"
 ROUNDING = 0.01  # percent of a metric's range (points, of a percentage) by which a record may differ from its evidence:
 # some scorers compute in float32
 QUICK = 3  # seconds of resampling that need no progress bar
@@ -23,12 +22,13 @@ Key = tuple[str, str, str]
 
 
 class Contrast(NamedTuple):
-    """What the table says of a cell: its change and the runs behind it. A `brought` backbone is what it is: there is no
-    other pretraining of it."""
+    """What the table says of a cell: its change against the row `baseline` (which may be its own) and the runs behind
+    it. A `brought` backbone is what it is: there is no other pretraining of it."""
 
     delta: float
     runs: tuple[FinishedRun, ...]
     brought: bool
+    baseline: str
 
     @property
     def once(self) -> bool:
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
 
 
 def changes(table: dict[Key, Contrast], tasks: Mapping[str, Task]) -> dict[Key, Comparison]:
-    """(backbone, task, metric) to interval and verdict, for all but the baseline. UserError if evidence is at fault."""
+    """(backbone, task, metric) to interval and verdict, for all but baselines. UserError if evidence is at fault."""
     judged: dict[Key, Comparison] = {}
     for name, task in tasks.items():
         column = {key: change for key, change in table.items() if key[1] == name}
@@ -111,17 +111,15 @@ def _check_values(run: FinishedRun, task: Task, found: per_image.Evidence, draws
 
 
 def _column(column: dict[Key, Contrast], metric: Metric, draws: Draws) -> dict[Key, Comparison]:
-    """The verdicts of one metric of one task, corrected for the finished rows that can have one."""
-    base = next((change for key, change in column.items() if key[0] == BASELINE), None)
-    if base is None:
-        return {}
-    rows = {key: change for key, change in column.items() if key[0] != BASELINE}
-    found = {key: _interval(change, base, metric.name, draws) for key, change in rows.items()}
-    p = {key: one.p for key, one in found.items() if one and one.p is not None and not _once(rows[key], base)}
+    """The verdicts of one metric of one task, corrected for the finished rows that can have one, whatever network."""
+    pairs = {key: (change, column[change.baseline, *key[1:]]) for key, change in column.items()}
+    pairs = {key: pair for key, pair in pairs.items() if pair[0] is not pair[1]}
+    found = {key: _interval(*pair, metric.name, draws) for key, pair in pairs.items()}
+    p = {key: one.p for key, one in found.items() if one and one.p is not None and not _once(*pairs[key])}
     corrected = dict(zip(p, holm(list(p.values())), strict=True))
     judged = {}
-    for key, change in rows.items():
-        one, verdict = found[key], _verdict(change, base, metric, corrected.get(key))
+    for key, pair in pairs.items():
+        one, verdict = found[key], _verdict(*pair, metric, corrected.get(key))
         judged[key] = Comparison(one.low, one.high, one.covers, verdict) if one else Comparison(verdict=verdict)
     return judged
 

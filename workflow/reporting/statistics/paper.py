@@ -18,10 +18,15 @@ class PaperNumber(NamedTuple):
     note: str
 
 
-def paper_numbers() -> dict[tuple[str, str, str], PaperNumber]:
-    """(backbone, task, metric) to the paper's number."""
+PaperNumbers = dict[tuple[str, str, str, str], PaperNumber]  # of (network, backbone, task, metric)
+
+
+def paper_numbers() -> PaperNumbers:
+    """All of them."""
     return {
-        (row["backbone"], row["task"], row["metric"]): PaperNumber(float(row["value"]), row["source"], row["note"])
+        (row["network"], row["backbone"], row["task"], row["metric"]): PaperNumber(
+            float(row["value"]), row["source"], row["note"]
+        )
         for room in dict.fromkeys(task.room for task in registry.tasks().values())
         for row in rows(room / FILE)
     }

@@ -1,10 +1,13 @@
 """The classification table: what each backbone is and how well it classifies, the paper's numbers beside."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from workflow.config import rows
 from workflow.contracts import Task
 from workflow.core.formatting import plain
 from workflow.registry import PRETRAIN
+from workflow.reporting.networks import NetworkRows
 from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.statistics.cells import Cell, Cells
 from workflow.reporting.tables.footnotes import origin
@@ -25,21 +28,26 @@ class Classified(NamedTuple):
 
 
 def classified(
-    specs: dict[str, dict[str, Any]], pretraining: Task, cells: Cells, outcomes: list[Outcome]
+    specs: dict[str, dict[str, Any]],
+    networks: Sequence[NetworkRows],
+    pretraining: Task,
+    cells: Cells,
+    outcomes: list[Outcome],
 ) -> list[Classified]:
-    """One row a backbone of the config's section `backbones`, in its order."""
-    rows = []
-    for name, spec in specs.items():
+    """One row a backbone of the config's section `backbones`, network by network."""
+    metrics = [metric.name for metric in pretraining.metrics if metric.table != "csv"]
+    found = []
+    for network, name in ((one, row) for one in networks for row in one.rows):
         own = [o for o in outcomes if (o.task, o.backbone) == (PRETRAIN, name)]
-        metrics = [metric.name for metric in pretraining.metrics if metric.table != "csv"]
-        rows.append(Classified(name, about(spec), epochs(own), tuple(cells[name, PRETRAIN, one] for one in metrics)))
-    return rows
+        what = f"{network.name}: {about(specs[name])}" if len(networks) > 1 else about(specs[name])
+        found.append(Classified(name, what, epochs(own), tuple(cells[name, PRETRAIN, one] for one in metrics)))
+    return found
 
 
 def about(spec: dict[str, Any]) -> str:
     """What a backbone is, with every parameter of its regularizers."""
     parts = [f"{name}: {plain(parameters)}" for name, parameters in spec.get("regularizers", {}).items()]
-    if not parts and not {"checkpoint", "init"} & spec.keys():
+    if not parts and rows.origin(spec) == "pretrained":
         parts = ["no regularizer"]
     return "; ".join(filter(None, [*parts, origin(spec)]))
 

@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from workflow.config import rows
 from workflow.contracts import Task
 from workflow.core.formatting import plain
 from workflow.reporting.metrics import percent
+from workflow.reporting.networks import NetworkRows, against
 from workflow.reporting.outcome import FinishedRun, Outcome, Provenance
 from workflow.reporting.statistics.bootstrap import RESAMPLES
 from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cells
-from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.statistics.intervals import ENOUGH
 
 DEMO = (
@@ -46,6 +47,7 @@ def repeated(outcomes: list[Outcome]) -> bool:
     return len(cells) > len(set(cells))
 
 
+NO_BASELINE = "no row is pretrained here without a regularizer, so there is no baseline and no change"
 INTERVAL = (
     f"In square brackets: 95 % interval of the change, over the chance of seeds and test images, from {RESAMPLES:,} "
     "paired resamples. Seeds and images are resampled alone and together (Beiden, Wagner and Campbell 2000): seeds are "
@@ -61,20 +63,25 @@ ALONE = (
     "one seed, unless it is the only one."
 )
 ONCE = (
-    "One pretraining, of the row or of baseline: another one might differ by more than its transfers do, so nothing is "
-    f"said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of baseline or another, "
-    "is compared as it is."
+    "One pretraining, of the row or of its baseline: another one might differ by more than its transfers do, so "
+    f"nothing is said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of its baseline "
+    "or another file, is compared as it is."
 )
 
 
 def remarks(
-    outcomes: list[Outcome], table: Cells, tasks: Mapping[str, Task], brought: Collection[str] = ()
+    outcomes: list[Outcome],
+    table: Cells,
+    tasks: Mapping[str, Task],
+    networks: Sequence[NetworkRows],
+    brought: Collection[str] = (),
 ) -> list[str]:
     """What has to stand under every table. `brought`: backbones not pretrained here."""
+    changes = f"in brackets the change against {words}" if (words := against(networks)) else NO_BASELINE
     units = percent(metric for task in tasks.values() for metric in task.metrics)
     headlines = ", ".join(dict.fromkeys(task.headline.name for task in tasks.values()))
     texts = [
-        f"All numbers are {units}; in brackets the change against the row baseline.",
+        f"All numbers are {units}; {changes}.",
         "The last epoch counts: it is evaluated, published and transferred. Where there was more than one "
         f"evaluation, the best one (by {headlines}) is shown beside it, never instead. The paper reports "
         "its best epoch.",
@@ -87,6 +94,9 @@ def remarks(
     else:
         texts.append("One run a cell: nothing here tells a difference from the noise of a repeated run.")
     texts += interval_remarks(table, brought)
+    if any(network.size for network in networks):
+        which = "" if len(networks) > 1 else f"Network of all rows: {networks[0].words}. "
+        texts.append(f"{which}Parameters are those of the published network, with its classifier of 1,000 classes.")
     texts.append("Paper: CutMix, ICCV 2019, Tables 3 and 10, A1 of its supplement, and its poster (AutoAugment).")
     return texts + code_remarks(outcomes) + machine_remarks(outcomes)
 
@@ -97,7 +107,7 @@ def interval_remarks(table: Cells, brought: Collection[str]) -> list[str]:
     texts = [INTERVAL] if held else []
     if any(cell.verdict in TOO_FEW for cell in table.values()):
         texts.append(ALONE)
-    compared = [(cell.task, name) for cell in held for name in (cell.backbone, BASELINE) if name not in brought]
+    compared = [(cell.task, name) for cell in held for name in (cell.backbone, cell.baseline) if name not in brought]
     once = _rows((task, name) for task, name in compared if _pretrained_once(table, task, name))
     if once:
         texts.append(f"Of one pretraining, so that intervals hold the noise of its transfers and not its own: {once}.")
@@ -110,9 +120,9 @@ def _without(table: Cells) -> list[str]:
     """Where a change has no interval because a run has none of the file."""
     found = []
     for cell in table.values():
-        if cell.delta is None or cell.low is not None or cell.verdict in TOO_FEW or cell.backbone == BASELINE:
+        if cell.change is None or cell.low is not None or cell.verdict in TOO_FEW:
             continue
-        runs = (*table[BASELINE, cell.task, cell.metric.name].runs, *cell.runs)
+        runs = (*table[cell.baseline, cell.task, cell.metric.name].runs, *cell.runs)
         without = [run for run in runs if not run.path.with_name("per_image.npz").is_file()]
         found += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
     return [f"No interval where a run has no per_image.npz beside its record: {_rows(found)}."] if found else []
@@ -225,8 +235,9 @@ def _line(done: list[FinishedRun], task: str, section: Section, key: str) -> str
 
 def origin(spec: dict[str, Any]) -> str:
     """What a row is, beyond its name: its override of pretraining, its file, or that it is random."""
-    if "checkpoint" in spec:
+    kind = rows.origin(spec)
+    if kind == "brought":
         return f"brought: {spec['checkpoint']}"
-    if "init" in spec:
+    if kind == "random":
         return f"{spec['init']} initialisation"
     return f"own pretraining: {plain(spec['pretrain'])}" if spec.get("pretrain") else ""

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from workflow.reporting.metrics import named, number, percent
+from workflow.reporting.networks import against
 from workflow.reporting.outcome import Outcome
 from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cell
-from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.statistics.intervals import BOTH, ENOUGH
 from workflow.reporting.summary import Column, Summary
 from workflow.reporting.tables.text_tables import clipped
@@ -73,8 +73,12 @@ def panel(summary: Summary, columns: list[Column]) -> list[str]:
         start += count
     metrics = [rf"{escape(named(one))} $\{'down' if one.better == 'lower' else 'up'}arrow$" for _, one in columns]
     lines = [r"\toprule", line(["", *tasks]), " ".join(rules), line(["", *metrics]), r"\midrule"]
-    for backbone in summary.backbones:
-        lines += row([summary.cell(backbone, column) for column in columns], mixed(summary))
+    for network in summary.networks:
+        if summary.several:
+            heading = rf"\multicolumn{{{len(columns) + 1}}}{{@{{}}l}}{{\textbf{{{escape(network.words)}}}}}"
+            lines += [line([heading]), r"\addlinespace"]
+        for backbone in network.rows:
+            lines += row([summary.cell(backbone, column) for column in columns], mixed(summary))
     return [*lines[:-1], r"\bottomrule"]
 
 
@@ -89,7 +93,7 @@ def row(cells: Row, with_n: bool) -> list[str]:
     name = escape(cells[0].backbone).replace(r"\_", r"\_\allowbreak{}")
     lines = [line([name, *map(mean, cells)])]
     more = {"runs": [str(cell.n or "") for cell in cells]} if with_n else {}
-    if cells[0].backbone != BASELINE:
+    if cells[0].baseline not in ("", cells[0].backbone):
         more |= {"change": [change(cell) for cell in cells]}
         known = any(cell.low is not None for cell in cells)  # else the caption says why
         more |= {"interval": [interval(cell) for cell in cells]} if known else {}
@@ -118,7 +122,7 @@ def mean(cell: Cell) -> str:
 
 def change(cell: Cell) -> str:
     """Against the baseline."""
-    return f"${number(cell.metric, cell.delta, sign=True)}$" if cell.delta is not None else ""
+    return f"${number(cell.metric, cell.change, sign=True)}$" if cell.change is not None else ""
 
 
 def interval(cell: Cell) -> str:
@@ -151,11 +155,13 @@ def mixed(summary: Summary) -> bool:
 def caption(summary: Summary) -> str:
     """What must be known to read the table."""
     cells = shown(summary)
-    others = [cell for cell in cells if cell.backbone != BASELINE]
+    others = [cell for cell in cells if cell.change is not None]
     unit = escape(percent(metric for _, metric in summary.columns))
     parts = [rf"Transfer table \emph{{{escape(summary.experiment)}}}, {unit}; the last epoch counts.", runs(cells)]
-    if any(cell.delta is not None for cell in others):
-        parts.append(rf"\emph{{Change}}: against {BASELINE}.")
+    if not summary.several:
+        parts.insert(1, rf"\emph{{Network}}: {escape(summary.networks[0].words)}.")
+    if others:
+        parts.append(rf"\emph{{Change}}: against {escape(against(summary.networks))}.")
     if any(cell.low is not None for cell in others):
         parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {BOTH}.")
     trained = [cell for cell in cells if cell.backbone not in summary.brought]
@@ -197,7 +203,7 @@ def verdicts(found: set[str]) -> list[str]:
     parts = []
     if found & {"better", "worse", "undecided"}:
         parts.append(
-            r"\textbf{Bold}$^{\ast}$: better than baseline; $^{\dagger}$: worse (5\,\% a column, corrected for its "
+            r"\textbf{Bold}$^{\ast}$: better than the baseline; $^{\dagger}$: worse (5\,\% a column, corrected for its "
             "finished rows after Holm); no mark: undecided, or no verdict (fewer than three seeds, or one pretraining)."
         )
     elif ONE_PRETRAINING in found:

@@ -1,11 +1,10 @@
-"""Average precision of each class and backbone, and how it differs from the baseline's: a table for each detector."""
+"""Average precision of each class and backbone, and how it differs from its baseline's: a table for each detector."""
 
 from dataclasses import dataclass
 
 from workflow.contracts import Metric
 from workflow.reporting.outcome import FinishedRun
 from workflow.reporting.statistics.cells import mean_over
-from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.summary import Summary
 
 STRONGEST = 0.45  # opacity of the largest change's colour: the number on it must be read
@@ -47,17 +46,19 @@ def class_tables(summary: Summary) -> list[ClassTable]:
         if runs:
             counts = {row: sum(run.backbone == row for run in runs) for row in summary.backbones}
             counts = {row: count for row, count in counts.items() if count}
-            found.append(ClassTable(name, task.headline, counts, rows(runs, list(counts), summary.controls)))
+            bases = {row: base if (base := summary.network(row).baseline) != row else "" for row in counts}
+            found.append(ClassTable(name, task.headline, counts, rows(runs, bases, summary.controls)))
     return found
 
 
-def rows(runs: list[FinishedRun], backbones: list[str], controls: list[str]) -> dict[str, dict[str, ClassCell]]:
-    """Class to backbone to cell, classes in the order of the data. `controls` do not set the scale of the colours,
-    as the changes of all others would pale beside theirs; where there are no others, they do."""
+def rows(runs: list[FinishedRun], bases: dict[str, str], controls: list[str]) -> dict[str, dict[str, ClassCell]]:
+    """Class to backbone to cell, classes in the order of the data. `bases`: each backbone with the one that it is
+    compared with, "" if with none. `controls` do not set the scale of the colours, as the changes of all others would
+    pale beside theirs; where there are no others, they do."""
     classes = list(dict.fromkeys(name for run in runs for name in run.record["per_class"]))
-    means = {name: {backbone: mean(runs, backbone, name) for backbone in backbones} for name in classes}
+    means = {name: {backbone: mean(runs, backbone, name) for backbone in bases} for name in classes}
     changes = {
-        name: {backbone: change(ap, row.get(BASELINE), backbone) for backbone, ap in row.items()}
+        name: {backbone: change(ap, row.get(bases[backbone])) for backbone, ap in row.items()}
         for name, row in means.items()
     }
     known = [(name, abs(c)) for row in changes.values() for name, c in row.items() if c is not None]
@@ -88,6 +89,6 @@ def defined(run: FinishedRun) -> dict[str, float]:
     return {name: ap for name, ap in run.record["per_class"].items() if ap is not None}
 
 
-def change(ap: float | None, base: float | None, backbone: str) -> float | None:
-    """Against the baseline, which has none against itself."""
-    return ap - base if ap is not None and base is not None and backbone != BASELINE else None
+def change(ap: float | None, base: float | None) -> float | None:
+    """Against the baseline."""
+    return ap - base if ap is not None and base is not None else None

@@ -8,9 +8,9 @@ from pathlib import Path
 from workflow.core.escaping import printable
 from workflow.registry import PRETRAIN
 from workflow.reporting.metrics import PERCENT, heading, number
+from workflow.reporting.networks import against
 from workflow.reporting.outcome import FinishedRun
 from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cell
-from workflow.reporting.statistics.comparisons import BASELINE
 from workflow.reporting.statistics.intervals import ENOUGH
 from workflow.reporting.summary import Column, Summary, best_epoch
 from workflow.reporting.tables.run_resources import waiting
@@ -24,12 +24,13 @@ GROUPS = ("last epoch", "best epoch", "paper")
 
 
 def long_csv(summary: Summary) -> str:
-    """transfer.csv: one line a backbone, task and metric. A missing number has its reason as verdict; a last column has
-    the units if one is not percent."""
+    """transfer.csv: one line a backbone, task and metric. A missing number has its reason as verdict; last columns have
+    the units if one is not percent, and of several networks that of the row and its millions of parameters."""
     units = any(metric.unit != PERCENT for metric in summary.metrics)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS + ["unit"] * units)
+    several = bool(summary.several)
+    writer.writerow(CSV_COLUMNS + ["unit"] * units + ["network", "parameters (M)"] * several)
     for cell in summary.cells.values():
         numbers = (cell.mean, cell.std, cell.delta, cell.low, cell.high)
         digits = max(4, cell.metric.digits)
@@ -37,7 +38,9 @@ def long_csv(summary: Summary) -> str:
         verdict = "; ".join(filter(None, [cell.verdict, cell.missing]))
         paper = cell.paper.value if cell.paper else ""
         about = [cell.backbone, cell.task, cell.metric.name]
-        writer.writerow([*about, mean, std, cell.n, *change, verdict, paper, *[cell.metric.unit] * units])
+        network = summary.network(cell.backbone)
+        more = [cell.metric.unit] * units + [network.name, network.size] * several
+        writer.writerow([*about, mean, std, cell.n, *change, verdict, paper, *more])
     return out.getvalue()
 
 
@@ -46,9 +49,8 @@ def measured(cell: Cell) -> str:
     if cell.mean is None:
         return "–"
     spread = f" ± {number(cell.metric, cell.std)}" if cell.std is not None else ""
-    if cell.delta is None or cell.backbone == BASELINE:
-        return number(cell.metric, cell.mean) + spread
-    return f"{number(cell.metric, cell.mean)}{spread} ({number(cell.metric, cell.delta, sign=True)})"
+    change = f" ({number(cell.metric, cell.change, sign=True)})" if cell.change is not None else ""
+    return f"{number(cell.metric, cell.mean)}{spread}{change}"
 
 
 def limits(cell: Cell) -> str:
@@ -69,12 +71,15 @@ def markdown(summary: Summary) -> str:
     columns = summary.columns
     lines = [f"# Transfer table: {_md(summary.experiment)}", ""]
     lines += [f"> **{_md(notice)}**\n" for notice in summary.notices]
-    lines.append("| backbone | " + " | ".join(f"{task}<br>{heading(metric)}" for task, metric in columns) + " |")
-    lines.append("|:--|" + "--:|" * len(columns))
+    more = ["network", "parameters (M)"] if summary.several else []
+    heads = ["backbone", *more, *(f"{task}<br>{heading(metric)}" for task, metric in columns)]
+    lines += [f"| {' | '.join(heads)} |", "|:--|" + ":--|--:|" * bool(more) + "--:|" * len(columns)]
     for backbone in summary.backbones:
         row = [_md_cell(summary.cell(backbone, column)) for column in columns]
-        about = f"<br>{_md(summary.origins[backbone])}" if summary.origins[backbone] else ""
-        lines.append(f"| {_md(backbone)}{about} | " + " | ".join(row) + " |")
+        beyond = f"<br>{_md(summary.origins[backbone])}" if summary.origins[backbone] else ""
+        network = summary.network(backbone)
+        about = [f"{_md(backbone)}{beyond}", *([network.name, network.size] if more else [])]
+        lines.append(f"| {' | '.join([*about, *row])} |")
     lines += ["", f"## {classification(summary)}", "", *_md_classification(summary)]
     lines += ["", *(f"{_md(remark)}  " for remark in summary.remarks), ""]
     for task, protocol in summary.protocols.items():
@@ -131,8 +136,9 @@ def _md(text: str) -> str:
 
 def terminal(summary: Summary, page: Path) -> str:
     """The table for a terminal, in as many blocks as its columns need, and where the page lies."""
-    names = ["backbone", *summary.backbones]
-    lines = [f"Transfer table: {summary.experiment}"]
+    names = _names(summary)
+    network = "" if summary.several else f" ({summary.networks[0].words})"
+    lines = [f"Transfer table: {summary.experiment}{network}"]
     lines += ["\n" + textwrap.fill(notice, TERMINAL_WIDTH) for notice in summary.notices]
     for block in _blocks(summary, max(map(len, names))):
         lines += ["", *_block(block, names)]
@@ -143,12 +149,27 @@ def terminal(summary: Summary, page: Path) -> str:
     return "\n".join([*lines, *([""] if about else []), *about, "", *_legend(summary), printable(f"Page: {page}")])
 
 
+def _names(summary: Summary) -> list[str]:
+    """The first column of the terminal's table from its heading down: backbones, of several networks with network and
+    millions of parameters."""
+    names = ["backbone", *summary.backbones]
+    if not summary.several:
+        return names
+    of_rows = [summary.network(row) for row in summary.backbones]
+    networks = ["network", *(network.name for network in of_rows)]
+    sizes = ["params", *(f"{network.size} M" if network.size else "" for network in of_rows)]
+    first, second = max(map(len, names)), max(map(len, networks))
+    columns = zip(names, networks, sizes, strict=True)
+    return [f"{name:{first}}  {network:{second}}  {size:>8}" for name, network, size in columns]
+
+
 def _legend(summary: Summary) -> list[str]:
     """How to read the terminal's table."""
     cells = summary.cells.values()
     counts = sorted({cell.n for cell in cells if cell.n > 1})
     spread = f" ±: standard deviation over n runs, n = {', '.join(map(str, counts))}." if counts else ""
-    lines = [f"In brackets: change against baseline.{spread} best: value@epoch (@iteration)."]
+    changes = f"In brackets: change against {words}." if (words := against(summary.networks)) else ""
+    lines = [textwrap.fill(f"{changes}{spread} best: value@epoch (@iteration).".strip(), TERMINAL_WIDTH)]
     if any(cell.low is not None for cell in cells):
         lines += [
             "95 %: interval of the change, then + better, - worse, ? undecided, t no verdict: of one pretraining, the",

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workflow import registry
 from workflow.core.errors import UserError
 from workflow.reporting.statistics import comparisons as changes_module
-from workflow.reporting.statistics.comparisons import Contrast, changes
 from workflow.reporting.summary import summarize
 from workflow.training.per_image import write
 
@@ -19,10 +17,11 @@ IMAGES = 60
 
 @pytest.fixture
 def scored(experiment):
-    """Call it to make an experiment whose CIDEr and top-1 error have evidence: levels by row, noise of the seeds."""
+    """Call it to make an experiment whose CIDEr and top-1 error have evidence: levels by row, noise of the seeds, and
+    what a row is beyond its name."""
 
-    def make(levels, seeds=(1, 1), noise=0.3):
-        small = experiment({name: {} for name in levels}, seeds=seeds, tasks=("nic_coco",))
+    def make(levels, seeds=(1, 1), noise=0.3, specs=None):
+        small = experiment({name: {} for name in levels} | (specs or {}), seeds=seeds, tasks=("nic_coco",))
         shared = np.random.default_rng(0).normal(0, 10, IMAGES)
         for k, run in enumerate(small.plan.runs):
             rng = np.random.default_rng(k)
@@ -209,8 +208,48 @@ def test_the_same_records_give_the_same_intervals(scored):
     assert cell(small, "cutmix") == cell(small, "cutmix")
 
 
-def test_without_a_baseline_nothing_is_compared():
-    assert changes({("cutmix", "nic_coco", "CIDEr"): Contrast(1.0, (), False)}, registry.tasks()) == {}
+R18 = {"network": "resnet18"}
+MIXED = {"regularizers": {"mixup": {}}}
+
+
+def test_each_network_is_compared_with_its_own_baseline(scored):
+    """Also where another network is far better, and where a row is random."""
+    levels = {"baseline": 50, "cutmix": 60, "r18": 30, "r18_mixup": 20, "scratch18": 10}
+    specs = {"r18": R18, "r18_mixup": R18 | MIXED, "scratch18": R18 | {"init": "random"}}
+    small = scored(levels, seeds=(3, 1), specs=specs)
+    found = {row: cell(small, row) for row in levels}
+    assert {row: (one.baseline, one.verdict) for row, one in found.items()} == {
+        "baseline": ("baseline", ""),
+        "cutmix": ("baseline", "better"),
+        "r18": ("r18", ""),
+        "r18_mixup": ("r18", "worse"),
+        "scratch18": ("r18", "worse"),
+    }
+    assert found["r18_mixup"].delta == pytest.approx(-10, abs=1)
+    assert found["r18"].low is None
+
+
+def test_a_network_without_a_baseline_has_no_change(scored):
+    small = scored({"baseline": 50, "cutmix": 60, "r18_mixup": 60}, seeds=(3, 1), specs={"r18_mixup": R18 | MIXED})
+    lone = cell(small, "r18_mixup")
+    assert (lone.mean, lone.baseline, lone.delta, lone.low, lone.verdict) == (
+        pytest.approx(60, abs=1),
+        "",
+        None,
+        None,
+        "",
+    )
+    assert cell(small, "cutmix").verdict == "better"
+
+
+def test_rows_of_all_networks_share_the_correction_of_a_column(scored):
+    """One column has 5 % in all, so rows of another network need more certainty too."""
+    levels, own = {"baseline": 50, "a": 51.5}, {"specs": {"r18": R18}}
+    more = dict.fromkeys("bcdefghij", 50)
+    own["specs"] |= dict.fromkeys(more, R18 | MIXED)
+    alone = cell(scored(levels, seeds=(3, 1)), "a")
+    among = cell(scored(levels | {"r18": 50} | more, seeds=(3, 1), **own), "a")
+    assert (alone.verdict, among.verdict) == ("better", "undecided")
 
 
 def test_a_long_resampling_shows_how_far_it_is(scored, monkeypatch, capsys):

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from workflow import registry
-from workflow.reporting.statistics.cells import BASELINE
 from workflow.reporting.summary import summarize
 from workflow.reporting.tables.latex import ACROSS, escape, latex, side_by_side
 
@@ -48,7 +47,7 @@ def full(summary, n=3, verdicts=("better", "worse", "undecided"), covers="seeds 
     cells = {}
     for turn, (key, cell) in enumerate(summary.cells.items()):
         own = {"delta": 0.0, "low": None, "high": None, "covers": "", "verdict": ""}
-        if cell.backbone != BASELINE:
+        if cell.backbone != cell.baseline:
             low, high = (-9.87, -8.76) if "error" in cell.metric.name else (-23.4, -19.4)
             own |= {"delta": low / 2, "verdict": verdicts[turn % len(verdicts)]}
             own |= {"low": low, "high": high, "covers": covers} if covers else {}
@@ -64,7 +63,7 @@ def lines_of(text, label):
 
 @pytest.mark.parametrize("option", ["", "twocolumn"])
 def test_it_compiles_and_fits_a_plain_article(experiment, compiled, option):
-    rows = {name: {} for name in (BASELINE, "stochastic_depth", "feature_cutmix", "cutmix")}
+    rows = {name: {} for name in ("baseline", "stochastic_depth", "feature_cutmix", "cutmix")}
     said = compiled(latex(full(summarize(experiment(rows).plan))), option)
     assert "Overfull" not in said
     assert "Float too large" not in said
@@ -72,7 +71,7 @@ def test_it_compiles_and_fits_a_plain_article(experiment, compiled, option):
 
 
 def test_many_rows_go_on_in_a_second_table(experiment, compiled):
-    rows = {name: {} for name in (BASELINE, *(f"row_{n}" for n in range(9)))}
+    rows = {name: {} for name in ("baseline", *(f"row_{n}" for n in range(9)))}
     text = latex(full(summarize(experiment(rows).plan)))
     assert text.count(r"\begin{table*}") == text.count(r"\caption{") == 2
     assert text.count(r"\label{tab:transfer}") == 1
@@ -84,8 +83,8 @@ def test_many_rows_go_on_in_a_second_table(experiment, compiled):
 
 
 def test_names_and_notices_are_escaped(experiment, compiled):
-    summary = summarize(experiment({BASELINE: {}, "a_b.c--d": {}}).plan)
-    compiled(latex(replace(summary, notices=[HARD], origins={BASELINE: "", "a_b.c--d": HARD}, experiment="x_1")))
+    summary = summarize(experiment({"baseline": {}, "a_b.c--d": {}}).plan)
+    compiled(latex(replace(summary, notices=[HARD], origins={"baseline": "", "a_b.c--d": HARD}, experiment="x_1")))
     assert escape("50 % of a_b & \\c{}") == r"50 \% of a\_b \& \textbackslash{}c\{\}"
     assert escape("a--b---c") == "a-{}-b-{}-{}-c"
     assert escape("漢\n–é") == r"??\textendash{}é"
@@ -156,7 +155,7 @@ def test_the_caption_names_the_rows_of_one_pretraining(experiment):
     once, thrice = (latex(summarize(experiment(seeds=seeds).plan)) for seeds in ((1, 3), (3, 1)))
     assert r"with the noise of its transfers alone (intervals: $^{\mathrm{t}}$): baseline, cutmix." in once
     assert "one pretraining" not in thrice
-    small = experiment({BASELINE: {}, "mine": {"checkpoint": "mine.pth"}}, seeds=(1, 3))
+    small = experiment({"baseline": {}, "mine": {"checkpoint": "mine.pth"}}, seeds=(1, 3))
     assert r"(intervals: $^{\mathrm{t}}$): baseline." in latex(summarize(small.plan)), "a brought file is what it is"
 
 
