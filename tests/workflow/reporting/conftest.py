@@ -103,7 +103,8 @@ def planned(
         backbone=row,
         origin=origin,
         seeds=seeds,
-        module="",
+        room="",
+        subcommand="",
         record=str(
             (published if task == "pretrain" else folder / f"results/small/{task}/{row}/{name}") / "metrics.json"
         ),
