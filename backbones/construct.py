@@ -6,7 +6,10 @@ import importlib
 import torch
 from torch import nn
 
+from workflow import registry
 from workflow.contracts import Network
+
+IMAGENET_CLASSES = 1000
 
 
 def build(network: Network, classes: int, zero_init_residual: bool = False) -> nn.Module:
@@ -28,9 +31,14 @@ def parameters(network: Network, classes: int) -> int:
         return sum(weight.numel() for weight in build(network, classes).parameters())
 
 
+def published_parameters(name: str) -> int:
+    """Those of a network as it is published: with a classifier of ImageNet's classes."""
+    return parameters(registry.network(name), IMAGENET_CLASSES)
+
+
 def encoder(network: Network) -> nn.Module:
     """A network without its classifier: images (N, 3, H, W) to features (N, network.features)."""
-    module = build(network, classes=1000)
+    module = build(network, IMAGENET_CLASSES)
     above, _, last = network.classifier.rpartition(".")
     setattr(module.get_submodule(above), last, nn.Identity())
     return module

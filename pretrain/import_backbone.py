@@ -14,6 +14,7 @@ from backbones.architecture import checked
 from backbones.backbone import KEY, STRIDE, preprocessing, save_backbone, verify
 from backbones.card import write_card
 from backbones.checkpoint import contents
+from backbones.construct import published_parameters
 from backbones.layouts import found, set_words
 from pretrain.evaluate import better, near_chance, ranked
 from pretrain.metric import errors, leave
@@ -162,7 +163,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     leave(out / "per_image.npz", f"{check['root']}/val", ranks)
     write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, brought=about)
     write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
-                 checkpoint=about)  # fmt: skip
+                 checkpoint=about, parameters=published_parameters(recipe["network"]))  # fmt: skip
 
 
 def import_backbone(run: RunSpec, checkpoint: Path, check_file: Path, state: Path, out: Path) -> None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.card import write_card
-from backbones.construct import build
+from backbones.construct import build, published_parameters
 from pretrain.dataset import ImageNetVal
 from pretrain.metric import leave
 from workflow import registry
@@ -80,7 +80,7 @@ def make(run: Any, check_file: Path, out: Path) -> None:
     leave(out / "per_image.npz", f"{check['root']}/val", [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
     write_record(out, run, None, of=of, metrics={}, protocol=protocol, check=check_file,
-                 backbone=out / "backbone.safetensors")  # fmt: skip
+                 backbone=out / "backbone.safetensors", parameters=published_parameters(declared.name))  # fmt: skip
 
 
 def random_backbone(run: RunSpec, check_file: Path, state: Path, out: Path) -> None:

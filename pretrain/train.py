@@ -12,6 +12,7 @@ import pretrain.metric
 import pretrain.model  # noqa: F401 (registers)
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.card import write_card
+from backbones.construct import published_parameters
 from workflow.core import code_hash
 from workflow.core.files import atomic, read_check
 from workflow.training.engine import fit
@@ -63,4 +64,5 @@ def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
             shutil.copyfile(state / "per_image.npz", temporary)
         write_card(out, run, check_file, of=of, metrics=done.metrics, protocol=protocol)
         write_record(out, run, done, of=of, metrics=done.metrics, protocol=protocol, check=check_file,
-                     backbone=out / "backbone.safetensors", best=found)  # fmt: skip
+                     backbone=out / "backbone.safetensors", best=found,
+                     parameters=published_parameters(recipe["network"]))  # fmt: skip

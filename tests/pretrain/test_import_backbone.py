@@ -57,6 +57,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
         **{"weights": "only", "matched": 320, "left_over": [], "classes": 4, "stride": "3x3"},
     }
     assert record["provenance"]["backbone"] == sha256(out / "backbone.safetensors")
+    assert record["parameters"] == 25_557_032, "as published: with a classifier of 1,000 classes"
     assert (about["origin"], about["network"], about["stride"]) == ("brought", "resnet50", "3x3")
     found = load_file(out / "backbone.safetensors")
     assert all(torch.equal(found[key], value) for key, value in solved.weights.items())

@@ -10,6 +10,7 @@ from backbones.backbone import IMAGENET
 from pretrain import random_backbone
 from pretrain.dataset import ImageNetVal
 from pretrain.random_backbone import make
+from workflow.core.files import read_json
 from workflow.planning.run_spec import RunSpec
 from workflow.training.seeding import seed_everything
 
@@ -49,6 +50,8 @@ def test_it_is_scored_on_no_image(imagenet, tmp_path):
     weights(imagenet, tmp_path)
     with np.load(tmp_path / "per_image.npz") as evidence:
         assert {name: evidence[name].shape for name in evidence} == {"images": (0,)}
+    record = read_json(tmp_path / "metrics.json")
+    assert (record["metrics"], record["parameters"]) == ({}, 25_557_032)
 
 
 def test_each_batch_norm_has_the_statistics_of_its_inputs(imagenet, tmp_path):

@@ -64,6 +64,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, mo
     assert not (tmp_path / "state b").exists()
     one, two = (read_json(tmp_path / name / "metrics.json") for name in "ab")
     assert one["provenance"]["backbone"] == two["provenance"]["backbone"]
+    assert one["parameters"] == 25_557_032
     assert (one["metrics"], one["history"], one["best"]) == (two["metrics"], two["history"], two["best"])
     # The published file gives the record's numbers, which are those of the last epoch (law 2).
     check = read_json(imagenet.check)
