@@ -11,6 +11,7 @@ PROJECT = Path(__file__).parents[1]
 ORDER = (  # each may import those before it
     *("workflow.core", "workflow.contracts", "workflow.registry", "workflow.config", "workflow.data"),
     *("workflow.planning", "workflow.training", "workflow.reporting", "backbones"),
+    *("workflow.cli", "workflow.__main__"),
 )
 TASKS = sorted(path.parent.name for path in PROJECT.glob("*/task.py"))
 FILES = sorted(path for name in ("workflow", "backbones", *TASKS) for path in (PROJECT / name).rglob("*.py"))
@@ -70,4 +71,5 @@ def test_no_two_files_import_each_other():
 
 
 def test_no_loose_module_lies_in_workflow():
-    assert {path.name for path in (PROJECT / "workflow").glob("*.py")} == {"__init__.py", "contracts.py", "registry.py"}
+    files = {"__init__.py", "__main__.py", "cli.py", "contracts.py", "registry.py"}
+    assert {path.name for path in (PROJECT / "workflow").glob("*.py")} == files

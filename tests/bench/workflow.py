@@ -14,7 +14,7 @@ from workflow.config.loading import load
 from workflow.registry import tasks
 
 HOUSE = Path(__file__).parents[2]
-ROOMS = sorted({"backbones", *(task.folder for task in tasks().values())})
+ROOMS = sorted({"backbones", "workflow", *(task.folder for task in tasks().values())})
 
 
 def matrix() -> dict[str, Any]:

@@ -69,6 +69,11 @@ def read_check(path: str | Path) -> dict[str, Any]:
     return read_hashed(Path(path), "set", "root", "fingerprint", "classes", "counts")
 
 
+def lock_file(folder: Path) -> Path:
+    """The file next to a folder that the process which writes into the folder holds locked."""
+    return folder.with_name(folder.name + ".lock")
+
+
 def sha256(path: str | Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     with open_regular(path) as file:

@@ -12,6 +12,7 @@ from workflow.registry import PRETRAIN
 
 MACHINE = {"threads": "cpu_threads", "workers": "num_workers", "gpus": "gpus"}  # of a run, and of the config: where a
 # result is computed, not what it is
+SEEDS = {"pretrain": "p", "transfer": "s"}  # in paths
 CHECKED = "results/data/all_checks_passed.txt"  # what every training waits for
 
 
@@ -42,6 +43,11 @@ class PlannedRun:
     from_backbone: tuple[str, ...] = ()
     artifact: str = ""
     tracking: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def seed_name(self) -> str:
+        """As in the paths: `p0` for pretraining, `p0s1` for a transfer."""
+        return "".join(f"{short}{self.seeds[kind]}" for kind, short in SEEDS.items() if kind in self.seeds)
 
     @property
     def json(self) -> str:

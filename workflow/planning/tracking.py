@@ -12,7 +12,6 @@ from workflow.planning.planned_run import PlannedRun
 
 VARIABLE = "BACKBONE_TRANSFER_TRACKING"  # in the environment: counts before the key
 NONE = "none"
-SEEDS = {"pretrain": "p", "transfer": "s"}  # in paths
 TRACKERS = ("tensorboard", "wandb", "mlflow")  # each the name of a package too
 
 
@@ -35,6 +34,5 @@ def with_tracking(config: Mapping[str, Any], run: PlannedRun) -> PlannedRun:
     `name` of this run, which is its path below the folder."""
     if (name := tracker(config)) == NONE or "eval_interval" not in run.run["recipe"]:
         return run
-    seeds = "".join(f"{short}{run.seeds[kind]}" for kind, short in SEEDS.items() if kind in run.seeds)
-    folder = f"results/{config['experiment']}/tracking"
-    return replace(run, tracking={"tracker": name, "folder": folder, "name": f"{run.task}/{run.backbone}/{seeds}"})
+    folder, run_name = f"results/{config['experiment']}/tracking", f"{run.task}/{run.backbone}/{run.seed_name}"
+    return replace(run, tracking={"tracker": name, "folder": folder, "name": run_name})

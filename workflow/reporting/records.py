@@ -74,9 +74,8 @@ def _outcome(
             record=record,
             config=config,
         )
-    error = _text(state / "error.txt")
-    if error is not None:
-        return outcome(status="failed", reason=WHEN.sub("", _line(error)) or "no reason given")
+    if reason := failure(state):
+        return outcome(status="failed", reason=reason)
     return outcome(status="pending", reason="started, not finished" if state.is_dir() else "")
 
 
@@ -85,11 +84,13 @@ def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _text(path: Path) -> str | None:
+def failure(state: Path) -> str:
+    """Why the last attempt of a run failed, in one line; empty if it did not."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        error = (state / "error.txt").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return None
+        return ""
+    return WHEN.sub("", _line(error)) or "no reason given"
 
 
 def _checked(path: Path, record: dict[str, Any], run: PlannedRun, task: Task) -> tuple[Record, dict[str, Any]]:

@@ -24,6 +24,7 @@ from workflow.training.cpu_convs import channels_last
 from workflow.training.distributed import processes
 from workflow.training.hooks import EvaluationPrecision, History, Start
 from workflow.training.precision import configure_torch
+from workflow.training.progress import ProgressHook
 from workflow.training.resume.checkpointing import ResumeCheckpointHook, newest
 from workflow.training.resume.interrupts import CheckFiniteLossHook, StopOnSignalHook, guard_workers
 from workflow.training.resume.load_state import ResumableRunner
@@ -149,9 +150,8 @@ def fit(
     saved, ending = ResumeCheckpointHook(state, history), StopOnSignalHook()
     hooks = [SeedHook(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
     with tracked(run, state, history) as tracking:
-        for hook in (
-            [Start(start)] * (start is not None) + hooks + [CheckFiniteLossHook(run.name, state), *tracking, *more]
-        ):
+        watching = [CheckFiniteLossHook(run.name, state), ProgressHook(state, history), *tracking, *more]
+        for hook in [Start(start)] * (start is not None) + hooks + watching:
             runner.register_hook(hook)
         train(runner, run, saved, ending)
     waited = processes.reduce_mean(history.waited, "max")  # all wait for the slowest

@@ -128,10 +128,14 @@ class History(Hook):
 
     def line(self, done: int, now: float) -> None:
         """One line: how far, how good, how long still."""
-        left = int((now - self.began) / (done - self.first) * (self.iterations - done))
+        left = int(self.seconds_left(done, now))
         loss = f"loss {self.points[-1]['loss']:.3f}  " if self.points else ""
         share = f"{done}/{self.iterations}  {100 * done // self.iterations:3d} %"
         self.say(f"{share}  {loss}ETA {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}")
+
+    def seconds_left(self, done: int, now: float) -> float:
+        """At the pace since this attempt began, evaluations included."""
+        return (now - self.began) / (done - self.first) * (self.iterations - done)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Keep an evaluation; its time does not count as training time."""

@@ -21,7 +21,8 @@ from mmengine.hooks import Hook
 
 from workflow.contracts import INDEX
 from workflow.core.errors import UserError
-from workflow.core.files import atomic, sha256
+from workflow.core.files import atomic, lock_file, sha256
+from workflow.planning import progress
 from workflow.training.distributed import processes
 from workflow.training.hooks import History
 from workflow.training.resume import attempts, publish_backup
@@ -143,7 +144,7 @@ def lock(folder: Path) -> Iterator[bool]:
     """The folder for this process alone, by a lock beside it (Snakemake empties the folder). One that was asked to end
     may still be saving while it is started again elsewhere; UserError if it takes too long. Whether it had to wait."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    path, since, waited = folder.with_name(folder.name + ".lock"), time.monotonic(), False
+    path, since, waited = lock_file(folder), time.monotonic(), False
     while True:
         file = path.open("a+", encoding="utf-8", errors="replace")
         try:
@@ -232,6 +233,7 @@ def prepare(state: Path, out: Path, of: dict[str, Any]) -> None:
     if not made_of.exists():
         with atomic(made_of) as temporary:
             temporary.write_text(begun, encoding="utf-8")
-    (state / "error.txt").unlink(missing_ok=True)
+    for last in ("error.txt", progress.FILE):
+        (state / last).unlink(missing_ok=True)
     for part in out.glob(".*.part"):
         part.unlink()

@@ -1,0 +1,5 @@
+"""`python -m workflow SUBCOMMAND`."""
+
+from workflow.cli import main
+
+main()
