@@ -71,5 +71,5 @@ def test_no_two_files_import_each_other():
 
 
 def test_no_loose_module_lies_in_workflow():
-    files = {"__init__.py", "__main__.py", "cli.py", "contracts.py", "registry.py"}
+    files = {"__init__.py", "__main__.py", "cli.py", "registry.py"}
     assert {path.name for path in (PROJECT / "workflow").glob("*.py")} == files

@@ -1,1 +1,1 @@
-"""One data set, one file: its declaration (workflow/contracts.py)."""
+"""One data set, one file: its declaration (workflow/contracts/__init__.py)."""
