@@ -1,12 +1,34 @@
 """Snakemake as a user calls it, on this checkout or on one elsewhere."""
 
+import functools
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from tests.waiting import told
+
 PROJECT = Path(__file__).parent.parent
+# Most of a dry-run's time is the import of Snakemake: a process that has done it is forked for each call.
+SERVER = """
+import json, os, sys
+from snakemake.cli import main
+for line in sys.stdin:
+    folder, words, environment, *files = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        for number, file in enumerate(["/dev/null", *files]):
+            os.dup2(os.open(file, os.O_RDWR), number)
+        sys.argv = ["snakemake", *words]
+        sys.exit(main())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 def link(source: str, target: str) -> None:
@@ -17,12 +39,24 @@ def link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+@functools.cache
+def server(python: str, path: str) -> subprocess.Popen:
+    """The process that is forked, with `path` as PYTHONPATH; it ends with this one."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([python, "-c", SERVER], **pipes, text=True, env=os.environ | {"PYTHONPATH": path})
+
+
 def caller(folder: Path, house: Path = PROJECT, python: str = sys.executable):
     """Call the real Snakemake on the Snakefile of `house`, in `folder`; (exit status, all that it printed)."""
 
     def call(*arguments: str, timeout: float = 600) -> tuple[int, str]:
-        command = [python, "-m", "snakemake", "-s", str(house / "Snakefile"), *arguments]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
-        return done.returncode, done.stdout + done.stderr
+        process = server(python, os.environ.get("PYTHONPATH", ""))
+        words = ["-s", str(house / "Snakefile"), *arguments]
+        with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+            asked = [str(folder), words, dict(os.environ), out.name, err.name]
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            status = int(told(process, "", timeout))
+            return status, (out.read() + err.read()).decode()
 
     return call
