@@ -70,6 +70,12 @@ def test_it_compiles_and_fits_a_plain_article(experiment, compiled, option):
     assert "undefined" not in said
 
 
+def test_a_table_of_two_networks_fits_too(experiment, compiled):
+    rows = {"baseline": {}, "cutmix": {}, "r18": {"network": "resnet18"}, "wide": {"network": "timm/wide_resnet50_2.x"}}
+    said = compiled(latex(full(summarize(experiment(rows).plan))))
+    assert "Overfull" not in said
+
+
 def test_many_rows_go_on_in_a_second_table(experiment, compiled):
     rows = {name: {} for name in ("baseline", *(f"row_{n}" for n in range(9)))}
     text = latex(full(summarize(experiment(rows).plan)))
