@@ -4,20 +4,24 @@ the data of the check and the preprocessing of the backbone."""
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config, ConfigDict
 
 import workflow.training.loaders  # noqa: F401 (mmdet's index of configs is YAML)
 from backbones.backbone import STRIDE, Preprocessing
-from detection import ssd_anchors
+from backbones.construct import encoder
+from detection import ssd_anchors, stages
 from workflow.contracts import Network
 from workflow.core.code_hash import config
-from workflow.core.errors import UserError
 from workflow.planning.run_spec import RunSpec
 
 CONFIGS = {
     "ssd_voc": "ssd300_voc.py",
     "faster_rcnn_voc": "faster_rcnn_c4_voc.py",
     "faster_rcnn_coco": "faster_rcnn_c4_coco.py",
+    "faster_rcnn_fpn_voc": "faster_rcnn_fpn_voc.py",
+    "faster_rcnn_fpn_coco": "faster_rcnn_fpn_coco.py",
+    "retinanet_voc": "retinanet_voc.py",
 }
 BOX_LOSSES = {  # of the two stages; the limits of smooth L1 are those of the Faster R-CNN code (sigma 3 and 1)
     "l1": ({"type": "L1Loss"}, {"type": "L1Loss"}),
@@ -35,66 +39,92 @@ def task(
     `stride` is the backbone's. `load_backbone` places it too, but a resumed run is not loaded again.
     """
     cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.type])
-    cfg.model.backbone.update(network.mmdet)
-    freeze(cfg.model.backbone, run.recipe)
-    (ssd if run.type == "ssd_voc" else faster_rcnn)(cfg, run, len(check["classes"]), network)
+    backbone(cfg, run.recipe, network, stride)
+    detector = {"ssd_voc": ssd, "faster_rcnn_voc": faster_rcnn_c4, "faster_rcnn_coco": faster_rcnn_c4}
+    detector.get(run.type, pyramid)(cfg, run, len(check["classes"]), network)
     preprocess(cfg, prepare)
-    place_stride(cfg, stride)
     loaders(cfg, run, check)
     cfg.val_evaluator.keep = str(keep)
     cfg.optim_wrapper.optimizer.update({key: run.recipe[key] for key in ("lr", "momentum", "weight_decay")})
     return {part: cfg.to_dict()[part] for part in PARTS}
 
 
-def freeze(backbone: dict[str, Any], recipe: dict[str, Any]) -> None:
-    """Frozen stages (-1 none, 0 the stem, n the stem and layers 1 to n) and the mode of every BatchNorm.
+def backbone(cfg: Config, recipe: dict[str, Any], network: Network, stride: str) -> None:
+    """The network, what of it is frozen, and the convolution that has the stride; C4's last stage is in the RoI head.
 
     `freeze_bn: true` keeps the statistics and the affine weights of pretraining, as mmdet's C4 config and the reference
     code do; `false` updates both.
     """
-    train = not recipe["freeze_bn"]
-    backbone.update(frozen_stages=recipe["frozen_stages"], norm_eval=not train)
-    backbone.update(norm_cfg={"type": "BN", "requires_grad": train})
+    same = {"network": network.name, "freeze_bn": recipe["freeze_bn"], "stride": stride}
+    cfg.model.backbone.update(**same, frozen_stages=recipe["frozen_stages"])
+    if "roi_head" in cfg.model and "shared_head" in cfg.model.roi_head:
+        cfg.model.roi_head.shared_head.update(same)
 
 
 def ssd(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
     """SSD300 at the recipe's input size: the levels that stand there, priors in proportion."""
-    size, levels = run.recipe["size"], len(ssd_anchors.cells(run.recipe["size"]))
-    own = [stage.channels for stage in network.stages[1:]]
-    channels = [*own, *cfg.model.neck.out_channels][:levels]
-    cfg.model.neck.update(in_channels=own, out_channels=channels, **ssd_anchors.neck(size))
+    size, places = run.recipe["size"], stages.out_indices(network, stages.SSD)
+    cells = ssd_anchors.cells(size, sides(network, size, places))
+    own = [network.stages[place].channels for place in places]
+    channels = [*own, *cfg.model.neck.out_channels][: len(cells)]
+    cfg.model.backbone.out_indices = places
+    cfg.model.neck.update(in_channels=own, out_channels=channels, **ssd_anchors.neck(cells))
     head = cfg.model.bbox_head
     head.update(num_classes=classes, in_channels=channels)
-    head.anchor_generator.update(input_size=size, **ssd_anchors.priors(size))
+    head.anchor_generator.update(input_size=size, **ssd_anchors.priors(size, cells))
     cfg.model.test_cfg.score_thr = run.recipe["score_threshold"]
     difficult(cfg, run.recipe["difficult"], [cfg.model.train_cfg.assigner])
     resize(cfg, (size, size))
 
 
-def faster_rcnn(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
-    """Faster R-CNN with the recipe's image sides, anchors, RoIs, loss and thresholds; layer4 halves the RoI's side."""
-    recipe = run.recipe
-    if recipe["frozen_stages"] > 3:
-        raise UserError(f"{run.task}.frozen_stages: layer4 works on the RoIs and is trained; 3 is the most")
-    head, train, test = cfg.model.roi_head, cfg.model.train_cfg, cfg.model.test_cfg
-    norm = {key: cfg.model.backbone[key] for key in ("norm_cfg", "norm_eval")}
-    head.shared_head.update(norm, **network.mmdet)
+def sides(network: Network, size: int, places: list[int]) -> list[int]:
+    """Sides of the maps of a square image of `size` pixels: networks round differently where a stride leaves a rest."""
+    with torch.device("meta"):
+        module = encoder(network).eval()
+        indices = [network.stages[place].index for place in places]
+        maps = module.forward_intermediates(torch.empty(1, 3, size, size), indices=indices, intermediates_only=True)
+    return [each.shape[-1] for each in maps]
+
+
+def faster_rcnn_c4(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
+    """Faster R-CNN C4 with the recipe's anchors, RoIs and losses; the last stage halves the RoI's side."""
+    recipe, head, train, test = run.recipe, cfg.model.roi_head, cfg.model.train_cfg, cfg.model.test_cfg
     inner, last = (stage.channels for stage in network.stages[-2:])
+    cfg.model.backbone.update(out_indices=[len(network.stages) - 2], last_stage=False)
     cfg.model.rpn_head.in_channels = head.bbox_roi_extractor.out_channels = inner
     head.bbox_head.in_channels = last
     head.bbox_roi_extractor.roi_layer.output_size = recipe["roi_output_size"]
-    head.bbox_head.update(num_classes=classes, roi_feat_size=(recipe["roi_output_size"] + 1) // 2)
+    head.bbox_head.roi_feat_size = (recipe["roi_output_size"] + 1) // 2
     train.rpn_proposal.max_per_img = recipe["rpn_post_nms_top_n"]["train"]
     test.rpn.max_per_img = recipe["rpn_post_nms_top_n"]["test"]
     train.rcnn.sampler.num = recipe["rois_per_image"]
-    test.rcnn.score_thr, test.rcnn.nms.iou_threshold = recipe["score_threshold"], recipe["nms_threshold"]
     cfg.model.rpn_head.anchor_generator.scales = recipe["anchor_scales"]
     for stage, loss in zip((cfg.model.rpn_head, head.bbox_head), BOX_LOSSES[recipe["box_loss"]], strict=True):
         stage.loss_bbox = {**loss, "loss_weight": 1.0}
     if not recipe["bias_decay"]:
         cfg.optim_wrapper.paramwise_cfg = {"bias_decay_mult": 0.0}
-    if run.type == "faster_rcnn_voc":
-        difficult(cfg, recipe["difficult"], [train.rpn.assigner, train.rcnn.assigner])
+    free_shape(cfg, run, classes)
+
+
+def pyramid(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
+    """RetinaNet, and Faster R-CNN with a feature pyramid, as mmdetection has them."""
+    places = stages.out_indices(network, stages.PYRAMID if "roi_head" in cfg.model else stages.RETINANET)
+    cfg.model.backbone.out_indices = places
+    cfg.model.neck.in_channels = [network.stages[place].channels for place in places]
+    free_shape(cfg, run, classes)
+
+
+def free_shape(cfg: Config, run: RunSpec, classes: int) -> None:
+    """What the detectors for photos of any shape share: classes, image sides, thresholds, difficult objects."""
+    recipe, train = run.recipe, cfg.model.train_cfg
+    two_stages = "roi_head" in cfg.model
+    head, test = (cfg.model.roi_head, cfg.model.test_cfg.rcnn) if two_stages else (cfg.model, cfg.model.test_cfg)
+    head.bbox_head.num_classes = classes
+    test.score_thr, test.nms.iou_threshold = recipe["score_threshold"], recipe["nms_threshold"]
+    if "difficult" in recipe:
+        difficult(
+            cfg, recipe["difficult"], [train.rpn.assigner, train.rcnn.assigner] if two_stages else [train.assigner]
+        )
     resize(cfg, (recipe["max_size"], recipe["min_size"]))
 
 
@@ -124,12 +154,6 @@ def preprocess(cfg: Config, prepare: Preprocessing) -> None:
             step.update(mean=prepare.mean, to_rgb=rgb)
 
 
-def place_stride(cfg: Config, stride: str) -> None:
-    """Where the backbone has it, layer4 in the RoI head included; mmdet calls the 1×1 convolution's place `caffe`."""
-    for part in [cfg.model.backbone, *([cfg.model.roi_head.shared_head] if "roi_head" in cfg.model else [])]:
-        part.style = "caffe" if stride == "1x1" else "pytorch"
-
-
 def loaders(cfg: Config, run: RunSpec, check: dict[str, Any]) -> None:
     """Root, classes, pipelines, batch and seed."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
@@ -141,7 +165,7 @@ def loaders(cfg: Config, run: RunSpec, check: dict[str, Any]) -> None:
         part.update(data_root=check["root"], metainfo={"classes": tuple(check["classes"])})
     for part in parts:
         part.pipeline = cfg.train_pipeline
-    if run.type == "faster_rcnn_coco":
+    if cfg.val_evaluator.type == "COCOMetric":
         cfg.val_evaluator.root = check["root"]
     val.dataset.pipeline = cfg.test_pipeline
     train.update(batch_size=run.recipe["batch_size"], num_workers=run.workers, persistent_workers=run.workers > 0)

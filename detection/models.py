@@ -1,4 +1,4 @@
-"""The few modules that mmdet lacks, or has with a fault, for these two networks.
+"""The few modules that mmdet lacks, or has with a fault, for these detectors.
 
 Under bf16 autocast mmdet 3.5 computes anchors, boxes and RoIs in the features' eight bits of precision, which moves
 a box at pixel 300 by up to one pixel; the Float* modules hand fp32 on. Nothing changes where features are fp32.
@@ -6,17 +6,16 @@ a box at pixel 300 by up to one pixel; the Float* modules hand fp32 on. Nothing 
 
 from typing import Any
 
-from mmdet.models.dense_heads import AnchorHead, RPNHead, SSDHead
+from mmdet.models.dense_heads import AnchorHead, RetinaHead, RPNHead, SSDHead
 from mmdet.models.necks import SSDNeck
-from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.roi_heads.bbox_heads import BBoxHead, Shared2FCBBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
-from mmdet.models.roi_heads.shared_heads import ResLayer
 from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
 from mmdet.registry import MODELS, TASK_UTILS
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from detection import backbone  # noqa: F401 (registers)
 from workflow.training.distributed.processes import reduce_mean
 
 Outputs = tuple[list[Tensor], list[Tensor]]
@@ -73,28 +72,23 @@ class FloatSSDHead(SyncAvgFactor, SSDHead):
         return [level.float() for level in scores], [level.float() for level in deltas]
 
 
-@MODELS.register_module()
-class FloatRPNHead(SyncAvgFactor, RPNHead):
-    """mmdet's RPN head with fp32 outputs."""
+class FloatLevels(SyncAvgFactor):
+    """A head on the maps of several levels, one after another, with fp32 outputs."""
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores and box deltas of the one level."""
+        """Scores and box deltas of one level."""
         score, delta = super().forward_single(x)
         return score.float(), delta.float()
 
 
 @MODELS.register_module()
-class C4ResLayer(ResLayer):
-    """mmdet's layer4 on the RoIs, whose `norm_eval` also holds for the batch norm of several processes: mmdet's own
-    looks for BatchNorm2d and lets SyncBatchNorm and SharedBatchNorm train."""
+class FloatRPNHead(FloatLevels, RPNHead):
+    """mmdet's RPN head with fp32 outputs."""
 
-    def train(self, mode: bool = True) -> "C4ResLayer":
-        """Like any module's, but for frozen batch norm."""
-        super().train(mode)
-        for module in self.modules():
-            if self.norm_eval and isinstance(module, _BatchNorm):
-                module.eval()
-        return self
+
+@MODELS.register_module()
+class FloatRetinaHead(FloatLevels, RetinaHead):
+    """mmdet's RetinaNet head with fp32 outputs."""
 
 
 @MODELS.register_module()
@@ -106,9 +100,8 @@ class FloatRoIExtractor(SingleRoIExtractor):
         return super().forward(tuple(level.float() for level in feats), rois, roi_scale_factor)
 
 
-@MODELS.register_module()
-class FloatBBoxHead(BBoxHead):
-    """mmdet's box head with fp32 outputs."""
+class FloatBoxes(BBoxHead):
+    """A box head with fp32 outputs."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Class scores and box deltas of each RoI."""
@@ -122,3 +115,13 @@ class FloatBBoxHead(BBoxHead):
             share = len(cls_score) / reduce_mean(len(cls_score))
             losses |= {name: share * losses[name] for name in ("loss_cls", "loss_bbox")}
         return losses
+
+
+@MODELS.register_module()
+class FloatBBoxHead(FloatBoxes):
+    """mmdet's box head with fp32 outputs: one layer on the mean of a region's cells."""
+
+
+@MODELS.register_module()
+class FloatShared2FCBBoxHead(FloatBoxes, Shared2FCBBoxHead):
+    """mmdet's box head of feature pyramids with fp32 outputs: two layers on all cells of a region."""

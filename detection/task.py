@@ -1,8 +1,10 @@
-"""The detection tasks: SSD300 and Faster R-CNN (C4) on VOC07+12, and the latter on COCO (CutMix, Section 4.3)."""
+"""The detection tasks: SSD300 and Faster R-CNN (C4) on VOC07+12, and the latter on COCO (CutMix, Section 4.3);
+RetinaNet and Faster R-CNN with a feature pyramid, for networks of any kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from detection import stages
 from workflow.contracts import Array, Faults, Figure, Metric, Network, Resampling, Task
 
 VOC_METRICS = (Metric("mAP", headline=True), Metric("mAP_area"))
@@ -20,6 +22,7 @@ RESAMPLING = Resampling(
     check="detection.average_precision:check",
     unique="detections",  # as two networks may well share their words and classes: those that know all or nothing
 )
+Rejects = Callable[[Network, Mapping[str, Any]], str]
 FOLDER, SAMPLE = "detection", "training images with an object"
 
 
@@ -29,11 +32,6 @@ def detections(memory_mb: int = 2000) -> tuple[Figure, ...]:
     return (Figure("detections", title, "visualize", ".jpg", memory_mb=memory_mb),)
 
 
-def unknown_to_mmdet(network: Network, recipe: Mapping[str, Any]) -> str:
-    """Why a network cannot enter: the detectors are mmdetection's, on its own networks."""
-    return "" if network.mmdet else "mmdetection has none"
-
-
 def whole_val2014(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:
     """Karpathy's split is one of captions."""
     name = recipe.get("data", "coco")
@@ -41,7 +39,7 @@ def whole_val2014(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any
         yield f'data.{name}.split: karpathy divides captions; {path} needs "2014"'
 
 
-def on_voc(name: str, title: str) -> Task:
+def on_voc(name: str, title: str, rejects: Rejects) -> Task:
     """A detector on VOC07+12."""
     return Task(
         name=name,
@@ -52,19 +50,18 @@ def on_voc(name: str, title: str) -> Task:
         train_parts=("trainval07", "trainval12"),
         test_part="test07",
         sample=SAMPLE,
-        rejects=unknown_to_mmdet,
+        rejects=rejects,
         per_class=True,
         figures=detections(),
         resampling=(RESAMPLING,),
     )
 
 
-TASKS = (
-    on_voc("ssd_voc", "SSD, detection"),
-    on_voc("faster_rcnn_voc", "Faster R-CNN, detection"),
-    Task(
-        name="faster_rcnn_coco",
-        title="Faster R-CNN on COCO, detection",
+def on_coco(name: str, title: str, rejects: Rejects) -> Task:
+    """A detector on COCO 2014."""
+    return Task(
+        name=name,
+        title=title,
         folder=FOLDER,
         dataset="coco",
         train_parts=("train_images",),
@@ -72,11 +69,20 @@ TASKS = (
         metrics=COCO_METRICS,
         sample=SAMPLE,
         check=whole_val2014,
-        rejects=unknown_to_mmdet,
+        rejects=rejects,
         per_class=True,
         figures=detections(memory_mb=6000),  # truth and detections of val2014
         resampling=(RESAMPLING,),
         memory_factor=3,  # large annotations
         report_memory_mb=3000,
-    ),
+    )
+
+
+TASKS = (
+    on_voc("ssd_voc", "SSD, detection", stages.ssd_rejects),
+    on_voc("faster_rcnn_voc", "Faster R-CNN, detection", stages.c4_rejects),
+    on_coco("faster_rcnn_coco", "Faster R-CNN on COCO, detection", stages.c4_rejects),
+    on_voc("retinanet_voc", "RetinaNet, detection", stages.retinanet_rejects),
+    on_voc("faster_rcnn_fpn_voc", "Faster R-CNN FPN, detection", stages.pyramid_rejects),
+    on_coco("faster_rcnn_fpn_coco", "Faster R-CNN FPN on COCO, detection", stages.pyramid_rejects),
 )

@@ -22,8 +22,9 @@ PARTS = {"coco": ("train_images",), "voc": ("trainval07", "trainval12")}  # what
 
 
 def parts(model: Any) -> list[Any]:
-    """The modules of a detector that make up the published backbone: C4 has its layer4 in the RoI head."""
-    return [model.backbone, model.roi_head.shared_head] if hasattr(model, "roi_head") else [model.backbone]
+    """The modules of a detector that make up the published backbone: C4 has its last stage in the RoI head."""
+    shared_head = getattr(getattr(model, "roi_head", None), "shared_head", None)
+    return [model.backbone.network, *([shared_head] if shared_head else [])]
 
 
 def samples(check: dict[str, Any]) -> int:

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from captioning import metric
 from tests.captioning.conftest import NoMeteor
+from workflow import registry
 from workflow.config.loading import load
 from workflow.core.files import read_check, write_json
 from workflow.planning.run_spec import RunSpec
@@ -22,6 +23,7 @@ from workflow.training.engine import fit
 
 DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
 SHORT = {"epochs": 1, "iterations": 1, "warmup_iters": 0, "milestones": [], "batch_size": 4, "eval_interval": 0}
+PYRAMIDS = ("retinanet_voc", "faster_rcnn_fpn_voc", "faster_rcnn_fpn_coco")
 SMALL = {
     "pretrain": {"batch_size": 40, "crop_size": 32, "val_resize_size": 32, "regularizers": {}},  # an epoch is one step
     "ssd_voc": {"size": 96},
@@ -42,7 +44,9 @@ SMALL = {
     },
 }
 SMALL["faster_rcnn_coco"] = SMALL["faster_rcnn_voc"]
+SMALL |= {name: {"min_size": 96, "max_size": 96} for name in PYRAMIDS}
 LAST = {"ssd_voc": 4, "faster_rcnn_voc": 3, "faster_rcnn_coco": 3}  # the largest value of frozen_stages
+LAST |= dict.fromkeys(PYRAMIDS, 4)
 CASES = [  # each value of each switch in each task
     ("pretrain", {"precision": "fp32"}),
     ("pretrain", {"precision": "bf16"}),
@@ -64,8 +68,12 @@ def name(task: str, changes: dict[str, Any]) -> str:
 
 def run_of(task: str, changes: dict[str, Any], gpus: int = 0) -> RunSpec:
     """One step of the task under the demo's recipe, in small."""
-    recipes = {"pretrain": DEMO["pretrain"], "faster_rcnn_coco": DEMO["tasks"]["faster_rcnn_voc"], **DEMO["tasks"]}
-    section = recipes[task]
+    recipes = {"pretrain": DEMO["pretrain"], **DEMO["tasks"]}
+    section = recipes.get(task) or {
+        key: value
+        for key, value in recipes["faster_rcnn_voc"].items()
+        if key in registry.task_schemas()[task]["properties"]
+    }
     recipe = {**section, **SHORT, **SMALL[task], **changes}
     recipe.pop("iterations" if "epochs" in section else "epochs")
     return RunSpec(task, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0, gpus=gpus)

@@ -76,13 +76,13 @@ def test_the_switch_does_what_it_says(one, name):
         norms = found["norms"] if train or name.startswith("pretrain") else []
     stages = int(name.split("frozen_stages=")[1].split()[0]) if "frozen_stages" in name else -1
     frozen = [*(["conv1", "bn1"] if stages >= 0 else []), *(f"layer{n}" for n in range(1, stages + 1))]
-    free = [key for key in norms if key.removeprefix("backbone.").split(".")[0] not in frozen]
+    free = [key for key in norms if key.removeprefix("backbone.network.").split(".")[0] not in frozen]
     assert found["statistics"] == sorted(f"{key}.running_{what}" for key in free for what in ("mean", "var"))
     assert set(free) == set(found["norms"]) & set(found["training"])
     weights = {key.rpartition(".")[0] for key in found["trainable"]}
     if not name.startswith("nic_coco"):
         assert set(free) == set(found["norms"]) & weights
     for part in frozen:
-        assert not [key for key in found["trainable"] + found["weights"] if key.startswith(f"backbone.{part}.")]
+        assert not [key for key in found["trainable"] + found["weights"] if key.startswith(f"backbone.network.{part}.")]
     assert found["weights"]
     assert set(found["weights"]) <= set(found["trainable"])

@@ -1,26 +1,7 @@
-"""Faster R-CNN C4 on COCO 2014: the network of VOC, trained on train2014, tested on val2014.
+"""Faster R-CNN C4 on COCO 2014: the network of VOC.
 
-Crowds are no positives in training, and their place counts as background there, as in mmdetection's own configs
-(`ignore_iof_thr=-1` in every assigner); pycocotools leaves out what is found in one.
 Paper (CutMix, poster): AP 33.3 without, 35.2 with CutMix; it gives no recipe.
 Run: python -m detection train (see `snakemake -n -p`).
 """
 
-_base_ = "faster_rcnn_c4_voc.py"
-
-train2014 = dict(
-    type="QuietCocoDataset",
-    ann_file="annotations/instances_train2014.json",
-    data_prefix=dict(img="train2014/"),
-    filter_cfg=dict(filter_empty_gt=True),
-)
-val2014 = dict(
-    type="QuietCocoDataset",
-    ann_file="annotations/instances_val2014.json",
-    data_prefix=dict(img="val2014/"),
-    test_mode=True,
-)
-
-train_dataloader = dict(dataset=dict(dataset=dict(_delete_=True, **train2014)))
-val_dataloader = dict(dataset=dict(_delete_=True, **val2014))
-val_evaluator = dict(type="COCOMetric")
+_base_ = ["faster_rcnn_c4.py", "coco2014.py"]

@@ -1,6 +1,7 @@
-"""SSD300 (Liu et al., ECCV 2016) on PASCAL VOC, with a ResNet in the place of VGG16.
+"""SSD300 (Liu et al., ECCV 2016) on PASCAL VOC, with any network in the place of VGG16.
 
-Layers 2, 3 and 4 and three extra levels see 300 pixels as 38, 19, 10, 5, 3 and 1 cells, SSD300's own grid.
+The maps of strides 8, 16 and 32 of a ResNet and three extra levels see 300 pixels as 38, 19, 10, 5, 3 and 1 cells,
+SSD300's own grid.
 Paper (CutMix, transfer table): mAP 76.7 without, 77.6 with CutMix.
 Run: python -m detection train (see `snakemake -n -p`).
 """
@@ -8,7 +9,7 @@ Run: python -m detection train (see `snakemake -n -p`).
 _base_ = ["mmdet::_base_/models/ssd300.py", "voc0712.py"]
 
 model = dict(
-    backbone=dict(_delete_=True, type="ResNet", style="pytorch", out_indices=(1, 2, 3)),
+    backbone=dict(_delete_=True, type="NetworkBackbone"),
     neck=dict(
         type="SSDNeckWithL2Init",
         out_channels=(512, 256, 256),  # of the extra levels; those of the backbone come in by detection/build_config.py

@@ -48,7 +48,9 @@ FASTER = {
 }
 FASTER |= {"anchor_scales": [2, 4, 8], "box_loss": "l1", "bias_decay": True, "nms_threshold": 0.5}
 FASTER |= {"score_threshold": 0.05}
+PYRAMID = COMMON | {"min_size": 96, "max_size": 96, "nms_threshold": 0.5, "score_threshold": 0.05}
 RECIPES = {"ssd_voc": SSD, "faster_rcnn_voc": FASTER | VOC, "faster_rcnn_coco": FASTER}
+RECIPES |= {"retinanet_voc": PYRAMID | VOC, "faster_rcnn_fpn_voc": PYRAMID | VOC, "faster_rcnn_fpn_coco": PYRAMID}
 
 
 def make_run(name: str, **changes) -> RunSpec:
@@ -75,7 +77,7 @@ def published(tmp_path_factory):
 @pytest.fixture(scope="session")
 def checks(voc, coco):
     """The check of each task's data."""
-    return {"ssd_voc": voc.check, "faster_rcnn_voc": voc.check, "faster_rcnn_coco": coco.check}
+    return {name: (voc if name.endswith("voc") else coco).check for name in RECIPES}
 
 
 @pytest.fixture(scope="session")

@@ -137,15 +137,15 @@ def test_l2norm_starts_at_its_scale_without_init_weights():
 
 
 def test_boxes_leave_the_networks_in_fp32_under_bf16(build):
-    for name in ("ssd_voc", "faster_rcnn_voc"):
+    regions = {"faster_rcnn_voc": (2048, 4, 4), "faster_rcnn_fpn_voc": (256, 7, 7)}
+    for name in ("ssd_voc", "retinanet_voc", *regions):
         model = build(name).model.eval()
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             features = model.extract_feat(torch.randn(1, 3, 96, 96))
             assert features[-1].dtype == torch.bfloat16
-            scores, deltas = (model.bbox_head if name == "ssd_voc" else model.rpn_head)(features)
-        assert {level.dtype for level in [*scores, *deltas]} == {torch.float32}
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        assert {out.dtype for out in model.roi_head.bbox_head(torch.randn(3, 2048, 4, 4))} == {torch.float32}
+            scores, deltas = (model.rpn_head if name in regions else model.bbox_head)(features)
+            boxes = model.roi_head.bbox_head(torch.randn(3, *regions[name])) if name in regions else []
+        assert {out.dtype for out in [*scores, *deltas, *boxes]} == {torch.float32}
 
 
 def test_rois_keep_their_place_under_bf16(build):

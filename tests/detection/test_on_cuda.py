@@ -4,12 +4,13 @@ import json
 
 import pytest
 
+from detection.mmcv_stubs import Operators
 from detection.train import train
 from tests.pretended_cuda.trainings import costs_of_a_step, survives
 
 from .conftest import make_run
 
-FASTER = ["faster_rcnn_voc", "faster_rcnn_coco"]
+FASTER = ["faster_rcnn_voc", "faster_rcnn_coco", "retinanet_voc", "faster_rcnn_fpn_voc"]
 
 
 @pytest.mark.parametrize("name", ["ssd_voc", *(pytest.param(name, marks=pytest.mark.slow) for name in FASTER)])
@@ -29,8 +30,16 @@ def test_a_run_survives_a_kill(name, checks, published, tmp_path):
 
 
 @pytest.mark.parametrize("name", FASTER)
-def test_a_step_runs_on_the_device(name, checks, published, tmp_path):
-    """Quickly, what a kill and a resume show at length."""
+def test_a_step_runs_on_the_device(name, checks, published, tmp_path, monkeypatch):
+    """Quickly, what a kill and a resume show at length. mmdet takes the compiled focal loss on a device only."""
+    focal_loss, levels = Operators.sigmoid_focal_loss_forward, []
+
+    def counted(scores, *args, **kwargs):
+        levels.append(scores.is_cuda)
+        focal_loss(scores, *args, **kwargs)
+
+    monkeypatch.setattr(Operators, "sigmoid_focal_loss_forward", staticmethod(counted))
     run = make_run(name, iterations=2, milestones=[], warmup_iters=0)
     costs = costs_of_a_step(lambda: train(run, published.path, checks[name], tmp_path / "state", tmp_path / "out"), 0)
     assert sum(costs.kernels.values()) > 500
+    assert levels == [True] * (10 if name == "retinanet_voc" else 0), "five levels, forwards and backwards"

@@ -41,7 +41,9 @@ class PlainYaml(YamlHandler):
 
     def load_from_fileobj(self, file: Any, **_: Any) -> Any:
         """As mmengine asks for it."""
-        return yaml.safe_load(file)
+        return yaml.load(
+            file, getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )  # ten times as fast: mmdet has 102 of them
 
 
 @register_handler(["pickle", "pkl"])

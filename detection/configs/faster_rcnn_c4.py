@@ -1,0 +1,16 @@
+"""Faster R-CNN (Ren et al., NeurIPS 2015), C4: all stages but the last on the image, the last one on each RoI.
+
+mmdet's C4 network on the published backbone, without a download.
+"""
+
+_base_ = "mmdet::_base_/models/faster-rcnn_r50-caffe-c4.py"
+
+model = dict(
+    backbone=dict(_delete_=True, type="NetworkBackbone"),
+    rpn_head=dict(type="FloatRPNHead"),
+    roi_head=dict(
+        shared_head=dict(_delete_=True, type="LastStage"),
+        bbox_roi_extractor=dict(type="FloatRoIExtractor", roi_layer=dict(use_torchvision=True)),
+        bbox_head=dict(type="FloatBBoxHead"),
+    ),
+)
