@@ -135,7 +135,7 @@ def load_weights(path: Path, expected: str | None = None) -> tuple[dict[str, tor
 def place_stride(module: torch.nn.Module, where: str, network: Network) -> None:
     """Let the first block of each stage halve its input in the convolution `where` (`1x1` or `3x3`), in place.
 
-    The same weights with the other stride are another network. Works on torchvision's, timm's and mmdet's bottlenecks;
+    The same weights with the other stride are another network. Works on torchvision's and timm's bottlenecks;
     a network of another kind stays as it is.
     """
     for block in module.modules() if len(network.strides) > 1 else ():

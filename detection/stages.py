@@ -38,7 +38,7 @@ def c4_rejects(network: Network, recipe: Recipe) -> str:
     whole = bool(names) and all(name.startswith(f"{last.name}.") for name in names)
     convolutional = network.layout == "NCHW" and all(block.outputs for block in last.blocks)
     if [stage.stride for stage in network.stages[-2:]] != [16, 32] or not (whole and convolutional):
-        instead = "" if lacks_maps(network, PYRAMID) else "; use faster_rcnn_fpn_voc or faster_rcnn_fpn_coco"
+        instead = "" if lacks_maps(network, PYRAMID) else " (faster_rcnn_fpn_voc and faster_rcnn_fpn_coco take it)"
         return f"C4 puts regions of stride 16 through a last stage of residual convolutions{instead}"
     return frozen_too_far(network, recipe, trained=1)
 

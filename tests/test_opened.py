@@ -41,7 +41,7 @@ CHANGES = [
     ({"data": {"dots": {"synthetic": {"classes": 1}}}}, "data.dots.synthetic.classes: must be at least 2, not 1"),
     ({"pretrain": {"network": "vgg"}}, "pretrain.network: must be plainnet or resnet18 or resnet34 or"),
     ({"tasks": {"ssd_voc": DEMO["tasks"]["ssd_voc"]}, "data": {"voc": DRAWN["voc"]}},
-     f"backbones.baseline: tasks.ssd_voc cannot take a {ITS}: mmdetection has none; it takes resnet18 or"),
+     f"backbones.baseline: tasks.ssd_voc cannot take a {ITS}: it works on maps of strides 8, 16, 32, not 2, 4, 8; it"),
     ({"backbones": {"a": {"regularizers": {"stochastic_depth": {"drop_prob": 0.2, "probability": 1}}}}},
      f"backbones.a.regularizers.stochastic_depth: acts in residual blocks, and a {ITS} has none"),
     ({"backbones": {"a": {"regularizers": {"manifold_mixup": {"alpha": 1, "layers": ["layer1"], "probability": 1}}}}},

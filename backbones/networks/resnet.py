@@ -2,8 +2,6 @@
 Wide ResNet (Zagoruyko and Komodakis, BMVC 2016), whose bottlenecks are wider inside. The stride of a bottleneck is in
 torchvision's convolution of 3x3, in the authors' first one of 1x1."""
 
-from typing import Any
-
 from workflow.contracts import Block, Network, Stage
 
 WIDTHS = (64, 128, 256, 512)  # of the stages, where blocks are basic
@@ -26,8 +24,8 @@ def stages(depths: tuple[int, ...], bottlenecks: bool) -> tuple[Stage, ...]:
     return tuple(found)
 
 
-def resnet(name: str, title: str, depths: tuple[int, ...], bottlenecks: bool = True, **mmdet: Any) -> Network:
-    """One of them; `mmdet` gives the arguments of mmdetection's."""
+def resnet(name: str, title: str, depths: tuple[int, ...], bottlenecks: bool = True) -> Network:
+    """One of them."""
     found = stages(depths, bottlenecks)
     return Network(
         name=name,
@@ -37,17 +35,16 @@ def resnet(name: str, title: str, depths: tuple[int, ...], bottlenecks: bool = T
         features=found[-1].channels,
         stages=found,
         strides=("3x3", "1x1") if bottlenecks else ("3x3",),
-        mmdet=mmdet,
         libraries=("torchvision", "timm"),
     )
 
 
 NETWORKS = (
-    resnet("resnet18", "ResNet-18", (2, 2, 2, 2), bottlenecks=False, depth=18),
-    resnet("resnet34", "ResNet-34", (3, 4, 6, 3), bottlenecks=False, depth=34),
-    resnet("resnet50", "ResNet-50", (3, 4, 6, 3), depth=50),
-    resnet("resnet101", "ResNet-101", (3, 4, 23, 3), depth=101),
-    resnet("resnet152", "ResNet-152", (3, 8, 36, 3), depth=152),
+    resnet("resnet18", "ResNet-18", (2, 2, 2, 2), bottlenecks=False),
+    resnet("resnet34", "ResNet-34", (3, 4, 6, 3), bottlenecks=False),
+    resnet("resnet50", "ResNet-50", (3, 4, 6, 3)),
+    resnet("resnet101", "ResNet-101", (3, 4, 23, 3)),
+    resnet("resnet152", "ResNet-152", (3, 8, 36, 3)),
     resnet("resnext101_32x8d", "ResNeXt-101 32×8d", (3, 4, 23, 3)),
     resnet("wide_resnet50_2", "Wide ResNet-50-2", (3, 4, 6, 3)),
 )

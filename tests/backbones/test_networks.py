@@ -1,7 +1,5 @@
 """What a network declares is so in its torch module; and what each of its readers asks of it is there."""
 
-import importlib
-
 import pytest
 import timm
 import torch
@@ -176,22 +174,6 @@ def test_the_weights_have_the_names_and_shapes_of_the_libraries(network, library
     assert list(theirs.state_dict()) == list(own)
     with torch.no_grad():
         torch.testing.assert_close(theirs(IMAGES), module(IMAGES), rtol=1e-4, atol=1e-4)
-
-
-@every_network
-def test_mmdetection_has_the_same_network(network, module):
-    if not network.mmdet:
-        pytest.skip("mmdetection has it not")
-    importlib.import_module("detection")  # stand-ins for operators of mmcv
-    from mmdet.models.backbones import ResNet
-
-    theirs = ResNet(**network.mmdet)
-    theirs.eval()
-    own = {key: value for key, value in module.state_dict().items() if not key.startswith(network.classifier)}
-    theirs.load_state_dict(own)
-    with torch.no_grad():
-        for own_map, theirs_map in zip(maps(module, network).values(), theirs(IMAGES), strict=True):
-            torch.testing.assert_close(theirs_map, own_map, rtol=1e-4, atol=1e-4)
 
 
 def test_torchvision_s_networks_are_torchvision_s_bit_by_bit():

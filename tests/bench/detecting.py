@@ -4,6 +4,7 @@ Both start from the same weights and see the same batch, which is already in mem
 """
 
 import copy
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,9 @@ from workflow import registry
 CLASSES = 20
 STOCK = {  # what mmdet has in the place of our modules
     **{"SSDNeckWithL2Init": "SSDNeck", "FloatSSDHead": "SSDHead", "FloatRPNHead": "RPNHead"},
-    **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead", "C4ResLayer": "ResLayer"},
+    **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead"},
 }
+RESNET = {"depth": 50, "norm_cfg": {"type": "BN", "requires_grad": False}, "norm_eval": True}
 COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "freeze_bn": True}
 COMMON |= {"difficult": "background", "score_threshold": 0.01}
 SSD = {**COMMON, "batch_size": 4, "size": 300, "frozen_stages": 1}
@@ -51,6 +53,14 @@ def batch(count: int, height: int, width: int) -> dict[str, list]:
 
 def stock(config: Any) -> Any:
     """A copy of the network's config with mmdet's own modules."""
+    kind = config.get("type") if isinstance(config, dict) else None
+    if kind == "LastStage":
+        return RESNET | {"type": "ResLayer"}
+    if kind == "NetworkBackbone":
+        count = max(config["out_indices"]) + 1
+        kept = {key: config[key] for key in ("out_indices", "frozen_stages")}
+        steps = {"strides": (1, 2, 2, 2)[:count], "dilations": (1,) * count}
+        return RESNET | {"type": "ResNet", "num_stages": count} | steps | kept
     if isinstance(config, dict):
         return {key: STOCK.get(value, value) if key == "type" else stock(value) for key, value in config.items()}
     return [stock(one) for one in config] if isinstance(config, (list, tuple)) else config
@@ -88,14 +98,15 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
     run = RunSpec(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0, gpus=0)
     made = task(
         run,
-        {"classes": list(map(str, range(CLASSES))), "root": ""},
+        {"classes": list(map(str, range(CLASSES))), "root": "", "counts": {"trainval07": 1, "trainval12": 1}},
         IMAGENET,
-        registry.networks()["resnet50"],
+        registry.network("resnet50"),
         Path("unused"),
     )
     ours, theirs = (MODELS.build(Config(model)) for model in (made["model"], stock(made["model"])))
     theirs.init_weights()
-    ours.load_state_dict(theirs.state_dict())
+    weights = theirs.state_dict().items()
+    ours.load_state_dict({re.sub(r"^backbone\.", "backbone.network.", key): value for key, value in weights})
     sides = (recipe["size"],) * 2 if "size" in recipe else (recipe["min_size"], recipe["max_size"])
     data, sgd = batch(recipe["batch_size"], *sides), made["optim_wrapper"]["optimizer"]
     own = {"type": "PrecisionOptimWrapper", "precision": recipe["precision"]}

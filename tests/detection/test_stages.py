@@ -38,7 +38,7 @@ def test_all_take_residual_networks(name):
 def test_c4_only_rejects_networks_of_other_blocks(name):
     """EfficientNet has more than one module at stride 32, Swin has no maps between its stages."""
     found = rejected(registry.network(name))
-    assert found == dict.fromkeys(C4, f"{ALONE}; use faster_rcnn_fpn_voc or faster_rcnn_fpn_coco")
+    assert found == dict.fromkeys(C4, f"{ALONE} (faster_rcnn_fpn_voc and faster_rcnn_fpn_coco take it)")
     assert list(rejected(PLAIN)) == C4
 
 

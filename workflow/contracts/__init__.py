@@ -5,7 +5,7 @@ workflow/registry.py. No torch: planning must be quick.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -208,7 +208,6 @@ class Network:
         layout: of what the modules of the stages give; "" if it is no map, or not the stage's.
         strides: the convolutions of a stage's first block that may have its stride with the same weights, the usual
             one first.
-        mmdet: arguments with which mmdetection's ResNet is this network, under the same names of weights; empty: none.
         libraries: those that have this network under this name, with the same names of weights.
     """
 
@@ -221,7 +220,6 @@ class Network:
     input_size: int = 224
     layout: Literal["NCHW", "NHWC", ""] = "NCHW"
     strides: tuple[str, ...] = ("3x3",)
-    mmdet: Mapping[str, Any] = field(default_factory=dict, compare=False)
     libraries: tuple[str, ...] = ()
 
     @property
