@@ -131,7 +131,7 @@ BAD = [
     ("tasks/ssd_voc/rois_per_image", 8, "tasks.ssd_voc.rois_per_image: unknown key"),
     ("tasks/ssd_voc/milestones", [200], "tasks.ssd_voc.milestones: 200 is not before the end (200 iterations)"),
     ("tasks/ssd_voc/warmup_iters", 200, "tasks.ssd_voc.warmup_iters: 200 is not before the end (200 iterations)"),
-    ("tasks/ssd_voc/size", 32, "tasks.ssd_voc.size: must be at least 33, not 32"),
+    ("tasks/ssd_voc/size", 32, "tasks.ssd_voc.size: must be at least 64, not 32"),
     ("tasks/faster_rcnn_voc/min_size", 999, "tasks.faster_rcnn_voc.min_size: 999 is larger than max_size (160)"),
     ("tasks/faster_rcnn_voc/frozen_stages", 4, "tasks.faster_rcnn_voc.frozen_stages: must be at most 3, not 4"),
     ("tasks/faster_rcnn_voc/rpn_post_nms_top_n", 9,
