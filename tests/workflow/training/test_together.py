@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.waiting import PATIENCE, children, end, gone
 from tests.workflow.training import pair
@@ -25,12 +26,12 @@ NAME = "ssd_voc cutmix p0s1"
 pytestmark = pytest.mark.slow
 
 
-def begin(out):
+def begin(out, **more):
     """In a group of its own, as Snakemake's jobs are on a cluster."""
     call = [sys.executable, "-u", "-m", "workflow.training.distributed.launch", "tests.workflow.training.lasting"]
     with (out / "said").open("w") as said:
         return subprocess.Popen(
-            [*call, "--out", str(out), "--run-spec", json.dumps(RUN.as_dict())],
+            [*call, "--out", str(out), "--run-spec", json.dumps(RUN.as_dict() | more)],
             cwd=PROJECT, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
@@ -114,6 +115,23 @@ def test_it_is_asked_or_killed_and_goes_on(disturb, undisturbed, tmp_path):
     assert finish(job, tmp_path)[0] == 0
     assert f"resumed at iteration {resumed} of" in (tmp_path / "said").read_text()
     assert read_json(tmp_path / "found.json") == undisturbed
+
+
+def test_the_first_process_writes_one_curve_for_all(undisturbed, tmp_path):
+    tracking = {"tracker": "tensorboard", "folder": str(tmp_path / "tracking"), "name": "run"}
+    (tmp_path / "slow").touch()
+    job = begin(tmp_path, tracking=tracking)
+    wait(job, lambda: " ETA " in (tmp_path / "said").read_text())
+    whole(job, signal.SIGTERM)
+    assert finish(job, tmp_path)[0] == 128 + signal.SIGTERM
+    (tmp_path / "slow").unlink()
+    assert finish(begin(tmp_path, tracking=tracking), tmp_path)[0] == 0
+    assert read_json(tmp_path / "found.json") == undisturbed
+    files = [*(tmp_path / "tracking/run").iterdir()]
+    assert len(files) == 2, "one an attempt"
+    events = EventAccumulator(str(tmp_path / "tracking/run"), size_guidance={"scalars": 0}).Reload()
+    points = [(point["iteration"], pytest.approx(point["loss"], rel=1e-6)) for point in undisturbed["points"]]
+    assert [(event.step, event.value) for event in events.Scalars("train/loss")] == points
 
 
 def test_asked_while_one_waits_for_the_other_in_an_evaluation_it_ends_at_once(undisturbed, tmp_path):
