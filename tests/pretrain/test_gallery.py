@@ -67,6 +67,16 @@ def test_baseline_comes_first_and_is_what_training_sees(imagenet, rows):
     assert torch.equal(found["baseline"].targets, torch.eye(4))
 
 
+def test_a_row_shows_what_is_done_in_its_own_network(imagenet):
+    """The last stage of a ResNet-18 ends with another block than that of a ResNet-50."""
+    config, drop = config_of(imagenet), {"regularizers": {"stochastic_depth": {"drop_prob": 0.5, **ALWAYS}}}
+    table = {"deep": drop, "small": drop | {"network": "resnet18"}, **config["backbones"]}
+    found = gallery(plan(config | {"backbones": table}).gallery, read_json(imagenet.check))
+    words = {row.name: row.words[-1] for row in found if row.name != "baseline"}
+    assert {name: "layer4.2" in text for name, text in words.items()} == {"deep": True, "small": False}
+    assert "layer4.1" in words["small"]
+
+
 @pytest.mark.parametrize(("classes", "labels"), [(1000, [0, 200, 400, 600, 800]), (7, [0, 1, 2, 4, 5]), (2, [0, 1])])
 def test_photos_are_the_first_of_evenly_spaced_classes(classes, labels):
     every = [label for label in range(classes) for _ in range(3)]

@@ -133,23 +133,6 @@ def test_a_value_changes_what_depends_on_it(edit, weights, states):
     assert differing(one, other, "tracked") == (states if not weights else {s for s in states if s[0] == "pretrain"})
 
 
-def test_scenes_are_made_anew_where_their_photos_changed(tmp_path):
-    spec = {"photos": str(tmp_path), "trainval07": 4, "trainval12": 4, "test07": 4, "size": 64, "seed": 0}
-
-    def checks():
-        return planned(("data/voc", {"synthetic": spec})).checks
-
-    before = checks()
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train/a.png").write_bytes(b"photo")
-    after = checks()
-    assert before["voc"] != after["voc"]
-    assert checks() == after
-    assert before["coco"] == after["coco"]
-    (tmp_path / "train/a.png").write_bytes(b"another")
-    assert checks()["voc"] != after["voc"]
-
-
 def test_a_job_of_several_gpus_takes_the_cores_of_its_processes():
     rows = {"baseline": {}, "scratch": {"init": "random"}}
     four = planned(

@@ -50,3 +50,20 @@ def test_each_network_of_a_task_costs_what_it_costs():
     }
     alone = planned(("backbones", {"baseline": {}}))
     assert [named(alone, key) for key in kinds(alone)] == ["pretrain", *TASKS]
+
+
+def test_scenes_are_made_anew_where_their_photos_changed(tmp_path):
+    spec = {"photos": str(tmp_path), "trainval07": 4, "trainval12": 4, "test07": 4, "size": 64, "seed": 0}
+
+    def checks():
+        return planned(("data/voc", {"synthetic": spec})).checks
+
+    before = checks()
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/a.png").write_bytes(b"photo")
+    after = checks()
+    assert before["voc"] != after["voc"]
+    assert checks() == after
+    assert before["coco"] == after["coco"]
+    (tmp_path / "train/a.png").write_bytes(b"another")
+    assert checks()["voc"] != after["voc"]

@@ -44,6 +44,15 @@ def test_without_a_baseline_there_is_no_change(experiment):
     assert (table.rows["cat"]["cutmix"].ap, table.rows["cat"]["cutmix"].change) == (60, None)
 
 
+def test_a_class_is_compared_with_the_baseline_of_its_network(experiment):
+    own = {"network": "resnet18"}
+    small = experiment({"baseline": {}, "cutmix": {}, "r18": own, "r18_mixup": own | {"regularizers": {"mixup": {}}}})
+    values = {"baseline": 50.0, "cutmix": 60.0, "r18": 20.0, "r18_mixup": 25.0}
+    (table,) = class_tables(with_classes(small, **{row: [{"cat": ap}] for row, ap in values.items()}))
+    changes = {row: cell.change for row, cell in table.rows["cat"].items()}
+    assert changes == {"baseline": None, "cutmix": 10.0, "r18": None, "r18_mixup": 5.0}
+
+
 def test_each_column_says_how_many_runs_it_has(experiment):
     small = experiment(seeds=(2, 1))
     small.remove(small.run("ssd_voc", "cutmix", pretrain=1))
