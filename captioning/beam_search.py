@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from captioning.vocabulary import BOS, EOS, PAD, UNK
+from workflow.training.batches import fill_batch
 
 State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
@@ -47,7 +48,8 @@ def _search(step: Step, state: State, width: int, sentences: Tensor, best: Tenso
         if not len(live):
             break
         state = tuple(part[row.flatten()[live]] for part in state)
-        values, tokens, state = _continue(step, token.flatten()[live], state, width, length, most - 1)
+        together = min(AT_ONCE, scores.numel()) if scores.device.type == "cpu" else scores.numel()
+        values, tokens, state = _continue(step, token.flatten()[live], state, together, width, length, most - 1)
         each = values.shape[1]
         left = values.new_full((scores.numel(), each), NEVER)
         left[live] = scores.flatten()[live].unsqueeze(1) + values
@@ -66,14 +68,15 @@ def _search(step: Step, state: State, width: int, sentences: Tensor, best: Tenso
 
 
 def _continue(
-    step: Step, tokens: Tensor, state: State, width: int, length: int, max_length: int
+    step: Step, tokens: Tensor, state: State, together: int, width: int, length: int, max_length: int
 ) -> tuple[Tensor, Tensor, State]:
     """The best allowed continuations of hypotheses (rows) of `length` words: their log-probabilities and words
-    (rows, at most `width`), and the next state (rows, …)."""
-    rows = AT_ONCE if tokens.device.type == "cpu" else len(tokens)
+    (rows, at most `width`), and the next state (rows, …). `together` of them make a step, always: its bits depend on
+    their number."""
     parts = []
-    for few, *own in zip(tokens.split(rows), *(part.split(rows) for part in state), strict=True):
-        log_probs, after = step(few, tuple(own))
+    for rows, *states in zip(tokens.split(together), *(part.split(together) for part in state), strict=True):
+        filled = step(fill_batch(rows, together), tuple(fill_batch(part, together) for part in states))
+        log_probs, after = filled[0][: len(rows)], [part[: len(rows)] for part in filled[1]]
         end = log_probs[:, EOS].clone()
         if length == max_length:
             log_probs.fill_(NEVER)

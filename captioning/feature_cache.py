@@ -24,6 +24,7 @@ from workflow.core.files import atomic, digest, read_check, read_hashed, read_js
 from workflow.core.rng import rng
 from workflow.data import coco
 from workflow.planning.run_spec import RunSpec
+from workflow.training.batches import fill_batch
 from workflow.training.cpu_convs import channels_last
 from workflow.training.hooks import autocast
 from workflow.training.machine import machine
@@ -65,7 +66,8 @@ def encoded(encoder: Encoder, views: Views, run: RunSpec) -> Iterator[np.ndarray
     loader = DataLoader(views, batch_size=together, num_workers=run.workers, worker_init_fn=data_worker)
     with torch.inference_mode(), autocast(run.recipe["precision"]):
         for batch in loader:
-            features = encoder(batch.flatten(0, 1).to(device)).half()
+            inputs = fill_batch(batch.flatten(0, 1).to(device), together * views.shape[1])
+            features = encoder(inputs)[: batch.shape[0] * batch.shape[1]].half()
             if not features.isfinite().all():
                 raise UserError(f"{run.name}: the encoder's features leave float16's range: check the backbone")
             yield features.view(*batch.shape[:2], -1).cpu().numpy()

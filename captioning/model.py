@@ -19,7 +19,10 @@ from captioning import beam_search
 from captioning.encoder import Encoder
 from captioning.vocabulary import PAD, Vocabulary
 from workflow import registry
+from workflow.training.batches import fill_batch
 from workflow.training.distributed.processes import reduce_mean
+
+TEST_BATCH = 50  # images
 
 
 @MODELS.register_module()
@@ -78,14 +81,14 @@ class NIC(BaseModel):
         mode "loss" takes `tokens` (N, L): <start>, words, <end>, padding; "predict" gives one COCO caption result per
         image, for `image_ids` (N); "tensor" gives the image's embedding (N, embed_size).
         """
-        features = self.encoder(inputs)
+        features = self.encoder(fill_batch(inputs, TEST_BATCH) if mode == "predict" else inputs)
         with torch.autocast(inputs.device.type, enabled=False):
             image = self.image(features.float())
         if mode == "loss":
             return {"loss": self.loss(image, tokens)}
         with torch.autocast(inputs.device.type, enabled=False):
             if mode == "predict":
-                sentences, _ = self.say(image)
+                sentences = self.say(image)[0][: len(inputs)]
                 pairs = zip(image_ids.tolist(), sentences.tolist(), strict=True)
                 return [{"image_id": i, "caption": self.vocabulary.decode(said)} for i, said in pairs]
         return image

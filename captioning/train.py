@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import captioning.dataset
-import captioning.metric
-import captioning.model  # noqa: F401 (registers)
+import captioning.metric  # noqa: F401 (registers)
 from backbones.backbone import load_backbone, load_weights, metadata
 from captioning import feature_cache
+from captioning.model import TEST_BATCH
 from captioning.vocabulary import SPECIAL, captions, verify
 from workflow.core import code_hash
 from workflow.core.files import atomic, read_check
@@ -33,7 +33,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
     cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
     cfg.train_dataloader.dataset.update(captions=str(vocabulary / "captions.npz"), images=images, seed=run.seed)
     cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
-    cfg.val_dataloader.update(**workers)
+    cfg.val_dataloader.update(batch_size=TEST_BATCH, **workers)
     cfg.val_dataloader.dataset.update(check=check, images=images)
     cfg.val_evaluator.update(check=check, keep=str(state))
     cfg.optim_wrapper.optimizer.update(lr=recipe["lr"])

@@ -169,7 +169,6 @@ def loaders(cfg: Config, run: RunSpec, check: dict[str, Any]) -> None:
         cfg.val_evaluator.root = check["root"]
     val.dataset.pipeline = cfg.test_pipeline
     train.update(batch_size=run.recipe["batch_size"], num_workers=run.workers, persistent_workers=run.workers > 0)
-    together = 8 if run.type == "ssd_voc" else 1  # its test images have one size; others would be padded, and so differ
-    val.update(batch_size=together, num_workers=run.workers, persistent_workers=run.workers > 0)
+    val.update(batch_size=cfg.model.get("batch_size", 1), num_workers=run.workers, persistent_workers=run.workers > 0)
     train.dataset.seed = run.seed
     train.sampler.update(batch=run.recipe["batch_size"], seed=run.seed)

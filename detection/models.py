@@ -7,6 +7,7 @@ a box at pixel 300 by up to one pixel; the Float* modules hand fp32 on. Nothing 
 from typing import Any
 
 from mmdet.models.dense_heads import AnchorHead, RetinaHead, RPNHead, SSDHead
+from mmdet.models.detectors import SingleStageDetector
 from mmdet.models.necks import SSDNeck
 from mmdet.models.roi_heads.bbox_heads import BBoxHead, Shared2FCBBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
@@ -16,9 +17,27 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from detection import backbone  # noqa: F401 (registers)
+from workflow.training.batches import fill_batch
 from workflow.training.distributed.processes import reduce_mean
 
 Outputs = tuple[list[Tensor], list[Tensor]]
+
+
+@MODELS.register_module()
+class FixedBatchDetector(SingleStageDetector):
+    """mmdet's, which predicts in batches of exactly `batch_size` images of one size: a photo has the same detections,
+    bit for bit, in an evaluation and by itself."""
+
+    def __init__(self, *args: Any, batch_size: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.batch_size = batch_size
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: list[Any], rescale: bool = True) -> list[Any]:
+        """mmdet's, of images (N, 3, H, W)."""
+        images = fill_batch(batch_inputs, self.batch_size)
+        missing = len(images) - len(batch_inputs)
+        samples = [*batch_data_samples, *(batch_data_samples[-1].clone() for _ in range(missing))]
+        return super().predict(images, samples, rescale)[: len(batch_inputs)]
 
 
 @MODELS.register_module()

@@ -10,7 +10,6 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     dataset=dict(type="CaptionTest"),
-    batch_size=50,
     sampler=dict(type="DefaultSampler", shuffle=False),
     collate_fn=dict(type="caption_batch"),
 )

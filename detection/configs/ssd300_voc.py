@@ -9,6 +9,8 @@ Run: python -m detection train (see `snakemake -n -p`).
 _base_ = ["mmdet::_base_/models/ssd300.py", "voc0712.py"]
 
 model = dict(
+    type="FixedBatchDetector",
+    batch_size=8,  # of test images: they have one size; others would be padded, and so differ
     backbone=dict(_delete_=True, type="NetworkBackbone"),
     neck=dict(
         type="SSDNeckWithL2Init",
