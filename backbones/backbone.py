@@ -66,9 +66,14 @@ def save_backbone(
     writes several keys in random order, and equal backbones would be unequal files. Its `save_file` would let nobody
     else read the file, whatever the umask says.
     """
-    tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-    about = json.loads(json.dumps({**asdict(prepare), "network": network, "stride": stride, **about}))
-    header = {KEY: json.dumps({**about, CHECKSUM: checksum(about, tensors)}, sort_keys=True)}
+    write_tensors(path, KEY, {**asdict(prepare), "network": network, "stride": stride, **about}, weights)
+
+
+def write_tensors(path: Path, key: str, about: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    """Write a safetensors file atomically, with `about` and the checksum of it all as JSON under one key."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    about = json.loads(json.dumps(about))
+    header = {key: json.dumps({**about, CHECKSUM: checksum(about, tensors)}, sort_keys=True)}
     with atomic(path) as temporary:
         temporary.write_bytes(save(tensors, header))
 

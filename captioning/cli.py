@@ -1,6 +1,7 @@
 """`python -m captioning SUBCOMMAND`."""
 
 import json
+import sys
 from argparse import Namespace
 
 from workflow.planning.command_line import (
@@ -10,7 +11,9 @@ from workflow.planning.command_line import (
     EVIDENCE,
     FIGURE,
     OUT,
+    PHOTOS,
     PREDICTIONS,
+    RUN,
     RUN_SPEC,
     TRAIN,
     argument,
@@ -72,6 +75,13 @@ def qualitative(args: Namespace) -> None:
     make(dict(args.runs), read_check(args.dataset_info), args.out)
 
 
+def describe(args: Namespace) -> None:
+    """Describe photos with the network of a run that kept it (resources.keep_networks): a line for each."""
+    from captioning.describe import on_photos
+
+    print(on_photos(args.run_folder, args.photos, args.out), file=sys.stderr)
+
+
 def cost(args: Namespace) -> None:
     """Measure what training a captioner costs here (workflow/planning/cost.py)."""
     from captioning.cost import cost
@@ -92,6 +102,7 @@ SUBCOMMANDS = {
     preflight: (DATASET_INFO, *RECIPE),
     evaluate: (PREDICTIONS, DATASET_INFO, EVIDENCE),
     qualitative: FIGURE,
+    describe: (RUN, PHOTOS, argument("--out", "write COCO caption results to this file (JSON)", required=False)),
     cost: COST,
 }
 main = command_line("captioning", "Transfer to captioning.", SUBCOMMANDS)

@@ -30,7 +30,7 @@ class NIC(BaseModel):
     """The captioner.
 
     Args:
-        vocabulary: path of the saved vocabulary.
+        vocabulary: path of the saved vocabulary, or its words.
         network: name of the backbone's network, which gives the width of the features.
         embed_size: size of a word's and of the image's embedding.
         hidden_size: size of the LSTM's state.
@@ -44,7 +44,7 @@ class NIC(BaseModel):
 
     def __init__(
         self,
-        vocabulary: str,
+        vocabulary: str | list[str],
         network: str,
         embed_size: int,
         hidden_size: int,
@@ -55,7 +55,7 @@ class NIC(BaseModel):
         stride: str = STRIDE,
     ) -> None:
         super().__init__()
-        self.vocabulary = Vocabulary.load(vocabulary)
+        self.vocabulary = Vocabulary.load(vocabulary) if isinstance(vocabulary, str) else Vocabulary(vocabulary)
         self.beam, self.max_length = beam_size, max_length
         declared = registry.network(network)
         self.encoder = Encoder(Preprocessing(**encoder), declared, stride) if encoder else nn.Identity()

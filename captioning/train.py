@@ -7,7 +7,8 @@ from typing import Any
 
 import captioning.dataset
 import captioning.metric  # noqa: F401 (registers)
-from backbones.backbone import load_backbone, load_weights, metadata
+from backbones.backbone import Preprocessing, load_backbone, load_weights, metadata, network_of
+from backbones.trained_network import save_network
 from captioning import feature_cache
 from captioning.model import TEST_BATCH
 from captioning.vocabulary import SPECIAL, captions, verify
@@ -16,6 +17,8 @@ from workflow.core.files import atomic, read_check
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
+
+FROZEN = "frozen_encoder."  # before the names of a frozen encoder's weights in a kept network
 
 
 def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
@@ -26,9 +29,7 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
     cfg = code_hash.config(Path(__file__).parent / "configs" / name)
     if recipe["finetune_encoder"]:
         images = {"check": check, "resize_size": recipe["resize_size"], "crop_size": recipe["crop_size"]}
-        cfg.model.update(encoder=vars(load_weights(backbone)[1]), stride=metadata(backbone)["stride"])
-    captioner = {key: recipe[key] for key in ("embed_size", "hidden_size", "dropout", "beam_size", "max_length")}
-    captioner["network"] = metadata(backbone)["network"]
+    captioner = architecture(recipe, load_weights(backbone)[1], metadata(backbone))
     cfg.model.update(vocabulary=str(vocabulary / "vocabulary.json"), **captioner)
     cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
     cfg.train_dataloader.dataset.update(captions=str(vocabulary / "captions.npz"), images=images, seed=run.seed)
@@ -38,6 +39,23 @@ def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary:
     cfg.val_evaluator.update(check=check, keep=str(state))
     cfg.optim_wrapper.optimizer.update(lr=recipe["lr"])
     return cfg.to_dict()
+
+
+def architecture(recipe: dict[str, Any], prepare: Preprocessing, about: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of NIC but for its vocabulary; `about` has network and stride of the backbone."""
+    captioner = {key: recipe[key] for key in ("embed_size", "hidden_size", "dropout", "beam_size", "max_length")}
+    tuned = {"encoder": vars(prepare), "stride": about["stride"]} if recipe["finetune_encoder"] else {}
+    return {"network": about["network"], **captioner, **tuned}
+
+
+def kept_weights(model: Any, recipe: dict[str, Any], backbone: Path) -> dict[str, Any]:
+    """The captioner's weights, and those of the encoder whose features it reads, under FROZEN."""
+    encoder: dict[str, Any] = {}
+    if not recipe["finetune_encoder"]:
+        classifier = f"{network_of(backbone).classifier}."
+        weights = load_weights(backbone)[0].items()
+        encoder = {f"{FROZEN}{key}": value for key, value in weights if not key.startswith(classifier)}
+    return model.state_dict() | encoder
 
 
 def protocol(
@@ -91,15 +109,16 @@ def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file
                 shutil.copyfile(state / name, temporary)
         with atomic(out / "vocabulary.json") as temporary:
             temporary.write_bytes(words)
+        prepare, about = load_weights(backbone)[1], metadata(backbone)
+        kept = kept_weights(done.model, recipe, backbone) if run.keep_network else {}
+        save_network(out, run, of, kept, prepare, about, words=json.loads(words))
         write_record(
             out,
             run,
             done,
             of=of,
             metrics=done.metrics,
-            protocol=protocol(
-                recipe, check, load_weights(backbone)[1], metadata(backbone), len(json.loads(words)) - len(SPECIAL)
-            ),
+            protocol=protocol(recipe, check, prepare, about, len(json.loads(words)) - len(SPECIAL)),
             check=check_file,
             backbone=backbone,
             changed=[line for name in shared for line in feature_cache.differences(folders[name], shared[name])],

@@ -3,7 +3,19 @@
 import json
 from argparse import Namespace
 
-from workflow.planning.command_line import COST, DATASET_INFO, EVIDENCE, FIGURE, PREDICTIONS, TRAIN, command_line
+from workflow.planning.command_line import (
+    COST,
+    DATASET_INFO,
+    EVIDENCE,
+    FIGURE,
+    OUT,
+    PHOTOS,
+    PREDICTIONS,
+    RUN,
+    TRAIN,
+    argument,
+    command_line,
+)
 
 
 def train(args: Namespace) -> None:
@@ -29,6 +41,13 @@ def visualize(args: Namespace) -> None:
     make(dict(args.runs), read_check(args.dataset_info), args.out)
 
 
+def predict(args: Namespace) -> None:
+    """Detect objects on photos with the network of a run that kept it (resources.keep_networks)."""
+    from detection.predict import on_photos
+
+    print(on_photos(args.run_folder, args.photos, args.out, args.score_threshold))
+
+
 def cost(args: Namespace) -> None:
     """Measure what fine-tuning a detector costs here (workflow/planning/cost.py)."""
     from detection.cost import cost
@@ -37,5 +56,17 @@ def cost(args: Namespace) -> None:
     write_cost(cost, args.run_spec, args.dataset_info, args.out, args.network)
 
 
-SUBCOMMANDS = {train: TRAIN, evaluate: (PREDICTIONS, DATASET_INFO, EVIDENCE), visualize: FIGURE, cost: COST}
+THRESHOLD = argument(
+    "--score-threshold",
+    "lowest score of a box that is drawn (default: the score at which F1 on the run's test images is highest)",
+    required=False,
+    type=float,
+)
+SUBCOMMANDS = {
+    train: TRAIN,
+    evaluate: (PREDICTIONS, DATASET_INFO, EVIDENCE),
+    visualize: FIGURE,
+    predict: (RUN, PHOTOS, OUT, THRESHOLD),
+    cost: COST,
+}
 main = command_line("detection", "Transfer to detection.", SUBCOMMANDS)

@@ -4,13 +4,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import detection.coco_metric
 import detection.loading
 import detection.metric
 import detection.models
 import detection.ssd_crop
 import detection.voc_reader  # noqa: F401 (registers)
 from backbones.backbone import load_backbone, load_weights, metadata, network_of
+from backbones.trained_network import save_network
+from detection import coco_metric
 from detection.build_config import task
 from workflow.core.files import atomic, read_check
 from workflow.training.engine import fit
@@ -25,6 +26,13 @@ def parts(model: Any) -> list[Any]:
     """The modules of a detector that make up the published backbone: C4 has its last stage in the RoI head."""
     shared_head = getattr(getattr(model, "roi_head", None), "shared_head", None)
     return [model.backbone.network, *([shared_head] if shared_head else [])]
+
+
+def categories(run: Any, check: dict[str, Any]) -> list[int]:
+    """The id of each class in predictions, for a network that is kept."""
+    if check["set"] != "coco" or not run.keep_network:
+        return list(range(1, len(check["classes"]) + 1))
+    return [category["id"] for category in coco_metric.ground_truth(check["root"]).dataset["categories"]]
 
 
 def samples(check: dict[str, Any]) -> int:
@@ -78,6 +86,8 @@ def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) ->
         for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
+        kept = {key: check[key] for key in ("set", "classes", "counts")} | {"categories": categories(run, check)}
+        save_network(out, run, of, done.model.state_dict(), prepare, about, **kept)
         write_record(
             out,
             run,

@@ -22,12 +22,14 @@ from workflow.core.errors import UserError
 from workflow.core.files import atomic
 from workflow.data import coco, voc
 from workflow.data.coco_files import annotation_file, load
+from workflow.data.validation.decoding import open_image
 from workflow.data.validation.voc_image_ids import voc_image_ids
 from workflow.data.voc_lists import members
 from workflow.reporting.figures import comment, jpeg, photo, records, spread
 from workflow.reporting.statistics import per_image
 
 IMAGES, SIDE = 6, 380  # how many, and px of the longer side at most
+LARGE = 1280  # px of the longer side of a photo by itself
 LEAST = 0.3  # a detection with a lower score is not drawn, if none of the run finds anything
 HIT = 0.5  # intersection over union with an object of its class, from which a detection is right
 CELL, GAP, HEAD, DPI = 2.0, 0.08, 0.3, 110  # inches: longer side of a photo, space, height of the names; px an inch
@@ -185,6 +187,19 @@ def draw(scenes: list[Scene], columns: dict[str, list[list[Thing]]], side: int, 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return jpeg(Image.open(buffer).convert("RGB"), comment(made_of))
+
+
+def draw_photo(path: Path, things: list[Thing]) -> bytes:
+    """One photo with boxes, its longer side scaled to `LARGE` px, as JPEG."""
+    image = photo(path, LARGE)
+    with open_image(path) as file:
+        original = file.size
+    inches = [2 * CELL * side / max(image.size) for side in image.size]
+    figure = Figure(figsize=inches, dpi=LARGE / (2 * CELL))
+    draw_cell(figure.add_axes((0, 0, 1, 1)), image, original, things)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return jpeg(Image.open(buffer).convert("RGB"))
 
 
 def draw_cell(axes: Any, image: Any, original: tuple[int, int], things: list[Thing]) -> None:

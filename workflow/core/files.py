@@ -13,7 +13,9 @@ from typing import Any
 from workflow.core.errors import UserError
 
 RECORD = "metrics.json"
-CHANGING = ("log.txt", "bootstrap.npz")  # beside a record: the log of its job, and what the report keeps
+NETWORK = "network.safetensors"
+CHANGING = ("log.txt", "bootstrap.npz", NETWORK)  # next to a record: the log of its job, what the report keeps, and the
+# trained network, which can be removed
 
 
 @contextlib.contextmanager

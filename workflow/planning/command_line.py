@@ -35,6 +35,8 @@ CHECKPOINT_DIR = argument("--checkpoint-dir", "folder of the resume state, where
 OUT = argument("--out", "folder of the results")
 PREDICTIONS = argument("--predictions", "COCO results (JSON)")
 EVIDENCE = argument("--evidence", "write the scores of each image to this per_image.npz", required=False)
+RUN = argument("--run", "folder of a run that kept its network: of its metrics.json", dest="run_folder")
+PHOTOS = ("photos", {"help": "photos, or folders of photos", "type": Path, "nargs": "+", "metavar": "PHOTO"})
 
 TRAIN = (RUN_SPEC, BACKBONE, DATASET_INFO, CHECKPOINT_DIR, OUT)  # a run of a task
 COST = (RUN_SPEC, DATASET_INFO, OUT, argument("--network", "name of the backbone's network", type=str))

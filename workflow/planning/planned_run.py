@@ -25,7 +25,7 @@ class PlannedRun:
     resume state ("" of an artifact), `run` what the subcommand gets as --run-spec, `check` the result of the data
     check, `weights` the published backbone. `shared` are the folders that it shares with other runs, by the name of the
     artifact, `from_backbone` those of them that are made from the backbone. `tracking` says where the curves of a
-    training go.
+    training go, `keep_network` whether the trained network is written.
     """
 
     task: str
@@ -43,6 +43,7 @@ class PlannedRun:
     from_backbone: tuple[str, ...] = ()
     artifact: str = ""
     tracking: dict[str, str] = field(default_factory=dict)
+    keep_network: bool = False
 
     @property
     def seed_name(self) -> str:
@@ -52,7 +53,8 @@ class PlannedRun:
     @property
     def json(self) -> str:
         """The text of --run-spec."""
-        return json.dumps(self.run | ({"tracking": self.tracking} if self.tracking else {}))
+        also = {"tracking": self.tracking, "keep_network": self.keep_network}
+        return json.dumps(self.run | {key: value for key, value in also.items() if value})
 
     def start(self, ancient: Callable[[str], str]) -> str:
         """The backbone as an input. What is brought or random follows from its path: made anew it changes nothing."""

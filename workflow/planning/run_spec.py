@@ -14,7 +14,7 @@ class RunSpec:
 
     `recipe` is all that a result may depend on besides backbone, data and seeds: its hash is the recipe hash of the
     record (law 1). `threads`, `workers` (both of one process) and `gpus` describe the machine; `tracking` says
-    where the curves go (workflow/planning/tracking.py).
+    where the curves go (workflow/planning/tracking.py), `keep_network` whether the trained network is written.
     """
 
     task: str
@@ -26,6 +26,7 @@ class RunSpec:
     workers: int
     gpus: int
     tracking: dict[str, str] = field(default_factory=dict)
+    keep_network: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "RunSpec":
@@ -58,5 +59,5 @@ class RunSpec:
         return digest(self.recipe)
 
     def as_dict(self) -> dict[str, Any]:
-        """For `config.json`: without `tracking`, on which nothing depends."""
-        return {key: value for key, value in asdict(self).items() if key != "tracking"}
+        """For `config.json`: without `tracking` and `keep_network`, on which nothing depends."""
+        return {key: value for key, value in asdict(self).items() if key not in ("tracking", "keep_network")}

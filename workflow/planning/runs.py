@@ -115,6 +115,7 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
             weights=start.weights,
             shared={name: folder for name, folder in shared.items() if folder},
             from_backbone=tuple(one.name for one in declared.shared if one.per_backbone),
+            keep_network=declared.kind == "train" and config["resources"].get("keep_networks", False),
         )
 
 
@@ -127,4 +128,5 @@ def artifact_runs(config: dict[str, Any], run: PlannedRun) -> Iterator[PlannedRu
             # The type, as several instances share the folder; one GPU, as loading takes the time.
             less = {"task": registry.task_of(config, run.task).name, "recipe": recipe, "seeds": seeds}
             spec, artifact = run.run | less | {"gpus": min(run.gpus, 1)}, run.shared[one.name]
-            yield replace(run, seeds=seeds, subcommand=one.name, state="", run=spec, shared={}, artifact=artifact)
+            made = replace(run, seeds=seeds, subcommand=one.name, state="", run=spec, shared={}, artifact=artifact)
+            yield replace(made, keep_network=False)

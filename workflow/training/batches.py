@@ -6,5 +6,7 @@ import torch
 
 def fill_batch(batch: torch.Tensor, size: int) -> torch.Tensor:
     """A batch (N, …) of at most `size` rows, filled up to (size, …) with copies of its last row."""
-    missing = size - len(batch)
-    return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch
+    if len(batch) == size:
+        return batch
+    rows = torch.arange(size, device=batch.device).clamp(max=len(batch) - 1)
+    return batch.index_select(0, rows)  # not torch.cat, whose type autocast changes

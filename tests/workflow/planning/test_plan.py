@@ -92,7 +92,7 @@ def test_a_run_is_told_its_section_and_no_more():
 
 
 MACHINE = {"cpu_threads": [8], "num_workers": [8], "gpus": [1, 2], "job_minutes": [7], "job_memory_gb": [7]}
-MACHINE["tracking"] = ["tensorboard"]
+MACHINE |= {"tracking": ["tensorboard"], "keep_networks": [True]}
 MACHINES = [(f"resources/{key}", value) for key, values in MACHINE.items() for value in values]
 
 

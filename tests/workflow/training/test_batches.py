@@ -13,6 +13,8 @@ from workflow.training.hooks import autocast
 def test_it_is_filled_with_the_last_row():
     assert torch.equal(fill_batch(torch.tensor([[1], [2]]), 4), torch.tensor([[1], [2], [2], [2]]))
     full = torch.rand(3, 2)
+    with autocast("bf16"):
+        assert fill_batch(full.half(), 5).dtype == torch.float16
     assert fill_batch(full, 3) is full
 
 
