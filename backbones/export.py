@@ -77,6 +77,8 @@ def timm_model(path: Path) -> tuple[Any, Preprocessing]:
     BGR the first convolution's input channels are reversed. UserError if timm cannot express it."""
     import timm
 
+    from backbones.timm_networks import any_size
+
     network, about = network_of(path), metadata(path)
     if "timm" not in network.libraries:
         raise UserError(f"{path}: timm does not have its network {network.name}; only timm's networks are exported")
@@ -84,7 +86,8 @@ def timm_model(path: Path) -> tuple[Any, Preprocessing]:
         raise UserError(f"{path}: its stride is in the {about['stride']} convolution, where timm has none")
     weights, prepare = load_weights(path)
     classes = len(weights.get(f"{network.classifier}.weight", []))
-    model = timm.create_model(network.library_name, num_classes=classes).eval()
+    name = network.library_name
+    model = timm.create_model(name, num_classes=classes, **any_size(name)).eval()
     if prepare.channel_order == "BGR":
         first = f"{model.pretrained_cfg['first_conv']}.weight"
         weights[first] = weights[first].flip(1)

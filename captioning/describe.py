@@ -30,7 +30,7 @@ class Captioner:
         model.load_state_dict({key: value for key, value in weights.items() if not key.startswith(FROZEN)})
         self.model, self.encoder = prepare(model, run.threads), None
         if not run.recipe["finetune_encoder"]:
-            encoder = Encoder(prepared, registry.networks()[about["network"]], about["stride"])
+            encoder = Encoder(prepared, registry.network(about["network"]), about["stride"])
             own = {key.removeprefix(FROZEN): value for key, value in weights.items() if key.startswith(FROZEN)}
             encoder.network.load_state_dict(own)
             self.encoder = prepare(encoder, run.threads)

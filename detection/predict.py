@@ -33,7 +33,7 @@ class Detector:
     def __init__(self, folder: Path) -> None:
         run, about, weights = load_network(folder)
         check = {key: about[key] for key in ("set", "classes", "counts")} | {"root": ""}
-        network = registry.networks()[about["network"]]
+        network = registry.network(about["network"])
         cfg = Config(task(run, check, preprocessing(about), network, folder, about["stride"]))
         init_default_scope(cfg.default_scope)
         model = MODELS.build(cfg.model)

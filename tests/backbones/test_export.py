@@ -34,7 +34,7 @@ CAFFE = Preprocessing("BGR", (103.939, 116.779, 123.68), (57.0, 58.0, 59.0))
 def published(folder, check, *, network="resnet18", classes=4, prepare=IMAGENET, stride="3x3", metrics=None):
     """A published backbone of random weights and statistics."""
     torch.manual_seed(1)
-    module = build(registry.networks()[network], classes or 4)
+    module = build(registry.network(network), classes or 4)
     for module_ in module.modules():
         if isinstance(module_, torch.nn.BatchNorm2d):
             module_.running_mean.normal_(std=0.1)
@@ -67,9 +67,8 @@ def photo(imagenet):
 def own(folder, photo, crop=32, resize=36):
     """(our network's output for a photo, the input that our validation makes of it)."""
     weights, prepare = load_weights(folder / "backbone.safetensors")
-    classes = len(weights["fc.bias"])
-    network = read_json(folder / "config.json")["recipe"]["network"]
-    module = build(registry.networks()[network], classes).eval()
+    network = registry.network(read_json(folder / "config.json")["recipe"]["network"])
+    module = build(network, len(weights[f"{network.classifier}.bias"])).eval()
     module.load_state_dict(weights)
     transform = v2.Compose([v2.Resize(resize, antialias=True), v2.CenterCrop(crop)])
     images = prepare(transform(decode(photo))[None])
@@ -91,6 +90,18 @@ def test_timm_and_torchvision_compute_the_same_bits(pair, photo):
         logits = network.get_classifier()(features[-1].mean((2, 3)))
     torch.testing.assert_close(logits, expected)
     assert timm.create_model(f"local-dir:{out}", pretrained=True, num_classes=7).fc.out_features == 7
+
+
+@pytest.mark.parametrize("name", ["timm/swin_tiny_patch4_window7_224", "timm/convnext_atto"])
+def test_a_network_of_timm_loads_for_images_of_any_size(name, imagenet, photo, tmp_path):
+    export(published(tmp_path / "in", imagenet.check, network=name), tmp_path / "out")
+    expected, images = own(tmp_path / "in", photo)
+    network = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()
+    with torch.no_grad():
+        assert images.shape[-1] == 32
+        assert torch.equal(network(images), expected)
+        maps = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True, features_only=True).eval()(images)
+    assert len(maps) == 4
 
 
 def test_the_folder_states_our_preprocessing(pair, photo):

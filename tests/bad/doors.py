@@ -60,6 +60,14 @@ DOORS = {
     ],
     "workflow.planning.dataset_size": [
         door("no such check", f"{ODD}: {NONE}", "--required-sizes", "[]", "--dataset-info", ODD)],
+    "captioning describe": [
+        door("no such photo", f"{ODD}: {NONE}", "--run", ".", ODD),
+        door("no such run", f"gone/metrics.json: {NONE}", "--run", "gone", ODD, file=""),
+    ],
+    "detection predict": [
+        door("a folder without photos", ".: no image in this folder", "--run", ".", "--out", "x", "."),
+        door("no such run", f"gone/metrics.json: {NONE}", "--run", "gone", "--out", "x", ODD, file=""),
+    ],
     "captioning evaluate": [
         door("no such predictions", f"{ODD}: {NONE}", *SCORED),
         door("predictions of bytes", f"{ODD}: not valid JSON: 'utf-8' codec …", *SCORED, file=BYTES),
