@@ -92,7 +92,9 @@ def test_two_protocols_are_refused_by_key(experiment):
     assert "differ in protocol.flips: absent and True; protocol.metric: VOC07 11-point and VOC12 area (" in text
 
 
-@pytest.mark.parametrize("own", [{"preprocessing": {"channel_order": "BGR"}}, {"stride": "1x1"}])
+@pytest.mark.parametrize(
+    "own", [{"preprocessing": {"channel_order": "BGR"}}, {"stride": "1x1"}, {"network": "resnet18"}]
+)
 def test_what_belongs_to_a_backbone_may_differ(experiment, own):
     small = experiment()
     small.edit(small.run("ssd_voc", "cutmix"), protocol=own)
