@@ -2,10 +2,9 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.snakemake_call import caller
 from workflow.config.loading import load
 from workflow.data import voc as voc_set
 from workflow.data.fetch.fetch import Source, main
@@ -21,12 +20,12 @@ def house(folder: Path, sources: dict[str, list[Source]]) -> Path:
         (folder / name).symlink_to(project / name)
     text = json.dumps({name: [vars(source) for source in entries] for name, entries in sources.items()})
     (folder / "workflow/data/fetch/sources.yaml").write_text(text)
-    return folder / "Snakefile"
+    return folder
 
 
 def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, coco_sources, tmp_path):
     """The real target: VOC from a server that breaks off, COCO from a folder, ImageNet drawn; then the checks."""
-    snakefile = house(tmp_path / "house", {"voc": voc_sources, "coco": coco_sources})
+    call = caller(tmp_path, house(tmp_path / "house", {"voc": voc_sources, "coco": coco_sources}))
     server.files |= voc_archives
     server.faults = [{"cut": 5000}]
     (tmp_path / "archives").mkdir()
@@ -42,9 +41,7 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
     (tmp_path / "x.yaml").write_text(json.dumps(config))
 
     def snakemake(*arguments):
-        command = [sys.executable, "-m", "snakemake", "-s", str(snakefile), *arguments, "--configfile", "x.yaml"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
-        return done.returncode, done.stdout + done.stderr
+        return call(*arguments, "--configfile", "x.yaml")
 
     status, said = snakemake("data", "--cores", "2")
     assert status == 0, said
