@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backbones.layouts import set_words
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.escaping import printable
 from workflow.core.formatting import plain
 
@@ -40,9 +41,9 @@ def write_card(
     from huggingface_hub import ModelCard
 
     from backbones.backbone import network_of
-    from workflow.core.files import atomic, read_check
+    from workflow.core.files import atomic
 
-    check, network = read_check(check_file), network_of(out / WEIGHTS)
+    check, network = DatasetInfo.read(check_file), network_of(out / WEIGHTS)
     parts = [
         [f"# {escaped(run.backbone)}: a {network.title}, {KINDS[origin(out)]}", *about(run, brought)],
         ["## Numbers", *numbers(metrics, protocol)],
@@ -57,18 +58,18 @@ def write_card(
         temporary.write_text(str(ModelCard(f"---\n{front}\n---\n\n{text}\n")), encoding="utf-8")
 
 
-def front_matter(run: Any, network: str, check: dict[str, Any], metrics: dict[str, float]) -> Any:
+def front_matter(run: Any, network: str, check: DatasetInfo, metrics: dict[str, float]) -> Any:
     """What the Hugging Face hub reads of a card (`ModelCardData`). No licence is claimed: whoever publishes the weights
     knows it. A data set of the hub is named only where its published counts are those that were checked."""
     from huggingface_hub import EvalResult, ModelCardData
 
     from workflow import registry
 
-    official = registry.datasets()[check["set"]]
-    complete = any(check["counts"].items() >= counts.items() for counts in official.counts.values())
-    published = complete and len(check["classes"]) == official.classes
-    data = HUB.get(check["set"], check["set"]) if published else "imagefolder"
-    title = official.title if published else f"{len(check['classes'])} classes in folders"
+    official = registry.datasets()[check.set]
+    complete = any(check.counts.items() >= counts.items() for counts in official.counts.values())
+    published = complete and len(check.classes) == official.classes
+    data = HUB.get(check.set, check.set) if published else "imagefolder"
+    title = official.title if published else f"{len(check.classes)} classes in folders"
     scores = [
         EvalResult(
             task_type="image-classification",
@@ -158,13 +159,13 @@ def use(out: Path) -> Iterator[str]:
         yield "```python\n" + "\n".join(lines) + "\n```"
 
 
-def data(kind: str, check: dict[str, Any], metrics: dict[str, float]) -> Iterator[str]:
+def data(kind: str, check: DatasetInfo, metrics: dict[str, float]) -> Iterator[str]:
     """What it was trained or scored on; of a network that saw no data, what its classifier has its size from."""
-    names, counts = check["classes"], check["counts"]
+    names, counts = check.classes, check.counts
     role = "Trained and scored on" if kind == "pretrained" else "Scored on" if metrics else "Not scored; planned with"
     yield (
-        f"{role} {escaped(check['set'])}: {len(names)} classes, {counts['train']} training and {counts['val']} "
-        f"validation images, fingerprint `{check['fingerprint']}`."
+        f"{role} {escaped(check.set)}: {len(names)} classes, {counts['train']} training and {counts['val']} "
+        f"validation images, fingerprint `{check.fingerprint}`."
     )
     more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     yield f"Classes: {', '.join(code(name) for name in names[:NAMES_SHOWN])}{more}."

@@ -4,6 +4,7 @@ import json
 import sys
 from argparse import Namespace
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.command_line import (
     BACKBONE,
     COST,
@@ -42,12 +43,11 @@ def features(args: Namespace) -> None:
 def vocabulary(args: Namespace) -> None:
     """Collect the words that a captioner can say, and the captions as indices of words."""
     from captioning.vocabulary import make
-    from workflow.core.files import read_check
     from workflow.training.resume.checkpointing import lock_artifact
 
     with lock_artifact(args.out) as to_make:
         if to_make:
-            words, captions = make(read_check(args.dataset_info), args.min_word_count, args.out)
+            words, captions = make(DatasetInfo.read(args.dataset_info), args.min_word_count, args.out)
             times = f"{args.min_word_count} times or more"
             print(f"vocabulary: {words:,} words seen {times} in {captions:,} training captions")
 
@@ -55,9 +55,8 @@ def vocabulary(args: Namespace) -> None:
 def preflight(args: Namespace) -> None:
     """Check before any training that there are words to learn, and words to score."""
     from captioning.preflight import check_captions
-    from workflow.core.files import read_check
 
-    check_captions(read_check(args.dataset_info), args.key, args.recipe)
+    check_captions(DatasetInfo.read(args.dataset_info), args.key, args.recipe)
 
 
 def evaluate(args: Namespace) -> None:
@@ -70,9 +69,8 @@ def evaluate(args: Namespace) -> None:
 def qualitative(args: Namespace) -> None:
     """Collect each backbone's captions of the same photos, for the report."""
     from captioning.qualitative import make
-    from workflow.core.files import read_check
 
-    make(dict(args.runs), read_check(args.dataset_info), args.out)
+    make(dict(args.runs), DatasetInfo.read(args.dataset_info), args.out)
 
 
 def describe(args: Namespace) -> None:

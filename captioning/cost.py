@@ -13,7 +13,7 @@ from captioning import feature_cache, vocabulary
 from captioning.encoder import Encoder
 from captioning.feature_cache import Views, encoded
 from captioning.train import task
-from workflow.core.files import read_check
+from workflow.core.dataset_info import DatasetInfo
 from workflow.data import coco
 from workflow.training import timing
 from workflow.training.cpu_convs import channels_last
@@ -23,7 +23,7 @@ WORDS = 9956  # that train2014 says four times or more: the output layer has one
 
 def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short training, and before it the features that it needs."""
-    check, state, backbone, seconds = read_check(check_file), out / "state", out / "backbone.safetensors", {}
+    check, state, backbone, seconds = DatasetInfo.read(check_file), out / "state", out / "backbone.safetensors", {}
     publish_untrained(backbone, network)
     if not run.recipe["finetune_encoder"]:
         feature_cache.make(run, backbone, check_file, out / "features")
@@ -38,7 +38,7 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
     return seconds | timing.measure(run, config, samples, state, start)
 
 
-def view_seconds(run: Any, backbone: Path, check: dict[str, Any]) -> float:
+def view_seconds(run: Any, backbone: Path, check: DatasetInfo) -> float:
     """Seconds of a view, decoding included: of the training images, the first batch left out."""
     network = network_of(backbone)
     encoder = Encoder(load_weights(backbone)[1], network)

@@ -14,7 +14,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from captioning import encoder, feature_cache
 from captioning.vocabulary import PAD
-from workflow.core.files import read_check, read_json
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import read_json
 from workflow.core.rng import rng
 from workflow.data import coco
 
@@ -43,7 +44,7 @@ class Photos:
     """The photos of a split as uint8 images (3, crop, crop), a fresh random view each time."""
 
     def __init__(self, check: str, split: str, resize_size: int, crop_size: int) -> None:
-        self.paths = [image.path for image in coco.read(read_check(check), split)]
+        self.paths = [image.path for image in coco.read(DatasetInfo.read(check), split)]
         self.resize, self.crop = resize_size, crop_size
 
     def name(self, row: int) -> str:
@@ -96,7 +97,7 @@ class CaptionTest:
     """Test images: {"inputs": the one view, "image_ids": int}."""
 
     def __init__(self, check: str, images: dict[str, Any]) -> None:
-        self.image_ids = [image.image_id for image in coco.read(read_check(check), "test")]
+        self.image_ids = [image.image_id for image in coco.read(DatasetInfo.read(check), "test")]
         self.source = source("test", images)
 
     def __len__(self) -> int:

@@ -19,8 +19,9 @@ from backbones.backbone import load_weights as read_backbone
 from captioning.encoder import Encoder, centre_view, load, random_view
 from captioning.task import FEATURE_KEYS
 from workflow.core import code_hash
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import atomic, digest, read_check, read_hashed, read_json, sha256, write_hashed
+from workflow.core.files import atomic, digest, read_hashed, read_json, sha256, write_hashed
 from workflow.core.rng import rng
 from workflow.data import coco
 from workflow.planning.run_spec import RunSpec
@@ -34,10 +35,10 @@ from workflow.training.resume.interrupts import data_worker, guard_workers
 BATCH = 64  # views in one pass of the encoder, about
 
 
-def origin(run: RunSpec, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
+def origin(run: RunSpec, check: DatasetInfo, backbone: Path) -> dict[str, Any]:
     """All that the features depend on; part of their index."""
     values = {key: run.recipe[key] for key in FEATURE_KEYS}
-    return {**values, "data": check["fingerprint"], "backbone": sha256(backbone)}
+    return {**values, "data": check.fingerprint, "backbone": sha256(backbone)}
 
 
 class Views(Dataset):
@@ -91,7 +92,7 @@ def fill(path: Path, encoder: Encoder, views: Views, run: RunSpec) -> None:
 def make(run: RunSpec, backbone: Path, check_file: Path, out: Path) -> None:
     """Write `train.npy` and `test.npy` (images, views, width), and last `index.json` with the image ids of the rows."""
     configure_torch(run.threads)
-    check, network = read_check(check_file), network_of(backbone)
+    check, network = DatasetInfo.read(check_file), network_of(backbone)
     encoder = Encoder(read_backbone(backbone)[1], network)
     load_backbone(backbone, encoder.network)
     channels_last(encoder.to("cuda" if torch.cuda.is_available() else "cpu"))
@@ -119,7 +120,7 @@ def read(folder: str | Path, split: str) -> np.ndarray:
     return np.asarray(np.load(Path(folder) / f"{split}.npy", mmap_mode="r"))
 
 
-def verify(folder: Path, run: RunSpec, check: dict[str, Any], backbone: Path) -> dict[str, Any]:
+def verify(folder: Path, run: RunSpec, check: DatasetInfo, backbone: Path) -> dict[str, Any]:
     """The index; UserError, naming the key or file, unless the features in `folder` were made of this run's backbone,
     data and views, and are as they were made."""
     if not (folder / "index.json").is_file():

@@ -22,8 +22,9 @@ from pycocoevalcap.meteor.meteor import METEOR_JAR, Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 
 from captioning import jvm
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_check, write_json
+from workflow.core.files import write_json
 from workflow.data import coco
 from workflow.training import per_image
 
@@ -152,7 +153,7 @@ def evaluate(predictions: Sequence[dict[str, Any]], references: Captions) -> tup
 
 def references(check: str | Path) -> Captions:
     """The tokenized captions of the test images that the data check describes."""
-    return tokenized({image.image_id: image.captions for image in coco.read(read_check(check), "test")})
+    return tokenized({image.image_id: image.captions for image in coco.read(DatasetInfo.read(check), "test")})
 
 
 @METRICS.register_module()

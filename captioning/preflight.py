@@ -7,6 +7,7 @@ from typing import Any
 
 from captioning.jvm import tokenize
 from captioning.vocabulary import Vocabulary
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.data import coco
 
@@ -24,18 +25,18 @@ def often(captions: Sequence[str], times: int) -> bool:
     return True
 
 
-def check_captions(check: dict[str, Any], key: str, recipe: dict[str, Any]) -> None:
+def check_captions(check: DatasetInfo, key: str, recipe: dict[str, Any]) -> None:
     """UserError if no word of checked data is frequent enough to be learnt, or none can be scored.
 
     Args:
-        check: content of CHECK.json.
+        check: of the data.
         key: the section of the recipe in the config, for the message.
         recipe: that section.
     """
     train, test = ([text for image in coco.read(check, part) for text in image.captions] for part in ("train", "test"))
     threshold = recipe["min_word_count"]
     if not often(train, threshold):
-        what = f"no word of the training captions in {check['root']} is said as often"
+        what = f"no word of the training captions in {check.root} is said as often"
         raise UserError(f"{key}.min_word_count: {threshold}, but {what}")
     if not often(test, 1):
-        raise UserError(f"{check['root']}: no test caption has a word, so none can be scored")
+        raise UserError(f"{check.root}: no test caption has a word, so none can be scored")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from captioning.evaluate import read_predictions
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import open_regular, write_hashed
 from workflow.data import coco
@@ -17,7 +18,7 @@ from workflow.training.per_image import parse
 PHOTOS, SIDE = 6, 240  # how many, and px of the longer side at most
 
 
-def examples(runs: dict[str, Path], check: dict[str, Any]) -> dict[str, Any]:
+def examples(runs: dict[str, Path], check: DatasetInfo) -> dict[str, Any]:
     """`records`: what it is made of (workflow.reporting.figures); `total`: how many test images there are; `photos`:
     image_id, photo (JPEG, base64), references, and for each backbone of `runs` (name to the run's folder) its caption
     with its CIDEr in percent."""
@@ -63,7 +64,7 @@ def of(image_id: int, folder: Path, said: dict[int, dict[str, Any]]) -> dict[str
     return said[image_id]
 
 
-def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+def make(runs: dict[str, Path], check: DatasetInfo, out: Path) -> None:
     """Write the examples of runs (backbone to folder) as JSON."""
     found = examples(runs, check)
     write_hashed(out, found)

@@ -13,7 +13,8 @@ from captioning import feature_cache
 from captioning.model import TEST_BATCH
 from captioning.vocabulary import SPECIAL, captions, verify
 from workflow.core import code_hash
-from workflow.core.files import atomic, read_check
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import atomic
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
@@ -59,7 +60,7 @@ def kept_weights(model: Any, recipe: dict[str, Any], backbone: Path) -> dict[str
 
 
 def protocol(
-    recipe: dict[str, Any], check: dict[str, Any], prepare: Any, about: dict[str, Any], words: int
+    recipe: dict[str, Any], check: DatasetInfo, prepare: Any, about: dict[str, Any], words: int
 ) -> dict[str, Any]:
     """How the numbers were made, for the record and the foot of the table; `about` is what the backbone says of
     itself."""
@@ -69,7 +70,7 @@ def protocol(
         else f"{recipe['num_views']} random views an image"
     )
     return {
-        "split": f"{check['split']}: {check['counts']['test_images']} test images",
+        "split": f"{check.split}: {check.counts['test_images']} test images",
         "input": f"squashed to {recipe['resize_size']}, crop {recipe['crop_size']}; {views}, a centre crop in the test",
         "encoder": "fine-tuned" if recipe["finetune_encoder"] else "frozen",
         "bn": "statistics frozen",
@@ -91,7 +92,7 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
 
 def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, keep the predictions, and write the record last."""
-    check, recipe = read_check(check_file), run.recipe
+    check, recipe = DatasetInfo.read(check_file), run.recipe
     folders = {"vocabulary": vocabulary} | ({} if recipe["finetune_encoder"] else {"features": features})
     of = made_of(run, check, backbone, **{name: feature_cache.identity(folder) for name, folder in folders.items()})
     with run_context(state, out, of):

@@ -13,6 +13,7 @@ import numpy as np
 
 from captioning.jvm import tokenize
 from workflow.core import code_hash
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, read_hashed, read_json, write_hashed, write_json
 from workflow.data import coco
@@ -68,7 +69,7 @@ class Vocabulary:
         return cls(read_json(path))
 
 
-def make(check: dict[str, Any], min_word_count: int, out: Path) -> tuple[int, int]:
+def make(check: DatasetInfo, min_word_count: int, out: Path) -> tuple[int, int]:
     """Write `vocabulary.json` and `captions.npz` of the training images into `out` and, last, what they are made of:
     `index.json`. Returns the numbers of words and of captions.
 
@@ -87,19 +88,19 @@ def make(check: dict[str, Any], min_word_count: int, out: Path) -> tuple[int, in
             rows=np.asarray([row for row, _ in captions], dtype=np.int32),
         )
     made_with = {"code": code_hash.hashes(), "libraries": code_hash.libraries()}
-    index = {"data": check["fingerprint"], "min_word_count": min_word_count, "made_with": made_with}
+    index = {"data": check.fingerprint, "min_word_count": min_word_count, "made_with": made_with}
     write_hashed(out / "index.json", index, [out / "vocabulary.json", out / "captions.npz"])
     return len(vocabulary) - len(SPECIAL), len(captions)
 
 
-def verify(folder: Path, check: dict[str, Any], min_word_count: int) -> dict[str, Any]:
+def verify(folder: Path, check: DatasetInfo, min_word_count: int) -> dict[str, Any]:
     """The index; UserError, naming the key or file, unless `folder` is of these data and this count, and as it was
     made."""
     index = folder / "index.json"
     if not index.is_file():
         raise UserError(f"{index} is missing: run `python -m captioning vocabulary` first")
     made = read_hashed(index, "data", "min_word_count", "files", "made_with", whole=folder)
-    for key, value in {"data": check["fingerprint"], "min_word_count": min_word_count}.items():
+    for key, value in {"data": check.fingerprint, "min_word_count": min_word_count}.items():
         if made[key] != value:
             raise UserError(f"{index}: made with {key} {made[key]}, but this run has {value}")
     return made

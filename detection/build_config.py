@@ -13,6 +13,7 @@ from backbones.construct import encoder
 from detection import ssd_anchors, stages
 from workflow.contracts import Network
 from workflow.core.code_hash import config
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.run_spec import RunSpec
 
 CONFIGS = {
@@ -31,7 +32,7 @@ PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_
 
 
 def task(
-    run: RunSpec, check: dict[str, Any], prepare: Preprocessing, network: Network, keep: Path, stride: str = STRIDE
+    run: RunSpec, check: DatasetInfo, prepare: Preprocessing, network: Network, keep: Path, stride: str = STRIDE
 ) -> dict[str, Any]:
     """The mmengine config of this run, as plain dicts; `keep` is the folder where each evaluation leaves its
     detections and its evidence.
@@ -41,7 +42,7 @@ def task(
     cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.type])
     backbone(cfg, run.recipe, network, stride)
     detector = {"ssd_voc": ssd, "faster_rcnn_voc": faster_rcnn_c4, "faster_rcnn_coco": faster_rcnn_c4}
-    detector.get(run.type, pyramid)(cfg, run, len(check["classes"]), network)
+    detector.get(run.type, pyramid)(cfg, run, len(check.classes), network)
     preprocess(cfg, prepare)
     loaders(cfg, run, check)
     cfg.val_evaluator.keep = str(keep)
@@ -154,19 +155,19 @@ def preprocess(cfg: Config, prepare: Preprocessing) -> None:
             step.update(mean=prepare.mean, to_rgb=rgb)
 
 
-def loaders(cfg: Config, run: RunSpec, check: dict[str, Any]) -> None:
+def loaders(cfg: Config, run: RunSpec, check: DatasetInfo) -> None:
     """Root, classes, pipelines, batch and seed."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
     whole = train.dataset.dataset
     if "datasets" in whole:  # VOC's two parts, of which other sets in its layout have one
-        whole.datasets = [part for part in whole.datasets if check["counts"][part.split]]
+        whole.datasets = [part for part in whole.datasets if check.counts[part.split]]
     parts = whole.get("datasets", [whole])
     for part in [*parts, val.dataset]:
-        part.update(data_root=check["root"], metainfo={"classes": tuple(check["classes"])})
+        part.update(data_root=check.root, metainfo={"classes": tuple(check.classes)})
     for part in parts:
         part.pipeline = cfg.train_pipeline
     if cfg.val_evaluator.type == "COCOMetric":
-        cfg.val_evaluator.root = check["root"]
+        cfg.val_evaluator.root = check.root
     val.dataset.pipeline = cfg.test_pipeline
     train.update(batch_size=run.recipe["batch_size"], num_workers=run.workers, persistent_workers=run.workers > 0)
     val.update(batch_size=cfg.model.get("batch_size", 1), num_workers=run.workers, persistent_workers=run.workers > 0)

@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.command_line import (
     COST,
     DATASET_INFO,
@@ -28,17 +29,15 @@ def train(args: Namespace) -> None:
 def evaluate(args: Namespace) -> None:
     """Score detections on disk: for a run's own, these are its record's numbers and its per_image.npz, bit for bit."""
     from detection.evaluate import evaluate
-    from workflow.core.files import read_check
 
-    print(json.dumps(evaluate(args.predictions, read_check(args.dataset_info), args.evidence), indent=1))
+    print(json.dumps(evaluate(args.predictions, DatasetInfo.read(args.dataset_info), args.evidence), indent=1))
 
 
 def visualize(args: Namespace) -> None:
     """Draw each backbone's detections on the same test images, next to the truth."""
     from detection.visualize import make
-    from workflow.core.files import read_check
 
-    make(dict(args.runs), read_check(args.dataset_info), args.out)
+    make(dict(args.runs), DatasetInfo.read(args.dataset_info), args.out)
 
 
 def predict(args: Namespace) -> None:

@@ -13,7 +13,7 @@ import detection.voc_reader  # noqa: F401 (registers)
 from backbones.backbone import load_backbone, network_of, publish_untrained
 from detection.build_config import task
 from detection.train import parts, samples
-from workflow.core.files import read_check
+from workflow.core.dataset_info import DatasetInfo
 from workflow.training import timing
 
 SIDES = (4, 3)  # of most photos
@@ -25,6 +25,6 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
         long, short = SIDES
         run.recipe["min_size"] = round(sqrt(long / short) * run.recipe["min_size"])
         run.recipe["max_size"] = max(run.recipe["max_size"], run.recipe["min_size"])
-    check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
+    check, backbone, state = DatasetInfo.read(check_file), out / "backbone.safetensors", out / "state"
     config = task(run, check, publish_untrained(backbone, network), network_of(backbone), state)
     return timing.measure(run, config, samples(check), state, lambda model: load_backbone(backbone, *parts(model)))

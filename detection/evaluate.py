@@ -11,14 +11,15 @@ from detection import coco_metric
 from detection.coco_results import Found, arrays, stream
 from detection.metric import decisive, match, score
 from detection.voc_reader import ListedVOCDataset
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.training.per_image import write
 
 
-def ground_truth(check: dict[str, Any]) -> tuple[list[int], list[dict]]:
+def ground_truth(check: DatasetInfo) -> tuple[list[int], list[dict]]:
     """Ids of VOC07's test images and mmdet's annotation of each, difficult objects among the ignored."""
     test = ListedVOCDataset(
-        data_root=check["root"], metainfo={"classes": tuple(check["classes"])}, split="test07", test_mode=True
+        data_root=check.root, metainfo={"classes": tuple(check.classes)}, split="test07", test_mode=True
     )
     truth = []
     for item in test:
@@ -30,31 +31,31 @@ def ground_truth(check: dict[str, Any]) -> tuple[list[int], list[dict]]:
     return [item["img_id"] for item in test], truth
 
 
-def evaluate(predictions: Path, check: dict[str, Any], evidence: Path | None = None) -> dict[str, Any]:
+def evaluate(predictions: Path, check: DatasetInfo, evidence: Path | None = None) -> dict[str, Any]:
     """The set's metrics and per-class AP in percent; UserError if a detection is of no test image or no class.
 
     `evidence` is the file to write what a resample needs to, if it is wanted.
     """
-    images, matches, numbers = (of_coco if check["set"] == "coco" else of_voc)(predictions, check)
+    images, matches, numbers = (of_coco if check.set == "coco" else of_voc)(predictions, check)
     if evidence:
         write(evidence, images, **decisive(matches))
     return numbers
 
 
-def of_voc(predictions: Path, check: dict[str, Any]) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
+def of_voc(predictions: Path, check: DatasetInfo) -> tuple[list[int], dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on VOC07 test."""
     images, truth = ground_truth(check)
-    classes = check["classes"]
+    classes = check.classes
     found = read(predictions, set(images), set(range(1, len(classes) + 1)))
     matches = match(found, images, truth, len(classes))
     return images, matches, score(matches, classes)
 
 
-def of_coco(predictions: Path, check: dict[str, Any]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+def of_coco(predictions: Path, check: DatasetInfo) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """(test images, evidence, numbers) of detections on val2014."""
-    truth = coco_metric.ground_truth(check["root"])
+    truth = coco_metric.ground_truth(check.root)
     evaluation = coco_metric.evaluated(read(predictions, set(truth.imgs), set(truth.cats)), truth)
-    return evaluation.images, evaluation.matches, coco_metric.score(evaluation, check["classes"])
+    return evaluation.images, evaluation.matches, coco_metric.score(evaluation, check.classes)
 
 
 def read(predictions: Path, images: set[int], categories: set[int]) -> "Found":

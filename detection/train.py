@@ -13,7 +13,8 @@ from backbones.backbone import load_backbone, load_weights, metadata, network_of
 from backbones.trained_network import save_network
 from detection import coco_metric
 from detection.build_config import task
-from workflow.core.files import atomic, read_check
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import atomic
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
@@ -28,23 +29,23 @@ def parts(model: Any) -> list[Any]:
     return [model.backbone.network, *([shared_head] if shared_head else [])]
 
 
-def categories(run: Any, check: dict[str, Any]) -> list[int]:
+def categories(run: Any, check: DatasetInfo) -> list[int]:
     """The id of each class in predictions, for a network that is kept."""
-    if check["set"] != "coco" or not run.keep_network:
-        return list(range(1, len(check["classes"]) + 1))
-    return [category["id"] for category in coco_metric.ground_truth(check["root"]).dataset["categories"]]
+    if check.set != "coco" or not run.keep_network:
+        return list(range(1, len(check.classes) + 1))
+    return [category["id"] for category in coco_metric.ground_truth(check.root).dataset["categories"]]
 
 
-def samples(check: dict[str, Any]) -> int:
+def samples(check: DatasetInfo) -> int:
     """The number of training images of a set."""
-    return sum(check["counts"][part] for part in PARTS[check["set"]])
+    return sum(check.counts[part] for part in PARTS[check.set])
 
 
-def scoring(check: dict[str, Any], trained: int) -> dict[str, str]:
+def scoring(check: DatasetInfo, trained: int) -> dict[str, str]:
     """How a set is split and scored; `trained`: on how many images, as those without an object are left out."""
-    counts = check["counts"]
+    counts = check.counts
     some = "" if trained == samples(check) else f", the {trained} with an object"
-    if check["set"] == "coco":
+    if check.set == "coco":
         split = f"trained on train2014 ({counts['train_images']} images{some}), "
         split += f"tested on val2014 ({counts['test_images']})"
         rule = "COCO AP over IoU 0.5 to 0.95 (AP50, AP75: at 0.5, 0.75), 100 detections an image, crowds left out"
@@ -74,8 +75,8 @@ def protocol(run: Any, scored: dict[str, str], prepare: Any, about: dict[str, An
 
 def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, leave `predictions.json` and `per_image.npz`, and write the record last."""
-    check, prepare, about = read_check(check_file), load_weights(backbone)[1], metadata(backbone)
-    names = METRICS[check["set"]]
+    check, prepare, about = DatasetInfo.read(check_file), load_weights(backbone)[1], metadata(backbone)
+    names = METRICS[check.set]
     of = made_of(run, check, backbone)
     with run_context(state, out, of):
         start = lambda model: load_backbone(backbone, *parts(model), expected=of["backbone"])  # noqa: E731

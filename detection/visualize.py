@@ -18,6 +18,7 @@ from PIL import Image
 from detection.coco_results import stream
 from detection.operating_point import best_f1_score
 from detection.task import RESAMPLING
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import atomic
 from workflow.data import coco, voc
@@ -65,14 +66,14 @@ class Scene:
     truth: list[Thing]
 
 
-def scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
+def scenes(check: DatasetInfo) -> tuple[list[Scene], dict[int, str]]:
     """The chosen test images of a checked set, and the names of its categories by their id in predictions."""
-    return {"voc": voc_scenes, "coco": coco_scenes}[check["set"]](check)
+    return {"voc": voc_scenes, "coco": coco_scenes}[check.set](check)
 
 
-def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
+def voc_scenes(check: DatasetInfo) -> tuple[list[Scene], dict[int, str]]:
     """From VOC2007 test. The devkit counts pixels from 1."""
-    root, found = check["root"], []
+    root, found = check.root, []
     images = members(root, "test07")
     names, ids = list(images), voc_image_ids(list(images))
     for place in spread(len(names), IMAGES):
@@ -81,12 +82,12 @@ def voc_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
         boxes = [(what, voc.whole_pixels(box), difficult) for what, box, difficult in objects]
         truth = [Thing(what, (x0 - 1, y0 - 1, x1, y1), not difficult) for what, (x0, y0, x1, y1), difficult in boxes]
         found.append(Scene(images[name], name, ids[place], truth))
-    return found, dict(enumerate(check["classes"], start=1))
+    return found, dict(enumerate(check.classes, start=1))
 
 
-def coco_scenes(check: dict[str, Any]) -> tuple[list[Scene], dict[int, str]]:
+def coco_scenes(check: DatasetInfo) -> tuple[list[Scene], dict[int, str]]:
     """From val2014 of a set in COCO's layout, by image id."""
-    root, name = Path(check["root"]), coco.NAMES["test"]
+    root, name = Path(check.root), coco.NAMES["test"]
     content = load(annotation_file(root, name, "instances"), root / name, "instances")
     categories = {category["id"]: category["name"] for category in content["categories"]}
     images, found = sorted(content["images"], key=lambda image: image["id"]), []
@@ -149,7 +150,7 @@ def overlap(one: Box, other: Box) -> float:
     return shared / (sum(areas) - shared) if shared else 0.0
 
 
-def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+def make(runs: dict[str, Path], check: DatasetInfo, out: Path) -> None:
     """Draw the figure of runs (backbone to folder) of one task."""
     found, names = scenes(check)
     shown = {name: detections(folder, found, names) for name, folder in runs.items()}

@@ -5,7 +5,6 @@ cells is the class's logit but for the bias. Five validation photos, evenly spre
 """
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from matplotlib import colormaps
@@ -17,6 +16,7 @@ from backbones.construct import build
 from pretrain.dataset import ImageNetVal
 from pretrain.gallery import class_names
 from pretrain.photo_grid import Row, draw
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic, read_json
 from workflow.reporting.figures import records, spread
 from workflow.training.precision import configure_torch
@@ -25,7 +25,7 @@ PHOTOS, SIDE = 5, 224  # how many; px that a photo has at least when its map is 
 MIX = 0.5  # share of the map in a pixel
 
 
-def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
+def rows(runs: dict[str, Path], check: DatasetInfo) -> list[Row]:
     """The photos, and for each backbone of `runs` (name to the folder of its weights and config) its maps over them,
     with the class probabilities that it gives.
 
@@ -34,7 +34,7 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
     """
     shown, left_out, first = [], [], None
     for name, folder in runs.items():
-        if reason := unfit(folder, len(check["classes"])):
+        if reason := unfit(folder, len(check.classes)):
             left_out.append(f"{name} is not shown: {reason}")
             continue
         photos, labels = chosen(folder, check)
@@ -46,7 +46,7 @@ def rows(runs: dict[str, Path], check: dict[str, Any]) -> list[Row]:
         ]
         shown.append(Row(name, words, overlaid(photos, maps), probabilities))
     first = first or chosen(next(iter(runs.values())), check)
-    truth = torch.eye(len(check["classes"]))[first[1]]
+    truth = torch.eye(len(check.classes))[first[1]]
     return [Row("photo", ["below: its class", *left_out], enlarged(first[0]), truth), *shown]
 
 
@@ -60,9 +60,9 @@ def unfit(folder: Path, classes: int) -> str:
     return "" if found == classes else f"its {last} has {found} outputs" if found else f"it has no {last}"
 
 
-def chosen(folder: Path, check: dict[str, Any]) -> tuple["Tensor", list[int]]:
+def chosen(folder: Path, check: DatasetInfo) -> tuple["Tensor", list[int]]:
     """The photos uint8 (N, 3, H, W), cut as this backbone is scored, and their labels."""
-    images = ImageNetVal(f"{check['root']}/val", read_json(folder / "config.json")["recipe"])
+    images = ImageNetVal(f"{check.root}/val", read_json(folder / "config.json")["recipe"])
     found = [images[place] for place in spread(len(images), PHOTOS)]
     return torch.stack([each["images"] for each in found]), [int(each["labels"]) for each in found]
 
@@ -100,7 +100,7 @@ def overlaid(photos: "Tensor", maps: "Tensor") -> "Tensor":
     return torch.lerp(grey.expand_as(large), heat.float(), MIX).round().to(torch.uint8)
 
 
-def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+def make(runs: dict[str, Path], check: DatasetInfo, out: Path) -> None:
     """Draw the maps of published backbones (name to folder)."""
     configure_torch(1)
     picture = draw(rows(runs, check), class_names(check), records(runs))

@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.command_line import (
     BACKBONE,
     CHECKPOINT_DIR,
@@ -53,10 +54,10 @@ def preflight(args: Namespace) -> None:
 def evaluate(args: Namespace) -> None:
     """Score a published backbone on ImageNet val: of a pretrained one, these are the numbers of its record."""
     from pretrain.evaluate import evaluate
-    from workflow.core.files import read_check, read_json
+    from workflow.core.files import read_json
 
     run = read_json(args.config, "recipe", "threads")
-    found = evaluate(args.backbone, read_check(args.dataset_info), run["recipe"], run["threads"], args.evidence)
+    found = evaluate(args.backbone, DatasetInfo.read(args.dataset_info), run["recipe"], run["threads"], args.evidence)
     print(json.dumps(found, indent=1))
 
 
@@ -70,9 +71,8 @@ def gallery(args: Namespace) -> None:
 def cam(args: Namespace) -> None:
     """Draw the class activation maps of each backbone on the same photos."""
     from pretrain.cam import make
-    from workflow.core.files import read_check
 
-    make(dict(args.runs), read_check(args.dataset_info), args.out)
+    make(dict(args.runs), DatasetInfo.read(args.dataset_info), args.out)
 
 
 def cost(args: Namespace) -> None:

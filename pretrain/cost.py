@@ -7,11 +7,11 @@ import pretrain.dataset
 import pretrain.metric
 import pretrain.model  # noqa: F401 (registers)
 from pretrain.train import task
-from workflow.core.files import read_check
+from workflow.core.dataset_info import DatasetInfo
 from workflow.training import timing
 
 
 def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short pretraining of the network, which the recipe names too."""
-    check, state = read_check(check_file), out / "state"
-    return timing.measure(run, task(run, check, state), check["counts"]["train"], state)
+    check, state = DatasetInfo.read(check_file), out / "state"
+    return timing.measure(run, task(run, check, state), check.counts["train"], state)

@@ -15,6 +15,7 @@ from backbones.backbone import load_weights, metadata, network_of, place_stride
 from pretrain.dataset import ImageNetVal
 from pretrain.metric import errors, leave, ranks
 from pretrain.model import Classifier
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.reporting.figures import spread
 from workflow.training.cpu_convs import channels_last
@@ -24,7 +25,7 @@ from workflow.training.resume.interrupts import data_worker, guard_workers
 
 
 def evaluate(
-    backbone: Path, check: dict[str, Any], recipe: dict[str, Any], threads: int, evidence: Path | None = None
+    backbone: Path, check: DatasetInfo, recipe: dict[str, Any], threads: int, evidence: Path | None = None
 ) -> dict[str, float]:
     """`top1_error` and `top5_error` in percent of a backbone with its classifier, by its own preprocessing and stride.
 
@@ -34,13 +35,13 @@ def evaluate(
     weights, prepare = load_weights(backbone)
     network = network_of(backbone)
     classes = len(weights.get(f"{network.classifier}.bias", []))
-    if classes != len(check["classes"]):
+    if classes != len(check.classes):
         own = f"its {network.classifier} has {classes} classes"
-        raise UserError(f"{backbone}: {own}, the data have {len(check['classes'])}")
+        raise UserError(f"{backbone}: {own}, the data have {len(check.classes)}")
     recipe = recipe | {"network": network.name}
     found = ranked(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
     if evidence:
-        leave(evidence, f"{check['root']}/val", found)
+        leave(evidence, f"{check.root}/val", found)
     return errors(found)
 
 
@@ -48,7 +49,7 @@ def ranked(
     weights: dict[str, Any],
     prepare: Any,
     stride: str,
-    check: dict[str, Any],
+    check: DatasetInfo,
     recipe: dict[str, Any],
     threads: int,
     workers: int = 0,
@@ -60,13 +61,13 @@ def ranked(
     `sample`: of so many images at most, evenly spread over the set.
     """
     configure_torch(threads)
-    model, found = channels_last(Classifier(recipe["network"], len(check["classes"])).eval()), []
+    model, found = channels_last(Classifier(recipe["network"], len(check.classes)).eval()), []
     model.network.load_state_dict(weights)
     place_stride(model.network, stride, model.declared)
     model.prepare = prepare
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
-    images = ImageNetVal(f"{check['root']}/val", recipe)
+    images = ImageNetVal(f"{check.root}/val", recipe)
     images = Subset(images, spread(len(images), sample or len(images)))
     bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
     loader = DataLoader(images, recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker)

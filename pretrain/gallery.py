@@ -21,8 +21,9 @@ from pretrain.regularizers.base import FeatureTransforms
 from workflow import registry
 from workflow.config.loading import load
 from workflow.contracts import Network
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import atomic, read_check
+from workflow.core.files import atomic
 from workflow.core.formatting import plain
 from workflow.core.rng import rng
 from workflow.planning.plan import plan
@@ -34,9 +35,9 @@ SHINE = 0.15  # how much of the photo is still seen in a dropped cell
 NAMES = "LOC_synset_mapping.txt"  # as ImageNet's Kaggle edition has it: `n01440764 tench, Tinca tinca`
 
 
-def gallery(shown: list[Any], check: dict[str, Any]) -> list[Row]:
+def gallery(shown: list[Any], check: DatasetInfo) -> list[Row]:
     """The rows of `shown` (workflow.planning.plan.Plan.gallery), from the training photos of a checked ImageNet."""
-    root, classes, seed = Path(check["root"]) / "train", len(check["classes"]), shown[0].seeds["pretrain"]
+    root, classes, seed = Path(check.root) / "train", len(check.classes), shown[0].seeds["pretrain"]
     if not root.is_dir():
         raise UserError(f"{root}: the folder of the training photos is missing")
     # The folder is listed once: ImageNet has 1.3 million files.
@@ -176,14 +177,14 @@ def pixels(images: "Tensor") -> "Tensor":
     return (images * std + mean).round().clamp(0, 255).to(torch.uint8)
 
 
-def class_names(check: dict[str, Any]) -> list[str]:
+def class_names(check: DatasetInfo) -> list[str]:
     """Names for people, where the root has ImageNet's list of them; else those of the folders."""
-    listed, names = Path(check["root"]) / NAMES, {}
+    listed, names = Path(check.root) / NAMES, {}
     if listed.is_file():
         for line in listed.read_text(encoding="utf-8").splitlines():
             wnid, _, words = line.partition(" ")
             names[wnid] = words.split(",")[0].strip()
-    return [names.get(folder) or folder for folder in check["classes"]]
+    return [names.get(folder) or folder for folder in check.classes]
 
 
 def make(config: str, check_file: Path, out: Path) -> None:
@@ -193,9 +194,9 @@ def make(config: str, check_file: Path, out: Path) -> None:
         raise UserError("backbones: none is pretrained here, so there is no regularizer to show")
     if not check_file.is_file():
         raise UserError(f"{check_file}: no such data check; `snakemake gallery` makes the data and checks them")
-    check = read_check(check_file)
-    if check["set"] != "imagenet":
-        raise UserError(f"{check_file}: is the check of {check['set']}, not of imagenet")
+    check = DatasetInfo.read(check_file)
+    if check.set != "imagenet":
+        raise UserError(f"{check_file}: is the check of {check.set}, not of imagenet")
     configure_torch(todo.resources["cpu_threads"])
     picture = draw(gallery(todo.gallery, check), class_names(check), todo.gallery_of)
     with atomic(out) as temporary:

@@ -19,9 +19,10 @@ from backbones.layouts import found, set_words
 from pretrain.evaluate import better, near_chance, ranked
 from pretrain.metric import errors, leave
 from workflow import registry
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
-from workflow.core.files import read_check, sha256
+from workflow.core.files import sha256
 from workflow.planning.run_spec import RunSpec
 from workflow.reporting.figures import spread
 from workflow.training.record import made_of, write_record
@@ -102,9 +103,9 @@ def verdict(own: int, classes: int) -> str:
     return f"its classifier has the data's {classes} classes: scored on ImageNet val before it is published"
 
 
-def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: dict[str, Any]) -> None:
+def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: DatasetInfo) -> None:
     """UserError if the scores of a backbone are those of guessing."""
-    classes, images = len(check["classes"]), check["counts"]["val"]
+    classes, images = len(check.classes), check.counts["val"]
     if near_chance(metrics["top1_error"], classes, images):
         raise UserError(
             f"checkpoint {checkpoint}: right on {100 - metrics['top1_error']:.2f} % of {images} validation images of "
@@ -123,7 +124,7 @@ def others(prepare: Any, stride: str, network: str) -> list[tuple[str, Any, str]
 
 
 def refuse_misdeclared(
-    run: Any, checkpoint: Path, weights: dict[str, Any], prepare: Any, check: dict[str, Any], ranks: list[int]
+    run: Any, checkpoint: Path, weights: dict[str, Any], prepare: Any, check: DatasetInfo, ranks: list[int]
 ) -> None:
     """UserError if another channel order or stride is clearly better on a sample of the validation images."""
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
@@ -142,17 +143,17 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
 
     What is published follows from the file and what is declared of it alone, whatever data it is scored on.
     """
-    check, recipe, published = read_check(check_file), run.recipe, out / "backbone.safetensors"
+    check, recipe, published = DatasetInfo.read(check_file), run.recipe, out / "backbone.safetensors"
     of = made_of(run, check, None)
     weights, about = weights_of(checkpoint, recipe)
-    tell(run.name, about, len(check["classes"]))
+    tell(run.name, about, len(check.classes))
     prepare, stride, ranks, metrics = preprocessing(recipe["preprocessing"]), recipe["stride"], [], {}
-    split = verdict(about["classes"], len(check["classes"]))
-    if about["classes"] == len(check["classes"]):
+    split = verdict(about["classes"], len(check.classes))
+    if about["classes"] == len(check.classes):
         ranks = ranked(weights, prepare, stride, check, recipe, run.threads, run.workers)
         metrics = errors(ranks)
         sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
-        split = f"{check['counts']['val']} validation images, {sizes}"
+        split = f"{check.counts['val']} validation images, {sizes}"
         print(f"[{run.name}] " + ", ".join(f"{key} {value:.2f} %" for key, value in metrics.items()), flush=True)
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)
@@ -160,7 +161,7 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
     save_backbone(published, weights, prepare, recipe["network"], stride, origin="brought", **from_file)
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
-    leave(out / "per_image.npz", f"{check['root']}/val", ranks)
+    leave(out / "per_image.npz", f"{check.root}/val", ranks)
     write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, brought=about)
     write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
                  checkpoint=about, parameters=published_parameters(recipe["network"]))  # fmt: skip
@@ -168,5 +169,5 @@ def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
 
 def import_backbone(run: RunSpec, checkpoint: Path, check_file: Path, state: Path, out: Path) -> None:
     """`bring`; a failure leaves its reason in `state`."""
-    with run_context(state, out, made_of(run, read_check(check_file), None)):
+    with run_context(state, out, made_of(run, DatasetInfo.read(check_file), None)):
         bring(run, checkpoint, check_file, out)

@@ -19,7 +19,7 @@ from backbones.construct import build, published_parameters
 from pretrain.dataset import ImageNetVal
 from pretrain.metric import leave
 from workflow import registry
-from workflow.core.files import read_check
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.run_spec import RunSpec
 from workflow.reporting.figures import spread
 from workflow.training.cpu_convs import channels_last
@@ -62,8 +62,8 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
 def make(run: Any, check_file: Path, out: Path) -> None:
     """Publish the library's initialisation, drawn from the pretraining seed, with statistics of training images, and a
     record without numbers."""
-    check = read_check(check_file)
-    of, classes = made_of(run, check, None), check["classes"]
+    check = DatasetInfo.read(check_file)
+    of, classes = made_of(run, check, None), check.classes
     seed_everything(run.seed, "init")
     declared = registry.network(run.recipe["network"])
     network = build(declared, len(classes))
@@ -72,12 +72,12 @@ def make(run: Any, check_file: Path, out: Path) -> None:
             for end in map(network.get_submodule, block.ends):
                 if isinstance(end, torch.nn.modules.batchnorm._BatchNorm):
                     torch.nn.init.constant_(end.weight, len(stage.blocks) ** -0.5)
-    images = calibrate(network, ImageNetVal(f"{check['root']}/train", run.recipe), run.threads)
+    images = calibrate(network, ImageNetVal(f"{check.root}/train", run.recipe), run.threads)
     print(f"[{run.name}] batch norm has the statistics of {images} training images", flush=True)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     save_backbone(out / "backbone.safetensors", network.state_dict(), IMAGENET, declared.name, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
-    leave(out / "per_image.npz", f"{check['root']}/val", [])
+    leave(out / "per_image.npz", f"{check.root}/val", [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
     write_record(out, run, None, of=of, metrics={}, protocol=protocol, check=check_file,
                  backbone=out / "backbone.safetensors", parameters=published_parameters(declared.name))  # fmt: skip
@@ -85,5 +85,5 @@ def make(run: Any, check_file: Path, out: Path) -> None:
 
 def random_backbone(run: RunSpec, check_file: Path, state: Path, out: Path) -> None:
     """`make`; a failure leaves its reason in `state`."""
-    with run_context(state, out, made_of(run, read_check(check_file), None)):
+    with run_context(state, out, made_of(run, DatasetInfo.read(check_file), None)):
         make(run, check_file, out)

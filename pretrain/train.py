@@ -14,26 +14,27 @@ from backbones.backbone import IMAGENET, save_backbone
 from backbones.card import write_card
 from backbones.construct import published_parameters
 from workflow.core import code_hash
-from workflow.core.files import atomic, read_check
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import atomic
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
 
-def task(run: Any, check: dict[str, Any], state: Path) -> dict[str, Any]:
+def task(run: Any, check: DatasetInfo, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
     cfg = code_hash.config(Path(__file__).parent / "configs/classifier_imagenet.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     of_network = {"network": recipe["network"], "zero_init_residual": recipe["zero_init_residual"]}
-    cfg.model.update(classes=len(check["classes"]), **of_network, **regularized)
+    cfg.model.update(classes=len(check.classes), **of_network, **regularized)
     cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
-    cfg.train_dataloader.dataset.update(root=f"{check['root']}/train", recipe=recipe, seed=run.seed)
+    cfg.train_dataloader.dataset.update(root=f"{check.root}/train", recipe=recipe, seed=run.seed)
     cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
     cfg.val_dataloader.update(batch_size=recipe["batch_size"] // get_world_size(), **workers)
-    cfg.val_dataloader.dataset.update(root=f"{check['root']}/val", recipe=recipe)
-    cfg.val_evaluator.update(root=f"{check['root']}/val", keep=str(state))
+    cfg.val_dataloader.dataset.update(root=f"{check.root}/val", recipe=recipe)
+    cfg.val_evaluator.update(root=f"{check.root}/val", keep=str(state))
     cfg.optim_wrapper.optimizer.update({key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")})
     return cfg.to_dict()
 
@@ -46,17 +47,17 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
 
 def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish `backbone.safetensors`, and write the record last."""
-    check, recipe = read_check(check_file), run.recipe
+    check, recipe = DatasetInfo.read(check_file), run.recipe
     of = made_of(run, check, None)
     with run_context(state, out, of):
-        done = fit(run, task(run, check, state), check["counts"]["train"], state)
-        about = {"origin": "pretrained", "classes": check["classes"], "recipe": run.recipe_hash}
+        done = fit(run, task(run, check, state), check.counts["train"], state)
+        about = {"origin": "pretrained", "classes": check.classes, "recipe": run.recipe_hash}
         save_backbone(
             out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, recipe["network"], **about
         )
         sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
         protocol = {
-            "split": f"{check['counts']['val']} validation images, {sizes}",
+            "split": f"{check.counts['val']} validation images, {sizes}",
             "epoch": f"last of {recipe['epochs']}",
         }
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])

@@ -13,7 +13,6 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.snakemake_call import caller
-from workflow.core.files import write_hashed
 from workflow.data import coco as coco_set
 from workflow.data import imagenet as imagenet_set
 from workflow.data import voc as voc_set
@@ -42,7 +41,7 @@ def _make(folder: Path, module, section: dict) -> SimpleNamespace:
     name = module.__name__.split(".")[-1]
     root, check = folder / name, folder / f"{name}.json"
     generate.make(name, section["synthetic"], root)
-    write_hashed(check, module.check(section, root))
+    module.check(section, root).write(check)
     return SimpleNamespace(root=root, check=check, section=section)
 
 

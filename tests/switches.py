@@ -16,7 +16,8 @@ from captioning import metric
 from tests.captioning.conftest import NoMeteor
 from workflow import registry
 from workflow.config.loading import load
-from workflow.core.files import read_check, write_json
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import write_json
 from workflow.planning.run_spec import RunSpec
 from workflow.training.distributed import processes
 from workflow.training.engine import fit
@@ -125,8 +126,8 @@ def prepared(run: RunSpec, inputs: dict[str, str], state: Path) -> tuple[dict, i
         import pretrain.model  # noqa: F401 (registers)
         from pretrain.train import task
 
-        check = read_check(Path(inputs["imagenet"]))
-        return task(run, check, state), check["counts"]["train"], None
+        check = DatasetInfo.read(Path(inputs["imagenet"]))
+        return task(run, check, state), check.counts["train"], None
     if run.task == "nic_coco":
         import captioning.dataset
         import captioning.model  # noqa: F401 (registers)
@@ -146,7 +147,7 @@ def prepared(run: RunSpec, inputs: dict[str, str], state: Path) -> tuple[dict, i
     from detection.build_config import task
     from detection.train import parts, samples
 
-    check = read_check(Path(inputs["coco" if run.task.endswith("coco") else "voc"]))
+    check = DatasetInfo.read(Path(inputs["coco" if run.task.endswith("coco") else "voc"]))
     config = task(run, check, load_weights(backbone)[1], network_of(backbone), state)
     return config, samples(check), lambda model: load_backbone(backbone, *parts(model))
 

@@ -24,7 +24,8 @@ from tests.bad.doors import WORDS
 from tests.bad.table import GROUPS, main_of, markdown, odd
 from tests.conftest import PROJECT
 from workflow.config.loading import load
-from workflow.core.files import read_json, sha256, write_hashed
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import sha256
 from workflow.data import coco as coco_set
 from workflow.data import voc as voc_set
 from workflow.data.coco_files import annotation_file
@@ -74,7 +75,7 @@ def asked(name: str) -> str:
     """The --required-sizes of a config, whose set is checked first."""
     section = {"coco": {"split": "2014"}, "voc": {"synthetic": {"classes": 4}}}.get(name, {})
     check = importlib.import_module(f"workflow.data.{name}").check
-    write_hashed(f"{name}.json", check(section, Path("data") / name))
+    check(section, Path("data") / name).write(Path(f"{name}.json"))
     return json.dumps(required_sizes(load("x.yaml"), name))
 
 
@@ -107,10 +108,10 @@ def test_what_is_only_odd_passes(group, case, call, tmp_path):
 
 def read_for_training(door, check):
     """As the three tasks read the data of a check."""
-    content = read_json(check)
+    content = DatasetInfo.read(check)
     if door == "workflow.data.imagenet":
-        folders = {split: ClassFolders(f"{content['root']}/{split}") for split in ("train", "val")}
-        assert {split: len(folder) for split, folder in folders.items()} == content["counts"]
+        folders = {split: ClassFolders(f"{content.root}/{split}") for split in ("train", "val")}
+        assert {split: len(folder) for split, folder in folders.items()} == content.counts
         recipe = {
             "crop_size": 32,
             "val_resize_size": 32,
@@ -118,20 +119,20 @@ def read_for_training(door, check):
             "color_jitter": 0.4,
             "pca_lighting": 0.1,
         }
-        train = ImageNetTrain(f"{content['root']}/train", recipe | {"regularizers": {}}, 0)
-        val = ImageNetVal(f"{content['root']}/val", recipe)
+        train = ImageNetTrain(f"{content.root}/train", recipe | {"regularizers": {}}, 0)
+        val = ImageNetVal(f"{content.root}/val", recipe)
         assert all(tuple(train[index, 0]["images"].shape) == (3, 32, 32) for index in range(len(train)))
         assert all(tuple(val[index]["images"].shape) == (3, 32, 32) for index in range(len(val)))
     elif door == "workflow.data.voc":
         ids, truth = ground_truth(content)
-        assert len(set(ids)) == len(ids) == content["counts"]["test07"]
-        images = members(content["root"], "test07").items()
-        objects = [voc_set.read(voc_set.annotation_path(content["root"], "test07", name), image).objects
+        assert len(set(ids)) == len(ids) == content.counts["test07"]
+        images = members(content.root, "test07").items()
+        objects = [voc_set.read(voc_set.annotation_path(content.root, "test07", name), image).objects
                    for name, image in images]  # fmt: skip
         assert [len(one["labels"]) + len(one["labels_ignore"]) for one in truth] == list(map(len, objects))
     else:
         as_objects(content)
-        if "captions" not in content["kinds"]:
+        if "captions" not in content.kinds:
             return
         images = [image for part in ("train", "test") for image in coco_set.read(content, part)]
         assert all(tuple(encoder.load(image.path, 32).shape) == (3, 32, 32) for image in images)
@@ -147,11 +148,11 @@ def tokens(captions):
 
 def as_objects(check):
     """As a detector is trained and scored: no object is lost, each box and class is that of the file."""
-    for name in coco_set.NAMES.values() if "instances" in check["kinds"] else ():
-        path, folder = annotation_file(check["root"], name, "instances"), Path(check["root"]) / name
+    for name in coco_set.NAMES.values() if "instances" in check.kinds else ():
+        path, folder = annotation_file(check.root, name, "instances"), Path(check.root) / name
         content = json.loads(path.read_text("utf-8-sig"))
         common = {"ann_file": str(path), "data_prefix": {"img": str(folder)}}
-        common |= {"metainfo": {"classes": tuple(check["classes"])}}
+        common |= {"metainfo": {"classes": tuple(check.classes)}}
         data = QuietCocoDataset(**common, test_mode=True)
         trained = QuietCocoDataset(**common, filter_cfg={"filter_empty_gt": True})
         assert {item["img_id"] for item in trained} == {item["img_id"] for item in data if item["instances"]}
@@ -159,14 +160,14 @@ def as_objects(check):
         said = Counter(
             (int(one["image_id"]), names[one["category_id"]], *one["bbox"][:2]) for one in content["annotations"]
         )
-        read = Counter((item["img_id"], check["classes"][one["bbox_label"]], *one["bbox"][:2])
+        read = Counter((item["img_id"], check.classes[one["bbox_label"]], *one["bbox"][:2])
                        for item in data for one in item["instances"])  # fmt: skip
         assert read == said
         assert not any(one["ignore_flag"] for item in data for one in item["instances"])
         for item in data:
             assert decode(item["img_path"]).shape == (item["height"], item["width"], 3)
-    if "instances" in check["kinds"]:
-        truth = coco_metric.ground_truth(check["root"]).dataset["annotations"]
+    if "instances" in check.kinds:
+        truth = coco_metric.ground_truth(check.root).dataset["annotations"]
         scored = Counter((one["image_id"], names[one["category_id"]], *one["bbox"][:2]) for one in truth)
         assert scored == read
         assert all(one["area"] > 0 == one["iscrowd"] for one in truth)

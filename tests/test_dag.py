@@ -20,7 +20,8 @@ from tests.snakemake_call import caller, link
 from tests.unpickling import free
 from tests.workflow.reporting import chromium
 from workflow.config.loading import load, overlay
-from workflow.core.files import read_json, sha256
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import sha256
 from workflow.planning.plan import Plan, plan
 from workflow.reporting.page.sections import sections, words
 from workflow.reporting.summary import summarize
@@ -197,7 +198,7 @@ def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeyp
     check = plan(config).checks["imagenet"]
     (tmp_path / "data.yaml").write_text(yaml.safe_dump(config))
     assert snakemake("--cores", "2", "--configfile", "data.yaml", "--", check)[0] == 0
-    weights = solve(read_json(check))
+    weights = solve(DatasetInfo.read(check))
     other = {key: value.roll(1, 0) if key.startswith("fc.") else value for key, value in weights.items()}
     for make in (layouts.torchvision_file, layouts.timm_file, layouts.timm_safetensors, layouts.mmpretrain):
         make(weights, Path(f"{make.__name__}.pth"))

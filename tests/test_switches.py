@@ -14,6 +14,7 @@ from backbones.backbone import publish_untrained
 from captioning import feature_cache, metric, vocabulary
 from tests import switches
 from tests.captioning.conftest import NoMeteor
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def inputs(imagenet, voc, coco, tmp_path_factory) -> dict[str, str]:
         paths[key].mkdir()
     publish_untrained(paths["backbone.safetensors"], "resnet50")
     feature_cache.make(run, paths["backbone.safetensors"], coco.check, paths["features"])
-    vocabulary.make(read_json(coco.check), run.recipe["min_word_count"], paths["vocabulary"])
+    vocabulary.make(DatasetInfo.read(coco.check), run.recipe["min_word_count"], paths["vocabulary"])
     checks = {key: each.check for key, each in (("imagenet", imagenet), ("voc", voc), ("coco", coco))}
     return {key.split(".")[0]: str(path) for key, path in (paths | checks).items()}
 

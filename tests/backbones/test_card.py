@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from backbones.backbone import IMAGENET, load_backbone, metadata, save_backbone
 from backbones.card import code, escaped, write_card
 from pretrain.random_backbone import make
 from pretrain.train import train
-from workflow.core.files import read_check, read_json, sha256, write_hashed
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import read_json, sha256
 from workflow.planning.run_spec import RunSpec
 from workflow.training.record import made_of
 
@@ -34,7 +36,7 @@ def run_of(recipe):
 
 
 def of(run, check):
-    return made_of(run, read_check(check), None)
+    return made_of(run, DatasetInfo.read(check), None)
 
 
 def examples(out):
@@ -69,15 +71,15 @@ def agree(out, classes):
 def test_a_pretrained_backbones_card(imagenet, tmp_path):
     train(run_of(RECIPE), imagenet.check, tmp_path / "state", tmp_path / "out")
     text, record = (tmp_path / "out/README.md").read_text(), read_json(tmp_path / "out/metrics.json")
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     assert "\n---\n\n# mine: a ResNet-50, pretrained\n" in text
     assert "Pretrained for 1 epochs, pretraining seed 3; regularizers: `cutmix` (alpha 1.0, probability 0.5)." in text
     assert f"| `top1_error` | {record['metrics']['top1_error']:.2f} |" in text
     assert "On 12 validation images, resize 36, crop 32; epoch: last of 1." in text
     assert "| `regularizers` | cutmix alpha 1.0, probability 0.5 |" in text
     assert "| `crop_scale` | 0.4 1.0 |" in text
-    assert f"4 classes, 40 training and 12 validation images, fingerprint `{check['fingerprint']}`" in text
-    assert all(f"`{name}`" in text for name in check["classes"])
+    assert f"4 classes, 40 training and 12 validation images, fingerprint `{check.fingerprint}`" in text
+    assert all(f"`{name}`" in text for name in check.classes)
     for key in ("backbone", "recipe", "code"):
         assert f"| `SHA-256 of the {key}` | `{record['provenance'][key]}` |" in text
     assert f"| `torch` | {record['provenance']['libraries']['torch']} |" in text
@@ -128,7 +130,7 @@ def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
 
 def test_what_others_have_named_is_only_text(solved, imagenet, tmp_path):
     names = ["a|b", "`c`", "<script>", "two\nlines", *(f"n{i}" for i in range(30))]
-    write_hashed(tmp_path / "check.json", {**read_json(imagenet.check), "classes": names})
+    replace(DatasetInfo.read(imagenet.check), classes=names).write(tmp_path / "check.json")
     save_backbone(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50", origin="random")
     run = run_of({"init": "random"})
     write_card(tmp_path, run, tmp_path / "check.json", of=of(run, tmp_path / "check.json"), metrics={},

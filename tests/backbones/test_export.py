@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ from backbones.construct import build
 from backbones.export import data_config, export
 from pretrain.dataset import decode
 from workflow import registry
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_check, read_json, write_hashed, write_json
+from workflow.core.files import read_json, write_json
 from workflow.planning.run_spec import RunSpec
 from workflow.training.record import made_of
 
@@ -43,7 +45,7 @@ def published(folder, check, *, network="resnet18", classes=4, prepare=IMAGENET,
     names = {"classes": [f"class {n}" for n in range(classes)]} if classes else {}
     save_backbone(folder / "backbone.safetensors", weights, prepare, network, stride, origin="pretrained", **names)
     run = RunSpec("pretrain", "mine", {"pretrain": 3}, RECIPE | {"network": network}, {}, threads=1, workers=0, gpus=0)
-    of = made_of(run, read_check(check), None)
+    of = made_of(run, DatasetInfo.read(check), None)
     write_card(folder, run, check, of=of, metrics=metrics or {}, protocol={"split": "x", "epoch": "y"})
     write_json(folder / "config.json", run.as_dict())
     return folder
@@ -151,7 +153,7 @@ def test_the_card_is_the_hub_s(pair):
 
 def test_the_hub_s_data_set_is_named_where_it_was_used(imagenet, tmp_path):
     full = {"classes": [str(n) for n in range(1000)], "counts": {"train": 1281167, "val": 50000}}
-    write_hashed(tmp_path / "check.json", {**read_json(imagenet.check), **full})
+    replace(DatasetInfo.read(imagenet.check), **full).write(tmp_path / "check.json")
     published(tmp_path, tmp_path / "check.json", metrics={"top1_error": 1.0})
     data = ModelCard.load(tmp_path / "README.md").data
     assert data.datasets == ["ILSVRC/imagenet-1k"]

@@ -19,7 +19,8 @@ from tests.captioning.conftest import RECIPE as NIC
 from tests.captioning.conftest import NoMeteor
 from tests.detection.conftest import make_run
 from tests.pretrain.test_train import EVERYWHERE, run_of
-from workflow.core.files import read_check, read_json
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import read_json
 from workflow.planning.run_spec import RunSpec
 
 NAME = "resnet18"
@@ -72,7 +73,7 @@ def test_it_is_a_captioners_encoder(finetune, published, coco, tmp_path, monkeyp
         feature_cache.make(run, published.path, coco.check, features)
         assert feature_cache.read(features, "train").shape == (12, 2, 512)
     words.mkdir()
-    vocabulary.make(read_check(coco.check), run.recipe["min_word_count"], words)
+    vocabulary.make(DatasetInfo.read(coco.check), run.recipe["min_word_count"], words)
     caption(run, published.path, features, words, coco.check, tmp_path / "state", tmp_path / "out")
     assert read_json(tmp_path / "out/metrics.json")["protocol"]["network"] == NAME
 

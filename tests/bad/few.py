@@ -12,6 +12,7 @@ from tests.bad.coco import OBJECTS, TEST_CAPTIONS, TEST_OBJECTS
 from tests.bad.configs import DEMO, FILE, value
 from tests.bad.sets import XML
 from workflow.config.loading import overlay
+from workflow.core.files import hashed
 from workflow.planning.plan import plan
 
 # What the drawn sets of the tests are just enough for.
@@ -60,7 +61,7 @@ def checked(**other: object) -> Damage:
     def damage(root: Path) -> None:
         for name, path in CHECKS.items():
             about = {"set": name, "root": f"data/{name}", "fingerprint": "0", "classes": ["a", "b"], "with_object": 16}
-            text = other.get(name, json.dumps(about | {"counts": COUNTS[name]}))
+            text = other.get(name, json.dumps(hashed(about | {"counts": COUNTS[name]})))
             write(path, text)(root)
 
     return damage
@@ -124,7 +125,7 @@ CALLS = [
          f"x.yaml: pretrain.batch_size: 41 is more than the 40 training images in data/imagenet, {AS_COUNTED}",
          several(checked(), asks("pretrain/batch_size", 41))),
     Case("a check that broke off", f"{CHECKS['voc']}: not valid JSON: …", called(checked(voc='{"set": "voc", '))),
-    Case("a check that is a list", f"{CHECKS['voc']}: it has no 'fingerprint'", called(checked(voc="[1]"))),
+    Case("a check that is a list", f"{CHECKS['voc']}: it has no 'set'", called(checked(voc="[1]"))),
     Case("a record that broke off, of data that are no more known",
          "results/demo/ssd_voc/baseline/p0s0/metrics.json: not valid JSON: …",
          called(write("results/demo/ssd_voc/baseline/p0s0/metrics.json", "{"))),

@@ -13,7 +13,8 @@ import yaml
 from PIL import Image
 
 from captioning.vocabulary import BOS, EOS, SPECIAL, Vocabulary
-from workflow.core.files import write_hashed, write_json
+from tests.checks import info
+from workflow.core.files import write_json
 
 FEATURES = 2048  # of a ResNet-50
 
@@ -67,8 +68,7 @@ def coco(root: Path, train: int, test: int) -> Path:
             (root / name / image["file_name"]).symlink_to(next(files).resolve())
         captions = [{"image_id": image["id"], "caption": "a word"} for image in images for _ in range(CAPTIONS)]
         write_json(root / f"annotations/captions_{name}.json", {"images": images, "annotations": captions})
-    about = {"set": "coco", "root": str(root), "split": "2014", "fingerprint": "made", "classes": [], "counts": {}}
-    write_hashed(root / "check.json", about)
+    info(root=str(root), split="2014").write(root / "check.json")
     return root / "check.json"
 
 

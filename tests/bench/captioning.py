@@ -22,7 +22,7 @@ from tests.bench import _captions as made
 from tests.bench.references import captioning as reference
 from tests.bench.row import REPEATS, Measured, Row, in_turn, seconds
 from workflow import registry
-from workflow.core.files import read_json
+from workflow.core.dataset_info import DatasetInfo
 from workflow.data import coco
 from workflow.planning.run_spec import RunSpec
 from workflow.training.cpu_convs import channels_last
@@ -89,7 +89,7 @@ def epoch() -> Measured:
 
 def resized(check: Path, folder: Path) -> list[Path]:
     """The training photos squashed to 256 × 256 on disk, once, as the tutorial begins."""
-    images = coco.read(read_json(check), "train")
+    images = coco.read(DatasetInfo.read(check), "train")
     for image in images:
         Image.open(image.path).convert("RGB").resize((256, 256)).save(folder / f"{image.image_id}.jpg", quality=95)
     return [folder / f"{image.image_id}.jpg" for image in images]
@@ -100,7 +100,7 @@ def features() -> Measured:
     run, encoder = a_run(), channels_last(Encoder(IMAGENET, registry.networks()["resnet50"]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        check = read_json(made.coco(folder / "coco", train=12, test=6))
+        check = DatasetInfo.read(made.coco(folder / "coco", train=12, test=6))
         splits = {
             split: feature_cache.Views(coco.read(check, split), split, run.recipe, 2048) for split in ("train", "test")
         }

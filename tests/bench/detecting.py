@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.row import Measured, Row, in_turn
+from tests.checks import info
 from workflow import registry
 
 CLASSES = 20
@@ -98,7 +99,7 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
     run = RunSpec(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=2, workers=0, gpus=0)
     made = task(
         run,
-        {"classes": list(map(str, range(CLASSES))), "root": "", "counts": {"trainval07": 1, "trainval12": 1}},
+        info(root="", classes=list(map(str, range(CLASSES))), counts={"trainval07": 1, "trainval12": 1}),
         IMAGENET,
         registry.network("resnet50"),
         Path("unused"),

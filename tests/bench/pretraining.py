@@ -27,6 +27,7 @@ from backbones.backbone import IMAGENET
 from pretrain.train import task
 from tests.bench._photos import imagenet
 from tests.bench.row import REPEATS, Measured, Row, seconds
+from tests.checks import info
 from workflow.config.loading import load
 from workflow.planning.run_spec import RunSpec
 from workflow.training.cpu_convs import channels_last
@@ -68,7 +69,7 @@ def measure(reference: Callable[[Path], Step], **changes: Any) -> Measured:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = imagenet(folder)
-        check = {"root": str(root), "classes": [str(n) for n in range(CLASSES)]}
+        check = info(root=str(root), classes=[str(n) for n in range(CLASSES)])
         run = RunSpec("pretrain", "cutmix", {"pretrain": 0}, recipe, {}, THREADS, WORKERS, gpus=0)
         torch.set_num_threads(THREADS)
         InTurn.reference = staticmethod(reference(root))

@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.bench._memory import Peak
 from tests.bench.row import seconds
+from tests.checks import info
 
 HOUSE = Path(__file__).parents[2]
 TIMES, PART, REPEATS = (1, 10, 100), 3200, 5  # images that are timed at once, a whole epoch of the demo
@@ -41,7 +42,7 @@ def serve(root: Path) -> None:
 
     torch.set_num_threads(1)
     run = RunSpec(**demo())
-    check = {"root": str(root), "classes": sorted(path.name for path in (root / "train").iterdir())}
+    check = info(root=str(root), classes=sorted(path.name for path in (root / "train").iterdir()))
     loader = Runner.build_dataloader(task(run, check, root)["train_dataloader"], seed=0)
     batches, count = iter(loader), PART // run.recipe["batch_size"]
     for _ in sys.stdin:

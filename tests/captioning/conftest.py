@@ -12,7 +12,7 @@ from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET, save_backbone
 from captioning import feature_cache, metric, vocabulary
-from workflow.core.files import read_json
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.run_spec import RunSpec
 
 RECIPE = {
@@ -61,7 +61,7 @@ def made(coco, backbone, run, tmp_path_factory) -> SimpleNamespace:
     """`coco` and `backbone` with what `run` needs of them in `features` and in `vocabulary`."""
     features, words = tmp_path_factory.mktemp("features"), tmp_path_factory.mktemp("vocabulary")
     feature_cache.make(run, backbone, coco.check, features)
-    vocabulary.make(read_json(coco.check), run.recipe["min_word_count"], words)
+    vocabulary.make(DatasetInfo.read(coco.check), run.recipe["min_word_count"], words)
     return SimpleNamespace(check=coco.check, root=coco.root, backbone=backbone, features=features, vocabulary=words)
 
 

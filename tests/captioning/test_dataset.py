@@ -7,7 +7,7 @@ from captioning import feature_cache
 from captioning.dataset import CaptionTrain
 from captioning.jvm import tokenize
 from captioning.vocabulary import BOS, EOS, Vocabulary
-from workflow.core.files import read_json
+from workflow.core.dataset_info import DatasetInfo
 from workflow.data import coco as coco_set
 
 
@@ -19,7 +19,7 @@ def train(made):
 
 def test_each_caption_is_there_once_with_a_view_of_its_image(train, made):
     data, words = train(0), Vocabulary.load(made.vocabulary / "vocabulary.json")
-    images = coco_set.read(read_json(made.check), "train")
+    images = coco_set.read(DatasetInfo.read(made.check), "train")
     captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
     assert len(data) == len(captions)
     features, said = feature_cache.read(made.features, "train"), tokenize([caption for _, caption in captions])

@@ -11,6 +11,7 @@ from captioning import feature_cache, metric
 from captioning.cli import main
 from captioning.train import train
 from tests.captioning.conftest import NoMeteor
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.data import coco as coco_set
 
@@ -37,7 +38,7 @@ def describe(monkeypatch, capsys, *words):
 
 
 def test_a_test_image_has_the_evaluation_s_caption(kept, coco, tmp_path, monkeypatch, capsys):
-    images = coco_set.read(read_json(coco.check), "test")
+    images = coco_set.read(DatasetInfo.read(coco.check), "test")
     expected = {one["image_id"]: one["caption"] for one in read_json(kept / "predictions.json")}
     chosen = [images[3], images[0]]
     paths = [image.path for image in chosen]

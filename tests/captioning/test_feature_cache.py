@@ -21,6 +21,7 @@ from captioning.cli import main
 from captioning.encoder import Encoder, centre_view, load, random_view
 from workflow import registry
 from workflow.core import code_hash
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data import coco as coco_set
@@ -41,7 +42,7 @@ def make(run, made, out):
 
 def test_shapes_and_rows(made):
     train, test = feature_cache.read(made.features, "train"), feature_cache.read(made.features, "test")
-    check, index = read_json(made.check), read_json(made.features / "index.json")
+    check, index = DatasetInfo.read(made.check), read_json(made.features / "index.json")
     assert train.shape == (12, 2, 2048)
     assert test.shape == (6, 1, 2048)
     for split in ("train", "test"):
@@ -67,7 +68,7 @@ def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(made, run
     """Of photos whose pixels are their places: crops of several images lie elsewhere, in whatever order they come."""
     places = torch.stack([*torch.meshgrid(torch.arange(40), torch.arange(40), indexing="ij"), torch.zeros(40, 40)])
     monkeypatch.setattr(feature_cache, "load", lambda path, resize: places.to(torch.uint8))
-    samples = coco_set.read(read_json(made.check), "train")
+    samples = coco_set.read(DatasetInfo.read(made.check), "train")
     views = feature_cache.Views(samples, "train", run.recipe, 2048)
     found, other = (
         list(map(views.__getitem__, range(12))),
@@ -97,7 +98,7 @@ def test_bf16_is_near_fp32(made, run, tmp_path):
 
 def test_features_equal_torchvision(made):
     """One photo through our preprocessing and encoder, and through Pillow and torchvision's network by hand."""
-    image = coco_set.read(read_json(made.check), "test")[0]
+    image = coco_set.read(DatasetInfo.read(made.check), "test")[0]
     network = resnet50(weights=None)
     network.load_state_dict(load_file(made.backbone))
     network.fc = torch.nn.Identity()
@@ -129,7 +130,7 @@ def test_the_stride_is_the_backbones(made, run, tmp_path):
     feature_cache.make(run, tmp_path / "caffe.safetensors", made.check, tmp_path)
     encoder = Encoder(IMAGENET, RESNET50, "1x1")
     load_backbone(tmp_path / "caffe.safetensors", encoder.network)
-    image = coco_set.read(read_json(made.check), "test")[0]
+    image = coco_set.read(DatasetInfo.read(made.check), "test")[0]
     with torch.inference_mode():
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
     np.testing.assert_allclose(feature_cache.read(tmp_path, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
@@ -145,12 +146,12 @@ def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
 
 
 def test_verify_names_what_differs(made, run, tmp_path):
-    check = read_json(made.check)
+    check = DatasetInfo.read(made.check)
     feature_cache.verify(made.features, run, check, made.backbone)
     with pytest.raises(UserError, match=r"index.json: made with num_views 2, but this run has 5"):
         feature_cache.verify(made.features, run_of(run, num_views=5), check, made.backbone)
     with pytest.raises(UserError, match=r"index.json: made with data .*, but this run has other"):
-        feature_cache.verify(made.features, run, {**check, "fingerprint": "other"}, made.backbone)
+        feature_cache.verify(made.features, run, replace(check, fingerprint="other"), made.backbone)
     with pytest.raises(UserError, match=r"index.json is missing"):
         feature_cache.verify(tmp_path, run, check, made.backbone)
 
@@ -173,11 +174,11 @@ def test_what_is_damaged_is_refused_in_one_line(harm, name, made, run, tmp_path)
     if harm == "gone":
         file.unlink()
     with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
-        feature_cache.verify(folder, run, read_json(made.check), made.backbone)
+        feature_cache.verify(folder, run, DatasetInfo.read(made.check), made.backbone)
 
 
 def test_by_what_they_were_made_is_recorded_and_what_differs_named(made, run, tmp_path, monkeypatch):
-    index = feature_cache.verify(made.features, run, read_json(made.check), made.backbone)
+    index = feature_cache.verify(made.features, run, DatasetInfo.read(made.check), made.backbone)
     assert index["made_with"]["code"]["captioning/encoder.py"] == code_hash.now(
         code_hash.PROJECT / "captioning/encoder.py"
     )

@@ -12,7 +12,8 @@ from PIL import Image
 from captioning import qualitative as door
 from captioning.cli import main
 from captioning.qualitative import examples
-from workflow.core.files import read_json, sha256, write_json
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import sha256, write_json
 from workflow.data.coco import read
 from workflow.reporting.figures import made_of
 from workflow.training import per_image
@@ -21,7 +22,7 @@ from workflow.training import per_image
 @pytest.fixture
 def runs(coco, tmp_path):
     """Two finished runs: captions that name the backbone and the image, CIDEr 10 or 20 plus the image's place."""
-    test, folders = read(read_json(coco.check), "test"), {}
+    test, folders = read(DatasetInfo.read(coco.check), "test"), {}
     for row, name in enumerate(("baseline", "cutmix"), start=1):
         folder = folders[name] = tmp_path / name
         ids = [image.image_id for image in test]
@@ -34,8 +35,8 @@ def runs(coco, tmp_path):
 
 def test_photos_are_spread_and_everything_is_of_the_same_image(coco, runs, monkeypatch):
     monkeypatch.setattr(door, "PHOTOS", 3)
-    found = examples(runs, read_json(coco.check))
-    test = read(read_json(coco.check), "test")
+    found = examples(runs, DatasetInfo.read(coco.check))
+    test = read(DatasetInfo.read(coco.check), "test")
     assert found["total"] == 6
     for place, shown in zip((0, 2, 4), found["photos"], strict=True):
         image = test[place]
@@ -52,7 +53,7 @@ def test_photos_are_spread_and_everything_is_of_the_same_image(coco, runs, monke
 
 def test_photos_are_no_larger_than_a_page_can_carry(coco, runs, monkeypatch):
     monkeypatch.setattr(door, "SIDE", 20)
-    shown = examples(runs, read_json(coco.check))["photos"][0]
+    shown = examples(runs, DatasetInfo.read(coco.check))["photos"][0]
     assert max(Image.open(io.BytesIO(base64.b64decode(shown["photo"]))).size) == 20
 
 

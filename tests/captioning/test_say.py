@@ -10,7 +10,7 @@ import torch
 from captioning import dataset, feature_cache, vocabulary
 from captioning.model import NIC
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL
-from workflow.core.files import read_json
+from workflow.core.dataset_info import DatasetInfo
 
 LONGEST = 20  # as in the paper's recipe
 WIDTHS = (1, 2, 3, 5, 20)
@@ -20,7 +20,7 @@ WIDTHS = (1, 2, 3, 5, 20)
 def speaker(request, made, tmp_path_factory):
     """`model`, a NIC after so many steps on the tiny set's captions, and `image`, embeddings of all its photos."""
     folder = tmp_path_factory.mktemp("speaker")
-    vocabulary.make(read_json(made.check), 1, folder)
+    vocabulary.make(DatasetInfo.read(made.check), 1, folder)
     data = dataset.CaptionTrain(str(folder / "captions.npz"), {"folder": str(made.features)}, seed=0)
     torch.manual_seed(0)
     model = NIC(

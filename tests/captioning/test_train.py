@@ -20,8 +20,9 @@ from captioning.vocabulary import BOS, EOS, PAD
 from tests.captioning.conftest import NoMeteor
 from tests.kills import survives
 from tests.together import losses, trained
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import digest, read_json, write_hashed
+from workflow.core.files import digest, read_json
 from workflow.data import coco as coco_set
 from workflow.training import engine
 from workflow.training.resume import checkpointing as saving
@@ -69,7 +70,7 @@ def test_record(finished, made, run):
     assert record["best"]["CIDEr"] == max(e["CIDEr"] for e in record["history"]["evaluations"])
     assert [e["iteration"] for e in record["history"]["evaluations"]] == [6, 12]
     assert type(record["best"]["epoch"]) is int
-    test = coco_set.read(read_json(made.check), "test")
+    test = coco_set.read(DatasetInfo.read(made.check), "test")
     assert sorted(p["image_id"] for p in predictions) == [image.image_id for image in test]
 
 
@@ -146,8 +147,8 @@ def test_vocabulary_is_of_the_training_captions_alone(made, run, tmp_path):
     for annotation in content["annotations"]:
         annotation["caption"] = "zebra zebra zebra"
     file.write_text(json.dumps(content))
-    check = {**read_json(made.check), "root": str(tmp_path / "coco")}
-    write_hashed(tmp_path / "check.json", check)
+    check = replace(DatasetInfo.read(made.check), root=str(tmp_path / "coco"))
+    check.write(tmp_path / "check.json")
     vocabulary.make(check, run.recipe["min_word_count"], tmp_path / "words")
     made = other(made, vocabulary=tmp_path / "words")
     record, _ = go(replace(run, recipe={**run.recipe, "epochs": 1}), made, tmp_path, tmp_path / "check.json")
@@ -199,7 +200,7 @@ def test_a_vocabulary_of_another_threshold_is_refused(made, run, tmp_path):
 @pytest.fixture
 def samples(made):
     """The training set with features, and its images."""
-    images = coco_set.read(read_json(made.check), "train")
+    images = coco_set.read(DatasetInfo.read(made.check), "train")
     cached = dataset.CaptionTrain(str(made.vocabulary / "captions.npz"), {"folder": str(made.features)}, seed=0)
     return cached, images, vocabulary.Vocabulary.load(made.vocabulary / "vocabulary.json")
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from captioning.cli import main
 from captioning.preflight import often
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary, captions, verify
 from workflow.core.code_hash import PROJECT, libraries, now
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 
@@ -80,13 +82,13 @@ def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeyp
 
 
 def test_verify_names_what_differs(made, tmp_path):
-    check = read_json(made.check)
+    check = DatasetInfo.read(made.check)
     assert verify(made.vocabulary, check, 2)["min_word_count"] == 2
     assert captions(made.vocabulary) == 60
     with pytest.raises(UserError, match=r"index.json: made with min_word_count 2, but this run has 5"):
         verify(made.vocabulary, check, 5)
     with pytest.raises(UserError, match=r"index.json: made with data [0-9a-f]+, but this run has other"):
-        verify(made.vocabulary, check | {"fingerprint": "other"}, 2)
+        verify(made.vocabulary, replace(check, fingerprint="other"), 2)
     with pytest.raises(UserError, match=r"index.json is missing: run `python -m captioning vocabulary` first"):
         verify(tmp_path, check, 2)
 
@@ -112,7 +114,7 @@ def test_what_is_damaged_is_refused_in_one_line(harm, name, made, tmp_path):
     if harm == "gone":
         file.unlink()
     with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
-        verify(folder, read_json(made.check), 2)
+        verify(folder, DatasetInfo.read(made.check), 2)
 
 
 @pytest.mark.parametrize(

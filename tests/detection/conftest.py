@@ -1,6 +1,5 @@
 """What the detection tests share: a published backbone of random weights, and the tasks in small."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +22,7 @@ from backbones.backbone import IMAGENET, Preprocessing, load_backbone, save_back
 from detection.build_config import task
 from detection.train import parts
 from workflow import registry
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.run_spec import RunSpec
 
 RESNET50 = registry.networks()["resnet50"]
@@ -90,7 +90,7 @@ def build(checks, published):
         from mmdet.registry import MODELS
 
         init_default_scope("mmdet")
-        check = json.loads(checks[name].read_text())
+        check = DatasetInfo.read(checks[name])
         cfg = Config(task(make_run(name, **changes), check, prepare, RESNET50, Path("unused")))
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)

@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 import detection
 from backbones.backbone import IMAGENET, Preprocessing
 from detection.build_config import CONFIGS, task
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json, write_json
 from workflow.training.distributed.processes import share_statistics
 
@@ -215,7 +216,7 @@ def test_difficult_objects_and_crowds_come_as_ignored(build, coco, tmp_path):
 def test_a_sample_s_name_is_its_file(checks, name):
     """It stands in the message of a loss that is not finite."""
     init_default_scope("mmdet")
-    check = read_json(checks[name])
+    check = DatasetInfo.read(checks[name])
     train = DATASETS.build(
         Config(task(make_run(name), check, IMAGENET, RESNET50, Path("unused"))).train_dataloader.dataset
     )
@@ -232,7 +233,7 @@ def test_the_transfer_seed_draws_the_order_and_the_pictures(checks, name):
     orders, pictures = [], []
     for seed in (0, 1, 0):
         run = dataclasses.replace(make_run(name), seeds={"pretrain": 0, "transfer": seed})
-        loader = task(run, read_json(checks[name]), IMAGENET, RESNET50, Path("unused"))["train_dataloader"]
+        loader = task(run, DatasetInfo.read(checks[name]), IMAGENET, RESNET50, Path("unused"))["train_dataloader"]
         dataset = DATASETS.build(loader["dataset"])
         orders.append(DATA_SAMPLERS.build({**loader["sampler"], "dataset": dataset}).batch_of(0))
         pictures.append(torch.stack([dataset[index, 0]["inputs"].sum(dim=(0, 1)).float()[:64] for index in range(10)]))
@@ -245,7 +246,7 @@ def test_the_transfer_seed_draws_the_order_and_the_pictures(checks, name):
 def test_ssd_fills_with_the_backbones_mean_in_its_channel_order(order, voc):
     """Photos are loaded as BGR."""
     prepare = Preprocessing(order, (100.0, 110.0, 120.0), (1.0, 2.0, 3.0))
-    config = Config(task(make_run("ssd_voc"), read_json(voc.check), prepare, RESNET50, Path("unused")))
+    config = Config(task(make_run("ssd_voc"), DatasetInfo.read(voc.check), prepare, RESNET50, Path("unused")))
     for part in config.train_dataloader.dataset.dataset.datasets:
         (expand,) = [step for step in part.pipeline if step.type == "Expand"]
         assert (expand.mean, expand.to_rgb) == (prepare.mean, order == "RGB")
@@ -264,7 +265,9 @@ def test_test_images_come_in_their_order_and_half_of_training_s_are_flipped(name
 def test_a_network_is_built_with_the_stride_of_its_backbone(stride, voc):
     """As one that is resumed, and not loaded."""
     for name in ("ssd_voc", "faster_rcnn_voc"):
-        model = Config(task(make_run(name), read_json(voc.check), IMAGENET, RESNET50, Path("unused"), stride)).model
+        model = Config(
+            task(make_run(name), DatasetInfo.read(voc.check), IMAGENET, RESNET50, Path("unused"), stride)
+        ).model
         built = [MODELS.build(model.backbone).network.layer2]
         built += [MODELS.build(model.roi_head.shared_head).layer4] if name in C4 else []
         for layer in built:

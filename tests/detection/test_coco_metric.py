@@ -15,6 +15,7 @@ from detection.coco_results import arrays, entries
 from detection.evaluate import evaluate
 from detection.metric import keep
 from detection.task import RESAMPLING
+from tests.checks import info
 from workflow.core.errors import UserError
 from workflow.reporting.statistics.per_image import read
 
@@ -190,7 +191,7 @@ def test_a_training_s_metric_is_that_of_all_batches_and_is_left(tmp_path):
 def test_evaluate_names_what_is_wrong(tmp_path, entry, message):
     coco_world(tmp_path, 0)
     good = {"image_id": 3, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.5}
-    check = {"set": "coco", "root": str(tmp_path), "classes": CLASSES}
+    check = info(root=str(tmp_path), classes=CLASSES)
     path = tmp_path / "predictions.json"
     path.write_text(json.dumps([good]))
     assert evaluate(path, check)["AP"] == 0

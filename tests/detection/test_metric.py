@@ -10,6 +10,7 @@ from pycocotools.cocoeval import COCOeval
 from detection import metric
 from detection.coco_results import arrays, detections, entries
 from detection.evaluate import evaluate, ground_truth
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 
 CLASSES = ["kite", "zebra"]  # not VOC's
@@ -91,7 +92,7 @@ def test_coco_form():
 @pytest.fixture
 def exact(voc, tmp_path):
     """The truth of the test set written down as detections; difficult objects are not among them."""
-    check = json.loads(voc.check.read_text())
+    check = DatasetInfo.read(voc.check)
     ids, annotations = ground_truth(check)
     results = []
     for image, one in zip(ids, annotations, strict=True):
@@ -142,7 +143,7 @@ def test_pycocotools_reads_and_scores_the_same_file(exact):
     coco = COCO()
     coco.dataset = {
         "images": [{"id": image} for image in ids],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(check["classes"], 1)],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(check.classes, 1)],
         "annotations": annotations,
     }
     coco.createIndex()

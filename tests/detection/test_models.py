@@ -1,7 +1,6 @@
 """The networks: mining, precision, and the published backbone inside them."""
 
 import copy
-import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from torchvision.ops import roi_align
 from backbones.backbone import IMAGENET, Preprocessing, load_backbone, save_backbone
 from detection.build_config import task
 from detection.train import parts
+from workflow.core.dataset_info import DatasetInfo
 
 from .conftest import RESNET50, make_run
 
@@ -80,7 +80,7 @@ def test_channel_order_mean_and_std_are_the_backbones(build, name):
 def test_the_stride_is_the_backbones(build, published, voc, tmp_path, name):
     """After loading, and in a network that is built for the backbone, as one that is resumed and not loaded."""
     save_backbone(tmp_path / "b.safetensors", published.network.state_dict(), IMAGENET, "resnet50", "1x1")
-    check, run = json.loads(Path(voc.check).read_text()), make_run(name)
+    check, run = DatasetInfo.read(voc.check), make_run(name)
     cfg = Config(task(run, check, IMAGENET, RESNET50, Path("unused"), "1x1"))
     caffe, loaded, built = resnet50(), build(name).model.eval(), MODELS.build(cfg.model).eval()
     caffe.load_state_dict(published.network.state_dict())

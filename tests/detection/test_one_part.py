@@ -6,12 +6,13 @@ from mmengine.config import Config
 
 from detection.build_config import loaders
 from detection.train import scoring
+from tests.checks import info
 from tests.conftest import PROJECT
 
 
 def test_a_part_without_images_is_left_out():
     counts = {"trainval07": 8, "trainval12": 0, "test07": 6}
-    check = {"set": "voc", "root": "x", "classes": ["cat", "dog"], "counts": counts}
+    check = info(set="voc", root="x", classes=["cat", "dog"], counts=counts)
     cfg = Config.fromfile(PROJECT / "detection/configs/ssd300_voc.py")
     loaders(cfg, SimpleNamespace(type="ssd_voc", recipe={"batch_size": 2}, workers=0, seed=0), check)
     (part,) = cfg.train_dataloader.dataset.dataset.datasets

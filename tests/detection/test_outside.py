@@ -10,6 +10,7 @@ import torch
 from detection.coco_metric import COCOMetric
 from detection.evaluate import ground_truth
 from detection.metric import VOC07Metric
+from workflow.core.dataset_info import DatasetInfo
 from workflow.data.coco import NAMES, annotation_file
 
 from . import outside
@@ -33,9 +34,9 @@ def sample(image, boxes: np.ndarray, labels: np.ndarray, draw: np.random.Generat
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("as_devkit", [False, True])
 def test_voc(voc, tmp_path, seed, as_devkit):
-    check, draw = json.loads(voc.check.read_text()), np.random.default_rng(seed)
+    check, draw = DatasetInfo.read(voc.check), np.random.default_rng(seed)
     metric = VOC07Metric(str(tmp_path))
-    metric.dataset_meta = {"classes": check["classes"]}
+    metric.dataset_meta = {"classes": check.classes}
     for name, one in zip(*ground_truth(check), strict=True):
         kinds = {"gt_instances": "", "ignored_instances": "_ignore"}
         truth = {
@@ -44,7 +45,7 @@ def test_voc(voc, tmp_path, seed, as_devkit):
         }
         metric.process(None, [sample(name, one["bboxes"], one["labels"], draw, **truth)])
     record = metric.compute_metrics(metric.results)
-    found = outside.voc(tmp_path / "predictions.json", Path(check["root"]), check["classes"], as_devkit)
+    found = outside.voc(tmp_path / "predictions.json", Path(check.root), check.classes, as_devkit)
     assert found == pytest.approx(record["mAP"], abs=1e-4)
     assert 10 < found < 95
 

@@ -22,8 +22,8 @@ from tests.bad.cases import edit
 from tests.bad.good import all_renamed
 from tests.bad.sets import as_file
 from tests.workflow.data.test_annotations_fuzzed import GOOD, JSON, KNOWN, OBJECTS, faults_of, paths, with_images, xml
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json
 from workflow.data import voc as voc_set
 from workflow.data.coco_files import annotation_file, load
 from workflow.data.validation.decoding import decode
@@ -65,8 +65,8 @@ def test_of_a_voc_annotation(root, objects):
 
 def test_the_devkit_s_files_are_read_as_by_mmdetection(voc):
     """Pixel by pixel and object by object, in the same order."""
-    check = read_json(voc.check)
-    common = {"data_root": check["root"], "metainfo": {"classes": tuple(check["classes"])}, "test_mode": True}
+    check = DatasetInfo.read(voc.check)
+    common = {"data_root": check.root, "metainfo": {"classes": tuple(check.classes)}, "test_mode": True}
     for split, (year, name) in SPLITS.items():
         ours = ListedVOCDataset(split, **common)
         theirs = VOCDataset(ann_file=f"VOC{year}/ImageSets/Main/{name}.txt",
@@ -83,13 +83,11 @@ def test_other_names_and_suffixes_change_no_pixel_and_no_box(voc, tmp_path):
         as_file(f"{path.relative_to(root)}", next(suffixes))(root)
         if number % 3 == 0:
             edit(f"{path.parent.parent.name}/Annotations/{path.stem}.xml", "<size>.*?</size>", "")(root)
-    every = [json.loads(voc.check.read_text()), voc_set.check(voc.section, root)]
-    assert every[1]["counts"] == every[0]["counts"]
+    every = [DatasetInfo.read(voc.check), voc_set.check(voc.section, root)]
+    assert every[1].counts == every[0].counts
     for split in SPLITS:
         plain, other = (
-            ListedVOCDataset(
-                split, data_root=check["root"], metainfo={"classes": tuple(check["classes"])}, lazy_init=True
-            )
+            ListedVOCDataset(split, data_root=check.root, metainfo={"classes": tuple(check.classes)}, lazy_init=True)
             for check in every
         )
         for one, two in zip(plain.load_data_list(), other.load_data_list(), strict=True):

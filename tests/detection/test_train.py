@@ -11,10 +11,12 @@ import torch
 from backbones.backbone import IMAGENET, save_backbone
 from detection.cli import main
 from detection.train import samples, scoring, train
+from tests.checks import info
 from tests.kills import survives
 from tests.together import losses, trained
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json, write_hashed, write_json
+from workflow.core.files import read_json, write_json
 from workflow.data import coco as coco_set
 from workflow.training import engine, hooks
 from workflow.training.resume import checkpointing as saving
@@ -96,7 +98,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(
     files = [tmp_path / "whole" / name for name in ("predictions.json", "per_image.npz")]
     assert files[1].read_bytes() == (tmp_path / "killed" / "per_image.npz").read_bytes()
     check_record(whole, name, scored_again(voc.check, *files, tmp_path / "again.npz", monkeypatch, capsys))
-    mine = outside.voc(files[0], voc.root, read_json(voc.check)["classes"], as_devkit=False)
+    mine = outside.voc(files[0], voc.root, DatasetInfo.read(voc.check).classes, as_devkit=False)
     assert mine == pytest.approx(whole["metrics"]["mAP"], abs=1e-4)
 
 
@@ -148,15 +150,15 @@ def test_the_protocol_counts_the_images_that_hold_an_object(published, coco, tmp
     gone = {image["id"] for image in instances["images"][:3]}
     instances["annotations"] = [one for one in instances["annotations"] if one["image_id"] not in gone]
     write_json(path, instances)
-    write_hashed(tmp_path / "coco.json", coco_set.check(coco.section, root))
+    coco_set.check(coco.section, root).write(tmp_path / "coco.json")
     train(make_run("faster_rcnn_coco"), published.path, tmp_path / "coco.json", tmp_path / "state", tmp_path)
     said = read_json(tmp_path / "metrics.json")["protocol"]["split"]
     assert said == "trained on train2014 (12 images, the 9 with an object), tested on val2014 (6)"
 
 
 def test_sets_are_named_with_their_numbers():
-    voc = {"set": "voc", "counts": {"trainval07": 50, "trainval12": 115, "test07": 49}}
-    coco = {"set": "coco", "counts": {"train_images": 80, "test_images": 40}}
+    voc = info(set="voc", counts={"trainval07": 50, "trainval12": 115, "test07": 49})
+    coco = info(counts={"train_images": 80, "test_images": 40})
     assert (samples(voc), samples(coco)) == (165, 80)
     voc_split = "trained on VOC07+12 trainval (50 + 115 images{}), tested on VOC07 test (49 images)"
     assert scoring(voc, 165)["split"] == voc_split.format("")
@@ -172,7 +174,7 @@ def test_sets_are_named_with_their_numbers():
 @pytest.mark.skipif("REALMINI" not in os.environ, reason="REALMINI does not name a folder of real photos")
 def test_real_photos_with_crowds_and_80_classes(published, tmp_path, monkeypatch, capsys):
     section, check = {"root": f"{os.environ['REALMINI']}/coco", "split": "2014"}, tmp_path / "coco.json"
-    write_hashed(check, coco_set.check(section, Path(section["root"])))
+    coco_set.check(section, Path(section["root"])).write(check)
     train(make_run("faster_rcnn_coco"), published.path, check, tmp_path / "state", tmp_path)
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert len(record["per_class"]) == 80

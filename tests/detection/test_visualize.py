@@ -27,8 +27,9 @@ from detection.visualize import (
     overlap,
     scenes,
 )
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json, sha256, write_json
+from workflow.core.files import sha256, write_json
 from workflow.data import voc as voc_set
 from workflow.data.voc_lists import members
 from workflow.reporting.figures import made_of
@@ -39,11 +40,11 @@ ONE = (0.0, 0.0, 10.0, 10.0)
 
 def test_voc_images_are_spread_and_boxes_are_counted_from_zero(voc, monkeypatch):
     monkeypatch.setattr(door, "IMAGES", 3)
-    found, names = scenes(read_json(voc.check))
+    found, names = scenes(DatasetInfo.read(voc.check))
     listed = list(members(voc.root, "test07"))
     assert [scene.name for scene in found] == [listed[0], listed[2], listed[4]]
     assert [scene.image_id for scene in found] == [int(name) for name in (listed[0], listed[2], listed[4])]
-    assert names == dict(enumerate(read_json(voc.check)["classes"], start=1))
+    assert names == dict(enumerate(DatasetInfo.read(voc.check).classes, start=1))
     for scene in found:
         file = voc_set.annotation_path(voc.root, "test07", scene.name)
         objects = voc_set.parse(file.read_bytes(), file).objects
@@ -53,7 +54,7 @@ def test_voc_images_are_spread_and_boxes_are_counted_from_zero(voc, monkeypatch)
 
 
 def test_coco_images_have_the_boxes_of_their_instances(coco):
-    found, names = scenes(read_json(coco.check))
+    found, names = scenes(DatasetInfo.read(coco.check))
     content = json.loads((coco.root / "annotations/instances_val2014.json").read_text())
     assert [scene.image_id for scene in found] == sorted(image["id"] for image in content["images"])
     assert sorted(names) == [category["id"] for category in content["categories"]]

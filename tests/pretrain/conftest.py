@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.pretrain.solved import SCORE, solve
-from workflow.core.files import read_json
+from workflow.core.dataset_info import DatasetInfo
 
 
 @pytest.fixture(scope="session")
 def solved(imagenet):
     """weights: as `solve` makes them; recipe: of scoring. Never to be changed: copy first."""
-    return SimpleNamespace(weights=solve(read_json(imagenet.check)), recipe=SCORE)
+    return SimpleNamespace(weights=solve(DatasetInfo.read(imagenet.check)), recipe=SCORE)

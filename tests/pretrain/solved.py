@@ -12,10 +12,10 @@ SCORE = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48, "batch_s
 
 def solve(check):
     """Weights, random but for an fc that gives every validation image its class, by least squares."""
-    images = ImageNetVal(f"{check['root']}/val", SCORE)
+    images = ImageNetVal(f"{check.root}/val", SCORE)
     (batch,) = DataLoader(images, len(images))
     torch.manual_seed(0)
-    network = resnet50(num_classes=len(check["classes"])).eval()
+    network = resnet50(num_classes=len(check.classes)).eval()
     fc, network.fc = network.fc, torch.nn.Identity()
     with torch.no_grad():
         features = network(IMAGENET(batch["images"])).double()

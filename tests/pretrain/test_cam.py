@@ -13,7 +13,8 @@ from backbones.backbone import IMAGENET, Preprocessing, save_backbone
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows
 from pretrain.cli import main
 from pretrain.dataset import ImageNetVal
-from workflow.core.files import read_json, sha256, write_json
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import sha256, write_json
 from workflow.reporting.figures import made_of
 
 RECIPE = {"val_resize_size": 48, "crop_size": 48}
@@ -46,7 +47,7 @@ def test_the_mean_of_a_map_is_the_logit_but_for_the_bias(backbone, imagenet):
     from safetensors.torch import load_file
 
     folder = backbone(prepare=BGR, stride="1x1")
-    photos, labels = chosen(folder, read_json(imagenet.check))
+    photos, labels = chosen(folder, DatasetInfo.read(imagenet.check))
     maps, probabilities = activations(folder, photos, labels)
     assert maps.shape == (5, 2, 2)
     torch.testing.assert_close(probabilities.sum(1), torch.ones(5))
@@ -58,7 +59,7 @@ def test_the_mean_of_a_map_is_the_logit_but_for_the_bias(backbone, imagenet):
 
 
 def test_preprocessing_and_stride_are_the_backbone_s_own(backbone, imagenet):
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     found = []
     for changes in ({}, {"prepare": BGR}, {"stride": "1x1"}):
         torch.manual_seed(1)  # the same fc
@@ -69,7 +70,7 @@ def test_preprocessing_and_stride_are_the_backbone_s_own(backbone, imagenet):
 
 
 def test_photos_are_spread_over_the_validation_set(backbone, imagenet):
-    photos, labels = chosen(backbone(), read_json(imagenet.check))
+    photos, labels = chosen(backbone(), DatasetInfo.read(imagenet.check))
     val = ImageNetVal(f"{imagenet.root}/val", RECIPE)
     assert labels == [val[place]["labels"] for place in (0, 2, 4, 7, 9)]
     assert torch.equal(photos[3], val[7]["images"])
@@ -83,14 +84,16 @@ def test_the_photos_come_first_and_who_has_no_fitting_classifier_is_named(backbo
         "bare": backbone(classes=0),
         "cutmix": backbone(),
     }
-    found = rows(runs, read_json(imagenet.check))
+    found = rows(runs, DatasetInfo.read(imagenet.check))
     assert [row.name for row in found] == ["photo", "baseline", "cutmix"]
     assert found[0].words[1:] == [
         "scratch is not shown: its weights are random",
         "mine is not shown: its fc has 7 outputs",
         "bare is not shown: it has no fc",
     ]
-    assert torch.equal(found[0].targets.argmax(1), torch.tensor(chosen(runs["baseline"], read_json(imagenet.check))[1]))
+    assert torch.equal(
+        found[0].targets.argmax(1), torch.tensor(chosen(runs["baseline"], DatasetInfo.read(imagenet.check))[1])
+    )
     assert "2 × 2 cells" in found[1].words[0]
 
 
@@ -155,7 +158,7 @@ def test_the_command_line_draws_a_png_that_says_of_which_records(drawn, backbone
 
 def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_reasons(drawn, backbone, imagenet):
     runs = {"baseline": backbone(classes=7, origin="brought"), "bare": backbone(classes=0, origin="brought")}
-    (only,) = rows(runs, read_json(imagenet.check))
+    (only,) = rows(runs, DatasetInfo.read(imagenet.check))
     assert only.words[1:] == ["baseline is not shown: its fc has 7 outputs", "bare is not shown: it has no fc"]
-    assert torch.equal(only.photos, enlarged(chosen(runs["baseline"], read_json(imagenet.check))[0]))
+    assert torch.equal(only.photos, enlarged(chosen(runs["baseline"], DatasetInfo.read(imagenet.check))[0]))
     assert 190 < np.asarray(Image.open(drawn(runs))).shape[0] < 2 * 190 + 100

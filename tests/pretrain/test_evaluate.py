@@ -10,8 +10,9 @@ from backbones.backbone import IMAGENET, Preprocessing, save_backbone
 from pretrain.cli import main
 from pretrain.evaluate import better, evaluate, near_chance, ranked
 from pretrain.metric import errors
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json, write_json
+from workflow.core.files import write_json
 from workflow.reporting.figures import spread
 
 BGR = Preprocessing("BGR", IMAGENET.mean[::-1], IMAGENET.std[::-1])
@@ -23,19 +24,19 @@ def score(*arguments):
 
 
 def test_a_solved_backbone_is_right_everywhere(solved, imagenet):
-    assert score(solved.weights, IMAGENET, "3x3", read_json(imagenet.check), solved.recipe, 1)["top1_error"] == 0
+    assert score(solved.weights, IMAGENET, "3x3", DatasetInfo.read(imagenet.check), solved.recipe, 1)["top1_error"] == 0
 
 
 @pytest.mark.parametrize(
     ("prepare", "stride"), [(BGR, "3x3"), (DARK, "3x3"), (IMAGENET, "1x1")], ids=["channel order", "mean", "stride"]
 )
 def test_channel_order_mean_and_stride_change_the_score(prepare, stride, solved, imagenet):
-    assert score(solved.weights, prepare, stride, read_json(imagenet.check), solved.recipe, 1)["top1_error"] > 0
+    assert score(solved.weights, prepare, stride, DatasetInfo.read(imagenet.check), solved.recipe, 1)["top1_error"] > 0
 
 
 @pytest.mark.parametrize("stride", ["3x3", "1x1"])
 def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp_path, monkeypatch, capsys):
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     expected = score(solved.weights, BGR, stride, check, solved.recipe, 1)
     save_backbone(tmp_path / "b.safetensors", solved.weights, BGR, "resnet50", stride)
     assert evaluate(tmp_path / "b.safetensors", check, solved.recipe, 1) == expected
@@ -61,11 +62,11 @@ def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp
 def test_another_number_of_classes_is_refused(solved, imagenet, tmp_path):
     save_backbone(tmp_path / "b.safetensors", {**solved.weights, "fc.bias": torch.zeros(7)}, IMAGENET, "resnet50")
     with pytest.raises(UserError, match="its fc has 7 classes, the data have 4"):
-        evaluate(tmp_path / "b.safetensors", read_json(imagenet.check), solved.recipe, 1)
+        evaluate(tmp_path / "b.safetensors", DatasetInfo.read(imagenet.check), solved.recipe, 1)
 
 
 def test_a_sample_is_spread_evenly(solved, imagenet):
-    arguments = (solved.weights, BGR, "3x3", read_json(imagenet.check), solved.recipe, 1, 0)
+    arguments = (solved.weights, BGR, "3x3", DatasetInfo.read(imagenet.check), solved.recipe, 1, 0)
     whole = ranked(*arguments)
     assert [whole[n] for n in spread(len(whole), 5)] == ranked(*arguments, 5)
 

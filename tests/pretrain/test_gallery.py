@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ from pretrain.model import Classifier, changed
 from pretrain.photo_grid import Row, caption
 from pretrain.regularizers import REGULARIZERS, Regularizer, build
 from pretrain.regularizers.cutout import FILL
+from tests.checks import info
 from tests.pretrain.regularizers.examples import PARAMETERS
 from workflow import registry
 from workflow.config.loading import load
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json, write_hashed
 from workflow.core.rng import rng
 from workflow.planning.plan import plan
 
@@ -52,7 +54,7 @@ def rows(imagenet):
     """Call it with regularizers to get their rows by name, and baseline's."""
 
     def call(**regularizers):
-        found = gallery(plan(config_of(imagenet, **regularizers)).gallery, read_json(imagenet.check))
+        found = gallery(plan(config_of(imagenet, **regularizers)).gallery, DatasetInfo.read(imagenet.check))
         return {row.name: row for row in found}
 
     return call
@@ -71,7 +73,7 @@ def test_a_row_shows_what_is_done_in_its_own_network(imagenet):
     """The last stage of a ResNet-18 ends with another block than that of a ResNet-50."""
     config, drop = config_of(imagenet), {"regularizers": {"stochastic_depth": {"drop_prob": 0.5, **ALWAYS}}}
     table = {"deep": drop, "small": drop | {"network": "resnet18"}, **config["backbones"]}
-    found = gallery(plan(config | {"backbones": table}).gallery, read_json(imagenet.check))
+    found = gallery(plan(config | {"backbones": table}).gallery, DatasetInfo.read(imagenet.check))
     words = {row.name: row.words[-1] for row in found if row.name != "baseline"}
     assert {name: "layer4.2" in text for name, text in words.items()} == {"deep": True, "small": False}
     assert "layer4.1" in words["small"]
@@ -221,7 +223,7 @@ def test_a_mask_without_a_part_that_is_left_is_shown_too():
 
 
 def test_class_names_are_imagenet_s_where_its_list_is_there(tmp_path):
-    check = {"root": str(tmp_path), "classes": ["n01440764", "n2"]}
+    check = info(root=str(tmp_path), classes=["n01440764", "n2"])
     assert class_names(check) == ["n01440764", "n2"]
     (tmp_path / "LOC_synset_mapping.txt").write_text("n01440764 tench, Tinca tinca\n", encoding="utf-8")
     assert class_names(check) == ["tench", "n2"]
@@ -267,9 +269,9 @@ def test_the_command_line_draws_a_png(drawn, imagenet, tmp_path):
 
 
 def test_what_cannot_be_drawn_is_said_in_one_line(drawn, imagenet, tmp_path, capsys):
-    config, gone = config_of(imagenet), {**read_json(imagenet.check), "root": str(tmp_path / "gone")}
-    write_hashed(tmp_path / "gone.json", gone)
-    write_hashed(tmp_path / "voc.json", {**gone, "set": "voc"})
+    config, gone = config_of(imagenet), replace(DatasetInfo.read(imagenet.check), root=str(tmp_path / "gone"))
+    gone.write(tmp_path / "gone.json")
+    replace(gone, set="voc").write(tmp_path / "voc.json")
     # a plan always has a baseline, which may be brought
     torch.save({}, tmp_path / "w.pth")
     brought = config | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}}}
@@ -292,4 +294,4 @@ def test_what_cannot_be_drawn_is_said_in_one_line(drawn, imagenet, tmp_path, cap
 
 def test_a_missing_folder_is_an_error_of_the_user(imagenet, tmp_path):
     with pytest.raises(UserError, match="the folder of the training photos is missing"):
-        gallery(plan(config_of(imagenet)).gallery, {**read_json(imagenet.check), "root": str(tmp_path)})
+        gallery(plan(config_of(imagenet)).gallery, replace(DatasetInfo.read(imagenet.check), root=str(tmp_path)))

@@ -16,6 +16,7 @@ from backbones.backbone import IMAGENET, Preprocessing, load_weights, metadata, 
 from pretrain import evaluate
 from pretrain.cli import main
 from pretrain.import_backbone import bring, others, published, refuse_misdeclared
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
 from workflow.planning.run_spec import RunSpec
@@ -61,7 +62,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     assert (about["origin"], about["network"], about["stride"]) == ("brought", "resnet50", "3x3")
     found = load_file(out / "backbone.safetensors")
     assert all(torch.equal(found[key], value) for key, value in solved.weights.items())
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     assert evaluate.evaluate(out / "backbone.safetensors", check, solved.recipe, 1) == record["metrics"]
     with np.load(out / "per_image.npz") as evidence:
         assert set(evidence) == {"images", "top1_error", "top5_error"}
@@ -105,7 +106,7 @@ def test_what_is_misdeclared_is_told_by_the_scores(prepare, stride, said, solved
     run = RunSpec(
         "pretrain", "mine", {"pretrain": 0}, {**solved.recipe, "stride": stride}, {}, threads=1, workers=0, gpus=0
     )
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     with pytest.raises(
         UserError, match=rf"right on 0\.0 % of 12 .*, but on 100\.0 % with {said}.*; nothing is published"
     ):

@@ -12,6 +12,7 @@ from pretrain.train import train
 from tests.pretended_cuda.runtime import pretended_cuda
 from tests.pretended_cuda.trainings import costs_of_a_step, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json, sha256, write_json
 from workflow.planning.run_spec import RunSpec
 
@@ -79,7 +80,7 @@ def test_a_step_waits_for_no_batch(imagenet, tmp_path):
 
 def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):
     """By `python -m pretrain evaluate`, and where one is imported."""
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     save_backbone(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
     with pretended_cuda() as device:
         found = evaluate.evaluate(tmp_path / "backbone.safetensors", check, solved.recipe, 1, tmp_path / "e.npz")
@@ -92,6 +93,6 @@ def test_maps_of_activation_need_no_device(solved, imagenet, tmp_path):
     save_backbone(tmp_path / "backbone.safetensors", solved.weights, IMAGENET, "resnet50")
     write_json(tmp_path / "config.json", {"recipe": solved.recipe})
     with pretended_cuda() as device:
-        photo, shown = cam.rows({"baseline": tmp_path}, read_json(imagenet.check))
+        photo, shown = cam.rows({"baseline": tmp_path}, DatasetInfo.read(imagenet.check))
     assert len(photo.photos) == len(shown.photos) == cam.PHOTOS
     assert not device.costs.kernels

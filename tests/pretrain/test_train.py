@@ -20,6 +20,7 @@ from pretrain.train import best, train
 from tests.kills import results, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from tests.together import begin, losses, trained
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json, sha256
 from workflow.planning.run_spec import RunSpec
 from workflow.training.resume import checkpointing as saving
@@ -48,7 +49,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, mo
     """The small network; the slow tests kill the large one."""
     run = run_of(network="resnet18", regularizers=EVERYWHERE)
     train(run, imagenet.check, tmp_path / "state a", tmp_path / "a")
-    save, moment = saving.ResumeCheckpointHook.save, read_json(imagenet.check)["counts"]["train"] // 8 + 1
+    save, moment = saving.ResumeCheckpointHook.save, DatasetInfo.read(imagenet.check).counts["train"] // 8 + 1
 
     def save_and_die(self, runner):
         save(self, runner)
@@ -67,7 +68,7 @@ def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, mo
     assert one["parameters"] == 11_689_512
     assert (one["metrics"], one["history"], one["best"]) == (two["metrics"], two["history"], two["best"])
     # The published file gives the record's numbers, which are those of the last epoch (law 2).
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     again = evaluate(tmp_path / "a/backbone.safetensors", check, RECIPE, 1, tmp_path / "e.npz")
     assert again == one["metrics"]
     check_evidence(tmp_path / "a/per_image.npz", one["metrics"], imagenet.root / "val")

@@ -58,9 +58,9 @@ def test_a_synthetic_set_has_the_counts_that_are_declared(data, split, tmp_path)
     generate.make(data.name, spec, tmp_path / "data")
     section |= {"synthetic": spec}
     check = importlib.import_module(data.module).check(section, tmp_path / "data")
-    assert data.made_counts(section).items() <= check["counts"].items()
+    assert data.made_counts(section).items() <= check.counts.items()
     for path in data.samples.values():
-        value = check
+        value = check.as_dict()
         for key in path:
             value = value[key]
         assert value > 0

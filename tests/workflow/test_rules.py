@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.checks import info
 from workflow.config.loading import load, overlay
 from workflow.planning.plan import Plan, plan
 
@@ -50,7 +51,7 @@ def pretend(todo: Plan) -> None:
     for index, check in shared.items():
         Path(index).write_text(json.dumps({"data": f"of {check}"}))
     for check in todo.checks.values():
-        Path(check).write_text(json.dumps({"fingerprint": f"of {check}"}))
+        info(f"of {check}").write(Path(check))
     for run in todo.runs:
         Path(run.record).write_text(json.dumps({"provenance": {"data": f"of {run.check}"}}))
         Path(run.record).with_name("config.json").write_text(run.json)
@@ -214,7 +215,7 @@ def test_a_touched_or_lost_check_trains_nothing(dry_run):
 
 
 def test_data_that_changed_under_the_same_name_are_trained_on_anew(dry_run):
-    Path(plan(SMALL).checks["voc"]).write_text(json.dumps({"fingerprint": "new"}))
+    info("new").write(Path(plan(SMALL).checks["voc"]))
     assert jobs(dry_run(SMALL)) == {"detection": 4, "draw_detections": 2, "report": 1, "all": 1}
 
 
@@ -241,7 +242,7 @@ def test_a_brought_backbone_that_is_scored_anew_draws_its_maps_anew(snakemake, t
     Path("w.pth").write_bytes(b"weights")
     config = SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}
     finish(config, tmp_path)
-    Path(plan(config).checks["imagenet"]).write_text(json.dumps({"fingerprint": "new"}))
+    info("new").write(Path(plan(config).checks["imagenet"]))
     status, said = snakemake("-n", "--configfile", "x.yaml")
     assert status == 0, said
     assert jobs(said) == {"import_backbone": 1, "draw_activations": 1, "report": 1, "all": 1}

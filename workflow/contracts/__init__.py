@@ -19,6 +19,7 @@ from workflow.contracts.task_parts import (
     Resampling,
     SharedArtifact,
 )
+from workflow.core.dataset_info import DatasetInfo
 
 __all__ = [
     "INDEX",
@@ -120,7 +121,7 @@ class DataSet:
     Args:
         name: the layout that a config names. A set of the same name needs no `layout:` key.
         title: for people.
-        module: `python -m MODULE` checks it; its `check(section, root)` returns the content of CHECK.json.
+        module: `python -m MODULE` checks it; its `check(section, root)` returns a DatasetInfo.
         samples: kind of training sample (Task.sample) to the keys under which CHECK.json counts it.
         missing: function(check, kind of training sample) that says, behind the folder's name, which files a checked set
             lacks for it; "" if none.
@@ -147,7 +148,7 @@ class DataSet:
     small: Callable[[Mapping[str, Any], int], dict[str, int]]
     made_counts: Callable[[Mapping[str, Any]], dict[str, int]]
     from_photos: bool = False
-    missing: Callable[[Mapping[str, Any], str], str] = lambda check, sample: ""
+    missing: Callable[[DatasetInfo, str], str] = lambda check, sample: ""
     check_section: Callable[[str, Mapping[str, Any]], Faults] = lambda path, section: iter(())
 
 

@@ -66,11 +66,6 @@ def read_json(path: str | Path, *keys: str) -> Any:
     return content
 
 
-def read_check(path: str | Path) -> dict[str, Any]:
-    """What a data check has left; UserError if it is something else."""
-    return read_hashed(Path(path), "set", "root", "fingerprint", "classes", "counts")
-
-
 def lock_file(folder: Path) -> Path:
     """The file next to a folder that the process which writes into the folder holds locked."""
     return folder.with_name(folder.name + ".lock")

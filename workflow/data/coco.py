@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import sha256
 from workflow.data import karpathy
@@ -39,10 +40,14 @@ class Captioned(NamedTuple):
     captions: list[str]
 
 
-def read(check: dict, part: str) -> list[Captioned]:
-    """The images of part `train` or `test` with their captions, by image id; `check` is CHECK.json's content."""
-    root = Path(check["root"])
-    if check["split"] == "karpathy":
+def read(check: DatasetInfo, part: str) -> list[Captioned]:
+    """The images of part `train` or `test` of a checked set with their captions, by image id."""
+    return captioned(Path(check.root), check.split, part)
+
+
+def captioned(root: Path, split: str | None, part: str) -> list[Captioned]:
+    """The images of a part of a split with their captions, by image id."""
+    if split == "karpathy":
         found = {
             image["cocoid"]: Captioned(
                 root / image["filepath"] / image["filename"], image["cocoid"], [s["raw"] for s in image["sentences"]]
@@ -215,13 +220,13 @@ def _check_all_annotations(section: dict, root: Path, faults: ErrorList) -> dict
 def _images(root: Path, split: str, part: str, contents: dict[str, dict]) -> list[Captioned]:
     """The images of a part; of a set without captions, those that its objects are listed for."""
     if split == "karpathy" or "captions" in contents[NAMES[part]]:
-        return read({"root": root, "split": split}, part)
+        return captioned(root, split, part)
     images = sorted(contents[NAMES[part]]["instances"]["images"], key=lambda image: image["id"])
     return [Captioned(root / NAMES[part] / image["file_name"], image["id"], []) for image in images]
 
 
-def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
-    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
+def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> DatasetInfo:
+    """Check the set at `root`; return what it has found. Raises UserError with every fault found.
 
     `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
     many cores; None: on all.
@@ -251,21 +256,21 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         absent = [category["name"] for category in categories if category["id"] not in seen]
         warn_of_absent(annotation_file(root, name, "instances"), absent, tested=name == NAMES["test"])
     counted = ("images", "captions") if split == "karpathy" or "captions" in kinds else ("images",)
-    return {
-        "set": DATASET.name,
-        "root": str(root),
-        "split": split,
-        "fingerprint": fingerprint(root, looked, {path: sha256(path) for path in files}),
-        "classes": [category["name"] for category in categories],
-        "kinds": sorted({*kinds, *(["captions"] if split == "karpathy" else [])}),
-        "with_object": len({each["image_id"] for each in objects["train2014"]["annotations"]}) if objects else 0,
-        "counts": {
+    return DatasetInfo(
+        set=DATASET.name,
+        root=str(root),
+        split=split,
+        fingerprint=fingerprint(root, looked, {path: sha256(path) for path in files}),
+        classes=[category["name"] for category in categories],
+        kinds=sorted({*kinds, *(["captions"] if split == "karpathy" else [])}),
+        with_object=len({each["image_id"] for each in objects["train2014"]["annotations"]}) if objects else 0,
+        counts={
             f"{part}_{what}": count
             for part, images in parts.items()
             for what, count in (("images", len(images)), ("captions", sum(len(image.captions) for image in images)))
             if what in counted
         },
-    }
+    )
 
 
 main = command_line(check)

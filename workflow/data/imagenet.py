@@ -3,6 +3,7 @@ torchvision's ImageFolder, whose extensions are also ours. Class names are the f
 
 from pathlib import Path
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
 from workflow.data.sets.imagenet import DATASET
@@ -99,8 +100,8 @@ def _warn_of_lost_images(root: Path, counts: dict[str, int]) -> None:
         say(f"warning: {root / 'train'}: {counts['train']:,} images, not the official {OFFICIAL['train']:,}")
 
 
-def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
-    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
+def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> DatasetInfo:
+    """Check the set at `root`; return what it has found. Raises UserError with every fault found.
 
     `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
     many cores; None: on all.
@@ -123,13 +124,13 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     faults.raise_if_any()
     counts = {split: len(found) for split, found in looked.items()}
     _warn_of_lost_images(root, counts)
-    return {
-        "set": DATASET.name,
-        "root": str(root),
-        "fingerprint": fingerprint(root, looked["train"] | looked["val"], {}),
-        "classes": classes(root),
-        "counts": counts,
-    }
+    return DatasetInfo(
+        set=DATASET.name,
+        root=str(root),
+        fingerprint=fingerprint(root, looked["train"] | looked["val"], {}),
+        classes=classes(root),
+        counts=counts,
+    )
 
 
 main = command_line(check)

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import sha256
 from workflow.data.sets.voc import DATASET
@@ -255,8 +256,8 @@ def _look_at_split(
     return looked
 
 
-def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
-    """Check the set at `root`; return what CHECK.json holds. Raises UserError with every fault found.
+def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> DatasetInfo:
+    """Check the set at `root`; return what it has found. Raises UserError with every fault found.
 
     `remember`: the file that keeps what is known of its images; without it, all are looked at. `threads`: on how
     many cores; None: on all.
@@ -279,14 +280,14 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     _warn_of_absent(root, read, known)
     hashes = {found.path: found.hash for members in read.values() for found in members.values()}
     hashes |= {part.list: sha256(part.list) for part in parts.values() if part.list}
-    return {
-        "set": DATASET.name,
-        "root": str(root),
-        "fingerprint": fingerprint(root, trained | looked["test07"], hashes),
-        "classes": known,
-        "with_object": sum(bool(each.annotation.objects) for s in read if s != "test07" for each in read[s].values()),
-        "counts": {split: len(read.get(split, ())) for split in SPLITS},
-    }
+    return DatasetInfo(
+        set=DATASET.name,
+        root=str(root),
+        fingerprint=fingerprint(root, trained | looked["test07"], hashes),
+        classes=known,
+        with_object=sum(bool(each.annotation.objects) for s in read if s != "test07" for each in read[s].values()),
+        counts={split: len(read.get(split, ())) for split in SPLITS},
+    )
 
 
 main = command_line(check)

@@ -20,9 +20,10 @@ from typing import Any
 
 from workflow.config.loading import load
 from workflow.contracts import Counts, Recipe, SharedArtifact, Task
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.escaping import say
-from workflow.core.files import read_json, write_hashed
+from workflow.core.files import read_json
 from workflow.core.job_environment import prepare_jobs, usable_cores
 from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, plan
@@ -54,7 +55,7 @@ def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
     """Images and captions of a set: as it was checked, as it will be drawn, or as it is published."""
     section, data = config["data"][name], layout_of(config, name)
     if check.is_file():
-        return read_json(check, "counts")["counts"]
+        return DatasetInfo.read(check).counts
     if "root" not in section:
         return data.made_counts(section)
     split = section.get("split", "")
@@ -105,8 +106,8 @@ def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     kept = {key: value for key, value in section.items() if key not in OF_ROOT}
     check = importlib.import_module(data.module).check({**kept, "synthetic": spec}, folder / name)
     classes = len(listed) if isinstance(listed, list) else 0 if own else data.classes
-    check["classes"] += [f"class {n}" for n in range(len(check["classes"]), classes)]
-    write_hashed(folder / f"{name}.json", check)
+    more = [f"class {n}" for n in range(len(check.classes), classes)]
+    dataclasses.replace(check, classes=check.classes + more).write(folder / f"{name}.json")
     return folder / f"{name}.json"
 
 

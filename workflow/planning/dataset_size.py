@@ -15,8 +15,8 @@ from typing import Any
 from workflow.config import rows
 from workflow.config.yaml_loader import relative
 from workflow.contracts import DataSet, Task
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError, cli_entry_point
-from workflow.core.files import read_check, read_json
 from workflow.registry import PRETRAIN, data_name, datasets, layout_of, task_of
 
 SIZED = ("batch_size", "warmup_iters", "epochs")  # keys of a recipe that the number of training samples bounds
@@ -52,25 +52,25 @@ def need(task: Task, key: str, recipe: Mapping[str, Any], places: Mapping[str, s
     return {"of": task.sample, "key": key, **kept, "at": {each: places[each] for each in kept}, **preflight}
 
 
-def counted(data: DataSet, check: Mapping[str, Any], sample: str) -> int | None:
+def counted(data: DataSet, check: DatasetInfo, sample: str) -> int | None:
     """How many training samples of a kind a check has found; None if it has not counted them."""
-    found: Any = check
+    found: Any = check.as_dict()
     for key in data.samples.get(sample, ()):
         found = found.get(key, {})
     return found if isinstance(found, int) else None
 
 
-def faults(data: DataSet, check: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def faults(data: DataSet, check: DatasetInfo, needed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """A line for each value of the config that the data are too few for.
 
     Args:
         data: the declaration of the set.
-        check: content of its CHECK.json.
+        check: what its check has found.
         needed: as `required_sizes` gives it.
     """
     for each in needed:
         if missing := data.missing(check, each["of"]):
-            yield f"{each['key']}: {check['root']} {missing}"
+            yield f"{each['key']}: {check.root} {missing}"
             return
     for each in needed:
         number = counted(data, check, each["of"])
@@ -78,9 +78,9 @@ def faults(data: DataSet, check: Mapping[str, Any], needed: Sequence[Mapping[str
             continue
         batch, at = each["batch_size"], each["at"]
         if number < batch:
-            yield f"{at['batch_size']}: {batch} is more than the {number} {each['of']} in {check['root']}"
+            yield f"{at['batch_size']}: {batch} is more than the {number} {each['of']} in {check.root}"
         elif "epochs" in each and 0 < (end := each["epochs"] * (number // batch)) <= each.get("warmup_iters", 0):
-            having = f"{end} iterations, with the {number} {each['of']} in {check['root']}"
+            having = f"{end} iterations, with the {number} {each['of']} in {check.root}"
             yield f"{at['warmup_iters']}: {each['warmup_iters']} is not before the end ({having})"
 
 
@@ -89,7 +89,7 @@ def check_dataset_size(config: Mapping[str, Any], checks: Mapping[str, str], fil
     name = ", ".join(map(relative, files))
     for data, check in checks.items():
         if Path(check).exists():
-            for fault in faults(layout_of(config, data), read_json(check), required_sizes(config, data)):
+            for fault in faults(layout_of(config, data), DatasetInfo.read(check), required_sizes(config, data)):
                 raise UserError(f"{name}: {fault}, as counted in {check}; remove that if there are more by now")
 
 
@@ -113,8 +113,8 @@ def main() -> None:
     parser.add_argument("--required-sizes", required=True, type=json.loads, help="what it asks, as planned: JSON")
     parser.add_argument("--dataset-info", required=True, type=Path, help="result of the data check")
     args = parser.parse_args()
-    check = read_check(args.dataset_info)
-    for fault in faults(datasets()[check["set"]], check, args.required_sizes):
+    check = DatasetInfo.read(args.dataset_info)
+    for fault in faults(datasets()[check.set], check, args.required_sizes):
         raise UserError(fault)
     if not all(
         suits(args.dataset_info, key=each["key"], **each["preflight"])

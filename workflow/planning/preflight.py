@@ -14,6 +14,7 @@ from workflow import registry
 from workflow.config.loading import load
 from workflow.config.rows import origin
 from workflow.contracts import Task
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import printable
 from workflow.core.files import read_json
@@ -88,7 +89,7 @@ def refuse_unread(todo: Plan) -> None:
             read_json(file, "times")
     for check in todo.checks.values():
         if Path(check).exists():
-            read_json(check, "fingerprint")
+            DatasetInfo.read(check)
     for run in todo.runs:
         if not Path(run.check).exists() and Path(run.record).is_file():
             read_json(run.record, "provenance")

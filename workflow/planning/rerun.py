@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from workflow.contracts import INDEX
 from workflow.core.compare import differing
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
 
@@ -78,7 +79,7 @@ def fingerprint(run: Planned, shared: str = "") -> str | None:
     """The data's hash as last checked; where the check is gone, the one that what runs share (a folder) or else the
     finished run was made with."""
     if Path(run.check).exists():
-        return read_json(run.check, "fingerprint")["fingerprint"]
+        return DatasetInfo.read(run.check).fingerprint
     if shared and (index := Path(shared) / INDEX).is_file():
         return read_json(index, "data")["data"]
     return recorded_data_hash(run) if Path(run.record).is_file() else None

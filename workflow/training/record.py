@@ -12,8 +12,9 @@ import torch
 from mmengine.dist import get_world_size
 
 from workflow.core import code_hash
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import digest, read_check, sha256, write_json, write_record_file
+from workflow.core.files import digest, sha256, write_json, write_record_file
 from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import TrainResult
 from workflow.training.resume import attempts
@@ -26,7 +27,7 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def made_of(run: RunSpec, check: dict[str, Any], backbone: Path | None, **more: str) -> dict[str, Any]:
+def made_of(run: RunSpec, check: DatasetInfo, backbone: Path | None, **more: str) -> dict[str, Any]:
     """Hashes of all that a result depends on (`more`: of shared artifacts) and the libraries, at the run's begin: what
     it loads is what is hashed here. Its code is hashed file by file, when that is loaded: see code_hash.py.
     """
@@ -34,7 +35,7 @@ def made_of(run: RunSpec, check: dict[str, Any], backbone: Path | None, **more: 
     of = {
         "recipe": run.recipe_hash,
         "backbone": sha256(backbone) if backbone else None,
-        "data": check["fingerprint"],
+        "data": check.fingerprint,
         **more,
         "libraries": code_hash.libraries(),
     }
@@ -64,7 +65,7 @@ def changes(of: dict[str, Any], check: Path, backbone: Path | None) -> list[str]
     """What the run has not had all the time, and what is another by now than what it has loaded, a line each."""
     found = attempts.resumed_with(attempts.ran_with()) + attempts.changed_since()
     try:
-        same = read_check(check)["fingerprint"] == of["data"]
+        same = DatasetInfo.read(check).fingerprint == of["data"]
     except UserError:
         same = False
     found += [f"{check} is of other data than those that were loaded"] * (not same)

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.command_line import COST, FIGURE, TRAIN, command_line
 
 
@@ -22,9 +23,8 @@ def evaluate(args: Namespace) -> None:
 def confusion(args: Namespace) -> None:
     """Draw which classes a probe confuses."""
     from probe.confusion import make
-    from workflow.core.files import read_check
 
-    make(dict(args.runs), read_check(args.dataset_info), args.out)
+    make(dict(args.runs), DatasetInfo.read(args.dataset_info), args.out)
 
 
 def cost(args: Namespace) -> None:

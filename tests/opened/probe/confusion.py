@@ -1,24 +1,24 @@
 """Draw which classes a probe confuses."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic, read_json
 from workflow.reporting.figures import COMMENT, comment, records
 
 
-def make(runs: dict[str, Path], check: dict[str, Any], out: Path) -> None:
+def make(runs: dict[str, Path], check: DatasetInfo, out: Path) -> None:
     """Draw a matrix a backbone: rows are the true classes, columns the predicted ones, and a cell counts test images.
 
     Args:
         runs: backbone to the folder of its run.
-        check: content of CHECK.json.
+        check: of the data.
         out: the file.
     """
-    classes = check["classes"]
+    classes = check.classes
     figure = Figure(figsize=(3 * len(runs), 3.2), layout="constrained")
     places = np.atleast_1d(figure.subplots(1, len(runs)))
     for axes, (name, folder) in zip(places, runs.items(), strict=True):

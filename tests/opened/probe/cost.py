@@ -9,17 +9,17 @@ from backbones.backbone import publish_untrained
 from probe.evaluate import features
 from probe.features import load
 from probe.train import task
-from workflow.core.files import read_check
+from workflow.core.dataset_info import DatasetInfo
 from workflow.training import timing
 
 
 def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """Seconds of a step and of a test image; of what trains nothing, of an image."""
-    check, backbone, state = read_check(check_file), out / "backbone.safetensors", out / "state"
+    check, backbone, state = DatasetInfo.read(check_file), out / "backbone.safetensors", out / "state"
     publish_untrained(backbone, network)
     if run.type == "nearest_mean":
         start = timing.now()
         passed, _ = features(run, check, backbone, "test")
         return {"image": (timing.now() - start) / len(passed)}
     start = lambda model: load(model.encoder, backbone)  # noqa: E731
-    return timing.measure(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
+    return timing.measure(run, task(run, check, backbone, state), check.counts["train"], state, start)

@@ -12,7 +12,8 @@ from backbones.backbone import load_weights, network_of
 from backbones.construct import encoder
 from probe.auroc import auroc
 from probe.features import Dots, load
-from workflow.core.files import read_check, write_json
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import write_json
 from workflow.data.dots import samples
 from workflow.training import per_image
 from workflow.training.cpu_convs import channels_last
@@ -22,12 +23,12 @@ from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
 
-def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expected: str | None = None) -> tuple:
+def features(run: Any, check: DatasetInfo, backbone: Path, part: str, expected: str | None = None) -> tuple:
     """Unit features (N, F) of the images of a split, and their labels (N,).
 
     Args:
         run: gives batch, precision, size, threads and workers.
-        check: content of CHECK.json.
+        check: of the data.
         backbone: published backbone.
         part: `train` or `test`.
         expected: SHA-256 of the backbone.
@@ -37,9 +38,7 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
     network, prepare, outputs, labels = encoder(network_of(backbone)).eval(), load_weights(backbone)[1], [], []
     load(network, backbone, expected)
     channels_last(network.to(device))
-    images = DataLoader(
-        Dots(check["root"], part, run.recipe["size"]), run.recipe["batch_size"], num_workers=run.workers
-    )
+    images = DataLoader(Dots(check.root, part, run.recipe["size"]), run.recipe["batch_size"], num_workers=run.workers)
     with torch.no_grad(), autocast(run.recipe["precision"]):
         for batch in images:
             outputs.append(network(prepare(batch["images"].to(device))).float().cpu())
@@ -47,22 +46,22 @@ def features(run: Any, check: dict[str, Any], backbone: Path, part: str, expecte
     return functional.normalize(torch.cat(outputs)), torch.cat(labels)
 
 
-def scores(run: Any, check: dict[str, Any], backbone: Path, expected: str | None = None) -> tuple:
+def scores(run: Any, check: DatasetInfo, backbone: Path, expected: str | None = None) -> tuple:
     """Cosine of each test image to the mean of each class, (N, C) float64, and the labels (N,)."""
     train, labels = features(run, check, backbone, "train", expected)
     test, truth = features(run, check, backbone, "test", expected)
-    members = functional.one_hot(labels, len(check["classes"])).float()
+    members = functional.one_hot(labels, len(check.classes)).float()
     means = functional.normalize(members.T @ train)
     return (test @ means.T).to(torch.float64).numpy(), truth.numpy()
 
 
 def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Publish predictions and evidence, and write the record last."""
-    check = read_check(check_file)
+    check = DatasetInfo.read(check_file)
     of = made_of(run, check, backbone)
     with run_context(state, out, of):
         score, label = scores(run, check, backbone, of["backbone"])
-        images = [Path(path).name for path, _ in samples(check["root"], "test")]
+        images = [Path(path).name for path, _ in samples(check.root, "test")]
         predicted = score.argmax(axis=1)
         accuracy = 100.0 * (predicted == label)
         per_image.write(out / "per_image.npz", np.array(images), accuracy=accuracy, score=score, label=label)
@@ -70,5 +69,5 @@ def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path)
         write_json(out / "predictions.json", [{"image": i, "label": a, "predicted": b} for i, a, b in rows])
         every = np.ones((len(label), 1))
         metrics = {"accuracy": float(accuracy.mean()), "auroc": float(auroc(score, label, every)[0])}
-        protocol = {"split": f"{check['counts']['test']} test images, means of {check['counts']['train']}"}
+        protocol = {"split": f"{check.counts['test']} test images, means of {check.counts['train']}"}
         write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=backbone)

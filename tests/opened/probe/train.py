@@ -10,7 +10,8 @@ import probe.metric
 import probe.model  # noqa: F401 (registers)
 from backbones.backbone import metadata
 from probe.features import load
-from workflow.core.files import atomic, read_check
+from workflow.core.dataset_info import DatasetInfo
+from workflow.core.files import atomic
 from workflow.data.dots import samples
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
@@ -19,18 +20,18 @@ from workflow.training.resume.checkpointing import run_context
 PUBLISHED = ("predictions.json", "per_image.npz")
 
 
-def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[str, Any]:
+def task(run: Any, check: DatasetInfo, backbone: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of a run: model, loaders, evaluator, optimizer. The schedule is the engine's."""
     recipe, about = run.recipe, metadata(backbone)
     prepare = {key: about[key] for key in ("channel_order", "mean", "std")}
-    data = {"type": "Dots", "root": check["root"], "size": recipe["size"]}
-    images = [Path(path).name for path, _ in samples(check["root"], "test")]
+    data = {"type": "Dots", "root": check.root, "size": recipe["size"]}
+    images = [Path(path).name for path, _ in samples(check.root, "test")]
     loading = {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     loading["collate_fn"] = {"type": "default_collate"}
     return {
         "model": {
             "type": "LinearProbe",
-            "classes": len(check["classes"]),
+            "classes": len(check.classes),
             "network": about["network"],
             "prepare": prepare,
             "stride": about["stride"],
@@ -54,15 +55,15 @@ def task(run: Any, check: dict[str, Any], backbone: Path, state: Path) -> dict[s
 
 def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish the predictions, and write the record last."""
-    check = read_check(check_file)
+    check = DatasetInfo.read(check_file)
     of = made_of(run, check, backbone)
     with run_context(state, out, of):
         start = lambda model: load(model.encoder, backbone, of["backbone"])  # noqa: E731
-        result = fit(run, task(run, check, backbone, state), check["counts"]["train"], state, start)
+        result = fit(run, task(run, check, backbone, state), check.counts["train"], state, start)
         for name in PUBLISHED:
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
-        protocol = {"split": f"{check['counts']['test']} test images", "epoch": f"last of {run.recipe['epochs']}"}
+        protocol = {"split": f"{check.counts['test']} test images", "epoch": f"last of {run.recipe['epochs']}"}
         best = min(result.evaluations, key=lambda evaluation: evaluation["log_loss"])
         write_record(out, run, result, of=of, metrics=result.metrics, protocol=protocol, check=check_file,
                      backbone=backbone, best=best)  # fmt: skip

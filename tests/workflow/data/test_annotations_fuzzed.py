@@ -174,7 +174,7 @@ def test_damaged_lists_are_refused_or_lose_nothing(root, path, new, remove):
     assume(content.keys() == GOOD.keys() and isinstance(content["captions"], dict | list))
     if faults_of(root, content):
         return
-    found = coco.read({"root": root, "split": "2014"}, "train")
+    found = coco.captioned(root, "2014", "train")
     assert sum(len(image.captions) for image in found) == len(content["captions"]["annotations"])
     assert all(text_error(text) is None for image in found for text in image.captions)
     instances = load(annotation_file(root, "train2014", "instances"), root / "train2014", "instances")
@@ -192,7 +192,7 @@ def test_every_caption_is_read_back_or_said(root, text):
     faults = faults_of(root, content)
     assert faults == (text_error(text) is not None)
     if not faults:
-        assert coco.read({"root": root, "split": "2014"}, "train")[0].captions == [text]
+        assert coco.captioned(root, "2014", "train")[0].captions == [text]
         text.encode()
 
 
@@ -209,5 +209,5 @@ def test_karpathys_entries_are_good_or_refused(root, new, key):
     except UserError:
         return
     if not faults:
-        read = coco.read({"root": root, "split": "karpathy"}, "train")
+        read = coco.captioned(root, "karpathy", "train")
         assert [text_error(text) for image in read for text in image.captions] == [None]

@@ -11,6 +11,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from detection.coco_metric import QuietCocoDataset
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data import coco as door
@@ -186,35 +187,35 @@ HARMLESS = {
 @pytest.mark.parametrize("oddity", HARMLESS)
 def test_oddities_of_the_real_set_are_fine(oddity, root, coco):
     HARMLESS[oddity](root)
-    assert door.check(coco.section, root)["counts"]["train_images"] == 12
+    assert door.check(coco.section, root).counts["train_images"] == 12
 
 
 def test_flat_boxes_of_the_official_file_are_let_through(root, coco, monkeypatch):
     BROKEN["box without area"][0](root)
     monkeypatch.setitem(door.OFFICIAL_IMAGES, "train2014", 12)
-    assert door.check(coco.section, root)["counts"]["train_images"] == 12
+    assert door.check(coco.section, root).counts["train_images"] == 12
 
 
 def test_what_a_check_holds(coco):
-    check = read_json(coco.check)
-    assert check["set"] == "coco"
-    assert check["split"] == "2014"
-    assert check["classes"] == ["circle", "square", "triangle", "star"]
-    assert check["counts"] == {"train_images": 12, "train_captions": 60, "test_images": 6, "test_captions": 30}
+    check = DatasetInfo.read(coco.check)
+    assert check.set == "coco"
+    assert check.split == "2014"
+    assert check.classes == ["circle", "square", "triangle", "star"]
+    assert check.counts == {"train_images": 12, "train_captions": 60, "test_images": 6, "test_captions": 30}
 
 
 @pytest.mark.parametrize("path", [TRAIN_CAPTIONS, VAL_INSTANCES, f"train2014/{IMAGE}"])
 def test_the_fingerprint_sees_every_file_and_not_the_root(path, coco, root):
-    before = read_json(coco.check)["fingerprint"]
-    assert door.check(coco.section, root)["fingerprint"] == before
+    before = DatasetInfo.read(coco.check).fingerprint
+    assert door.check(coco.section, root).fingerprint == before
     (root / path).write_bytes((root / path).read_bytes() + b"\n")
-    assert door.check(coco.section, root)["fingerprint"] != before
+    assert door.check(coco.section, root).fingerprint != before
 
 
 @pytest.mark.parametrize(("part", "name"), [("train", "train2014"), ("test", "val2014")])
 def test_read_gives_what_pycocotools_finds(part, name, coco, capsys):
     api = COCO(coco.root / "annotations" / f"captions_{name}.json")
-    read = door.read(read_json(coco.check), part)
+    read = door.read(DatasetInfo.read(coco.check), part)
     assert [image.image_id for image in read] == sorted(api.getImgIds())
     for path, image_id, captions in read:
         assert path == coco.root / name / api.imgs[image_id]["file_name"]
@@ -233,7 +234,7 @@ def test_the_command_line(root, coco, tmp_path):
     ]
     good = subprocess.run([*command, "--out", str(tmp_path / "good.json")], capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
-    assert read_json(tmp_path / "good.json")["fingerprint"] == read_json(coco.check)["fingerprint"]
+    assert DatasetInfo.read(tmp_path / "good.json").fingerprint == DatasetInfo.read(coco.check).fingerprint
     BROKEN["empty caption"][0](root)
     bad = subprocess.run([*command, "--out", str(tmp_path / "bad.json")], capture_output=True, text=True)
     assert bad.returncode == 1
@@ -268,13 +269,16 @@ def test_of_instances_those_are_named_that_mmdetection_leaves_out(root):
 def test_a_set_of_one_kind_says_which(kind, root, coco):
     """A detector needs no captions, a captioner no objects."""
     both = door.check(coco.section, root)
-    assert (both["kinds"], both["counts"].keys()) == (["captions", "instances"], read_json(coco.check)["counts"].keys())
+    assert (both.kinds, both.counts.keys()) == (
+        ["captions", "instances"],
+        DatasetInfo.read(coco.check).counts.keys(),
+    )
     other = {"captions": INSTANCES, "instances": [TRAIN_CAPTIONS, VAL_CAPTIONS]}[kind]
     for path in other:
         (root / path).unlink()
     found = door.check(coco.section, root)
-    assert found["kinds"] == [kind]
-    kept = [key for key in both["counts"] if kind == "captions" or key.endswith("images")]
-    assert found["counts"] == {key: both["counts"][key] for key in kept}
-    assert (found["with_object"], found["classes"]) == ((0, []) if kind == "captions" else
-                                                        (both["with_object"], both["classes"]))  # fmt: skip
+    assert found.kinds == [kind]
+    kept = [key for key in both.counts if kind == "captions" or key.endswith("images")]
+    assert found.counts == {key: both.counts[key] for key in kept}
+    assert (found.with_object, found.classes) == ((0, []) if kind == "captions" else
+                                                        (both.with_object, both.classes))  # fmt: skip

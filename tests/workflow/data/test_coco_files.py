@@ -29,11 +29,11 @@ def labels(root, name, check):
     data = QuietCocoDataset(
         ann_file=str(root / f"annotations/instances_{name}.json"),
         data_prefix={"img": str(root / name)},
-        metainfo={"classes": tuple(check["classes"])},
+        metainfo={"classes": tuple(check.classes)},
         test_mode=True,
     )
     return {
-        (item["img_id"], *one["bbox"][:2]): check["classes"][one["bbox_label"]]
+        (item["img_id"], *one["bbox"][:2]): check.classes[one["bbox_label"]]
         for item in data
         for one in item["instances"]
     }
@@ -61,7 +61,7 @@ def test_a_category_without_objects_may_have_a_class_s_name(number, rare, root, 
     assert (
         f"1 not used, categories without objects whose name another has: {number} (square)" in capsys.readouterr().out
     )
-    assert check["classes"] == plain["classes"] == ["circle", "square", "triangle", "star"]
+    assert check.classes == plain.classes == ["circle", "square", "triangle", "star"]
     assert [labels(root, name, check) for name in door.NAMES.values()] == before
     assert {"circle", "square"} <= set(before[0].values())
 

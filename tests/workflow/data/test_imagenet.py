@@ -9,8 +9,8 @@ import pytest
 from torchvision.datasets import ImageFolder
 
 from pretrain.folder import ClassFolders
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json
 from workflow.data import imagenet as door
 
 
@@ -78,19 +78,19 @@ def test_every_fault_is_named(fault, root):
 
 
 def test_what_a_check_holds(imagenet):
-    check = read_json(imagenet.check)
+    check = DatasetInfo.read(imagenet.check)
     assert check.pop("sha256")
-    assert check["set"] == "imagenet"
-    assert check["classes"] == ["n00000001", "n00000002", "n00000003", "n00000004"]
-    assert check["counts"] == {"train": 40, "val": 12}
+    assert check.set == "imagenet"
+    assert check.classes == ["n00000001", "n00000002", "n00000003", "n00000004"]
+    assert check.counts == {"train": 40, "val": 12}
     assert check == door.check(imagenet.section, imagenet.root)
 
 
 def test_a_moved_set_keeps_its_fingerprint_and_a_changed_one_does_not(imagenet, root):
-    before = read_json(imagenet.check)["fingerprint"]
-    assert door.check({}, root)["fingerprint"] == before
+    before = DatasetInfo.read(imagenet.check).fingerprint
+    assert door.check({}, root).fingerprint == before
     (root / "train/n00000001/n00000001_0.JPEG").unlink()
-    assert door.check({}, root)["fingerprint"] != before
+    assert door.check({}, root).fingerprint != before
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -102,14 +102,14 @@ def test_the_order_is_torchvisions(imagenet, split):
 def test_duplicates_of_the_official_set_are_a_warning(root, monkeypatch, capsys):
     shutil.copy(root / "train/n00000001/n00000001_0.JPEG", root / "val/n00000001/mine.JPEG")
     monkeypatch.setitem(door.OFFICIAL, "val", 13)
-    assert door.check({}, root)["counts"]["val"] == 13
+    assert door.check({}, root).counts["val"] == 13
     assert "warning: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("changed", "warned"), [({}, True), ({"train": 40}, False), ({"classes": 5}, False)])
 def test_an_official_set_that_lacks_training_images_is_a_warning(changed, warned, imagenet, monkeypatch, capsys):
     monkeypatch.setattr(door, "OFFICIAL", {"classes": 4, "train": 1_281_167, "val": 12} | changed)
-    assert door.check({}, imagenet.root)["counts"]["train"] == 40
+    assert door.check({}, imagenet.root).counts["train"] == 40
     line = f"warning: {imagenet.root / 'train'}: 40 images, not the official {door.OFFICIAL['train']:,}\n"
     assert (line in capsys.readouterr().out) == warned
 
@@ -157,7 +157,7 @@ def test_images_in_folders_below_a_class_s_are_used_in_torchvision_s_order(split
     assert [(str(path), label) for path, label in door.samples(root, split)] == expected
     folders = ClassFolders(str(root / split))
     assert [folders[index] for index in range(len(folders))] == expected
-    assert door.check({}, root)["counts"][split] == len(expected)
+    assert door.check({}, root).counts[split] == len(expected)
 
 
 LEFT_BEHIND = [
@@ -176,7 +176,7 @@ def test_what_tools_leave_behind_is_no_class_and_no_image_and_is_counted(place, 
     assert door.check({}, root) == before
     split = place.partition("/")[0]
     assert f"{root / split}: 11 not used, left by tools or the file system: " in capsys.readouterr().out
-    assert len(ClassFolders(str(root / split))) == before["counts"][split]
+    assert len(ClassFolders(str(root / split))) == before.counts[split]
 
 
 def test_whatever_is_not_used_is_counted_and_named_with_the_reason(root, capsys):
@@ -186,7 +186,7 @@ def test_whatever_is_not_used_is_counted_and_named_with_the_reason(root, capsys)
     (root / "train/n00000001/more/a.txt").write_bytes(b"x")
     (root / "train/n00000002/b.heic").write_bytes(b"x")
     (root / "train/n00000002/loop").symlink_to(root / "train/n00000002")
-    assert door.check({}, root)["counts"] == {"train": 40, "val": 12}
+    assert door.check({}, root).counts == {"train": 40, "val": 12}
     out = capsys.readouterr().out
     assert f"{root}: 1 not used, neither train nor val: test\n" in out
     assert f"{root / 'train'}: 1 not used, outside the class folders: notes.JPEG\n" in out

@@ -8,7 +8,7 @@ import pytest
 from captioning import vocabulary
 from captioning.metric import references
 from workflow.core.errors import UserError
-from workflow.core.files import read_json, write_hashed
+from workflow.core.files import read_json
 from workflow.data import coco as door
 from workflow.data import karpathy
 
@@ -36,12 +36,12 @@ def edit(root):
 
 def test_the_drawn_split_is_checked_and_counted(root):
     check = door.check(DRAWN, root)
-    assert check["split"] == "karpathy"
-    assert check["counts"] == {
+    assert check.split == "karpathy"
+    assert check.counts == {
         **{"train_images": 14, "train_captions": 70, "val_images": 2, "val_captions": 10},
         **{"test_images": 2, "test_captions": 10},
     }
-    assert check["fingerprint"] != door.check({"synthetic": {}, "split": "2014"}, root)["fingerprint"]
+    assert check.fingerprint != door.check({"synthetic": {}, "split": "2014"}, root).fingerprint
 
 
 def test_read_gives_train_and_restval_to_train_on(root, edit):
@@ -57,8 +57,8 @@ def test_read_gives_train_and_restval_to_train_on(root, edit):
 
 
 def test_captioning_trains_and_scores_on_it(root, tmp_path):
-    write_hashed(tmp_path / "check.json", door.check(DRAWN, root))
-    check = read_json(tmp_path / "check.json")
+    check = door.check(DRAWN, root)
+    check.write(tmp_path / "check.json")
     assert vocabulary.make(check, 1, tmp_path / "words")[1] > 5
     assert references(tmp_path / "check.json").keys() == {image.image_id for image in door.read(check, "test")}
 
@@ -72,7 +72,7 @@ def test_the_counts_of_a_root_are_asserted(root, monkeypatch):
     assert f"  {path}: test must be 5,000 images, not 2" in str(caught.value)
     for part, count in {"train": 14, "val": 2, "test": 2}.items():
         monkeypatch.setitem(karpathy.OFFICIAL, part, count)
-    assert door.check(ROOTED, root)["counts"]["train_images"] == 14
+    assert door.check(ROOTED, root).counts["train_images"] == 14
 
 
 FAULTS = {

@@ -9,8 +9,8 @@ import sys
 import pytest
 from PIL import Image
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json
 from workflow.data import voc as door
 
 XML = "VOC2007/Annotations/000001.xml"
@@ -148,32 +148,32 @@ HARMLESS = {
 @pytest.mark.parametrize("oddity", HARMLESS)
 def test_oddities_of_the_real_set_are_fine(oddity, root, voc):
     HARMLESS[oddity](root)
-    assert door.check(voc.section, root)["counts"] == {"trainval07": 8, "trainval12": 8, "test07": 6}
+    assert door.check(voc.section, root).counts == {"trainval07": 8, "trainval12": 8, "test07": 6}
 
 
 def test_what_a_check_holds(voc):
-    check = read_json(voc.check)
-    assert check["set"] == "voc"
-    assert check["classes"] == ["circle", "square", "triangle", "star"]
-    assert check["counts"] == {"trainval07": 8, "trainval12": 8, "test07": 6}
+    check = DatasetInfo.read(voc.check)
+    assert check.set == "voc"
+    assert check.classes == ["circle", "square", "triangle", "star"]
+    assert check.counts == {"trainval07": 8, "trainval12": 8, "test07": 6}
 
 
 @pytest.mark.parametrize("path", [XML, JPEG, TEST])
 def test_the_fingerprint_sees_every_file_and_not_the_root(path, voc, root):
-    before = read_json(voc.check)["fingerprint"]
-    assert door.check(voc.section, root)["fingerprint"] == before
+    before = DatasetInfo.read(voc.check).fingerprint
+    assert door.check(voc.section, root).fingerprint == before
     if path == TEST:
         (root / path).write_text((root / path).read_text().replace("000002\n", ""))
     else:
         (root / path).write_bytes((root / path).read_bytes() + b"\n")
-    assert door.check(voc.section, root)["fingerprint"] != before
+    assert door.check(voc.section, root).fingerprint != before
 
 
 def test_the_class_list_comes_from_the_config(voc):
     assert door.classes({"root": "x", "classes": "voc"})[:2] == ["aeroplane", "bicycle"]
     assert len(door.classes({"root": "x", "classes": "voc"})) == 20
     mine = ["star", "triangle", "square", "circle"]
-    assert door.check({"root": "x", "classes": mine}, voc.root)["classes"] == mine
+    assert door.check({"root": "x", "classes": mine}, voc.root).classes == mine
     with pytest.raises(UserError, match=r"data\.voc\.classes: must list each class once"):
         door.classes({"root": "x", "classes": ["star", "star"]})
 
@@ -197,7 +197,7 @@ def test_the_command_line(root, voc, tmp_path):
     ]
     good = subprocess.run([*command, "--out", str(tmp_path / "good.json")], capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
-    assert read_json(tmp_path / "good.json")["fingerprint"] == read_json(voc.check)["fingerprint"]
+    assert DatasetInfo.read(tmp_path / "good.json").fingerprint == DatasetInfo.read(voc.check).fingerprint
     BROKEN["no annotation"][0](root)
     bad = subprocess.run([*command, "--out", str(tmp_path / "bad.json")], capture_output=True, text=True)
     assert bad.returncode == 1

@@ -11,10 +11,12 @@ import torch
 
 import workflow.planning.cost as cost_of_all
 from detection.cost import cost
+from tests.checks import info
 from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config.loading import load, overlay
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json, write_json
+from workflow.core.files import write_json
 from workflow.planning.cost import counts, drawn, jobs, kinds, made_of, report, row, sizes, spent, table
 from workflow.planning.cost import main as cost_door
 from workflow.planning.makespan import makespan
@@ -63,7 +65,7 @@ def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
     assert counts(DEMO, "imagenet", Path("nothing")) == {"train": 3200, "val": 400}
     drawn = {"train_images": 400, "train_captions": 2000, "test_images": 150}
     assert counts(DEMO, "coco", Path("nothing")) == drawn
-    (tmp_path / "check.json").write_text(json.dumps({"counts": {"train": 7}}))
+    info(counts={"train": 7}).write(tmp_path / "check.json")
     assert counts(PAPER, "imagenet", tmp_path / "check.json") == {"train": 7}
     karpathy = overlay(PAPER, {"data": {"coco": {"split": "karpathy"}}})
     assert counts(karpathy, "coco", Path("nothing"))["test_images"] == 5000
@@ -73,9 +75,9 @@ def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
     mine = {"layout": "voc", "root": "data/mine", "classes": ["dog", "cat", "hen"], "source": "archives"}
     config = overlay(DEMO, {"data": {"mine": mine}})
     assert counts(config, "mine", Path("nothing")) == counts(PAPER, "voc", Path("nothing"))
-    check = read_json(drawn(config, "mine", 2, tmp_path))
-    assert (check["set"], check["root"]) == ("voc", str(tmp_path / "mine"))
-    assert len(check["classes"]) == 12, "as many as are drawn, where the real set has fewer"
+    check = DatasetInfo.read(drawn(config, "mine", 2, tmp_path))
+    assert (check.set, check.root) == ("voc", str(tmp_path / "mine"))
+    assert len(check.classes) == 12, "as many as are drawn, where the real set has fewer"
 
 
 def test_a_set_of_unknown_size_is_to_be_checked_first(monkeypatch):
@@ -100,7 +102,7 @@ def test_shapes_take_the_place_of_missing_photos(tmp_path, capsys):
     assert made_of("voc", own) == {"photos": str(tmp_path)}
     config = overlay(DEMO, {"data": {"voc": {"synthetic": own | {"photos": "nowhere", "classes": None}}}})
     del config["data"]["voc"]["synthetic"]["classes"]
-    assert len(read_json(drawn(config, "voc", 2, tmp_path))["classes"]) == 12
+    assert len(DatasetInfo.read(drawn(config, "voc", 2, tmp_path)).classes) == 12
     assert "data.voc.synthetic.photos: no folder nowhere: shapes in their place\n" in capsys.readouterr().out
 
 

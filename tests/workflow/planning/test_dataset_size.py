@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.checks import info
 from tests.workflow.test_rules import DEMO, jobs
 from workflow.config.loading import overlay
 from workflow.planning.dataset_size import faults, need, required_sizes, suits
@@ -67,7 +68,7 @@ def test_each_value_is_refused_from_its_bound_on(images, epochs):
     def refused(batch, warmup):
         recipe = {"batch_size": batch, "epochs": epochs, "warmup_iters": warmup}
         config = DEMO | {"pretrain": DEMO["pretrain"] | recipe, "backbones": {"baseline": {}}}
-        check = {"counts": {"train": images}, "root": "photos"}
+        check = info(counts={"train": images})
         return [
             line.partition(":")[0] for line in faults(datasets()["imagenet"], check, required_sizes(config, "imagenet"))
         ]
@@ -98,14 +99,14 @@ def test_a_task_that_trains_nothing_asks_for_no_number_of_images():
     task = dataclasses.replace(task_of(DEMO, "nic_coco"), kind="evaluate", preflight=False)
     asked = need(task, "tasks.score", {"batch_size": 20, "epochs": 6}, {})
     assert asked == {"of": "training captions", "key": "tasks.score", "at": {}}
-    check = {"root": "photos", "kinds": ["instances"], "counts": {"train_images": 1}}
+    check = info(kinds=["instances"], counts={"train_images": 1})
     said = "tasks.score: photos has no captions: annotations/captions_train2014.json is missing"
     assert list(faults(datasets()["coco"], check, [asked])) == [said]
-    assert list(faults(datasets()["coco"], check | {"kinds": ["captions"]}, [asked])) == []
+    assert list(faults(datasets()["coco"], dataclasses.replace(check, kinds=["captions"]), [asked])) == []
 
 
 def test_images_alone_need_no_annotations():
-    check = {"root": "photos", "kinds": ["instances"], "counts": {"train_images": 7}}
+    check = info(kinds=["instances"], counts={"train_images": 7})
     asked = {"of": "training images", "key": "pretrain", "batch_size": 8, "at": {"batch_size": "pretrain.batch_size"}}
     line = "pretrain.batch_size: 8 is more than the 7 training images in photos"
     assert list(faults(datasets()["coco"], check, [asked])) == [line]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.checks import info
 from workflow.config.loading import load
 from workflow.core.errors import UserError
 from workflow.core.files import write_json
@@ -261,12 +262,12 @@ def test_a_check_that_is_gone_is_vouched_for_by_the_record(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     run = planned().runs[0]
     unknown = run.tracked
-    write_json(run.check, {"fingerprint": "f1"})
+    info("f1").write(Path(run.check))
     known = run.tracked
     write_json(run.record, {"provenance": {"data": "f1"}})
     Path(run.check).unlink()
     assert known == run.tracked != unknown
-    write_json(run.check, {"fingerprint": "f2"})
+    info("f2").write(Path(run.check))
     assert run.tracked not in (known, unknown)
 
 

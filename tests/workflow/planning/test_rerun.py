@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks import info
 from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     SMALL,
     changed,
@@ -20,6 +21,7 @@ from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     outputs,
 )
 from workflow.config.loading import overlay
+from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.plan import plan
 from workflow.planning.rerun import fingerprint, is_outdated
 
@@ -45,14 +47,14 @@ def test_changed_data_of_a_fine_tuning_are_trained_on_anew(snakemake, tmp_path, 
     monkeypatch.chdir(tmp_path)
     config = changed("tasks/nic_coco/finetune_encoder", True)
     finish(config, tmp_path)
-    Path(plan(config).checks["coco"]).write_text(json.dumps({"fingerprint": "new"}))
+    info("new").write(Path(plan(config).checks["coco"]))
     status, said = snakemake("-n", "--configfile", "x.yaml")
     assert status == 0, said
     assert jobs(said) == {"vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
 
 
 def test_changed_data_are_counted_and_trained_on_anew(dry_run):  # noqa: F811
-    Path(plan(SMALL).checks["coco"]).write_text(json.dumps({"fingerprint": "new"}))
+    info("new").write(Path(plan(SMALL).checks["coco"]))
     again = {"features": 2, "vocabulary": 1, "captioning": 2, "draw_captions": 1, "report": 1, "all": 1}
     assert jobs(dry_run(SMALL)) == again
 
@@ -66,7 +68,7 @@ def test_without_its_check_what_experiments_share_says_itself_of_which_data_it_i
     """Else Snakemake notes that it is of none, and makes it anew when the check is there again."""
     run = plan(SMALL | {"experiment": "other"}).artifacts[0]
     before, check = run.tracked, Path(run.check)
-    data = json.loads(check.read_text())["fingerprint"]
+    data = DatasetInfo.read(check).fingerprint
     for folder in (run.artifact, WORDS):
         (Path(folder) / "index.json").write_text(json.dumps({"data": data}))
     check.unlink()
@@ -109,7 +111,7 @@ def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_another_recipe
     run = plan(SMALL).shown("nic_coco")[0]
     record, check = Path(run.record), Path(run.check)
     assert not is_outdated(run)
-    check.write_text(json.dumps({"fingerprint": "new"}))
+    info("new").write(check)
     assert is_outdated(run)
     check.unlink()
     assert not is_outdated(run)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.workflow.reporting import chromium
 from workflow import registry
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import hashed, read_json, write_json
 from workflow.reporting.page.html_page import html
 from workflow.reporting.page.sections import sections
@@ -33,12 +34,12 @@ def figures(folder, voc, coco):
     from detection.visualize import SIDE, Thing, draw, scenes
     from workflow.data.coco import read
 
-    check, said = read_json(coco.check), folder / "said"
+    check, said = DatasetInfo.read(coco.check), folder / "said"
     ids = [image.image_id for image in read(check, "test")]
     write_json(said / "predictions.json", [{"image_id": i, "caption": "a red circle"} for i in ids])
     write_json(said / "metrics.json", {})
     per_image.write(said / "per_image.npz", ids, CIDEr=np.arange(len(ids), dtype=float))
-    found = scenes(read_json(voc.check))[0]
+    found = scenes(DatasetInfo.read(voc.check))[0]
     seen = [[Thing(one.name, one.box, True, 0.9) for one in scene.truth] for scene in found]
     picture = draw(found, dict.fromkeys(ROWS, seen), SIDE, {})
     drawn = dict.fromkeys(("detections_ssd_voc", "detections_faster_rcnn_voc", "activations", "gallery"), picture)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks import info
 from workflow.core.files import record_digest, sha256, write_json
 from workflow.reporting.page.html_page import html
 from workflow.reporting.summary import summarize
@@ -25,8 +26,7 @@ def replanned(small, run, **changes):
 
 def checked(run, fingerprint):
     """What the check says of the data now."""
-    Path(run.check).parent.mkdir(parents=True, exist_ok=True)
-    Path(run.check).write_text(json.dumps({"fingerprint": fingerprint}))
+    info(fingerprint).write(Path(run.check))
 
 
 def test_another_recipe_is_named_by_key(experiment):

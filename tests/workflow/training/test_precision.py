@@ -12,8 +12,8 @@ from pretrain import evaluate
 from pretrain.train import task
 from tests.bench.workflow import ROOMS
 from tests.pretrain.solved import SCORE
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json
 from workflow.planning.run_spec import RunSpec
 from workflow.training import precision
 from workflow.training.engine import fit
@@ -61,7 +61,7 @@ def training(imagenet, coco, folder, reached):
     import pretrain.model  # noqa: F401 (registers)
 
     run = RunSpec("pretrain", "baseline", {"pretrain": 0}, PRETRAIN, {}, threads=1, workers=0, gpus=0)
-    fit(run, task(run, read_json(imagenet.check), folder), 40, folder / "state", reached)
+    fit(run, task(run, DatasetInfo.read(imagenet.check), folder), 40, folder / "state", reached)
 
 
 def scoring(imagenet, coco, folder, reached):
@@ -69,7 +69,7 @@ def scoring(imagenet, coco, folder, reached):
     from pretrain.model import Classifier
 
     weights = Classifier("resnet50", 4).network.state_dict()
-    evaluate.ranked(weights, reached, "3x3", read_json(imagenet.check), SCORE, 1)
+    evaluate.ranked(weights, reached, "3x3", DatasetInfo.read(imagenet.check), SCORE, 1)
 
 
 def features(imagenet, coco, folder, reached):

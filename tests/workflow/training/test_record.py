@@ -6,10 +6,12 @@ from dataclasses import asdict
 import pytest
 import torch
 
+from tests.checks import info
 from workflow.core import code_hash
 from workflow.core.code_hash import PROJECT, hashes, now
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import digest, read_check, read_json, record_digest, sha256, write_hashed
+from workflow.core.files import digest, read_json, record_digest, sha256
 from workflow.planning.run_spec import RunSpec
 from workflow.planning.schedule import Schedule
 from workflow.training.engine import TrainResult
@@ -23,13 +25,12 @@ RUN = RunSpec(
 
 @pytest.fixture
 def check(tmp_path):
-    about = {"set": "coco", "root": "x", "classes": [], "counts": {}}
-    write_hashed(tmp_path / "check.json", about | {"fingerprint": "f00"})
+    info("f00").write(tmp_path / "check.json")
     return tmp_path / "check.json"
 
 
 def of(check, backbone=None):
-    return made_of(RUN, read_check(check), backbone)
+    return made_of(RUN, DatasetInfo.read(check), backbone)
 
 
 def test_the_record_holds_the_trail(tmp_path, check):
@@ -64,7 +65,7 @@ def test_what_changes_while_it_runs_is_said_and_does_not_vouch(tmp_path, check, 
     backbone = tmp_path / "backbone.safetensors"
     backbone.write_bytes(b"weights")
     begun, before = of(check, backbone), hashes()
-    write_hashed(check, read_json(check) | {"fingerprint": "other"})
+    info("other").write(check)
     backbone.write_bytes(b"others")
     monkeypatch.setattr(code_hash, "libraries", lambda: begun["libraries"] | {"torch": "9.9"})
     real = code_hash.now

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from backbones.backbone import publish_untrained
 from captioning.cost import view_seconds
 from workflow.config.loading import load
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.planning.plan import plan
 from workflow.planning.run_spec import RunSpec
@@ -96,4 +97,4 @@ def test_a_view_takes_the_time_between_the_batches_by_their_views(monkeypatch, c
     monkeypatch.setattr("captioning.cost.encoded", lambda encoder, views, run: ([None] * n for n in (4, 4, 2)))
     publish_untrained(tmp_path / "b", "resnet50")
     run = SimpleNamespace(recipe={"num_views": 3})
-    assert view_seconds(run, tmp_path / "b", read_json(coco.check)) == 20 / (6 * 3)
+    assert view_seconds(run, tmp_path / "b", DatasetInfo.read(coco.check)) == 20 / (6 * 3)

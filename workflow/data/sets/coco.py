@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflow.contracts import DataSet
+from workflow.core.dataset_info import DatasetInfo
 
 PARTS = ("train", "val")
 CAPTIONS = 5  # of a synthetic image
@@ -27,10 +28,10 @@ def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
     return {"train_images": train, "train_captions": CAPTIONS * train, "test_images": test}
 
 
-def missing(check: Mapping[str, Any], sample: str) -> str:
+def missing(check: DatasetInfo, sample: str) -> str:
     """A set may have the annotation files of objects or of captions only."""
     kind = ANNOTATIONS.get(sample)
-    there = kind is None or kind in check.get("kinds", [kind])
+    there = kind is None or check.kinds is None or kind in check.kinds
     return "" if there else f"has no {kind}: annotations/{kind}_train2014.json is missing"
 
 

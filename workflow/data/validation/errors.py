@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.escaping import printable, say
-from workflow.core.files import atomic, digest, sha256, short, write_hashed
+from workflow.core.files import atomic, digest, sha256, short
 from workflow.data.validation.image_cache import ImageInfo
 
 LISTED = 10
@@ -201,7 +202,7 @@ def os_errors_as_user_errors(where: Path) -> Iterator[None]:
         raise UserError(f"{error.filename or where}: {error.strerror or error}") from None
 
 
-def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Callable[[], None]:
+def command_line(check: Callable[[dict, Path, Path, int | None], DatasetInfo]) -> Callable[[], None]:
     """The command line of a check: --dataset-config JSON --root DIR --out CHECK.json. Next to it lie all faults, if
     there are any, and what is remembered of this root's images, whichever config asks (by its name, not by where that
     leads: so a project that was moved with its data remembers them)."""
@@ -225,13 +226,13 @@ def command_line(check: Callable[[dict, Path, Path, int | None], dict]) -> Calla
             listed.unlink(missing_ok=True)
         try:
             with os_errors_as_user_errors(args.root):
-                content = check(args.dataset_config, args.root, memory, args.threads)
+                info = check(args.dataset_config, args.root, memory, args.threads)
         except DataError as error:
             with atomic(listed) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in error.listed), "utf-8", "backslashreplace")
             more = f"\nAll {len(error.listed)} stand in {printable(str(listed))}" if len(error.listed) > 1 else ""
             raise DataError(f"{error}{more}", error.listed) from None
-        write_hashed(args.out, content)
-        say(f"{args.root}: fine; " + ", ".join(f"{key} {count}" for key, count in content["counts"].items()))
+        info.write(args.out)
+        say(f"{args.root}: fine; " + ", ".join(f"{key} {count}" for key, count in info.counts.items()))
 
     return main

@@ -4,6 +4,7 @@
 from pathlib import Path
 from typing import Any
 
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
 from workflow.data.sets.dots import DATASET, PARTS
@@ -37,7 +38,7 @@ def samples(root: str | Path, part: str) -> list[tuple[str, int]]:
     return [(f"{root}/{part}/{name}", label) for name, label in sorted(read(root)[part].items())]
 
 
-def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> dict:
+def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> DatasetInfo:
     """Check a set.
 
     Args:
@@ -63,13 +64,13 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     check_split_overlap(looked["train"], looked["test"], False, faults)
     faults.raise_if_any()
     labels = Path(root) / "labels.json"
-    return {
-        "set": DATASET.name,
-        "root": str(root),
-        "fingerprint": fingerprint(root, looked["train"] | looked["test"], {labels: sha256(labels)}),
-        "classes": content["classes"],
-        "counts": {part: len(images) for part, images in looked.items()},
-    }
+    return DatasetInfo(
+        set=DATASET.name,
+        root=str(root),
+        fingerprint=fingerprint(root, looked["train"] | looked["test"], {labels: sha256(labels)}),
+        classes=content["classes"],
+        counts={part: len(images) for part, images in looked.items()},
+    )
 
 
 main = command_line(check)

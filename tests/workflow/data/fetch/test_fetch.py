@@ -13,8 +13,8 @@ import pytest
 
 from tests.workflow.data.conftest import below, small, tar_of
 from tests.workflow.data.fetch.test_unpack import devkit
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json
 from workflow.data import voc as voc_set
 from workflow.data.fetch import fetch as fetching
 from workflow.data.fetch.download import RetryPolicy
@@ -66,7 +66,7 @@ def test_voc_comes_whole_and_passes_its_check(get_voc, voc, voc_archives, tmp_pa
     assert json.loads(came.pop("fetched.json")) == record["archives"]
     assert came == below(voc.root), "and no archive and nothing half-done is left"
     section = {"root": "x", "classes": voc_set.classes(voc.section)}
-    assert voc_set.check(section, root)["fingerprint"] == read_json(voc.check)["fingerprint"]
+    assert voc_set.check(section, root).fingerprint == DatasetInfo.read(voc.check).fingerprint
     entry = record["archives"]["VOCtest_06-Nov-2007.tar"]
     data = voc_archives["VOCtest_06-Nov-2007.tar"]
     assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.checks import info
 from tests.conftest import PROJECT
 from workflow.core.errors import UserError
 from workflow.data.validation.errors import (
@@ -189,7 +190,7 @@ def test_the_door_hands_the_threads_on(tmp_path, monkeypatch):
 
     def check(section, root, memory, threads):
         given.append(threads)
-        return {"counts": {}}
+        return info()
 
     command = ["check", "--dataset-config", "{}", "--root", "x", "--out", str(tmp_path / "check.json")]
     for more in ([], ["--threads", "3"]):

@@ -19,8 +19,8 @@ def root(tmp_path):
 
 def test_a_synthetic_set_is_fine(root):
     content = dots.check({"synthetic": SPEC}, root)
-    assert content["counts"] == {"train": 9, "test": 6}
-    assert content["classes"] == ["1 dots", "2 dots", "3 dots"]
+    assert content.counts == {"train": 9, "test": 6}
+    assert content.classes == ["1 dots", "2 dots", "3 dots"]
     assert [label for _, label in dots.samples(root, "test")] == [0, 1, 2, 0, 1, 2]
 
 
