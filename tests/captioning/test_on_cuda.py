@@ -28,7 +28,7 @@ def test_a_run_survives_a_kill(finetune, made, run, tmp_path, monkeypatch):
         assert len(pieces) == 1, "or cuDNN copies the LSTM's weights into one piece in each step"
         return done
 
-    monkeypatch.setattr(engine, "fit", fitted)
+    monkeypatch.setattr("captioning.train.fit", fitted)
 
     def go(folder):
         given = (made.backbone, made.features, made.vocabulary, made.check)
