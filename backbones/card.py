@@ -12,6 +12,7 @@ from backbones.layouts import set_words
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.escaping import printable
 from workflow.core.formatting import plain
+from workflow.planning.run_spec import RunSpec
 
 KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
@@ -25,7 +26,7 @@ SWAP = """for block in network.modules():  # stride: 1x1, in the first convoluti
 
 def write_card(
     out: Path,
-    run: Any,
+    run: RunSpec,
     check_file: Path,
     *,
     of: dict[str, Any],
@@ -58,7 +59,7 @@ def write_card(
         temporary.write_text(str(ModelCard(f"---\n{front}\n---\n\n{text}\n")), encoding="utf-8")
 
 
-def front_matter(run: Any, network: str, check: DatasetInfo, metrics: dict[str, float]) -> Any:
+def front_matter(run: RunSpec, network: str, check: DatasetInfo, metrics: dict[str, float]) -> Any:
     """What the Hugging Face hub reads of a card (`ModelCardData`). No licence is claimed: whoever publishes the weights
     knows it. A data set of the hub is named only where its published counts are those that were checked."""
     from huggingface_hub import EvalResult, ModelCardData
@@ -99,7 +100,7 @@ def origin(out: Path) -> str:
     return metadata(out / "backbone.safetensors")["origin"]
 
 
-def about(run: Any, brought: dict[str, Any] | None) -> Iterator[str]:
+def about(run: RunSpec, brought: dict[str, Any] | None) -> Iterator[str]:
     """What it is."""
     recipe = run.recipe
     if brought:
@@ -171,7 +172,7 @@ def data(kind: str, check: DatasetInfo, metrics: dict[str, float]) -> Iterator[s
     yield f"Classes: {', '.join(code(name) for name in names[:NAMES_SHOWN])}{more}."
 
 
-def trail(out: Path, run: Any, of: dict[str, Any]) -> Iterator[str]:
+def trail(out: Path, run: RunSpec, of: dict[str, Any]) -> Iterator[str]:
     """Hashes and versions."""
     from workflow.training.record import provenance
 

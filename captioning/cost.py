@@ -1,7 +1,6 @@
 """What training a captioner costs here, and features where the encoder is frozen (workflow/planning/cost.py)."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,13 +14,14 @@ from captioning.feature_cache import Views, encoded
 from captioning.train import task
 from workflow.core.dataset_info import DatasetInfo
 from workflow.data import coco
+from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 from workflow.training.cpu_convs import channels_last
 
 WORDS = 9956  # that train2014 says four times or more: the output layer has one place for each
 
 
-def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
+def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short training, and before it the features that it needs."""
     check, state, backbone, seconds = DatasetInfo.read(check_file), out / "state", out / "backbone.safetensors", {}
     publish_untrained(backbone, network)
@@ -38,7 +38,7 @@ def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float
     return seconds | timing.measure(run, config, samples, state, start)
 
 
-def view_seconds(run: Any, backbone: Path, check: DatasetInfo) -> float:
+def view_seconds(run: RunSpec, backbone: Path, check: DatasetInfo) -> float:
     """Seconds of a view, decoding included: of the training images, the first batch left out."""
     network = network_of(backbone)
     encoder = Encoder(load_weights(backbone)[1], network)

@@ -15,6 +15,7 @@ from captioning.vocabulary import SPECIAL, captions, verify
 from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
+from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
@@ -22,7 +23,9 @@ from workflow.training.resume.checkpointing import run_context
 FROZEN = "frozen_encoder."  # before the names of a frozen encoder's weights in a kept network
 
 
-def task(run: Any, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path) -> dict[str, Any]:
+def task(
+    run: RunSpec, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path
+) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
@@ -60,7 +63,7 @@ def kept_weights(model: Any, recipe: dict[str, Any], backbone: Path) -> dict[str
 
 
 def protocol(
-    recipe: dict[str, Any], check: DatasetInfo, prepare: Any, about: dict[str, Any], words: int
+    recipe: dict[str, Any], check: DatasetInfo, prepare: Preprocessing, about: dict[str, Any], words: int
 ) -> dict[str, Any]:
     """How the numbers were made, for the record and the foot of the table; `about` is what the backbone says of
     itself."""
@@ -90,7 +93,9 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
     return {"epoch": found["iteration"] // iterations_per_epoch, "CIDEr": found["CIDEr"]}
 
 
-def train(run: Any, backbone: Path, features: Path, vocabulary: Path, check_file: Path, state: Path, out: Path) -> None:
+def train(
+    run: RunSpec, backbone: Path, features: Path, vocabulary: Path, check_file: Path, state: Path, out: Path
+) -> None:
     """Train, keep the predictions, and write the record last."""
     check, recipe = DatasetInfo.read(check_file), run.recipe
     folders = {"vocabulary": vocabulary} | ({} if recipe["finetune_encoder"] else {"features": features})

@@ -2,7 +2,6 @@
 
 from math import sqrt
 from pathlib import Path
-from typing import Any
 
 import detection.coco_metric
 import detection.loading
@@ -14,12 +13,13 @@ from backbones.backbone import load_backbone, network_of, publish_untrained
 from detection.build_config import task
 from detection.train import parts, samples
 from workflow.core.dataset_info import DatasetInfo
+from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 
 SIDES = (4, 3)  # of most photos
 
 
-def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
+def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short fine-tuning. Drawn images are square: of a recipe with a short side they get the area of a photo."""
     if "min_size" in run.recipe:
         long, short = SIDES

@@ -9,12 +9,13 @@ import detection.metric
 import detection.models
 import detection.ssd_crop
 import detection.voc_reader  # noqa: F401 (registers)
-from backbones.backbone import load_backbone, load_weights, metadata, network_of
+from backbones.backbone import Preprocessing, load_backbone, load_weights, metadata, network_of
 from backbones.trained_network import save_network
 from detection import coco_metric
 from detection.build_config import task
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
+from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
@@ -29,7 +30,7 @@ def parts(model: Any) -> list[Any]:
     return [model.backbone.network, *([shared_head] if shared_head else [])]
 
 
-def categories(run: Any, check: DatasetInfo) -> list[int]:
+def categories(run: RunSpec, check: DatasetInfo) -> list[int]:
     """The id of each class in predictions, for a network that is kept."""
     if check.set != "coco" or not run.keep_network:
         return list(range(1, len(check.classes) + 1))
@@ -58,7 +59,7 @@ def scoring(check: DatasetInfo, trained: int) -> dict[str, str]:
     return {"metric": rule, "split": split}
 
 
-def protocol(run: Any, scored: dict[str, str], prepare: Any, about: dict[str, Any]) -> dict[str, Any]:
+def protocol(run: RunSpec, scored: dict[str, str], prepare: Preprocessing, about: dict[str, Any]) -> dict[str, Any]:
     """How the numbers were made, for the record and the foot of the table; `scored` is what `scoring` says of
     it, `about` what the backbone says of itself."""
     recipe = run.recipe
@@ -73,7 +74,7 @@ def protocol(run: Any, scored: dict[str, str], prepare: Any, about: dict[str, An
     }
 
 
-def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
+def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, leave `predictions.json` and `per_image.npz`, and write the record last."""
     check, prepare, about = DatasetInfo.read(check_file), load_weights(backbone)[1], metadata(backbone)
     names = METRICS[check.set]

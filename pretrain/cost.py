@@ -1,17 +1,17 @@
 """What pretraining costs here (workflow/planning/cost.py)."""
 
 from pathlib import Path
-from typing import Any
 
 import pretrain.dataset
 import pretrain.metric
 import pretrain.model  # noqa: F401 (registers)
 from pretrain.train import task
 from workflow.core.dataset_info import DatasetInfo
+from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 
 
-def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
+def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short pretraining of the network, which the recipe names too."""
     check, state = DatasetInfo.read(check_file), out / "state"
     return timing.measure(run, task(run, check, state), check.counts["train"], state)

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from backbones.backbone import load_weights, metadata, network_of, place_stride
+from backbones.backbone import Preprocessing, load_weights, metadata, network_of, place_stride
 from pretrain.dataset import ImageNetVal
 from pretrain.metric import errors, leave, ranks
 from pretrain.model import Classifier
@@ -47,7 +47,7 @@ def evaluate(
 
 def ranked(
     weights: dict[str, Any],
-    prepare: Any,
+    prepare: Preprocessing,
     stride: str,
     check: DatasetInfo,
     recipe: dict[str, Any],

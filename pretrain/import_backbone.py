@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backbones.architecture import checked
-from backbones.backbone import KEY, STRIDE, preprocessing, save_backbone, verify
+from backbones.backbone import KEY, STRIDE, Preprocessing, preprocessing, save_backbone, verify
 from backbones.card import write_card
 from backbones.checkpoint import contents
 from backbones.construct import published_parameters
@@ -113,7 +113,7 @@ def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: DatasetInf
         )
 
 
-def others(prepare: Any, stride: str, network: str) -> list[tuple[str, Any, str]]:
+def others(prepare: Preprocessing, stride: str, network: str) -> list[tuple[str, Any, str]]:
     """What a backbone may really be if it is not what is declared: (in words, its preprocessing, its stride)."""
     order, places = prepare.channel_order[::-1], registry.network(network).strides
     swapped = replace(prepare, channel_order=order, mean=prepare.mean[::-1], std=prepare.std[::-1])
@@ -124,7 +124,12 @@ def others(prepare: Any, stride: str, network: str) -> list[tuple[str, Any, str]
 
 
 def refuse_misdeclared(
-    run: Any, checkpoint: Path, weights: dict[str, Any], prepare: Any, check: DatasetInfo, ranks: list[int]
+    run: RunSpec,
+    checkpoint: Path,
+    weights: dict[str, Any],
+    prepare: Preprocessing,
+    check: DatasetInfo,
+    ranks: list[int],
 ) -> None:
     """UserError if another channel order or stride is clearly better on a sample of the validation images."""
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
@@ -138,7 +143,7 @@ def refuse_misdeclared(
             )
 
 
-def bring(run: Any, checkpoint: Path, check_file: Path, out: Path) -> None:
+def bring(run: RunSpec, checkpoint: Path, check_file: Path, out: Path) -> None:
     """Publish the file as `backbone.safetensors`, but score it first if it carries the classes of the data.
 
     What is published follows from the file and what is declared of it alone, whatever data it is scored on.

@@ -59,7 +59,7 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
     return len(used)
 
 
-def make(run: Any, check_file: Path, out: Path) -> None:
+def make(run: RunSpec, check_file: Path, out: Path) -> None:
     """Publish the library's initialisation, drawn from the pretraining seed, with statistics of training images, and a
     record without numbers."""
     check = DatasetInfo.read(check_file)

@@ -16,12 +16,13 @@ from backbones.construct import published_parameters
 from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
+from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
 
-def task(run: Any, check: DatasetInfo, state: Path) -> dict[str, Any]:
+def task(run: RunSpec, check: DatasetInfo, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
@@ -45,7 +46,7 @@ def best(evaluations: list[dict[str, Any]], iterations_per_epoch: int) -> dict[s
     return {"epoch": found["iteration"] // iterations_per_epoch, **{k: found[k] for k in ("top1_error", "top5_error")}}
 
 
-def train(run: Any, check_file: Path, state: Path, out: Path) -> None:
+def train(run: RunSpec, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish `backbone.safetensors`, and write the record last."""
     check, recipe = DatasetInfo.read(check_file), run.recipe
     of = made_of(run, check, None)

@@ -1,7 +1,6 @@
 """What a probe costs here (workflow/planning/cost.py)."""
 
 from pathlib import Path
-from typing import Any
 
 import probe.metric
 import probe.model  # noqa: F401 (registers)
@@ -10,10 +9,11 @@ from probe.evaluate import features
 from probe.features import load
 from probe.train import task
 from workflow.core.dataset_info import DatasetInfo
+from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 
 
-def cost(run: Any, check_file: Path, out: Path, network: str) -> dict[str, float]:
+def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """Seconds of a step and of a test image; of what trains nothing, of an image."""
     check, backbone, state = DatasetInfo.read(check_file), out / "backbone.safetensors", out / "state"
     publish_untrained(backbone, network)

@@ -1,7 +1,6 @@
 """Score a backbone by the nearest class mean of its features."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from probe.features import Dots, load
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import write_json
 from workflow.data.dots import samples
+from workflow.planning.run_spec import RunSpec
 from workflow.training import per_image
 from workflow.training.cpu_convs import channels_last
 from workflow.training.hooks import autocast
@@ -23,7 +23,7 @@ from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
 
-def features(run: Any, check: DatasetInfo, backbone: Path, part: str, expected: str | None = None) -> tuple:
+def features(run: RunSpec, check: DatasetInfo, backbone: Path, part: str, expected: str | None = None) -> tuple:
     """Unit features (N, F) of the images of a split, and their labels (N,).
 
     Args:
@@ -46,7 +46,7 @@ def features(run: Any, check: DatasetInfo, backbone: Path, part: str, expected: 
     return functional.normalize(torch.cat(outputs)), torch.cat(labels)
 
 
-def scores(run: Any, check: DatasetInfo, backbone: Path, expected: str | None = None) -> tuple:
+def scores(run: RunSpec, check: DatasetInfo, backbone: Path, expected: str | None = None) -> tuple:
     """Cosine of each test image to the mean of each class, (N, C) float64, and the labels (N,)."""
     train, labels = features(run, check, backbone, "train", expected)
     test, truth = features(run, check, backbone, "test", expected)
@@ -55,7 +55,7 @@ def scores(run: Any, check: DatasetInfo, backbone: Path, expected: str | None = 
     return (test @ means.T).to(torch.float64).numpy(), truth.numpy()
 
 
-def evaluate(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
+def evaluate(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Publish predictions and evidence, and write the record last."""
     check = DatasetInfo.read(check_file)
     of = made_of(run, check, backbone)

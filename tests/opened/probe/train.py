@@ -13,6 +13,7 @@ from probe.features import load
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
 from workflow.data.dots import samples
+from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
@@ -20,7 +21,7 @@ from workflow.training.resume.checkpointing import run_context
 PUBLISHED = ("predictions.json", "per_image.npz")
 
 
-def task(run: Any, check: DatasetInfo, backbone: Path, state: Path) -> dict[str, Any]:
+def task(run: RunSpec, check: DatasetInfo, backbone: Path, state: Path) -> dict[str, Any]:
     """The mmengine config of a run: model, loaders, evaluator, optimizer. The schedule is the engine's."""
     recipe, about = run.recipe, metadata(backbone)
     prepare = {key: about[key] for key in ("channel_order", "mean", "std")}
@@ -53,7 +54,7 @@ def task(run: Any, check: DatasetInfo, backbone: Path, state: Path) -> dict[str,
     }
 
 
-def train(run: Any, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
+def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish the predictions, and write the record last."""
     check = DatasetInfo.read(check_file)
     of = made_of(run, check, backbone)
