@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from workflow.planning.command_line import argument, command_line
+from workflow.planning.command_line import Subcommands, argument, command_line
 
 
 def export(args: Namespace) -> None:
@@ -20,5 +20,5 @@ EXPORT = (
     ("--license", {"default": "unknown", "help": "of the weights, an identifier of the hub (%(default)s)"}),
     ("--onnx", {"action": "store_true", "help": "write model.onnx too (needs onnx and onnxscript)"}),
 )
-SUBCOMMANDS = {export: EXPORT}
+SUBCOMMANDS: Subcommands = {export: EXPORT}
 main = command_line("backbones", "What can be done with a published backbone.", SUBCOMMANDS)

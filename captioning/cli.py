@@ -17,6 +17,7 @@ from workflow.planning.command_line import (
     RUN,
     RUN_SPEC,
     TRAIN,
+    Subcommands,
     argument,
     command_line,
 )
@@ -93,7 +94,7 @@ RECIPE = (
     argument("--key", "section of the recipe in the config", type=str),
     argument("--recipe", "that section", type=json.loads, metavar="JSON"),
 )
-SUBCOMMANDS = {
+SUBCOMMANDS: Subcommands = {
     train: (*TRAIN, FEATURES, argument("--vocabulary", "folder of the vocabulary")),
     features: (RUN_SPEC, BACKBONE, DATASET_INFO, OUT),
     vocabulary: (DATASET_INFO, argument("--min-word-count", "count from which a word is learnt", type=int), OUT),

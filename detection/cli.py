@@ -14,6 +14,7 @@ from workflow.planning.command_line import (
     PREDICTIONS,
     RUN,
     TRAIN,
+    Subcommands,
     argument,
     command_line,
 )
@@ -61,7 +62,7 @@ THRESHOLD = argument(
     required=False,
     type=float,
 )
-SUBCOMMANDS = {
+SUBCOMMANDS: Subcommands = {
     train: TRAIN,
     evaluate: (PREDICTIONS, DATASET_INFO, EVIDENCE),
     visualize: FIGURE,

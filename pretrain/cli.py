@@ -14,6 +14,7 @@ from workflow.planning.command_line import (
     FIGURE,
     OUT,
     RUN_SPEC,
+    Subcommands,
     argument,
     command_line,
 )
@@ -84,7 +85,7 @@ def cost(args: Namespace) -> None:
 
 
 PUBLISH = (RUN_SPEC, DATASET_INFO, CHECKPOINT_DIR, OUT)
-SUBCOMMANDS = {
+SUBCOMMANDS: Subcommands = {
     train: PUBLISH,
     import_backbone: (*PUBLISH, argument("--checkpoint", "file of the finished network")),
     random_backbone: PUBLISH,

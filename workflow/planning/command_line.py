@@ -10,7 +10,7 @@ from workflow.core.errors import UserError, cli_entry_point
 from workflow.planning.run_spec import RunSpec
 
 Argument = tuple[str, dict[str, Any]]  # flag, and what argparse gets with it
-Subcommand = Callable[[argparse.Namespace], None]
+Subcommands = Mapping[Callable[[argparse.Namespace], None], tuple[Argument, ...]]
 
 
 def argument(flag: str, about: str, **options: Any) -> Argument:
@@ -47,7 +47,7 @@ FIGURE = (  # workflow.contracts.Figure
 )
 
 
-def command_line(room: str, about: str, subcommands: Mapping[Subcommand, tuple[Argument, ...]]) -> Callable[[], None]:
+def command_line(room: str, about: str, subcommands: Subcommands) -> Callable[[], None]:
     """The `main` of a room.
 
     Args:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from workflow.core.dataset_info import DatasetInfo
-from workflow.planning.command_line import COST, FIGURE, TRAIN, command_line
+from workflow.planning.command_line import COST, FIGURE, TRAIN, Subcommands, command_line
 
 
 def train(args: Namespace) -> None:
@@ -35,5 +35,5 @@ def cost(args: Namespace) -> None:
     write_cost(cost, args.run_spec, args.dataset_info, args.out, args.network)
 
 
-SUBCOMMANDS = {train: TRAIN, evaluate: TRAIN, confusion: FIGURE, cost: COST}
+SUBCOMMANDS: Subcommands = {train: TRAIN, evaluate: TRAIN, confusion: FIGURE, cost: COST}
 main = command_line("probe", "Probes of frozen features.", SUBCOMMANDS)
