@@ -3,6 +3,7 @@
 import pytest
 import torch
 from mmdet.models.backbones import ResNet
+from timm.layers import convert_sync_batchnorm
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -10,6 +11,7 @@ from backbones.construct import build
 from detection.backbone import LastStage, NetworkBackbone
 from detection.stages import PYRAMID, out_indices
 from workflow import registry
+from workflow.training.distributed.processes import share_statistics
 
 SWIN, NORMS = "timm/swin_tiny_patch4_window7_224", "timm/efficientnet_b0"
 NETWORKS = ["resnet18", "timm/convnext_atto", SWIN, NORMS]
@@ -78,6 +80,19 @@ def used(norms: list[nn.Module], module: NetworkBackbone) -> int:
     """How many of them are not behind the last map."""
     frozen = {id(module.network.get_submodule(name)) for name in module.frozen}
     return sum(id(norm) not in frozen for norm in norms)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("convert", [share_statistics, convert_sync_batchnorm])
+def test_batch_norm_of_several_processes_keeps_what_timm_has_behind_it(convert, training):
+    """EfficientNet's batch norm has its activation in it."""
+    maps = []
+    for change in (convert, lambda module: module):
+        module = change(backbone(NORMS)).train(training)
+        torch.manual_seed(1)
+        maps.append(module(torch.randn(2, 3, 64, 64))[-1])
+    torch.testing.assert_close(*maps, rtol=1e-3, atol=1e-3)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DATA_SAMPLERS, init_default_scope
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
+from timm.layers import convert_sync_batchnorm
 from torch.nn import SyncBatchNorm
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -30,7 +31,7 @@ FOLDER = Path(detection.__file__).parent / "configs"
 CONVERSIONS = {
     "one": lambda model: model,
     "several on the CPU": share_statistics,
-    "several on GPUs": SyncBatchNorm.convert_sync_batchnorm,
+    "several on GPUs": convert_sync_batchnorm,
 }
 
 

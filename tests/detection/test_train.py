@@ -220,13 +220,14 @@ def test_two_runs_of_faster_rcnn_end_with_the_same_bits(voc, published, tmp_path
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(checks, published, tmp_path):
-    run = make_run("ssd_voc", batch_size=4, lr=1e-5)
+@pytest.mark.parametrize("name", ["ssd_voc", "retinanet_voc"])
+def test_two_processes_learn_what_one_does(checks, published, tmp_path, name):
+    run = make_run(name, batch_size=4, lr=1e-5)
     for folder in (tmp_path / "alone", tmp_path):
         folder.mkdir(exist_ok=True)
-    train(run, published.path, checks["ssd_voc"], tmp_path / "alone/state", tmp_path / "alone/out")
+    train(run, published.path, checks[name], tmp_path / "alone/state", tmp_path / "alone/out")
     one = read_json(tmp_path / "alone/out/metrics.json")
-    two = trained("detection", run, tmp_path, backbone=published.path, data=checks["ssd_voc"])
+    two = trained("detection", run, tmp_path, backbone=published.path, data=checks[name])
     assert losses(two) == pytest.approx(losses(one), rel=1e-3), "a mean over the priors of the whole batch"
     mine, theirs = (read_json(folder / "out/predictions.json") for folder in (tmp_path / "alone", tmp_path))
     assert [each["image_id"] for each in theirs] == [each["image_id"] for each in mine]

@@ -79,8 +79,10 @@ class ChannelsLastDDP(MMDistributedDataParallel):
 
     def __init__(self, module: nn.Module, device_ids: list[int]) -> None:
         if torch.cuda.is_available():
+            from timm.layers import convert_sync_batchnorm  # torch's own drops the activations of timm's batch norm
+
             layout = {"device_ids": device_ids}
-            module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+            module = convert_sync_batchnorm(module)
         else:
             layout = {}
             module = share_statistics(module)
@@ -115,9 +117,14 @@ class SharedBatchNorm(_BatchNorm):
         """Any."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, ...) to the same."""
-        if not self.training:
-            return super().forward(x)
+        """(N, C, ...) to the same. timm's batch norm may have dropout and an activation behind it."""
+        x = self.normalize(x) if self.training else super().forward(x)
+        for behind in (getattr(self, name, None) for name in ("drop", "act")):
+            x = behind(x) if behind else x
+        return x
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """(N, C, ...) to the same, by the statistics of the batch, which are noted."""
         dims, shape = [0, *range(2, x.ndim)], [1, -1] + [1] * (x.ndim - 2)
         values = x.float()
         here = values.new_full((1,), values.numel() // values.shape[1])  # processes may have different shares
