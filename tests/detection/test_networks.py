@@ -14,7 +14,7 @@ from .test_train import Kill
 
 CONVNEXT, SWIN = "timm/convnext_atto", "timm/swin_tiny_patch4_window7_224"
 SMALL = {"iterations": 2, "milestones": [], "warmup_iters": 0, "precision": "bf16", "frozen_stages": 1}
-SIDES = {"min_size": 64, "max_size": 64}
+SIDES = {"min_size": 64, "max_size": 64, "score_threshold": 0.0}
 RUNS = [
     (CONVNEXT, "ssd_voc", {"size": 280}),  # its maps have 35, 17, 8 cells, where a ResNet's have 35, 18, 9
     (CONVNEXT, "retinanet_voc", SIDES),
