@@ -1,4 +1,6 @@
 # One ResNet-50 per regularizer, three networks, one recipe, one table. What: config/README.md; how: workflow/planning/plan.py.
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -11,7 +13,8 @@ if not (config or workflow.configfiles):
     configfile: f"{workflow.basedir}/config/demo.yaml"
 
 
-plan = load_plan(workflow.configfiles, workflow.config_settings.config)
+fetching = "data" in sys.argv  # Snakemake does not know its targets yet
+plan = load_plan(workflow.configfiles, workflow.config_settings.config, fetched=not fetching)
 prepare_jobs(workflow.basedir)
 
 

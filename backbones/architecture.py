@@ -1,30 +1,25 @@
 """Is this the declared network, and if not, what does it look like? By names and shapes alone: which convolution of
 a stage's first block has the stride is not among them, and is declared in the config."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from backbones import resnet_files
+from backbones.key_names import COUNTER
+from backbones.likeness import likeness, shapes_of_state
+from workflow import registry
 from workflow.contracts import Network
 from workflow.core.errors import UserError
 
-KNOWN = {  # blocks of the four stages, and whether a block has three convolutions
-    ((2, 2, 2, 2), False): "ResNet-18",
-    ((3, 4, 6, 3), False): "ResNet-34",
-    ((2, 2, 2, 2), True): "ResNet-26",
-    ((3, 4, 6, 3), True): "ResNet-50",
-    ((3, 4, 23, 3), True): "ResNet-101",
-    ((3, 8, 36, 3), True): "ResNet-152",
-}
-COUNTER = "num_batches_tracked"
 
-
-def checked(path: Path, weights: dict[str, Any], network: Network) -> dict[str, Any]:
+def checked(
+    path: Path, weights: dict[str, Any], network: Network, tensors: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """`weights` in fp32, if they are exactly this network, with or without its classifier (whatever its classes).
 
-    Missing step counters of BatchNorm are filled in. UserError says what the network looks like and where it first
-    differs, or which weights are no finite numbers.
+    Missing step counters of BatchNorm are filled in. UserError says what the network looks like, by all `tensors` of
+    the file if they are given, and where it first differs, or which weights are no finite numbers.
     """
     import torch
 
@@ -39,11 +34,14 @@ def checked(path: Path, weights: dict[str, Any], network: Network) -> dict[str, 
         expected = {key: value for key, value in expected.items() if not key.startswith(last)}
     faults = list(differences(weights, expected, network.title))
     if faults:
-        likeness = looks_like({key: tuple(value.shape) for key, value in weights.items()}, network)
+        like = looks_like(weights, tensors or weights, network)
         more = f" (and {len(faults) - 1} more differences)" if len(faults) > 1 else ""
-        raise UserError(f"checkpoint {path} is not {whose(network)}{likeness}: it {faults[0]}{more}")
+        raise UserError(f"checkpoint {path} is not {whose(network)}{like}: it {faults[0]}{more}")
     absent = torch.zeros((), dtype=torch.long)  # what a step counter begins with
-    return {key: number(path, key, weights[key]) if key in weights else absent.clone() for key in expected}
+    indices = {key for key, value in expected.items() if not value.is_floating_point()}
+    return {
+        key: number(path, key, weights[key], key in indices) if key in weights else absent.clone() for key in expected
+    }
 
 
 def whose(network: Network) -> str:
@@ -64,15 +62,16 @@ def differences(weights: dict[str, Any], expected: dict[str, Any], title: str) -
             yield f"has {key}, which a {title} has not"
 
 
-def number(path: Path, key: str, value: Any) -> Any:
-    """One tensor of the file as its own fp32 tensor (a counter: as it is); UserError if it is no finite number."""
+def number(path: Path, key: str, value: Any, index: bool) -> Any:
+    """One tensor of the file as its own fp32 tensor (a counter or an `index`: as it is); UserError if it is no finite
+    number."""
     import torch
 
     value = torch.Tensor.detach(value)  # and so without what a pickle may have hung on it
     dense = value.layout == torch.strided and value.device.type == "cpu"
     if dense and value.untyped_storage().nbytes() < value.numel() * value.element_size():
         raise UserError(f"checkpoint {path}: {key} claims more numbers than the file holds")
-    if key.endswith(COUNTER):
+    if index:
         return value.clone()
     if not value.is_floating_point() or not dense:
         kind = f"{value.dtype}, {value.layout} on {value.device}".replace("torch.", "")
@@ -83,46 +82,26 @@ def number(path: Path, key: str, value: Any) -> Any:
     return value
 
 
-def looks_like(shapes: dict[str, tuple[int, ...]], network: Network) -> str:
-    """`, but looks like a ResNet-101 (3, 4, 23, 3 blocks)`; empty if it looks like the network."""
-    stages = [{key.split(".")[1] for key in shapes if key.startswith(f"layer{n}.")} for n in range(1, 5)]
-    blocks = tuple(len(stage) for stage in stages)
-    if not any(blocks):
-        return f", nor any ResNet with its names (its keys begin with {', '.join(list(shapes)[:3])})"
-    name = KNOWN.get((blocks, "layer1.0.conv3.weight" in shapes), "ResNet of another depth")
-    wanted = tuple(len(stage.blocks) for stage in network.stages)
-    about = [] if name == network.title else [f"{', '.join(map(str, blocks))} blocks{unlike(blocks, wanted, shapes)}"]
-    about += signs(shapes)
-    return f", but looks like a {name} ({'; '.join(about)})" if about else ""
+def looks_like(weights: dict[str, Any], tensors: dict[str, Any], network: Network) -> str:
+    """`, but looks like resnet101 (declare `network: resnet101`)`; empty if it looks like the network. `weights` are
+    those that come nearest to it, `tensors` all of their file."""
+    found = likeness(shapes_of_state(tensors))
+    if network.name in found:
+        return ""
+    if usable := [name for name in found if is_network(name)]:
+        which = "declare" if len(usable) == 1 else "declare which, as in"
+        return f", but looks like {' or '.join(usable[:3])} ({which} `network: {usable[0]}`)"
+    if found:
+        other = found[0].replace("torchvision/", "torchvision's ")
+        return f", but looks like {other}, which is not among the networks here"
+    words = resnet_files.looks_like(shapes_of_state(weights), network)
+    first = ", ".join(list(weights)[:3])
+    return words if words is not None else f", nor any other known network (its keys begin with {first})"
 
 
-def unlike(blocks: tuple[int, ...], wanted: tuple[int, ...], shapes: dict[str, tuple[int, ...]]) -> str:
-    """What of these blocks is not the network's: their numbers, or their convolutions."""
-    if blocks == wanted:
-        return f" of {'three' if 'layer1.0.conv3.weight' in shapes else 'two'} convolutions"
-    return f" instead of {', '.join(map(str, wanted))}" if any(wanted) else ""
-
-
-def signs(shapes: dict[str, tuple[int, ...]]) -> Iterator[str]:
-    """What marks the relatives of torchvision's ResNets."""
-    stem, first = shapes.get("conv1.weight"), shapes.get("layer1.0.conv2.weight")
-    if any(key.startswith(("conv1.0.", "stem.")) for key in shapes):
-        yield "a deep stem, as in ResNet-C and -D"
-    elif stem and stem[1] != 3:
-        yield f"for images of {stem[1]} channels"
-    elif stem and stem[2:] != (7, 7):
-        yield f"a first convolution of {stem[2]}×{stem[3]}"
-    if len(shapes.get("layer1.0.downsample.1.weight", ())) == 4:
-        yield "average pooling in its shortcuts, as in ResNet-D"
-    if first and first[0] != first[1]:
-        yield f"3×3 convolutions in {first[0] // max(first[1], 1)} groups, as in ResNeXt"
-    elif first and "layer1.0.conv3.weight" in shapes and first[0] != 64:
-        yield f"a layer1 that is {first[0]} channels wide instead of 64"
-    if any(".se." in key or ".fc1." in key for key in shapes):
-        yield "squeeze-and-excitation in its blocks"
-    if any(key.endswith(".filt") for key in shapes):
-        yield "anti-aliased downsampling"
-    if any(re.search(r"conv\d\.bias$", key) for key in shapes):
-        yield "convolutions with a bias"
-    if not any(key.endswith("running_mean") for key in shapes):
-        yield "no statistics of BatchNorm, as with GroupNorm or of parameters only"
+def is_network(name: str) -> bool:
+    """Whether a config can declare it."""
+    try:
+        return registry.network(name).name == name
+    except UserError:
+        return False

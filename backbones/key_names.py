@@ -1,66 +1,20 @@
-"""What other programs name a network's weights, and those of ResNets: from the keys under a prefix to its own names."""
+"""Names and shapes of a network's weights, as its own torch module has them, and how a file may name them."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
+from backbones.resnet_files import ANCHOR, CLASSIFIERS, NAMINGS, Naming
 from workflow.contracts import Network
 
-ANCHOR = "layer1.0.conv1.weight"  # every ResNet has it, whatever its depth, width and stem
+COUNTER = "num_batches_tracked"  # BatchNorm's: no weight, and absent from old files
 STATISTICS = ("running_mean", "running_var")
-STAGES = {f"{number + 3}.": f"layer{number}." for number in range(1, 5)}
-
-
-@dataclass(frozen=True)
-class Naming:
-    """A naming by its `title`, its `anchor`, and how what its keys begin with and hold (`inside`) is replaced."""
-
-    title: str
-    anchor: str
-    begin: dict[str, str]
-    inside: dict[str, str]
-
-    def translate(self, key: str) -> str:
-        """The network's own name of a key, as far as this naming knows it."""
-        start = next((old for old in self.begin if key.startswith(old)), "")
-        key = self.begin.get(start, "") + key[len(start) :]
-        for old, new in self.inside.items():
-            key = re.sub(old, new, key)
-        return key
-
-
-NAMINGS = (
-    Naming("torchvision, timm", ANCHOR, {}, {}),
-    Naming("nn.Sequential of its layers", "4.0.conv1.weight", {"0.": "conv1.", "1.": "bn1.", **STAGES}, {}),
-    Naming("a first layer0", ANCHOR, {"layer0.0.": "conv1.", "layer0.1.": "bn1."}, {}),
-    Naming(
-        "detectron2",
-        "res2.0.conv1.weight",
-        {"stem.": "", **{f"res{number + 1}.": f"layer{number}." for number in range(1, 5)}},
-        {r"conv(\d)\.norm\.": r"bn\1.", r"shortcut\.norm\.": "downsample.1.", r"shortcut\.": "downsample.0."},
-    ),
-    Naming(
-        "transformers",
-        "encoder.stages.0.layers.0.layer.0.convolution.weight",
-        {
-            "embedder.embedder.convolution.": "conv1.",
-            "embedder.embedder.normalization.": "bn1.",
-            **{f"encoder.stages.{number - 1}.layers.": f"layer{number}." for number in range(1, 5)},
-        },
-        {
-            r"shortcut\.convolution\.": "downsample.0.",
-            r"shortcut\.normalization\.": "downsample.1.",
-            **{rf"\.layer\.{n}\.{old}\.": f".{new}{n + 1}." for n in range(3)
-               for old, new in (("convolution", "conv"), ("normalization", "bn"))},
-        },
-    ),
-)  # fmt: skip
-CLASSIFIERS = (("backbone.", "head.fc."), ("resnet.", "classifier.1."))  # beside a prefix: mmpretrain's, HF's
+UNSAVED = re.compile(  # buffers that follow from the network: some files have them, and others do not
+    r"(^|\.)(relative_position_index|relative_coords_table|attn_mask)$"
+)
 SELF_SUPERVISED = re.compile(  # names in a file whose encoder was trained without labels, and whose fc projects
     r"(^|[./])(encoder_[qk]|(online|target|momentum)_(encoder|net|network|backbone)|queue(_ptr)?|lemniscate|contrast|"
     r"memory_(bank|\d)|prototypes|projector|projection(_head|_mlp)?|proj_head|predictor|prediction_mlp)([./]|$)"
 )
-SPLIT = ("backbone.", "roi_heads.res5.", "res5.")  # of detectron2's C4 detectors the last stage is in the head
 
 
 class Shapes:
@@ -71,9 +25,11 @@ class Shapes:
 
     Attributes:
         network: its declaration.
-        all: of its weights, without its batch norms' step counters.
+        all: of its weights, without its batch norms' step counters and what follows from the network.
         parameters: of these the trained ones.
+        classifier: of its classifier for one class, by the rest of the name.
         namings: those that its weights may have in a file.
+        classifiers: where its classifier may lie in a file: (end of the prefix, what stands there instead).
     """
 
     def __init__(self, network: Network) -> None:
@@ -82,19 +38,29 @@ class Shapes:
         from backbones.construct import build
 
         with torch.device("meta"):
-            state = build(network, classes=1).state_dict()
-        last = f"{network.classifier}."
-        self.network = network
-        self.all = {key: tuple(value.shape) for key, value in state.items() if not key.startswith(last) and value.ndim}
-        self.parameters = {key: shape for key, shape in self.all.items() if not key.endswith(STATISTICS)}
-        own = Naming("its own", next(iter(self.all)), {}, {})
-        self.namings = NAMINGS if ANCHOR in self.all else (own,)
-        self._parts = {key.partition(".")[0] for key in self.all}
+            module = build(network, classes=1)
+        saved = module.state_dict()
+        shapes = {key: tuple(value.shape) for key, value in saved.items() if not key.endswith(COUNTER)}
+        trained = {key for key, _ in module.named_parameters(remove_duplicate=False)}
+        self.network, self.last = network, f"{network.classifier}."
+        self.all = {key: shape for key, shape in shapes.items() if not key.startswith(self.last)}
+        self.parameters = {key: shape for key, shape in self.all.items() if key in trained}
+        self.classifier = {key[len(self.last) :]: shape for key, shape in shapes.items() if key not in self.all}
+        resnet = ANCHOR in self.all
+        self.namings = NAMINGS if resnet else (Naming("its own", next(iter(self.all))),)
+        self.classifiers = (("", self.last), *(CLASSIFIERS if resnet else ()))
+        self._unsaved = {key for key, _ in module.named_buffers()} - saved.keys()
+        self._parts = {key.partition(".")[0] for key in self.all} | ({"stem"} if resnet else set())  # another's stem
 
     def has_part(self, name: str) -> bool:
-        """Whether a weight of this name is in one of its modules."""
+        """Whether a weight of this name would be the network's: in one of its modules, but not next to its classifier,
+        where other heads may lie."""
         part, dot, _ = name.partition(".")
-        return bool(dot) and part in self._parts
+        return name in self.all or (bool(dot) and part in self._parts and not self.last.startswith(f"{part}."))
+
+    def is_unsaved(self, name: str) -> bool:
+        """Whether a tensor of this name follows from the network, so that it does not matter what a file says."""
+        return name in self._unsaved or (name not in self.all and bool(UNSAVED.search(name)))
 
 
 @cache

@@ -1,11 +1,12 @@
 """Which of the weight sets of a brought file is meant: the only one, the one that is marked as an average, or the one
 that the config names by its place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backbones.key_names import STATISTICS, shapes_of
+from backbones.resnet_files import anti_aliased
 from backbones.weight_sets import WeightSet, containers, left_over, tensors_of, weight_sets
 from workflow.contracts import Network
 from workflow.core.errors import UserError
@@ -13,19 +14,20 @@ from workflow.core.errors import UserError
 PUBLISHED = "backbone published by this workflow"
 SETS = {"ema": "its averaged weights (EMA)", "raw": "its weights without averaging", "only": "the weights that it has"}
 COMPLETE = "save model.state_dict(), which holds them, instead of the parameters only"
-ANTI_ALIASED = ("resnetaa", "resnetblur")  # timm's, whose filters leave no trace in the weights
 
 
 @dataclass(frozen=True)
 class Found:
     """What a file is: where in it the weights lie, the set that was taken (`ema`, `raw`, `only` if it has one and the
-    config does not say, or the place that the config names), weights under the network's names, and what is left over.
+    config does not say, or the place that the config names), weights under the network's names, and what is left over;
+    of a file without the network also the mapping with the most tensors.
     """
 
     layout: str
     which: str
     weights: dict[str, Any]
     left_over: list[str]
+    tensors: dict[str, Any] = field(default_factory=dict)
 
 
 def found(path: Path, content: Any, wanted: str | None, network: Network, published: bool = False) -> Found:
@@ -34,10 +36,12 @@ def found(path: Path, content: Any, wanted: str | None, network: Network, publis
     `wanted` is `ema`, `raw`, a set's place in the file, or None for the average where there is one. UserError names
     the sets among which the config must choose, or says that there are no weights.
     """
-    refuse_anti_aliased(path, content, network)
+    if other := anti_aliased(content, network):
+        raise UserError(f"checkpoint {path}: a {other}, whose downsampling is anti-aliased, and not a {network.title}")
     sets = weight_sets(content, shapes_of(network.name))
     if not sets or not sets[0].full:
-        return Found("", wanted or "only", sets[0].weights if sets else most_tensors(path, content), [])
+        tensors = most_tensors(path, content)
+        return Found("", wanted or "only", sets[0].weights if sets else tensors, [], tensors)
     taken, which = choose(path, sets, wanted, network)
     names = [one.name for one in sets if one is not taken]
     layout = PUBLISHED if published else "state dict" if taken.name == "/" else f"state dict under {taken.name}"
@@ -108,10 +112,3 @@ def most_tensors(path: Path, content: Any) -> dict[str, Any]:
         raise UserError(f"checkpoint {path}: not a state dict: it holds {type(content).__name__} and no names")
     keys = ", ".join(str(key) for key in list(dict.keys(content))[:4])
     raise UserError(f"checkpoint {path}: not a state dict: under {keys} there is no tensor")
-
-
-def refuse_anti_aliased(path: Path, content: Any, network: Network) -> None:
-    """What a training checkpoint says of its network, where the weights cannot tell."""
-    arch = dict.get(content, "arch") if isinstance(content, dict) else None
-    if isinstance(arch, str) and arch.startswith(ANTI_ALIASED):
-        raise UserError(f"checkpoint {path}: a {arch}, whose downsampling is anti-aliased, and not a {network.title}")

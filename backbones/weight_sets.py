@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from backbones.key_names import CLASSIFIERS, SELF_SUPERVISED, SPLIT, Naming, Shapes
+from backbones.key_names import COUNTER, SELF_SUPERVISED, Shapes
+from backbones.resnet_files import Naming
 
 OPTIMIZER = re.compile(r"optim|exp_avg|momentum_buffer", re.IGNORECASE)  # its tensors are those of the network in shape
 AVERAGED = re.compile(r"(?<![a-z])(ema|swa|avg|averag|polyak|shadow)|(?<![a-z])(?!schema)[a-z]*ema(?![a-z])")
@@ -94,28 +95,22 @@ def of_mapping(
         if OPTIMIZER.search(prefix):
             continue
         found = (renamed(tensors, prefix, naming, shapes) for naming in prefixes[prefix])
-        keys = max(found, key=lambda keys: fitting(keys, shapes))
+        everything = max(found, key=lambda keys: fitting(keys, shapes))
+        keys = {name: key for name, key in everything.items() if not shapes.is_unsaved(name)}
         weights = {name: tensors[key] for name, key in keys.items()}
         full = fits(weights, shapes)
         keys |= {} if projects else classifier(tensors, prefix, shapes)
-        averaged = is_average(path, prefix, entries) != (swapped and path in {(each,) for each in SWAPPED[1]})
-        places = {place(path, key) for key in keys.values()}
+        averaged = is_average(path, prefix, entries, next(iter(shapes.all))) != (
+            swapped and path in {(each,) for each in SWAPPED[1]}
+        )
+        places = {place(path, key) for key in (keys | everything).values()}
         yield WeightSet(named(path, prefix), averaged, full, {name: tensors[key] for name, key in keys.items()}, places)
 
 
 def renamed(tensors: dict[str, Any], prefix: str, naming: Naming, shapes: Shapes) -> dict[str, str]:
     """The network's own name -> key, of the network's parts (and another's stem) under a prefix."""
-    inside, outside, stage = SPLIT
-    head = prefix.removesuffix(inside) + outside
-    keys = {}
-    for key in tensors:
-        rest = (
-            key[len(prefix) :] if key.startswith(prefix) else stage + key[len(head) :] if key.startswith(head) else ""
-        )
-        name = naming.translate(rest)
-        if shapes.has_part(name) or name.startswith("stem."):
-            keys[name] = key
-    return keys
+    names = {key: naming.translate(naming.below(prefix, key)) for key in tensors}
+    return {name: key for key, name in names.items() if shapes.has_part(name)}
 
 
 def fitting(keys: dict[str, Any], shapes: Shapes) -> int:
@@ -127,20 +122,20 @@ def fits(weights: dict[str, Any], shapes: Shapes) -> bool:
     """Are all parameters there, and nothing of the network's parts that it has not?"""
     wanted = shapes.parameters.items()
     return all(name in weights and tuple(weights[name].shape) == shape for name, shape in wanted) and all(
-        name in shapes.all or name.endswith("num_batches_tracked") for name in weights
+        name in shapes.all or name.endswith(COUNTER) for name in weights
     )
 
 
 def classifier(tensors: dict[str, Any], prefix: str, shapes: Shapes) -> dict[str, str]:
-    """The network's own name -> key of a linear classifier of its features; empty where there is none."""
-    last = f"{shapes.network.classifier}."
-    for inside, name in (("", last), *CLASSIFIERS):
+    """The network's own name -> key of a classifier of its features; empty where there is none."""
+    for inside, name in shapes.classifiers:
         if not prefix.endswith(inside):
             continue
-        keys = {f"{last}{part}": f"{prefix.removesuffix(inside)}{name}{part}" for part in ("weight", "bias")}
-        weight, bias = (tensors.get(key) for key in keys.values())
-        if weight is not None and bias is not None and weight.shape == (len(weight), shapes.network.features):
-            return keys if bias.shape == weight.shape[:1] else {}
+        keys = {f"{shapes.last}{part}": f"{prefix.removesuffix(inside)}{name}{part}" for part in shapes.classifier}
+        found = {tuple(tensors[key].shape[:1]) for key in keys.values() if key in tensors}
+        rests = [tensors[key].shape[1:] if key in tensors else None for key in keys.values()]
+        if len(found) == 1 and rests == [shape[1:] for shape in shapes.classifier.values()]:
+            return keys
     return {}
 
 
@@ -149,7 +144,7 @@ def of_list(entries: dict[str, Any], path: Path, shapes: Shapes) -> Iterator[Wei
     wanted = list(shapes.parameters.values())
     tensors = tensors_of(dict(list(entries.items())[: len(wanted)]))
     if [tuple(one.shape) for one in tensors.values()] == wanted:
-        yield WeightSet(named(path, ""), is_average(path, "", {}), True, {}, {place(path, key) for key in tensors})
+        yield WeightSet(named(path, ""), is_average(path, "", {}, ""), True, {}, {place(path, key) for key in tensors})
 
 
 def same(one: WeightSet, other: WeightSet, shapes: Shapes) -> bool:
@@ -165,15 +160,16 @@ def same(one: WeightSet, other: WeightSet, shapes: Shapes) -> bool:
     return True
 
 
-def is_average(path: Path, prefix: str, entries: dict[str, Any]) -> bool:
-    """By the words of its place, by a counter beside it, or by the set under mmcv 1's names beside it, the raw one."""
+def is_average(path: Path, prefix: str, entries: dict[str, Any], first: str) -> bool:
+    """By the words of its place, by a counter beside it, or by the set under mmcv 1's names beside it, the raw one, of
+    whose weights `first` is one."""
     base = prefix.removesuffix("backbone.")
     mark = base.removesuffix("module.")
     if base.endswith("module.") and any(mark + counter in entries for counter in COUNTERS):
         return True
     inner = re.sub(r"^(module\.)*", "", prefix)
     outer = prefix[: len(prefix) - len(inner)]
-    if f"{outer}ema_{inner.replace('.', '_')}conv1_weight" in entries:
+    if f"{outer}ema_{f'{inner}{first}'.replace('.', '_')}" in entries:
         return True
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", "/".join((*path, prefix)))
     return bool(AVERAGED.search(words.lower()))

@@ -46,18 +46,18 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
         raise UserError(f"checkpoint {path}: the file has changed since the run was planned; plan it again")
     own = published(metadata)
     file = found(path, content, recipe["checkpoint_key"], network, published=bool(own))
-    weights = checked(path, file.weights, network)
+    weights = checked(path, file.weights, network, file.tensors)
     if own:
         verify(path, own, content)
         agree(path, own, recipe)
     about = {
-        "file": path.name,
+        "file": recipe.get("source", path.name),
         "sha256": recipe["sha256"],
         "layout": file.layout,
         "weights": file.which,
         "matched": len(file.weights),
         "left_over": file.left_over,
-        "classes": len(weights.get(f"{network.classifier}.bias", [])),
+        "classes": len(weights.get(f"{network.classifier}.weight", [])),
     }
     return weights, about
 

@@ -12,13 +12,14 @@ Weights = dict[str, Any]
 @dataclass(frozen=True)
 class Row:
     """A kind of file by its `title`: `content(one, other)` has `one` at `place`, `other` at `second` where it has two
-    sets, and of `rest` what is left over."""
+    sets, and of `rest` what is left over. `every`: of every network, and not of ResNets only."""
 
     title: str
     place: str
     content: Callable[[Weights, Weights], Any]
     rest: tuple[str, ...] = ()
     second: str = ""
+    every: bool = False
 
 
 def pre(weights: Weights, prefix: str) -> Weights:
@@ -130,18 +131,23 @@ def c4(weights: Weights) -> Weights:
 
 
 TABLE = (
-    Row("torchvision, timm; VICReg, DINO and others that publish the backbone", "/", lambda one, other: one),
+    Row("torchvision, timm; VICReg, DINO and others that publish the backbone", "/", lambda one, other: one,
+        every=True),
     Row("timm's training script; others that keep `state_dict`", "state_dict",
         lambda one, other: {"state_dict": one, "optimizer": {0: {"momentum_buffer": tensor()}}, "version": 2},
-        ("optimizer",)),
+        ("optimizer",), every=True),
     Row("`DataParallel`, PyTorch's ImageNet example, the CutMix reference code", "state_dict/module",
-        lambda one, other: {"epoch": 9, "arch": "resnet50", "best_err1": 21.4, "state_dict": pre(one, "module.")}),
-    Row("torchvision's training script", "model", lambda one, other: {"model": one, "epoch": 9}),
-    Row("`torch.compile`", "_orig_mod", lambda one, other: pre(one, "_orig_mod.")),
+        lambda one, other: {"epoch": 9, "arch": "resnet50", "best_err1": 21.4, "state_dict": pre(one, "module.")},
+        every=True),
+    Row("torchvision's training script", "model", lambda one, other: {"model": one, "epoch": 9}, every=True),
+    Row("`torch.compile`", "_orig_mod", lambda one, other: pre(one, "_orig_mod."), every=True),
     Row("PyTorch's tutorials", "model_state_dict", lambda one, other:
-        {"epoch": 5, "model_state_dict": one, "optimizer_state_dict": {}, "loss": tensor().sum()}, ("loss",)),
+        {"epoch": 5, "model_state_dict": one, "optimizer_state_dict": {}, "loss": tensor().sum()}, ("loss",),
+        every=True),
     Row("Lightning", "state_dict/model", lambda one, other:
-        {"pytorch-lightning_version": "2.4.0", "state_dict": pre(one, "model."), "hyper_parameters": {"lr": 0.1}}),
+        {"pytorch-lightning_version": "2.4.0", "state_dict": pre(one, "model."), "hyper_parameters": {"lr": 0.1}},
+        every=True),
+    Row("a timm model in transformers", "timm_model", lambda one, other: pre(one, "timm_model."), every=True),
     Row("mmpretrain", "state_dict/backbone", lambda one, other: {"meta": {}, "state_dict": mm(one)}),
     Row("transformers", "resnet", lambda one, other: transformers(one)),
     Row("a head of several layers in the place of `fc`", "/", lambda one, other:
@@ -216,9 +222,14 @@ TABLE = (
 
 
 def markdown() -> str:
-    """The table of the manual."""
-    lines = ["| file of | where its weights are found |", "|:--|:--|"]
-    for row in TABLE:
+    """The tables of the manual."""
+    return f"{table('file of any network', True)}\n{table('file of a ResNet', False)}"
+
+
+def table(title: str, every: bool) -> str:
+    """The table of the files of every network, or of those that only ResNets have."""
+    lines = [f"| {title} | where its weights are found |", "|:--|:--|"]
+    for row in (row for row in TABLE if row.every == every):
         place = "at the top" if row.place == "/" else f"`{row.place}`"
         lines.append(f"| {row.title} | {place}{f' or `{row.second}`: declare which' if row.second else ''} |")
     return "\n".join(lines) + "\n"

@@ -62,6 +62,13 @@ def resnet50(torch: Any) -> dict[str, Any]:
     return resnet50().state_dict()
 
 
+def convnext(torch: Any) -> dict[str, Any]:
+    """A network of another library, under a training script's prefix."""
+    from timm import create_model
+
+    return {f"module.{key}": value for key, value in create_model("convnext_atto", num_classes=3).state_dict().items()}
+
+
 def parameters(torch: Any) -> dict[str, Any]:
     """As `dict(model.named_parameters())` has them."""
     return {key: value for key, value in resnet50(torch).items() if "running" not in key and value.ndim}
@@ -113,6 +120,8 @@ BROUGHT = [
     Case("a ResNet-18 in a training checkpoint",
          f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
          saved(lambda torch: {"loss": torch.ones(()), "net": resnet18(torch)})),
+    Case("a ConvNeXt", f"{AT} is not torchvision's ResNet-50, but looks like timm/convnext_atto (declare `network: "
+         "timm/convnext_atto`): it lacks conv1.weight (…)", saved(convnext)),
     Case("a ResNet-18", f"{AT} is not torchvision's ResNet-50, but looks like a ResNet-18 (2, 2, 2, 2 blocks instead …",
          saved(resnet18)),
     Case("a state on a read-only disk", ".work/x…: Read-only file system",
@@ -142,6 +151,12 @@ FETCHED = [
          "archives/VOCtrainval_06-Nov-2007.tar: not the official file: its … is …, … publishes …",
          lambda root: [write(f"archives/{name}", "x")(root) for name in (
              "VOCtest_06-Nov-2007.tar", "VOCtrainval_06-Nov-2007.tar", "VOCtrainval_11-May-2012.tar")]),
+]  # fmt: skip
+
+WEIGHTS = [
+    Case("a name that the library does not have",
+         "checkpoint timm:convnext_atto.d3_in1k: timm publishes no weights of this name; did you mean …",
+         lambda root: None),
 ]  # fmt: skip
 
 TINY = [

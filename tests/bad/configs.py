@@ -123,6 +123,13 @@ CONFIGS = [
     Case("a checkpoint with braces in its name",
          "x.yaml: backbones.mine.checkpoint: Snakemake takes braces for wildcards: {seed}.pth",
          value("backbones/mine", {"checkpoint": "{seed}.pth"})),
+    Case("a name that weights of a library cannot have",
+         "x.yaml: backbones.mine.checkpoint: no name of weights: timm:../x (as in timm:convnext_tiny.fb_in22k_ft_in1k…",
+         value("backbones/mine", {"checkpoint": "timm:../x"})),
+    Case("weights of a library for another network",
+         "x.yaml: backbones.mine.checkpoint: timm:convnext_tiny.fb_in1k is not a ResNet-50 (pretrain.network: "
+         "resnet50): declare `network: timm/convnext_tiny`",
+         value("backbones/mine", {"checkpoint": "timm:convnext_tiny.fb_in1k"})),
     Case("a checkpoint that is random too", "x.yaml: backbones.mine: checkpoint and init cannot be combined (…)",
          value("backbones/mine", {"checkpoint": "x", "init": "random"})),
     Case("a mean in units of 0 to 1",

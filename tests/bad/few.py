@@ -129,6 +129,9 @@ CALLS = [
     Case("a record that broke off, of data that are no more known",
          "results/demo/ssd_voc/baseline/p0s0/metrics.json: not valid JSON: …",
          called(write("results/demo/ssd_voc/baseline/p0s0/metrics.json", "{"))),
+    Case("weights of a library that are not fetched",
+         "backbones.mine.checkpoint: torchvision:resnet50 is not in data/weights/torchvision/resnet50; `snakemake data "
+         "--cores 2 --configfile CONFIG` fetches it", asks("backbones/mine", {"checkpoint": "torchvision:resnet50"})),
     Case("a file for all results", "results: not a folder, and results/… is to be written", called(write("results"))),
     Case("a file for the folder of states", ".work: not a folder, and .work is to be written", called(write(".work"))),
     Case("a file for an experiment's folder", "results/demo: not a folder, and results/demo/… is to be written",

@@ -106,6 +106,8 @@ GROUPS = [
     Group("An imported backbone", "pretrain import_backbone", brought.BROUGHT, weights),
     Group("Photos for composed scenes", "workflow.data.synthetic.generate", brought.PHOTOS, photos),
     Group("Archives", "workflow.data.fetch.fetch", brought.FETCHED, archives),
+    Group("Weights of a library", "workflow.data.fetch.weights", brought.WEIGHTS,
+          lambda folder, drawn: ["timm:convnext_atto.d3_in1k", "--out", "record.json"]),
     Group("Tiny ImageNet", "workflow.data.tiny_imagenet", brought.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
     *(Group("Files that a command line gets", name, cases, doors.nothing)
       for name, cases in doors.DOORS.items()),

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
 from torchvision.models import resnet18
@@ -126,7 +127,18 @@ def test_a_resnet18_is_brought_where_it_is_declared(brought, tmp_path):
     about = metadata(out / "backbone.safetensors")
     assert (about["network"], about["stride"]) == ("resnet18", "3x3")
     assert load_file(out / "backbone.safetensors").keys() == weights.keys()
-    assert (out / "README.md").read_text().startswith("# mine: a ResNet-18, brought as a file\n")
+    assert "\n# mine: a ResNet-18, brought as a file\n" in (out / "README.md").read_text()
+
+
+def test_weights_that_a_library_publishes_are_brought_under_their_name(brought):
+    weights = timm.create_model("mobilenetv3_small_050", num_classes=7).state_dict()
+    name = "timm:mobilenetv3_small_050.lamb_in1k"
+    out = brought(weights, network="timm/mobilenetv3_small_050", source=name)
+    assert metadata(out / "backbone.safetensors")["network"] == "timm/mobilenetv3_small_050"
+    assert load_file(out / "backbone.safetensors").keys() == weights.keys()
+    assert f"Brought from `{name}`: state dict" in (out / "README.md").read_text()
+    record = read_json(out / "metrics.json")
+    assert (record["checkpoint"]["file"], record["checkpoint"]["classes"]) == (name, 7)
 
 
 def test_a_failure_leaves_its_reason_for_the_report(solved, imagenet, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from typing import Any
 
 from workflow import registry
 from workflow.config import regularizers, rows
+from workflow.config.library_weights import is_name, library_weights
 from workflow.config.schema import dotted
 from workflow.config.yaml_loader import format_value
 from workflow.contracts import Network
@@ -36,6 +37,7 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
     for name, backbone in config["backbones"].items():
         yield from backbone_faults(f"backbones.{name}", backbone, config["pretrain"])
         yield from network_faults(config, name)
+        yield from checkpoint_faults(config, name)
     yield from rows.baseline_faults(config)
     yield from recipe_faults(PRETRAIN, config["pretrain"])
     for name, recipe in config["tasks"].items():
@@ -115,12 +117,6 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
             yield f"{path}.{key}: only allowed together with 'checkpoint'"
     if isinstance(backbone.get("preprocessing"), dict):
         yield from unit_faults(f"{path}.preprocessing", backbone["preprocessing"])
-    if origin == "checkpoint" and set("{}") & set(backbone["checkpoint"]):
-        yield f"{path}.checkpoint: Snakemake takes braces for wildcards: {backbone['checkpoint']}"
-    elif origin == "checkpoint" and not Path(backbone["checkpoint"]).is_file():
-        folder = Path(backbone["checkpoint"]).is_dir()
-        what = "a folder (name the file of weights in it)" if folder else "no such file"
-        yield f"{path}.checkpoint: {what}: {backbone['checkpoint']}"
     mixing = [
         name
         for name, each in regularizers.declared().items()
@@ -130,6 +126,26 @@ def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any
         yield f"{path}.regularizers: {' and '.join(mixing)} cannot be combined: each pairs every image with a partner"
     if "pretrain" in backbone:
         yield from recipe_faults(f"{path}.pretrain", {**pretrain, **backbone["pretrain"]})
+
+
+def checkpoint_faults(config: dict[str, Any], row: str) -> Iterator[str]:
+    """A file that is not there, or weights of a library that are of another network."""
+    text, (network, its) = config["backbones"][row].get("checkpoint"), its_network(config, row)
+    if text is None:
+        return
+    weights, path = library_weights(text), f"backbones.{row}.checkpoint"
+    if weights and not is_name(weights):
+        yield f"{path}: no name of weights: {text} (as in timm:convnext_tiny.fb_in22k_ft_in1k, torchvision:resnet50)"
+    elif weights and (weights.library not in network.libraries or weights.network != network.library_name):
+        known = weights.network if weights.network in registry.networks() else f"{weights.library}/{weights.network}"
+        yield f"{path}: {text} is not a {its}: declare `network: {known}`"
+    elif weights:
+        return
+    elif set("{}") & set(text):
+        yield f"{path}: Snakemake takes braces for wildcards: {text}"
+    elif not Path(text).is_file():
+        what = "a folder (name the file of weights in it)" if Path(text).is_dir() else "no such file"
+        yield f"{path}: {what}: {text}"
 
 
 def its_network(config: dict[str, Any], row: str) -> tuple[Network, str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from workflow import registry
+from workflow.config.library_weights import library_weights
 from workflow.contracts import DataSet
 from workflow.core.errors import UserError
-from workflow.data.fetch.fetch import fetch_count
+from workflow.data.fetch.fetch import fetch_count, times
 from workflow.planning.planned_run import PlannedRun
 from workflow.planning.report_files import ReportFiles
 from workflow.planning.runs import artifact_runs, backbone_runs, root, section_key, transfer_runs
@@ -110,6 +111,20 @@ class Plan(ReportFiles):
         return fetch_count(
             self.layout(name).name, self.config["data"][name], Path(self.root(name)), Path(self.fetched[name])
         )
+
+    @property
+    def library_weights(self) -> dict[str, str]:
+        """Weights of libraries that rows start from -> the record of their fetching."""
+        named = {row.get("checkpoint", "") for row in self.config["backbones"].values()}
+        found = {name: library_weights(name) for name in sorted(named)}
+        return {
+            name: f"results/data/weights/{one.library}/{one.name}.fetched.json" for name, one in found.items() if one
+        }
+
+    def weights_asked(self, name: str) -> int:
+        """The same as `asked` of weights of a library."""
+        weights = library_weights(name)
+        return times(Path(self.library_weights[name]), bool(weights and weights.fetched()))
 
     @property
     def gate(self) -> list[tuple[str, str]]:

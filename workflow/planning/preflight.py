@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow import registry
+from workflow.config.library_weights import library_weights
 from workflow.config.loading import load
 from workflow.config.rows import origin
 from workflow.contracts import Task
@@ -27,8 +28,9 @@ MANY = 2000  # runs
 OTHERS = 15  # jobs: of data sets, vocabulary, pictures, tables
 
 
-def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan:
-    """The plan of a Snakemake call: its config files and what --config adds. A fault ends the process with one line."""
+def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any], fetched: bool = True) -> Plan:
+    """The plan of a Snakemake call: of its config files and what --config adds; `fetched`: with no weights that are to
+    be fetched. A fault ends the process with one line."""
     try:
         if not files:
             raise UserError("--config alone: name the file that it changes, e.g. --configfile config/demo.yaml")
@@ -38,6 +40,8 @@ def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any]) -> Plan
         refuse_missing(tracker(config))
         refuse_no_folders(todo)
         refuse_unread(todo)
+        if fetched:
+            refuse_unfetched(todo)
         check_dataset_size(todo.config, todo.checks, files)
         return todo
     except UserError as error:
@@ -84,7 +88,7 @@ def refuse_no_folders(todo: Plan) -> None:
 
 def refuse_unread(todo: Plan) -> None:
     """UserError for a broken file of those that are read in planning, while it can still be said in one line."""
-    for file in (Path(record) for record in todo.fetched.values()):
+    for file in (Path(record) for record in (*todo.fetched.values(), *todo.library_weights.values())):
         if file.exists():
             read_json(file, "times")
     for check in todo.checks.values():
@@ -93,6 +97,18 @@ def refuse_unread(todo: Plan) -> None:
     for run in todo.runs:
         if not Path(run.check).exists() and Path(run.record).is_file():
             read_json(run.record, "provenance")
+
+
+def refuse_unfetched(todo: Plan) -> None:
+    """UserError for weights of a library that a row starts from and that are not here yet."""
+    for row, backbone in todo.config["backbones"].items():
+        text = backbone.get("checkpoint", "")
+        weights = library_weights(text)
+        if weights and not weights.fetched():
+            raise UserError(
+                f"backbones.{row}.checkpoint: {text} is not in {weights.folder}; `snakemake data --cores 2 "
+                "--configfile CONFIG` fetches it"
+            )
 
 
 def declared(run: PlannedRun) -> Task:
@@ -119,9 +135,10 @@ def check_before_start(runs: Iterable[PlannedRun], cores: int | None = None) -> 
 
 
 def check_checkpoints(runs: Iterable[PlannedRun]) -> None:
-    """Brought files that are not yet published. A process of its own, because planning does without torch."""
+    """Brought files that are here and not yet published. A process of its own, because planning does without torch."""
     brought = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "brought"]
     recipes = [run.run["recipe"] for run in brought if not Path(run.weights).exists()]
+    recipes = [recipe for recipe in recipes if recipe["sha256"]]  # what is being fetched has none yet
     call = [sys.executable, "-m", "pretrain", "preflight", "--recipes", json.dumps(recipes)]
     if recipes and subprocess.run(call, check=False).returncode:
         raise SystemExit(1)

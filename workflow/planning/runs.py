@@ -10,12 +10,14 @@ from typing import Any
 
 from workflow import registry
 from workflow.config import rows
+from workflow.config.library_weights import library_weights
 from workflow.core.errors import UserError
 from workflow.core.files import listing, sha256, short
 from workflow.planning.planned_run import MACHINE, PlannedRun
 
 PLACES = {"train": "p{p}s{s}", "evaluate": "p{p}"}  # of a task's record, below its backbone
 SUBCOMMANDS = {"pretrained": "train", "brought": "import_backbone", "random": "random_backbone"}  # of pretrain
+IMAGENET = "imagenet"  # RGB, with ImageNet's mean and std
 DRAWN = ("network", "crop_size", "val_resize_size")  # of pretraining, that a random backbone is made by
 SCORE = (*DRAWN, "batch_size", "precision")  # of it, by which a brought backbone is scored
 
@@ -70,21 +72,36 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
     data = config["data"][registry.data_name(config, registry.PRETRAIN)]
     origin = rows.origin(backbone)
     if origin == "brought":
-        prepare, stride = backbone.get("preprocessing", "imagenet"), backbone.get("stride", "3x3")
+        file, prepare = imported(f"backbones.{name}.checkpoint", backbone["checkpoint"])
+        prepare, stride = backbone.get("preprocessing", prepare), backbone.get("stride", "3x3")
         wanted = backbone.get("checkpoint_key")  # None: an average if the file has one
-        try:
-            content = sha256(backbone["checkpoint"])
-        except OSError as error:
-            raise UserError(f"backbones.{name}.checkpoint: {backbone['checkpoint']}: {error.strerror}") from None
         declared = {"preprocessing": prepare, "stride": stride, "checkpoint_key": wanted}
         scored = {key: pretrain[key] for key in SCORE}
-        recipe = {"checkpoint": backbone["checkpoint"], "sha256": content, **declared, **scored}
-        return origin, recipe, [origin, content, declared | {"checkpoint_key": wanted or "ema"}, scored, data]
+        recipe = {**file, **declared, **scored}
+        return origin, recipe, [origin, file["sha256"], declared | {"checkpoint_key": wanted or "ema"}, scored, data]
     if origin == "random":
         recipe = {"init": backbone["init"]} | {key: pretrain[key] for key in DRAWN}
         return origin, recipe, [origin, recipe, data]  # the data give the statistics and the number of classes
     recipe = pretrain | {"regularizers": backbone.get("regularizers", {})}
     return origin, recipe, [origin, recipe, data]
+
+
+def imported(path: str, checkpoint: str) -> tuple[dict[str, str], Any]:
+    """(the file that a row imports, as its recipe has it, its preprocessing unless that is declared). Of weights of a
+    library that are not fetched yet there is no file, and their hash is empty."""
+    weights = library_weights(checkpoint)
+    note = weights.fetched() if weights else {}
+    if weights and not note:
+        return {"checkpoint": str(weights.folder), "sha256": ""}, IMAGENET
+    file = str(weights.folder / note["file"]) if weights else checkpoint
+    try:
+        content = sha256(file)
+    except OSError as error:
+        raise UserError(f"{path}: {file}: {error.strerror}") from None
+    if weights and content != note["sha256"]:
+        raise UserError(f"{path}: {file} is not what was fetched: remove {weights.folder}, and fetch it again")
+    source = {"source": note["weights"]} if weights else {}
+    return {"checkpoint": file, "sha256": content, **source}, note.get("preprocessing", IMAGENET)
 
 
 def without_data(section: dict[str, Any]) -> dict[str, Any]:

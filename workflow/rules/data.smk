@@ -11,6 +11,7 @@ from workflow.planning.rerun import ancient_if_exists
 # A profile's `retries` are for what is sent.
 localrules:
     fetch_data,
+    fetch_weights,
     make_data,
     check_data,
     checked,
@@ -38,6 +39,26 @@ checkpoint fetch_data:
         " --check {params.check:q} --times {params.times} --out {output.record:q} 2>&1 | keep {log:q}"
 
 
+# Likewise: nothing that is planned has the weights' own folder as an output.
+rule fetch_weights:
+    output:
+        record="results/data/weights/{library}/{name}.fetched.json",
+    log:
+        "results/data/weights/{library}/{name}.fetch.log",
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        weights=lambda w: f"{w.library}:{w.name}",
+        times=lambda w: plan.weights_asked(f"{w.library}:{w.name}"),
+    shell:
+        "python -m workflow.data.fetch.weights {params.weights:q} --times {params.times} --out {output.record:q}"
+        " 2>&1 | keep {log:q}"
+
+
 rule make_data:
     output:
         root=directory("results/data/{set}-{key}"),
@@ -61,6 +82,7 @@ rule make_data:
 rule data:
     input:
         fetched=list(plan.fetched.values()),
+        weights=list(plan.library_weights.values()),
         checks=lambda w: plan.checked(checkpoints.fetch_data.get),
 
 

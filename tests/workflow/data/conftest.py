@@ -83,6 +83,12 @@ def server():
         thread.join()
 
 
+def hub_files(repository: str, data: bytes) -> dict[str, bytes]:
+    """The weights of a repository as the hub serves them: the file, and the Git LFS pointer in its place."""
+    pointer = f"version 1\noid sha256:{hashlib.sha256(data).hexdigest()}\nsize {len(data)}\n".encode()
+    return {f"{repository}/{kind}/main/model.safetensors": each for kind, each in (("resolve", data), ("raw", pointer))}
+
+
 def tar_of(files: dict[str, bytes], **links: str) -> bytes:
     """A tar of these files, and of symbolic links name -> target."""
     buffer = io.BytesIO()

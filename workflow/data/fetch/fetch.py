@@ -79,8 +79,13 @@ def is_incomplete(name: str, section: dict[str, Any], root: Path) -> bool:
 def fetch_count(name: str, section: dict[str, Any], root: Path, record: Path) -> int:
     """How many times the set was fetched by its last record, and once more if there is none or something is missing.
     A count, because Snakemake compares it with that of the last run: after a second fetch it must not fall back."""
-    before = read_json(record, "times")["times"] if record.exists() else 0
-    return before if before and not is_incomplete(name, section, root) else before + 1
+    return times(record, not is_incomplete(name, section, root))
+
+
+def times(record: Path, complete: bool) -> int:
+    """The count of a record: of the last fetching if all is there, and else of the next one."""
+    before: int = read_json(record, "times")["times"] if record.exists() else 0
+    return before if before and complete else before + 1
 
 
 def fetch(

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from tests.snakemake_call import caller
+from tests.workflow.data.conftest import hub_files
 from workflow.config.loading import load
 from workflow.data import voc as voc_set
 from workflow.data.fetch.fetch import Source, main
@@ -23,8 +24,9 @@ def house(folder: Path, sources: dict[str, list[Source]]) -> Path:
     return folder
 
 
-def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, coco_sources, tmp_path):
-    """The real target: VOC from a server that breaks off, COCO from a folder, ImageNet drawn; then the checks."""
+def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, coco_sources, tmp_path, monkeypatch):
+    """The real target: VOC from a server that breaks off, COCO from a folder, ImageNet drawn; then the checks. And the
+    weights of a row."""
     call = caller(tmp_path, house(tmp_path / "house", {"voc": voc_sources, "coco": coco_sources}))
     server.files |= voc_archives
     server.faults = [{"cut": 5000}]
@@ -38,21 +40,36 @@ def test_snakemake_data(server, voc, voc_archives, voc_sources, coco_archives, c
     config["pretrain"] |= {"batch_size": 8, "warmup_iters": 0}
     for recipe in config["tasks"].values():
         recipe |= {"batch_size": 2} | ({"min_word_count": 1} if "min_word_count" in recipe else {})
+    config["backbones"]["published"] = {"checkpoint": "timm:resnet50"}
     (tmp_path / "x.yaml").write_text(json.dumps(config))
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    server.files |= hub_files("timm/resnet50.a1_in1k", b"weights")
 
     def snakemake(*arguments):
         return call(*arguments, "--configfile", "x.yaml")
 
+    status, said = snakemake("-n")
+    assert status == 1
+    assert said.startswith(
+        "error: backbones.published.checkpoint: timm:resnet50 is not in data/weights/timm/resnet50; "
+    )
     status, said = snakemake("data", "--cores", "2")
     assert status == 0, said
     assert len(list(tmp_path.glob("results/data/*-??????????.json"))) == 3
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"voc", "coco"}
-    assert [ranges for _, ranges in server.asked] == [None, "bytes=5000-", None, None]
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"voc", "coco", "weights"}
+    assert (tmp_path / "data/weights/timm/resnet50/model.safetensors").read_bytes() == b"weights"
+    assert [ranges for path, ranges in server.asked if "timm" not in path] == [None, "bytes=5000-", None, None]
     assert "Nothing to be done" in snakemake("data", "--cores", "1")[1]
     status, said = snakemake("-n")
     assert status == 0, said
     assert "fetch_data" not in said
     assert "check_data" not in said, "they were checked"
+    assert "data/weights/timm/resnet50/model.safetensors" in said
+    shutil.rmtree(tmp_path / "data/weights")
+    assert "fetch_weights" in snakemake("data", "--cores", "1")[1]
+    assert "Nothing to be done" in snakemake("data", "--cores", "1")[1]
+    del config["backbones"]["published"]  # no real weights: they would be refused before the next job
+    (tmp_path / "x.yaml").write_text(json.dumps(config))
     for lost in ("voc", "voc/VOC2012", "coco/val2014"):
         server.asked.clear()
         shutil.rmtree(tmp_path / "data" / lost)
