@@ -21,6 +21,7 @@ from detection.metric import whole_pixels
 from detection.visualize import Thing, corners, draw_photo
 from detection.visualize import detections as of_run
 from workflow import registry
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic, write_json
 from workflow.training.prediction import Photo, files, predict, prepare, summary
 
@@ -32,7 +33,7 @@ class Detector:
 
     def __init__(self, folder: Path) -> None:
         run, about, weights = load_network(folder)
-        check = {key: about[key] for key in ("set", "classes", "counts")} | {"root": ""}
+        check = DatasetInfo(**about["dataset"])
         network = registry.network(about["network"])
         cfg = Config(task(run, check, preprocessing(about), network, folder, about["stride"]))
         init_default_scope(cfg.default_scope)
@@ -41,8 +42,8 @@ class Detector:
         self.model = prepare(model, run.threads)
         self.precision, self.batch_size = run.recipe["precision"], cfg.val_dataloader.batch_size
         self.pipeline = Compose([step for step in cfg.val_dataloader.dataset.pipeline if step.type not in UNUSED])
-        self.categories, self.edges = about["categories"], whole_pixels if about["set"] == "voc" else None
-        self.names = dict(zip(self.categories, about["classes"], strict=True))
+        self.categories, self.edges = about["categories"], whole_pixels if check.set == "voc" else None
+        self.names = dict(zip(self.categories, check.classes, strict=True))
 
     def load(self, number: int, path: Path) -> dict[str, Any]:
         """A photo for the network."""

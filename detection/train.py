@@ -1,6 +1,7 @@
 """Fine-tune one backbone for detection."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path
         for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
-        kept = {key: check[key] for key in ("set", "classes", "counts")} | {"categories": categories(run, check)}
+        kept = {"dataset": replace(check, root="").as_dict(), "categories": categories(run, check)}
         save_network(out, run, of, done.model.state_dict(), prepare, about, **kept)
         write_record(
             out,

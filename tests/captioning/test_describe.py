@@ -9,6 +9,8 @@ import pytest
 from backbones.backbone import publish_untrained
 from captioning import feature_cache, metric
 from captioning.cli import main
+from captioning.encoder import Encoder
+from captioning.model import NIC, TEST_BATCH
 from captioning.train import train
 from tests.captioning.conftest import NoMeteor
 from workflow.core.dataset_info import DatasetInfo
@@ -31,6 +33,13 @@ def kept(request, coco, made, run, tmp_path_factory):
     return folder / "out"
 
 
+def watch(monkeypatch, part, sizes):
+    """Note the number of images that an encoder gets, or of those that are described."""
+    name = "say" if part is NIC else "forward"
+    method = getattr(part, name)
+    monkeypatch.setattr(part, name, lambda self, images: sizes.append(len(images)) or method(self, images))
+
+
 def describe(monkeypatch, capsys, *words):
     monkeypatch.setattr(sys, "argv", ["captioning", "describe", *map(str, words)])
     main()
@@ -38,6 +47,9 @@ def describe(monkeypatch, capsys, *words):
 
 
 def test_a_test_image_has_the_evaluation_s_caption(kept, coco, tmp_path, monkeypatch, capsys):
+    sizes = []
+    for part in (Encoder, NIC):
+        watch(monkeypatch, part, sizes)
     images = coco_set.read(DatasetInfo.read(coco.check), "test")
     expected = {one["image_id"]: one["caption"] for one in read_json(kept / "predictions.json")}
     chosen = [images[3], images[0]]
@@ -46,6 +58,7 @@ def test_a_test_image_has_the_evaluation_s_caption(kept, coco, tmp_path, monkeyp
     captions = [expected[image.image_id] for image in chosen]
     assert printed.out.splitlines() == [f"{path}: {text}" for path, text in zip(paths, captions, strict=True)]
     assert "2 photos, " in printed.err
+    assert sizes in ([feature_cache.BATCH, TEST_BATCH], [TEST_BATCH] * 2), "batches of the evaluation's size"
     found = read_json(tmp_path / "captions.json")
     assert found == [{"image_id": n, "caption": text, "file_name": str(path)}
                      for n, (path, text) in enumerate(zip(paths, captions, strict=True), start=1)]  # fmt: skip
