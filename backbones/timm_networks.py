@@ -58,7 +58,8 @@ def describe(name: str) -> Network:
             Stage(part, at[part][1][1], stride, at[part][0], tuple(blocks[part])) for stride, part in chosen.items()
         ),
         input_size=side,
-        layout=layout([(shapes.get(part, ()), at[part][1]) for part in chosen.values()]),
+        layout=layout([(shapes.get(part, ()), at[part][1], -(-side // stride)) for stride, part in chosen.items()]),
+        batch_norm=any(isinstance(each, _BatchNorm) for each in module.modules()),
         libraries=("timm",),
     )
 
@@ -188,10 +189,13 @@ def by_stage(blocks: dict[str, Block], calls: list[str], stages: list[str]) -> d
     return found
 
 
-def layout(shapes: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> Literal["NCHW", "NHWC", ""]:
-    """Of the outputs of modules, beside their maps (N, C, H, W); "" where it is not the same for all, or another."""
-    if all(output == each for output, each in shapes):
+def layout(shapes: list[tuple[tuple[int, ...], tuple[int, ...], int]]) -> Literal["NCHW", "NHWC", ""]:
+    """Of the outputs of modules, next to their maps (N, C, H, W) and the cells that a side should have by their stride;
+    "" where it is not the same for all, or another."""
+    if any(each[2:] != (cells, cells) for _, each, cells in shapes):
+        return ""
+    if all(output == each for output, each, _ in shapes):
         return "NCHW"
-    if all(output == (each[0], *each[2:], each[1]) for output, each in shapes):
+    if all(output == (each[0], *each[2:], each[1]) for output, each, _ in shapes):
         return "NHWC"
     return ""

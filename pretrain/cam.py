@@ -1,14 +1,16 @@
-"""Where each backbone looks: class activation maps (Zhou et al., CVPR 2016) of the true class on the same photos.
+"""Where each backbone looks: class activation maps of the true class on the same photos.
 
-The map of a class is the sum of the last stage's channels, each times its weight for that class; its mean over the
-cells is the class's logit but for the bias. Five validation photos, evenly spread over the set: nobody chose them.
+The map of a class is the sum of the last stage's channels, each times the gradient of the class's logit with respect to
+it, summed over its cells. Where the classifier reads the mean of that stage, that is the classifier's weight (Zhou et
+al., CVPR 2016), and the mean of the map is the logit but for the bias; elsewhere it is Grad-CAM (Selvaraju et al., ICCV
+2017) before its ReLU. Five validation photos, evenly spread over the set: nobody chose them.
 """
 
 from pathlib import Path
 
 import torch
 from matplotlib import colormaps
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from backbones.backbone import load_weights, metadata, network_of, place_stride
@@ -55,7 +57,10 @@ def unfit(folder: Path, classes: int) -> str:
     file = folder / "backbone.safetensors"
     if metadata(file).get("origin") == "random":
         return "its weights are random"
-    last = network_of(file).classifier
+    network = network_of(file)
+    if not network.layout:
+        return f"no module of a {network.title} gives its last map"
+    last = network.classifier
     found = len(load_weights(file)[0].get(f"{last}.bias", []))
     return "" if found == classes else f"its {last} has {found} outputs" if found else f"it has no {last}"
 
@@ -74,13 +79,18 @@ def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Ten
     network = build(declared, len(weights[f"{declared.classifier}.bias"])).eval()
     network.load_state_dict(weights)
     place_stride(network, metadata(file)["stride"], declared)
-    features = []
-    last = network.get_submodule(declared.stages[-1].name)
-    last.register_forward_hook(lambda module, inputs, output: features.append(output))
-    with torch.no_grad():
-        probabilities = network(prepare(photos)).softmax(1)
-        maps = torch.einsum("nchw,nc->nhw", features[0], network.get_submodule(declared.classifier).weight[labels])
-    return maps, probabilities
+    features: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        features.append(output)
+        return output.clone()  # what comes next may change it in place
+
+    network.get_submodule(declared.stages[-1].name).register_forward_hook(keep)
+    logits = network(prepare(photos))
+    (slopes,) = torch.autograd.grad(logits[range(len(labels)), labels].sum(), features)
+    cells = "nchw" if declared.layout == "NCHW" else "nhwc"
+    maps = torch.einsum(f"{cells},{cells.replace('h', 'y').replace('w', 'x')}->nhw", features[0], slopes)
+    return maps.detach(), logits.detach().softmax(1)
 
 
 def enlarged(photos: "Tensor") -> "Tensor":

@@ -109,8 +109,8 @@ def inside(row: Row, images: "Tensor", changes: "FeatureTransforms", network: Ne
     done = {name: change(torch.ones(sizes[name])) for name, change in changes.items()}
     if all(torch.allclose(out, torch.ones(())) for out in done.values()):
         return mixed_cells(row, images, changes, sizes)
-    if all((out == out[:, :1, :1, :1]).all() for out in done.values()):
-        row.kept = torch.stack([out[:, 0, 0, 0] > 0 for out in done.values()], 1)
+    if all((out.flatten(1) == out.flatten(1)[:, :1]).all() for out in done.values()):
+        row.kept = torch.stack([out.flatten(1)[:, 0] > 0 for out in done.values()], 1)
         names = list(done)
         row.words.append(f"{names[0]} to {names[-1]}, a square each: filled is kept, hollow dropped")
         return images
@@ -120,7 +120,8 @@ def inside(row: Row, images: "Tensor", changes: "FeatureTransforms", network: Ne
 
 
 def shapes(names: list[str], images: "Tensor", network: Network) -> dict[str, tuple[int, ...]]:
-    """The shapes of the outputs of modules for a batch like `images`; "" stands for the images. Computes nothing."""
+    """The shapes of the outputs of modules for a batch like `images`, of stages as maps (N, C, H, W); "" stands for the
+    images. Computes nothing."""
     found = {"": tuple(images.shape)}
     with torch.device("meta"):
         module = construct.build(network, classes=2)
@@ -129,6 +130,10 @@ def shapes(names: list[str], images: "Tensor", network: Network) -> dict[str, tu
                 lambda module, inputs, output, name=name: found.update({name: tuple(output.shape)})
             )
         module(torch.empty(images.shape))
+    for stage in network.stages if network.layout == "NHWC" else ():
+        if stage.name in found:
+            number, height, width, channels = found[stage.name]
+            found[stage.name] = (number, channels, height, width)
     return found
 
 

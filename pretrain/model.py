@@ -1,7 +1,7 @@
 """A network as a classifier that mmengine trains, with the regularizers of batch, network and target."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from backbones.construct import build as construct
 from pretrain.regularizers import build
 from pretrain.regularizers.base import FeatureTransforms
 from workflow import registry
+from workflow.contracts import Network
 from workflow.core.rng import rng
 
 
@@ -69,16 +70,22 @@ class Classifier(BaseModel):
             changes.append(inside)
         for regularizer, draws in drawing:
             targets = regularizer.target(targets, draws)
-        with changed(self.network, changes):
+        with changed(self.network, changes, self.declared):
             return functional.cross_entropy(self.network(images).float(), targets)
 
 
+def channels_first(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A change of maps (N, C, H, W) as one of cells (N, H, W, C)."""
+    return lambda cells: change(cells.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
 @contextlib.contextmanager
-def changed(network: nn.Module, changes: list[FeatureTransforms]) -> Iterator[None]:
+def changed(network: nn.Module, changes: list[FeatureTransforms], declared: Network) -> Iterator[None]:
     """Within, the outputs of the named modules are what `changes` make of them; `""` stands for the network's input."""
-    handles = []
+    handles, stages = [], {stage.name for stage in declared.stages if declared.layout == "NHWC"}
     for name, change in (item for each in changes for item in each.items()):
         if name:
+            change = channels_first(change) if name in stages else change
             hook = network.get_submodule(name).register_forward_hook
             handles.append(hook(lambda module, inputs, output, change=change: change(output)))
         else:

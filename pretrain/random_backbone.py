@@ -3,7 +3,8 @@
 Fine-tuning freezes batch norm, so a random network needs statistics: without any, its features grow beyond bounds.
 A block's last norm cannot start at zero, as it does in short pretrainings: no gradient would ever reach the block. It
 starts at 1/sqrt(blocks of the stage), so the branches of a stage together have the variance of its input (De and
-Smith, 2020), and losses begin where a trained backbone's do.
+Smith, 2020), and losses begin where a trained backbone's do. Other networks normalise each sample and the input of
+each branch: they need neither, and stay as their library starts them.
 """
 
 from pathlib import Path
@@ -40,10 +41,12 @@ def calibrate(network: Any, images: Any, threads: int) -> int:
         threads: of the CPU.
 
     Returns:
-        How many images were used.
+        How many images were used: none without a batch norm.
     """
     configure_torch(threads)
     norms = [module for module in network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return 0
     usual = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

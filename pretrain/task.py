@@ -9,7 +9,8 @@ from workflow.contracts import Metric, Task
 
 def two_samples(recipe: Mapping[str, Any]) -> bool:
     """Whether batch norm sees one value a channel of the last feature map if it gets one sample."""
-    return recipe["crop_size"] <= registry.network(recipe["network"]).stages[-1].stride
+    network = registry.network(recipe["network"])
+    return network.batch_norm and recipe["crop_size"] <= network.stages[-1].stride
 
 
 TASKS = (

@@ -45,8 +45,9 @@ class Regularizer:
     ) -> tuple[FeatureTransforms, torch.Tensor]:
         """What changes the output of which modules in this iteration, and the targets.
 
-        The modules are named as `network` declares them (stages, and in each the outputs of its blocks); `""` stands
-        for the images. `progress` is the share of the training that is done, 0 to 1.
+        The modules are named as `network` declares them (stages, and in each the branches and outputs of its blocks);
+        `""` stands for the images. What stages give is changed as maps (N, C, H, W), whatever their layout. `progress`
+        is the share of the training that is done, 0 to 1.
         """
         return {}, targets
 
@@ -56,15 +57,20 @@ class Regularizer:
 
 
 def register(
-    name: str, parameters: dict[str, str | dict[str, Any]], mixes: bool = False, residual: bool = False
+    name: str,
+    parameters: dict[str, str | dict[str, Any]],
+    mixes: bool = False,
+    residual: bool = False,
+    masks: bool = False,
 ) -> Callable[[type[Regularizer]], type[Regularizer]]:
     """Class decorator: the name in config, path and table.
 
     `parameters` says, for each argument of the constructor but `probability`, what the config may give: the name of a
     definition in workflow/schemas/config.schema.yaml, or a JSON schema. `mixes`: it pairs each image with a partner and
     blends their targets, so no other one that does so may be beside it. `residual`: it acts in residual blocks, so a
-    network must have some. The planning reads these from the source, without torch
-    (workflow/config/regularizers.py), so they are written out here. ValueError if the name is taken.
+    network must have some; `masks`: on their batch-normalized convolutions and skip connections. The planning reads
+    these from the source, without torch (workflow/config/regularizers.py), so they are written out here. ValueError if
+    the name is taken.
     """
 
     def add(cls: type[Regularizer]) -> type[Regularizer]:

@@ -21,7 +21,7 @@ from workflow.contracts import Network
 SHARES = (0.25, 1.0)
 
 
-@register("dropblock", {"block_size": "odd", "keep_prob": "share"}, residual=True)
+@register("dropblock", {"block_size": "odd", "keep_prob": "share"}, residual=True, masks=True)
 class DropBlock(Regularizer):
     """Zero square blocks of the features in the last two stages; the rate rises linearly from 0 to its end value.
 

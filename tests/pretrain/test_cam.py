@@ -10,9 +10,12 @@ from PIL import Image
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET, Preprocessing, save_backbone
-from pretrain.cam import activations, chosen, enlarged, overlaid, rows
+from backbones.construct import build
+from pretrain.cam import activations, chosen, enlarged, overlaid, rows, unfit
 from pretrain.cli import main
 from pretrain.dataset import ImageNetVal
+from pretrain.model import changed
+from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import sha256, write_json
 from workflow.reporting.figures import made_of
@@ -56,6 +59,31 @@ def test_the_mean_of_a_map_is_the_logit_but_for_the_bias(backbone, imagenet):
     torch.testing.assert_close(logits.softmax(1), probabilities)
     expected = torch.stack([logits[n, label] - bias[label] for n, label in enumerate(labels)])
     torch.testing.assert_close(maps.mean((1, 2)), expected)
+
+
+@pytest.mark.parametrize("name", ["timm/test_convnext", "timm/test_mambaout", "timm/test_efficientnet"])
+def test_elsewhere_a_channel_weighs_as_much_as_its_rise_moves_the_logit(name, tmp_path):
+    """Norms, convolutions or an MLP behind the last stage; maps (N, C, H, W) and (N, H, W, C)."""
+    torch.manual_seed(0)
+    declared = registry.network(name)
+    network = build(declared, classes=4).eval()
+    save_backbone(tmp_path / "backbone.safetensors", network.state_dict(), IMAGENET, name)
+    photos = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
+    maps, probabilities = activations(tmp_path, photos, [1, 2])
+    rise, last = torch.zeros(2, declared.stages[-1].channels, requires_grad=True), declared.stages[-1]
+    with changed(network, [{last.name: lambda features: features + rise[..., None, None]}], declared):
+        logits = network(IMAGENET(photos))
+    (weights,) = torch.autograd.grad(logits[0, 1] + logits[1, 2], [rise])
+    with torch.no_grad():
+        (features,) = network.forward_intermediates(IMAGENET(photos), indices=[last.index], intermediates_only=True)
+    torch.testing.assert_close(maps, torch.einsum("nchw,nc->nhw", features, weights), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(probabilities, logits.softmax(1))
+
+
+def test_a_network_without_a_last_map_is_named(tmp_path):
+    weights = build(registry.network("timm/test_vit"), classes=4).state_dict()
+    save_backbone(tmp_path / "backbone.safetensors", weights, IMAGENET, "timm/test_vit", origin="pretrained")
+    assert unfit(tmp_path, 4) == "no module of a test_vit gives its last map"
 
 
 def test_preprocessing_and_stride_are_the_backbone_s_own(backbone, imagenet):

@@ -149,6 +149,18 @@ def test_at_the_input_manifold_mixup_looks_like_mixup(rows):
     assert found["manifold_mixup"].words[1:] == ["at the input"]
 
 
+@pytest.mark.parametrize(("name", "layer"), [("timm/test_convnext", "stages.1"), ("timm/test_mambaout", "stages.1")])
+def test_every_kind_of_network_has_its_row(name, layer, imagenet):
+    """Maps in either layout, and branches of any shape."""
+    given = {"manifold_mixup": {"alpha": 1.0, "layers": [layer]}, "stochastic_depth": {"drop_prob": 0.8}}
+    config = config_of(imagenet)
+    config["backbones"] |= {key: {"network": name, "regularizers": {key: each | ALWAYS}} for key, each in given.items()}
+    found = {row.name: row for row in gallery(plan(config).gallery, read_json(imagenet.check))}
+    assert found["manifold_mixup"].words[1:] == [f"at {layer}: 6 × 6 cells"]
+    branches = [branch for block in registry.network(name).blocks for branch in block.branches]
+    assert found["stochastic_depth"].kept.shape == (4, len(branches))
+
+
 def test_blocks_are_hollow_where_the_network_drops_them(rows):
     parameters = {"drop_prob": 0.8, **ALWAYS}
     found = rows(stochastic_depth=parameters)
@@ -158,7 +170,7 @@ def test_blocks_are_hollow_where_the_network_drops_them(rows):
     images, dropped = IMAGENET(row.photos), []
     changes, _ = regularizer.feature_transforms(images, row.targets, rng(SEED, "stochastic_depth", 0), 1.0, NETWORK)
     network = Classifier("resnet50", 4).network
-    with torch.no_grad(), changed(network, [changes]):
+    with torch.no_grad(), changed(network, [changes], NETWORK):
         for name in changes:
             network.get_submodule(name).register_forward_hook(lambda m, i, out: dropped.append(not out.any()))
         network(images)

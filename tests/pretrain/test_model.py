@@ -7,7 +7,9 @@ from torchvision.models import resnet50
 
 from pretrain.model import Classifier, changed
 from pretrain.regularizers.base import Regularizer
+from workflow import registry
 
+NETWORK = registry.network("resnet50")
 INSIDE = {
     "dropblock": {"block_size": 3, "keep_prob": 0.5, "probability": 1.0},
     "feature_cutmix": {"alpha": 1.0, "layers": ["layer2"], "probability": 1.0},
@@ -69,14 +71,15 @@ def test_label_smoothing_reaches_the_loss():
 def test_changes_apply_within_alone_and_to_what_they_name():
     network = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())
     x = torch.ones(2)
-    with changed(network, [{"": lambda v: v + 1}, {"0": lambda v: v * 3}, {"0": lambda v: v + 5, "1": lambda v: -v}]):
+    changes = [{"": lambda v: v + 1}, {"0": lambda v: v * 3}, {"0": lambda v: v + 5, "1": lambda v: -v}]
+    with changed(network, changes, NETWORK):
         assert network(x).tolist() == [-11.0, -11.0]
     assert network(x).tolist() == [1.0, 1.0]
 
 
 def test_a_failure_within_leaves_nothing_behind():
     network = torch.nn.Sequential(torch.nn.Identity())
-    with pytest.raises(ZeroDivisionError), changed(network, [{"0": lambda v: v / (1 // 0)}]):
+    with pytest.raises(ZeroDivisionError), changed(network, [{"0": lambda v: v / (1 // 0)}], NETWORK):
         network(torch.ones(1))
     assert network(torch.ones(1)).item() == 1
 

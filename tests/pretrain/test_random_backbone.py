@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 from torchvision.models import resnet50
@@ -17,8 +18,8 @@ from workflow.training.seeding import seed_everything
 SIZES = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48}
 
 
-def run_of(seed=0, threads=1):
-    recipe = {"init": "random", **SIZES}
+def run_of(seed=0, threads=1, **changes):
+    recipe = {"init": "random", **SIZES, **changes}
     return RunSpec("pretrain", "scratch", {"pretrain": seed}, recipe, {}, threads=threads, workers=0, gpus=0)
 
 
@@ -89,3 +90,20 @@ def test_batches_count_alike_and_so_does_the_whole_set(imagenet, tmp_path, monke
     assert not network.training
     monkeypatch.setattr(random_backbone, "IMAGES", 12)
     assert random_backbone.calibrate(network, images, threads=1) == 12
+
+
+def test_a_network_without_batch_norm_stays_as_its_library_starts_it(imagenet, tmp_path):
+    make(run_of(3, network="timm/test_convnext"), imagenet.check, tmp_path)
+    seed_everything(3, "init")
+    drawn = timm.create_model("test_convnext", num_classes=4).state_dict()
+    found = load_file(tmp_path / "backbone.safetensors")
+    assert found.keys() == drawn.keys()
+    assert all(torch.equal(found[key], drawn[key]) for key in drawn)
+
+
+def test_branches_of_timm_s_residual_networks_are_scaled_like_torchvision_s(imagenet, tmp_path):
+    """The one block of each stage at one, which timm starts at zero; their batch norms have statistics."""
+    make(run_of(3, network="timm/test_resnet"), imagenet.check, tmp_path)
+    found = load_file(tmp_path / "backbone.safetensors")
+    assert found["layer1.0.bn2.weight"].unique().tolist() == [1.0]
+    assert found["layer4.0.bn2.running_var"].unique().numel() > 1

@@ -45,9 +45,16 @@ class Killed(BaseException):
     pass
 
 
-def test_killed_and_started_again_ends_with_the_same_bits(imagenet, tmp_path, monkeypatch):
-    """The small network; the slow tests kill the large one."""
-    run = run_of(network="resnet18", regularizers=EVERYWHERE)
+WITHOUT_BATCH_NORM = {name: each for name, each in EVERYWHERE.items() if name != "dropblock"}
+WITHOUT_BATCH_NORM["feature_cutmix"] = EVERYWHERE["feature_cutmix"] | {"layers": ["input", "stages.0", "stages.2"]}
+
+
+@pytest.mark.parametrize(
+    ("network", "regularizers"), [("resnet18", EVERYWHERE), ("timm/test_convnext", WITHOUT_BATCH_NORM)]
+)
+def test_killed_and_started_again_ends_with_the_same_bits(network, regularizers, imagenet, tmp_path, monkeypatch):
+    """The small networks; the slow tests kill the large one."""
+    run = run_of(regularizers=regularizers, network=network)
     train(run, imagenet.check, tmp_path / "state a", tmp_path / "a")
     save, moment = saving.ResumeCheckpointHook.save, DatasetInfo.read(imagenet.check).counts["train"] // 8 + 1
 

@@ -174,10 +174,13 @@ def network_faults(config: dict[str, Any], row: str) -> Iterator[str]:
     if backbone.get("stride", network.strides[0]) not in network.strides:
         where = f"where the blocks of a {its} have theirs"
         yield f"{path}.stride: must be {' or '.join(network.strides)}, {where}, not {backbone['stride']}"
-    declared, stages = regularizers.declared(), ["input", *(stage.name for stage in network.stages)]
+    declared, stages = regularizers.declared(), ["input", *(stage.name for stage in network.stages if network.layout)]
     for name, given in backbone.get("regularizers", {}).items():
         if declared[name].residual and not network.blocks:
             yield f"{path}.regularizers.{name}: acts in residual blocks, and a {its} has none"
+        elif declared[name].masks and not network.maskable:
+            where = "on batch-normalized convolutions and skip connections of residual blocks"
+            yield f"{path}.regularizers.{name}: acts {where}, and the blocks of a {its} have others"
         layers = [key for key, kind in declared[name].parameters.items() if kind == "layers"]
         for layer in (layer for key in layers for layer in given[key] if layer not in stages):
             yield f"{path}.regularizers.{name}.layers: a {its} has {', '.join(stages)}, not {format_value(layer)}"

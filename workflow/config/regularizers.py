@@ -10,13 +10,14 @@ FOLDER = Path(__file__).parents[2] / "pretrain/regularizers"
 
 
 class Declared(NamedTuple):
-    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`; `residual`.
-    Of its class, the docstring and the methods, which tell where it acts."""
+    """The arguments of one `@register`: parameter to its JSON schema or its definition's name; `mixes`; `residual`;
+    `masks`. Of its class, the docstring and the methods, which tell where it acts."""
 
     name: str
     parameters: dict[str, str | dict[str, Any]]
     mixes: bool = False
     residual: bool = False
+    masks: bool = False
     doc: str = ""
     methods: tuple[str, ...] = ()
 

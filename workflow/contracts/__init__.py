@@ -206,7 +206,9 @@ class Network:
         features: width of what the classifier gets.
         stages: from input to output.
         input_size: side of the images that it was designed for, px. It takes other sizes too.
-        layout: of what the modules of the stages give; "" if it is no map, or not the stage's.
+        layout: of what the modules of the stages give; "" if it is no map, not the stage's, or not one cell for each
+            stride.
+        batch_norm: whether it has any batch norm.
         strides: the convolutions of a stage's first block that may have its stride with the same weights, the usual
             one first.
         libraries: those that have this network under this name, with the same names of weights.
@@ -220,6 +222,7 @@ class Network:
     stages: tuple[Stage, ...]
     input_size: int = 224
     layout: Literal["NCHW", "NHWC", ""] = "NCHW"
+    batch_norm: bool = True
     strides: tuple[str, ...] = ("3x3",)
     libraries: tuple[str, ...] = ()
 
@@ -227,6 +230,12 @@ class Network:
     def blocks(self) -> tuple[Block, ...]:
         """The residual blocks of all stages."""
         return tuple(block for stage in self.stages for block in stage.blocks)
+
+    @property
+    def maskable(self) -> bool:
+        """Whether each block of its last two stages says what DropBlock masks."""
+        last = [block for stage in self.stages[-2:] for block in stage.blocks]
+        return bool(last) and all(block.outputs for block in last)
 
     @property
     def library_name(self) -> str:

@@ -74,10 +74,16 @@ class MatmulConv3x3(nn.Conv2d):
         return functional.linear(seen, self.weight.permute(0, 2, 3, 1).flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
+def plain(module: nn.Conv2d) -> bool:
+    """Whether the products below are its sums: dense, of one stride, beyond its edges zeros."""
+    dense = module.groups == 1 and module.dilation == (1, 1) and module.stride[0] == module.stride[1]
+    return dense and module.padding_mode == "zeros"
+
+
 def channels_last(model: nn.Module) -> nn.Module:
     """Lay `model` out, in place; names, parameters and hooks stay as they are. Returns it."""
     for module in model.modules():
-        if type(module) is nn.Conv2d and module.groups == 1 and module.dilation == (1, 1):
+        if type(module) is nn.Conv2d and plain(module):
             shape = module.kernel_size, module.padding
             if shape == ((1, 1), (0, 0)):
                 module.__class__ = MatmulConv1x1
