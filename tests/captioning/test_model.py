@@ -9,6 +9,7 @@ from mmengine.optim import OptimWrapper
 from backbones.backbone import IMAGENET, load_backbone, load_weights
 from captioning.model import NIC
 from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
+from workflow import registry
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def build(tmp_path):
 
     def network(**changes):
         torch.manual_seed(0)
-        model = NIC(str(tmp_path / "vocabulary.json"), "resnet50", **{**sizes, **changes})
+        model = NIC(str(tmp_path / "vocabulary.json"), **{"network": "resnet50", **sizes, **changes})
         model.init_weights()
         return model
 
@@ -147,3 +148,20 @@ def test_bf16_learning_is_near_fp32(build):
         assert gradient.dtype == torch.float32
         if name != "image.0.bias":  # the BatchNorm after it takes away its effect: its gradient is rounding alone
             assert (gradient - plain[name]).norm() < 0.03 * plain[name].norm(), name
+
+
+@pytest.mark.parametrize("name", ["timm/test_convnext", "timm/test_efficientnet", "timm/test_vit"])
+def test_every_kind_of_network_is_an_encoder(build, name):
+    """Its features are what the classifier gets; fine-tuned, its weights learn and its batch norms' statistics stay."""
+    prepare = {"channel_order": "RGB", "mean": IMAGENET.mean, "std": IMAGENET.std}
+    model = build(network=name, encoder=prepare)
+    network, images = model.encoder.network, torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
+    declared = registry.network(name)
+    with torch.no_grad():
+        expected = network.forward_head(network.forward_features(IMAGENET(images)), pre_logits=True)
+        torch.testing.assert_close(model.encoder(images), expected)
+    assert expected.shape == (3, declared.features)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    train_step(model, images)
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, before[key]) == ("running" in key or "num_batches" in key), key

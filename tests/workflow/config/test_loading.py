@@ -11,7 +11,9 @@ import yaml
 from workflow.config import consistency, loading, regularizers
 from workflow.config.__main__ import main
 from workflow.core.errors import UserError
+from workflow.planning.plan import plan
 from workflow.reporting.manual import resolved
+from workflow.reporting.statistics.paper import paper_numbers
 
 PROJECT = Path(__file__).parents[3]
 # The demo's config, with the values that the messages below quote.
@@ -264,6 +266,16 @@ def test_demo_and_paper_have_a_row_for_each_regularizer_of_the_paper():
     for rows in (demo["backbones"], paper["backbones"]):
         named = {name: set(row["regularizers"]) for name, row in rows.items() if "regularizers" in row}
         assert named == {name: {name} for name in THEIRS}
+
+
+def test_the_paper_s_other_networks_have_its_recipe_and_a_row_for_each_of_its_numbers():
+    paper, other = (loading.load(PROJECT / f"config/{name}.yaml") for name in ("paper", "networks"))
+    for section, key in (("pretrain", None), ("tasks", "ssd_voc"), ("backbones", "cutmix"), ("data", "imagenet")):
+        assert other[section] == paper[section] if key is None else other[section][key] == paper[section][key]
+    printed = {(network, row) for network, row, task, _ in paper_numbers() if task == "pretrain"}
+    rows = {(each.get("network", "resnet50"), name) for name, each in other["backbones"].items()}
+    assert {each for each in printed if each[0] != "resnet50"} == {each for each in rows if each[0] != "resnet50"}
+    assert len({run.backbone for run in plan(other).runs}) == len(rows) == 12
 
 
 def test_the_paper_has_the_papers_settings():

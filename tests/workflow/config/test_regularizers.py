@@ -25,7 +25,7 @@ def test_it_reads_what_stands_in_the_sources(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(regularizers, "FOLDER", tmp_path)
     assert regularizers.declared() == {
-        "mine": ("mine", {"depth": "count", "mode": {"enum": ["a"]}}, True, True, "", ())
+        "mine": ("mine", {"depth": "count", "mode": {"enum": ["a"]}}, True, True, False, "", ())
     }
     found = regularizers.schema()["mine"]
     assert found["required"] == ["depth", "mode", "probability"]
