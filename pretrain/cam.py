@@ -81,7 +81,7 @@ def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Ten
     place_stride(network, metadata(file)["stride"], declared)
     features: list[Tensor] = []
 
-    def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         features.append(output)
         return output.clone()  # what comes next may change it in place
 

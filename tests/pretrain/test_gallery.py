@@ -155,7 +155,7 @@ def test_every_kind_of_network_has_its_row(name, layer, imagenet):
     given = {"manifold_mixup": {"alpha": 1.0, "layers": [layer]}, "stochastic_depth": {"drop_prob": 0.8}}
     config = config_of(imagenet)
     config["backbones"] |= {key: {"network": name, "regularizers": {key: each | ALWAYS}} for key, each in given.items()}
-    found = {row.name: row for row in gallery(plan(config).gallery, read_json(imagenet.check))}
+    found = {row.name: row for row in gallery(plan(config).gallery, DatasetInfo.read(imagenet.check))}
     assert found["manifold_mixup"].words[1:] == [f"at {layer}: 6 × 6 cells"]
     branches = [branch for block in registry.network(name).blocks for branch in block.branches]
     assert found["stochastic_depth"].kept.shape == (4, len(branches))
