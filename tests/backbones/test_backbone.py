@@ -221,7 +221,10 @@ def test_an_older_file_without_the_key_means_3x3(network, tmp_path):
     ("network", "message"),
     [
         ({}, "b: no published backbone: its metadata have no key 'backbone', or not as ours"),
-        ({"network": "resnet5"}, r"b: its network resnet5 is not declared here \(known: resnet18, resnet50\)"),
+        (
+            {"network": "resnet5"},
+            r"b: its network is not declared here: there is no network resnet5 \(known: resnet18, ",
+        ),
     ],
 )
 def test_a_file_of_no_known_network_is_refused(network, message, tmp_path):
