@@ -80,7 +80,7 @@ def ssd(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
 
 def sides(network: Network, size: int, places: list[int]) -> list[int]:
     """Sides of the maps of a square image of `size` pixels: networks round differently where a stride leaves a rest."""
-    with torch.device("meta"):
+    with torch.device("meta"), torch.no_grad():
         module = encoder(network).eval()
         indices = [network.stages[place].index for place in places]
         maps = module.forward_intermediates(torch.empty(1, 3, size, size), indices=indices, intermediates_only=True)

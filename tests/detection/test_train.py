@@ -57,7 +57,7 @@ def types():
     found = set()
 
     def watch(module, _, out):
-        if isinstance(module, torch.nn.Conv2d):
+        if isinstance(module, torch.nn.Conv2d) and not out.is_meta:  # there, only shapes are of interest
             found.add((torch.is_grad_enabled(), out.dtype))
 
     handle = torch.nn.modules.module.register_module_forward_hook(watch)
