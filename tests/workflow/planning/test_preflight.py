@@ -79,13 +79,15 @@ def homes(folder: Path) -> dict[str, tuple[Path, bool]]:
     return {kind: (place, kind != "no home") for kind, place in cases.items()}
 
 
-def test_snakemake_finds_a_place_for_its_cache_where_home_has_none(tmp_path, monkeypatch, snakemake):
-    """By the line that `make environment` has put into the environment; a bare call of Snakemake, not make's."""
+def test_snakemake_finds_a_place_for_its_cache_where_home_has_none(tmp_path, monkeypatch):
+    """By the line that `make environment` has put into the environment, which Python runs as it starts: a bare call of
+    Snakemake in a process of its own, not make's."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    call = [sys.executable, "-m", "snakemake", "-s", PROJECT / "Snakefile", "--list-rules"]
     for kind, (place, written) in homes(tmp_path).items():
         monkeypatch.setenv("HOME", str(place))
-        status, said = snakemake("--list-rules")
-        assert status == 0, f"{kind}: {said}"
+        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{kind}: {done.stdout}{done.stderr}"
         assert (place / ".cache/snakemake").is_dir() == written, kind
     assert (tmp_path / ".snakemake/cache/snakemake").is_dir()
 
