@@ -217,7 +217,7 @@ def test_the_regularizers_that_it_names_are_those_that_there_are():
 
 
 def test_the_networks_that_it_names_are_those_that_there_are():
-    (named,) = re.findall(r"`network`, of all rows or of one, is (.+?);", README, re.S)
+    (named,) = re.findall(r"`network`, of all rows or of one, is (.+?); see", README, re.S)
     assert re.findall(r"`([\w/]+)`", named) == registry.network_names()
 
 
