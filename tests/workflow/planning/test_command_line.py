@@ -28,6 +28,7 @@ REQUIRED = {
     "detection train": TRANSFERRED,
     "detection evaluate": ["--predictions", "--dataset-info"],
     "detection visualize": DRAWN,
+    "detection predict": ["--run", "PHOTO", "--out"],
     "detection cost": COST,
     "captioning train": [*TRANSFERRED, "--vocabulary"],
     "captioning features": ["--run-spec", "--backbone", "--dataset-info", "--out"],
@@ -35,6 +36,7 @@ REQUIRED = {
     "captioning preflight": ["--dataset-info", "--key", "--recipe"],
     "captioning evaluate": ["--predictions", "--dataset-info"],
     "captioning qualitative": DRAWN,
+    "captioning describe": ["--run", "PHOTO"],
     "captioning cost": COST,
 }
 
