@@ -18,6 +18,7 @@ from captioning.feature_cache import read
 from captioning.model import NIC
 from captioning.vocabulary import BOS, EOS, PAD
 from tests.captioning.conftest import NoMeteor
+from tests.checks import info
 from tests.kills import survives
 from tests.together import losses, trained
 from workflow.core.dataset_info import DatasetInfo
@@ -76,7 +77,7 @@ def test_record(finished, made, run):
 
 @pytest.mark.parametrize("finetune", [False, True])
 def test_the_protocol_says_how_the_numbers_were_made(finetune, run):
-    check = {"split": "karpathy", "counts": {"train_images": 9, "test_images": 7}}
+    check = info(split="karpathy", counts={"train_images": 9, "test_images": 7})
     mean, std = IMAGENET.mean, IMAGENET.std
     views = "a fresh random view each time" if finetune else "2 random views an image"
     assert train.protocol(
