@@ -43,7 +43,7 @@ def test_file_record_and_card_name_it(published):
     assert weights["layer4.1.bn2.weight"].shape == (512,)
     assert "layer4.1.bn3.weight" not in weights
     card = (published.folder / "README.md").read_text()
-    assert card.startswith("# baseline: a ResNet-18, pretrained\n")
+    assert "# baseline: a ResNet-18, pretrained" in card.splitlines()
     assert "torchvision.models.resnet18(num_classes=4)" in card
     assert 'timm.create_model("resnet18", num_classes=4)' in card
 

@@ -80,7 +80,7 @@ def test_all_that_is_executed_changes_it(edit):
 
 def test_a_config_counts_with_what_it_is_based_on():
     names = [path.name for path in based_on(PROJECT / "detection/configs/faster_rcnn_c4_coco.py")]
-    assert names == ["faster_rcnn_c4_coco.py", "faster_rcnn_c4_voc.py", "voc0712.py"]
+    assert names == ["faster_rcnn_c4_coco.py", "faster_rcnn_c4.py", "coco2014.py", "keep_ratio.py", "voc0712.py"]
     cfg = code_hash.config(PROJECT / "captioning/configs/nic_coco_finetune.py")
     assert cfg.model
     assert hashes().keys() >= {f"captioning/configs/nic_coco{part}.py" for part in ("", "_finetune")}

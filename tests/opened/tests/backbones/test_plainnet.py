@@ -30,7 +30,7 @@ def test_its_weights_are_found_in_a_training_checkpoint(network, tmp_path):
 
 def test_another_network_is_refused(tmp_path):
     weights = resnet18(num_classes=3).state_dict()
-    with pytest.raises(UserError, match="is not a plain network, but looks like a ResNet-18"):
+    with pytest.raises(UserError, match="is not a plain network, but looks like resnet18"):
         checked(tmp_path / "a.pth", found(tmp_path / "a.pth", weights, None, NETWORK).weights, NETWORK)
 
 
