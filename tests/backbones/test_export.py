@@ -187,9 +187,9 @@ def test_what_timm_cannot_express_is_refused(imagenet, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_onnx_agrees_for_any_batch(pair, tmp_path, monkeypatch):
+def test_onnx_agrees_for_any_batch(pair, tmp_path):
     for operations in (torch.backends.cudnn.conv, torch.backends.cudnn.rnn):  # as torch starts, whatever tests left
-        monkeypatch.setattr(operations, "fp32_precision", "tf32")
+        operations.fp32_precision = "tf32"
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     export(pair[0], tmp_path, onnx=True)
