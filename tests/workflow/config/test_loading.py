@@ -94,7 +94,7 @@ BAD = [
     ("seeds", GONE, "seeds: missing key"),
     ("data/voc", GONE, "data.voc: missing data set (tasks.ssd_voc needs it)"),
     ("data/imagenet", GONE, "data.imagenet: missing data set"),
-    ("data/voc2012", {}, "data.voc2012: unknown data set (known: coco, imagenet, voc"),
+    ("data/voc2012", {}, "data.voc2012: unknown data set (known: coco, "),
     ("data/imagenet", {}, "data.imagenet: needs exactly one of synthetic and root"),
     ("data/imagenet/root", "x", "data.imagenet: needs exactly one of synthetic and root"),
     ("data/voc", {"root": "x"}, "data.voc.classes: missing key"),
