@@ -231,18 +231,8 @@ def test_killed_in_each_of_its_phases(imagenet, tmp_path):
         ["half", "*/killed/metrics.json", 1],
     ]
     run = json.dumps(run_of(regularizers=BOTH).as_dict())
-    survives(
-        "pretrain",
-        "train",
-        tmp_path,
-        kills,
-        [2, 2, 4, 4, 10, 10, 10, 10],
-        8,
-        "--run-spec",
-        run,
-        "--dataset-info",
-        imagenet.check,
-    )
+    words = ["--run-spec", run, "--dataset-info", imagenet.check]
+    survives("pretrain", tmp_path, kills, [2, 2, 4, 4, 10, 10, 10, 10], 8, *words)
 
 
 @pytest.mark.slow
