@@ -25,7 +25,7 @@ class Box(NamedTuple):
 
 BOXES = {
     "data": Box(
-        ("make_data", "fetch_data", "data", "check_data", "checked"), 0, 0.6,
+        ("make_data", "fetch_data", "fetch_weights", "data", "check_data", "checked"), 0, 0.6,
         ("ImageNet, VOC, COCO:", "generated or official,", "validated"),
     ),
     "backbone": Box(
