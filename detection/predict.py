@@ -18,7 +18,7 @@ from backbones.trained_network import load_network, preprocessing
 from detection.build_config import task
 from detection.coco_results import Found, detections, joined, write
 from detection.metric import whole_pixels
-from detection.visualize import Thing, corners, draw_photo
+from detection.visualize import Thing, best_first, corners, draw_photo
 from detection.visualize import detections as of_run
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
@@ -101,7 +101,6 @@ def draw(photo: Photo, names: dict[int, str], least: float, out: Path) -> None:
     things = [
         Thing(names[category], corners(box), True, score)
         for category, box, score in zip(*(boxes[key].tolist() for key in ("category_id", "bbox", "score")), strict=True)
-        if score >= least
     ]
     with atomic(out / f"{photo.number}_{photo.path.stem}.jpg") as temporary:
-        temporary.write_bytes(draw_photo(photo.path, things))
+        temporary.write_bytes(draw_photo(photo.path, best_first(things, least)))

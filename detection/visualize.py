@@ -124,9 +124,14 @@ def detections(folder: Path, found: list[Scene], names: dict[int, str]) -> tuple
         raise UserError(f"{folder / 'per_image.npz'}: missing")
     best = best_f1_score(np.frombuffer(scores), evidence)
     least = LEAST if best is None else best
-    drawn = [sorted(things, key=lambda one: -one.score) for things in numbers.values()]
-    drawn = [[one for one in things if np.float32(one.score) >= np.float32(least)] for things in drawn]
+    drawn = [best_first(things, least) for things in numbers.values()]
     return least, [judged(things, scene.truth) for things, scene in zip(drawn, found, strict=True)]
+
+
+def best_first(found: list[Thing], least: float) -> list[Thing]:
+    """The detections of at least this score, best first. Scores are compared in fp32, as `per_image.npz` has them: the
+    one that the threshold was taken from is among them."""
+    return sorted((one for one in found if np.float32(one.score) >= np.float32(least)), key=lambda one: -one.score)
 
 
 def judged(found: list[Thing], truth: list[Thing]) -> list[Thing]:

@@ -20,6 +20,7 @@ from detection.visualize import (
     LEAST,
     Scene,
     Thing,
+    best_first,
     detections,
     draw,
     draw_cell,
@@ -215,3 +216,9 @@ def test_the_command_line_writes_a_jpeg(voc, run, tmp_path, monkeypatch, capsys)
     before = out.read_bytes()
     main()
     assert out.read_bytes() == before
+
+
+def test_the_detection_that_the_threshold_was_taken_from_is_drawn():
+    """As fp32 its score of 0.1 is a little more."""
+    found = [Thing("star", (0, 0, 1, 1), False, score) for score in (0.05, 0.1, 0.9)]
+    assert [one.score for one in best_first(found, float(np.float32(0.1)))] == [0.9, 0.1]

@@ -222,7 +222,7 @@ def tracked(run: RunSpec, state: Path, history: History) -> Iterator[list[Hook]]
     """The hook of a run that is tracked; none otherwise. In the end, whatever ends it, all is written."""
     hook = TrackingHook(run, state, history)
     try:
-        yield [hook] * bool(run.tracking)
+        yield [hook] if run.tracking else []
     finally:
         if hook.backend:
             hook.backend.close()
