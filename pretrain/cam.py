@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from backbones.backbone import load_weights, metadata, network_of, place_stride
 from backbones.construct import build
-from pretrain.dataset import ImageNetVal
+from backbones.images import ImageNetVal
 from pretrain.gallery import class_names
 from pretrain.photo_grid import Row, draw
 from workflow.core.dataset_info import DatasetInfo

@@ -3,27 +3,20 @@ PCA lighting. Images stay uint8 until they are on the device."""
 
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.registry import DATASETS
 from PIL import Image
 from torchvision.transforms import v2
 
-from pretrain.folder import ClassFolders
 from pretrain.regularizers import build
 from workflow.core.rng import rng
-from workflow.data.validation import decoding
+from workflow.data.class_folders import ClassFolders
 from workflow.data.validation.decoding import SHRUNK, open_image, pixels, plain
 from workflow.training.seeding import seed_everything
 
 # The PCA of ImageNet's colours (Krizhevsky et al., 2012; figures of fb.resnet.torch), pixels in [0, 1].
 EIGENVALUES = torch.tensor([0.2175, 0.0188, 0.0045])
 EIGENVECTORS = torch.tensor([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
-
-
-def decode(path: str) -> torch.Tensor:
-    """An image file as uint8 RGB (3, H, W)."""
-    return torch.from_numpy(decoding.decode(path)).permute(2, 0, 1)
 
 
 class Crop(v2.RandomResizedCrop):
@@ -96,21 +89,3 @@ class ImageNetTrain:
     def name(self, index: int) -> str:
         """The file of a sample."""
         return self.folder[index][0]
-
-
-@DATASETS.register_module()
-class ImageNetVal:
-    """Validation images: short side to `resize`, centre crop of `size` (256 and 224 in the paper)."""
-
-    def __init__(self, root: str, recipe: dict[str, Any]) -> None:
-        self.folder = ClassFolders(root)
-        self.transform = v2.Compose(
-            [v2.Resize(recipe["val_resize_size"], antialias=True), v2.CenterCrop(recipe["crop_size"])]
-        )
-
-    def __len__(self) -> int:
-        return len(self.folder)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        path, label = self.folder[index]
-        return {"images": self.transform(decode(path)), "labels": np.int64(label)}

@@ -11,14 +11,14 @@ import torch
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from backbones.backbone import Preprocessing, load_weights, metadata, network_of, place_stride
-from pretrain.dataset import ImageNetVal
+from backbones.backbone import Preprocessing, load_weights, metadata, network_of
+from backbones.classifier import build_classifier, class_count
+from backbones.images import ImageNetVal
 from pretrain.metric import errors, leave, ranks
-from pretrain.model import Classifier
+from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.reporting.figures import spread
-from workflow.training.cpu_convs import channels_last
 from workflow.training.hooks import autocast
 from workflow.training.precision import configure_torch
 from workflow.training.resume.interrupts import data_worker, guard_workers
@@ -34,7 +34,7 @@ def evaluate(
     """
     weights, prepare = load_weights(backbone)
     network = network_of(backbone)
-    classes = len(weights.get(f"{network.classifier}.bias", []))
+    classes = class_count(network, weights)
     if classes != len(check.classes):
         own = f"its {network.classifier} has {classes} classes"
         raise UserError(f"{backbone}: {own}, the data have {len(check.classes)}")
@@ -61,20 +61,16 @@ def ranked(
     `sample`: of so many images at most, evenly spread over the set.
     """
     configure_torch(threads)
-    model, found = channels_last(Classifier(recipe["network"], len(check.classes)).eval()), []
-    model.network.load_state_dict(weights)
-    place_stride(model.network, stride, model.declared)
-    model.prepare = prepare
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device)
+    network, found = build_classifier(registry.network(recipe["network"]), weights, stride), []
+    device = next(network.parameters()).device
     images = ImageNetVal(f"{check.root}/val", recipe)
     images = Subset(images, spread(len(images), sample or len(images)))
     bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
     loader = DataLoader(images, recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker)
     with guard_workers("scoring", workers), torch.no_grad(), autocast(recipe["precision"]), bar:
         for batch in loader:
-            for said in model(**{k: v.to(device) for k, v in batch.items()}, mode="predict"):
-                found += ranks(said["logits"], said["labels"]).tolist()
+            pixels = batch["images"].to(device).contiguous(memory_format=torch.channels_last)
+            found += ranks(network(prepare(pixels)).float(), batch["labels"].to(device)).tolist()
             bar.update(len(batch["labels"]))
     return found
 

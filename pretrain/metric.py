@@ -5,24 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
-from pretrain.folder import ClassFolders
+from backbones.classifier import ranks
+from workflow.data.class_folders import ClassFolders
 from workflow.training import per_image
-
-
-def ranks(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """How many classes come before the true one: logits (N, C), labels (N,) to (N,); 0 is a top-1 hit.
-
-    Among equals the first class comes first, so a network that says the same of all classes is right on one of them;
-    one that gives no finite numbers is never right.
-    """
-    true, classes = logits.gather(1, labels[:, None]), logits.shape[1]
-    earlier = torch.arange(classes, device=labels.device) < labels[:, None]
-    before = (logits > true) | ((logits == true) & earlier)
-    return before.sum(dim=1).where(logits.isfinite().all(dim=1), torch.tensor(classes, device=labels.device))
 
 
 def each(ranks: Sequence[int]) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.card import write_card
 from backbones.construct import build, published_parameters
-from pretrain.dataset import ImageNetVal
+from backbones.images import ImageNetVal
 from pretrain.metric import leave
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo

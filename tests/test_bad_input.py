@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from backbones.images import ImageNetVal
 from captioning import encoder
 from captioning.jvm import tokenize
 from detection import coco_metric
 from detection.coco_metric import QuietCocoDataset
 from detection.evaluate import ground_truth
 from detection.visualize import scenes
-from pretrain.dataset import ImageNetTrain, ImageNetVal
-from pretrain.folder import ClassFolders
+from pretrain.dataset import ImageNetTrain
 from tests.bad import brought
 from tests.bad.cases import fits, writable
 from tests.bad.doors import WORDS
@@ -28,6 +28,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import sha256
 from workflow.data import coco as coco_set
 from workflow.data import voc as voc_set
+from workflow.data.class_folders import ClassFolders
 from workflow.data.coco_files import annotation_file
 from workflow.data.validation.decoding import decode
 from workflow.data.voc_lists import members

@@ -5,7 +5,7 @@ from torch.utils.data import DataLoader
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET
-from pretrain.dataset import ImageNetVal
+from backbones.images import ImageNetVal
 
 SCORE = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48, "batch_size": 12, "precision": "fp32"}
 

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from pretrain.dataset import Crop, ImageNetTrain, ImageNetVal, decode
+from backbones.images import ImageNetVal, decode
+from pretrain.dataset import Crop, ImageNetTrain
 from workflow.core.errors import UserError
 from workflow.data.validation.decoding import pixels
 

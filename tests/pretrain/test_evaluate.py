@@ -60,7 +60,9 @@ def test_a_published_file_is_scored_as_it_declares(stride, solved, imagenet, tmp
 
 
 def test_another_number_of_classes_is_refused(solved, imagenet, tmp_path):
-    save_backbone(tmp_path / "b.safetensors", {**solved.weights, "fc.bias": torch.zeros(7)}, IMAGENET, "resnet50")
+    save_backbone(
+        tmp_path / "b.safetensors", {**solved.weights, "fc.weight": torch.zeros(7, 2048)}, IMAGENET, "resnet50"
+    )
     with pytest.raises(UserError, match="its fc has 7 classes, the data have 4"):
         evaluate(tmp_path / "b.safetensors", DatasetInfo.read(imagenet.check), solved.recipe, 1)
 

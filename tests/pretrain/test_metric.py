@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pretrain.folder import ClassFolders
 from pretrain.metric import TopError, errors, leave, ranks
+from workflow.data.class_folders import ClassFolders
 
 
 def place(scores: list[float], label: int) -> int:

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET
+from backbones.images import ImageNetVal
 from pretrain import random_backbone
-from pretrain.dataset import ImageNetVal
 from pretrain.random_backbone import make
 from workflow.core.files import read_json
 from workflow.planning.run_spec import RunSpec

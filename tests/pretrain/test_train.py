@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pretrain.dataset import ImageNetTrain, ImageNetVal
+from backbones.images import ImageNetVal
+from pretrain.dataset import ImageNetTrain
 from pretrain.evaluate import evaluate
 from pretrain.metric import each, errors, leave, ranks
 from pretrain.train import best, train

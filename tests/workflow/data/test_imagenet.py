@@ -8,10 +8,10 @@ import sys
 import pytest
 from torchvision.datasets import ImageFolder
 
-from pretrain.folder import ClassFolders
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.data import imagenet as door
+from workflow.data.class_folders import ClassFolders
 
 
 @pytest.fixture

@@ -54,6 +54,14 @@ def keep(state: Path) -> None:
         written.update(found)
 
 
+def forget(state: Path) -> None:
+    """Earlier attempts, if nothing of what they have computed is used."""
+    if not list(state.glob("*.pth")):
+        (state / FILE).unlink(missing_ok=True)
+        for mine in (earlier, written):
+            mine.clear()
+
+
 def resumed_with(found: RanWith) -> list[str]:
     """What was not the same in all attempts, a line each."""
     changes = {"code": "was edited", "libraries": "was another version", "machine": "was another"}

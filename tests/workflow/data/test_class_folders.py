@@ -5,7 +5,7 @@ import pickle
 import pytest
 from torchvision.datasets import ImageFolder
 
-from pretrain.folder import ClassFolders
+from workflow.data.class_folders import ClassFolders
 
 
 def test_the_images_are_those_of_torchvision_in_its_order(imagenet):
