@@ -8,6 +8,7 @@ from mmengine.registry import DATASETS
 from PIL import Image
 from torchvision.transforms import v2
 
+import backbones.images  # noqa: F401 (registers ImageNetVal)
 from pretrain.regularizers import build
 from workflow.core.rng import rng
 from workflow.data.class_folders import ClassFolders
