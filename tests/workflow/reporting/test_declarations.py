@@ -112,7 +112,7 @@ def test_a_task_that_nobody_knows_is_in_every_table(probed):
     text = markdown(summary)
     assert "| mine<br>rate ↑ |" in text
     assert "All numbers are in percent (except rate, time); in brackets" in text
-    assert "(by top1_error, rate) is shown beside it" in text
+    assert "(by top1_error, rate) is shown next to it" in text
     assert f"{rate.mean:.3f} ± {rate.std:.3f} (+{rate.delta:.3f})" in text
     assert re.search(r"time \(ms\) ↓ .*\n─.*\nbaseline .* 3\.10 ", terminal(summary, Path("page")))
     assert "Probe<br>`mine` rate ↑" in table(summary)

@@ -15,17 +15,17 @@ from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cells
 from workflow.reporting.statistics.intervals import ENOUGH
 
 DEMO = (
-    "This is a demo on generated images: {seeds} and short schedules, too little to tell a difference between its rows "
-    "from noise. It shows that the way from data to table works. "
-    "The paper's numbers beside were measured on ImageNet, VOC and COCO and are no target for it."
+    "This is a demo on generated images. With {seeds} and short schedules, its rows cannot be compared; it shows that "
+    "every step from data to table runs. The paper's numbers were measured on ImageNet, VOC and COCO and are not a "
+    "target here."
 )
 STALE = (
     "{stale} of {runs} runs are stale: made with another recipe, data or backbone, and in no number; run the workflow "
     "again"
 )
 COMPOSED = (
-    "The transfer tasks are tested on scenes composed of photos, not on VOC and COCO. The paper's numbers beside were "
-    "measured on ImageNet, VOC and COCO and are no target for it."
+    "The transfer tasks are tested on scenes composed of photos, not on VOC and COCO. The paper's numbers were "
+    "measured on ImageNet, VOC and COCO and are not a target here."
 )
 
 
@@ -59,13 +59,13 @@ INTERVAL = (
 )
 ALONE = (
     f"With fewer than {ENOUGH} seeds a change has no interval and no verdict: the test images can be resampled, but "
-    "how far another training would have come out from this one, nobody knows. Runs that share a pretraining count as "
-    "one seed, unless it is the only one."
+    "the spread between trainings is unknown. Runs that share a pretraining count as one seed, unless it is the only "
+    "one."
 )
 ONCE = (
-    "One pretraining, of the row or of its baseline: another one might differ by more than its transfers do, so "
-    f"nothing is said of what was pretrained with. Only a brought file, against {ENOUGH} pretrainings of its baseline "
-    "or another file, is compared as it is."
+    "The row or its baseline has one pretraining. Pretrainings may differ by more than their transfers do, so there is "
+    "no verdict on the regularizer. Only an imported checkpoint is compared as it is, with "
+    f"{ENOUGH} pretrainings of its baseline or with another checkpoint."
 )
 
 
@@ -83,8 +83,7 @@ def remarks(
     texts = [
         f"All numbers are {units}; {changes}.",
         "The last epoch counts: it is evaluated, published and transferred. Where there was more than one "
-        f"evaluation, the best one (by {headlines}) is shown beside it, never instead. The paper reports "
-        "its best epoch.",
+        f"evaluation, the best one (by {headlines}) is shown next to it. The paper reports its best epoch.",
     ]
     if repeated(outcomes):
         texts.append(
@@ -92,7 +91,7 @@ def remarks(
             "same weight in the mean, however many of its transfers are finished."
         )
     else:
-        texts.append("One run a cell: nothing here tells a difference from the noise of a repeated run.")
+        texts.append("One run per cell: a difference cannot be told from the noise between runs.")
     texts += interval_remarks(table, brought)
     if any(network.size for network in networks):
         which = "" if len(networks) > 1 else f"Network of all rows: {networks[0].words}. "
@@ -110,7 +109,9 @@ def interval_remarks(table: Cells, brought: Collection[str]) -> list[str]:
     compared = [(cell.task, name) for cell in held for name in (cell.backbone, cell.baseline) if name not in brought]
     once = _rows((task, name) for task, name in compared if _pretrained_once(table, task, name))
     if once:
-        texts.append(f"Of one pretraining, so that intervals hold the noise of its transfers and not its own: {once}.")
+        texts.append(
+            f"One pretraining, so the intervals hold the noise of its transfers but not of pretraining: {once}."
+        )
     if any(cell.verdict == ONE_PRETRAINING for cell in table.values()):
         texts.append(ONCE)
     return texts + _without(table)
@@ -125,7 +126,7 @@ def _without(table: Cells) -> list[str]:
         runs = (*table[cell.baseline, cell.task, cell.metric.name].runs, *cell.runs)
         without = [run for run in runs if not run.path.with_name("per_image.npz").is_file()]
         found += [(run.task, f"{run.backbone} {run.seed_name}") for run in without]
-    return [f"No interval where a run has no per_image.npz beside its record: {_rows(found)}."] if found else []
+    return [f"No interval where a run has no per_image.npz next to its record: {_rows(found)}."] if found else []
 
 
 def _pretrained_once(table: Cells, task: str, backbone: str) -> bool:
@@ -147,7 +148,7 @@ def code_remarks(outcomes: list[Outcome]) -> list[str]:
 
 
 def machine_remarks(outcomes: list[Outcome]) -> list[str]:
-    """What all rows were made on; else where those of a column differ, which moves numbers though recipe, data and
+    """The machine of all rows; otherwise where those of a column differ, which moves numbers although recipe, data and
     seeds agree."""
     if same := one_machine(outcomes):
         return [same]
@@ -169,8 +170,8 @@ def one_machine(outcomes: list[Outcome]) -> str:
 
 
 OTHER_BITS = (
-    "Another kind of CPU or GPU, or another version of torch, rounds otherwise: the same run comes out with another "
-    "number there, as it does with another seed."
+    "Another CPU or GPU model, or another version of torch, rounds differently. The same run then gives another "
+    "number, as with another seed."
 )
 
 

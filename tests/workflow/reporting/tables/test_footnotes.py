@@ -85,7 +85,7 @@ def test_rows_of_different_versions_of_torch_are_remarked(experiment):
         small.edit(run, provenance={"libraries": {"torch": "2.14.1", "numpy": run.backbone}})
     assert not [text for text in summarize(small.plan).remarks if "different" in text]
     small.edit(small.run("pretrain", "cutmix"), provenance={"libraries": {"torch": "2.15.0"}})
-    (text,) = [text for text in summarize(small.plan).remarks if "different" in text]
+    text, _ = [text for text in summarize(small.plan).remarks if "different" in text]
     assert text == "Rows of pretrain were made with different versions of torch: baseline: 2.14.1; cutmix: 2.15.0."
 
 
@@ -96,17 +96,17 @@ def test_a_brought_file_hides_no_noise_of_its_pretraining(certain):
         small = certain(1, 3)
         for name in brought:
             small.plan.config["backbones"][name] = {"checkpoint": "mine.pth"}
-        (texts[brought],) = [text for text in summarize(small.plan).remarks if text.startswith("Of one pretraining")]
+        (texts[brought],) = [text for text in summarize(small.plan).remarks if text.startswith("One pretraining, so")]
     assert texts[()].endswith("nic_coco: cutmix, baseline.")
     assert texts["cutmix",].endswith("nic_coco: baseline.")
 
 
 def test_single_runs_are_called_so(experiment):
     one, two = (" ".join(summarize(experiment(seeds=(n, 1)).plan).remarks) for n in (1, 2))
-    assert "One run a cell" in one
+    assert "One run per cell" in one
     assert "sample standard deviation" not in one
     assert "sample standard deviation" in two
-    assert "One run a cell" not in two
+    assert "One run per cell" not in two
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_it_is_said_whose_chance_an_interval_holds(certain, seeds, said, unsaid)
 
 
 def test_a_row_of_one_pretraining_is_named(certain):
-    (text,) = [text for text in summarize(certain(1, 3).plan).remarks if text.startswith("Of one pretraining")]
-    assert text.endswith("hold the noise of its transfers and not its own: nic_coco: cutmix, baseline.")
+    (text,) = [text for text in summarize(certain(1, 3).plan).remarks if text.startswith("One pretraining, so")]
+    assert text.endswith("hold the noise of its transfers but not of pretraining: nic_coco: cutmix, baseline.")
     assert ONCE in summarize(certain(1, 3).plan).remarks
     few, enough = (" ".join(summarize(certain(*seeds).plan).remarks) for seeds in ((1, 2), (3, 1)))
     assert ONCE not in few
@@ -148,7 +148,7 @@ def test_a_run_without_evidence_is_named(certain, row, named):
     Path(small.run("nic_coco", row, pretrain=1).record).with_name("per_image.npz").unlink()
     small.sign(small.run("nic_coco", row, pretrain=1))
     (text,) = [text for text in summarize(small.plan).remarks if "no per_image.npz" in text]
-    assert text.startswith("No interval where a run has no per_image.npz beside its record: pretrain: baseline p0, ")
+    assert text.startswith("No interval where a run has no per_image.npz next to its record: pretrain: baseline p0, ")
     assert text.endswith(f"; nic_coco: {named}.")
 
 

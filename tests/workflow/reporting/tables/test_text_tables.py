@@ -142,7 +142,7 @@ def test_a_demo_is_called_one_above_the_table(experiment):
         summary = summarize(experiment(data=data).plan)
         for text in (markdown(summary), terminal(summary, PAGE)):
             above = " ".join(text.partition("top1_error")[0].split())
-            assert ("one seed and short schedules, too little to tell a difference" in above) is expected
+            assert ("With one seed and short schedules, its rows cannot be compared" in above) is expected
 
 
 def test_a_demo_with_several_seeds_is_not_said_to_have_one(experiment):
