@@ -1,5 +1,6 @@
 """Tiny drawn data sets that all tests share: made and checked once a session, never to be changed (copy first)."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -27,6 +28,11 @@ settings.load_profile("house")
 if "REALMINI" in os.environ:  # tests work in folders of their own
     os.environ["REALMINI"] = str(Path(os.environ["REALMINI"]).resolve())
 collect_ignore = ["opened"]  # added to a copy of the project, where its tests run: test_opened.py
+
+
+def pytest_collection_finish():
+    """mmengine collects garbage for each data set that it builds: what was imported is not searched each time."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

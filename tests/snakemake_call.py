@@ -39,6 +39,16 @@ def link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+def copy_project(folder: Path) -> Path:
+    """A copy of what Snakemake needs of the project, whose code may be edited."""
+    rooms = [file.parent.name for file in PROJECT.glob("*/__init__.py")]
+    for name in (*rooms, "config"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(PROJECT / name, folder)
+    return folder
+
+
 @functools.cache
 def server(python: str, path: str) -> subprocess.Popen:
     """The process that is forked, with `path` as PYTHONPATH; it ends with this one."""

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.opened_files import ADDED, PROJECT, added
+from tests.snakemake_call import copy_project
 from tests.test_dag import DEMO, DRAWN, TINY
 from tests.test_readme import commands
 from workflow import registry
@@ -54,12 +55,10 @@ COLUMNS = "log_loss (nats) ↓", "log_loss (nats) ↓", "accuracy ↑", "auroc �
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     """The copy: `folder`; and `call(words of a Python command line…)` in it: (exit status, all that it printed)."""
-    folder = tmp_path_factory.mktemp("opened")
-    rooms = [path.name for path in PROJECT.iterdir() if (path / "__init__.py").is_file()]
-    results = shutil.ignore_patterns("opened", "results", ".snakemake")
-    for name in (*rooms, "config", "docs", "tests"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=results)
-    for name in ("Snakefile", "environment.yml", "pyproject.toml", "README.md"):
+    folder = copy_project(tmp_path_factory.mktemp("opened"))
+    for name in ("docs", "tests"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("opened", "results"))
+    for name in ("pyproject.toml", "README.md"):
         shutil.copy(PROJECT / name, folder)
     for file in added():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)

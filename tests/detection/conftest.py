@@ -1,10 +1,12 @@
 """What the detection tests share: a published backbone of random weights, and the tasks in small."""
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -86,16 +88,26 @@ def build(checks, published):
 
     MMLogger.get_instance("detection-tests", log_level="ERROR")  # or mmengine prints every weight's origin
 
-    def built(name: str, prepare: Preprocessing = IMAGENET, **changes) -> SimpleNamespace:
-        from mmdet.registry import MODELS
+    models: dict[str, torch.nn.Module] = {}
 
+    def loaded(cfg: Config) -> torch.nn.Module:
+        """A copy: weights are drawn once for equal models."""
+        key = str(cfg.model)
+        if key not in models:
+            model = MODELS.build(cfg.model)
+            model.init_weights()
+            load_backbone(published.path, *parts(model))
+            while len(models) >= 6:  # of 160 MB each
+                models.pop(next(iter(models)))
+            models[key] = model
+        return copy.deepcopy(models[key])
+
+    def built(name: str, prepare: Preprocessing = IMAGENET, **changes) -> SimpleNamespace:
         init_default_scope("mmdet")
         check = DatasetInfo.read(checks[name])
         cfg = Config(task(make_run(name, **changes), check, prepare, RESNET50, Path("unused")))
         torch.manual_seed(0)
-        model = MODELS.build(cfg.model)
-        model.init_weights()
-        load_backbone(published.path, *parts(model))
+        model = loaded(cfg)
         train, val = (Runner.build_dataloader(cfg[f"{part}_dataloader"]) for part in ("train", "val"))
         return SimpleNamespace(model=model, train=train, val=val, cfg=cfg)
 

@@ -8,12 +8,13 @@ from detection.mmcv_stubs import Operators
 from detection.train import train
 from tests.pretended_cuda.trainings import costs_of_a_step, survives
 
-from .conftest import make_run
+from .conftest import RECIPES, make_run
 
-FASTER = ["faster_rcnn_voc", "faster_rcnn_coco", "retinanet_voc", "faster_rcnn_fpn_voc"]
+ALL = list(RECIPES)
 
 
-@pytest.mark.parametrize("name", ["ssd_voc", *(pytest.param(name, marks=pytest.mark.slow) for name in FASTER)])
+@pytest.mark.slow  # quickly: of a step below, of a kill tests/pretrain/test_on_cuda.py
+@pytest.mark.parametrize("name", ALL)
 def test_a_run_survives_a_kill(name, checks, published, tmp_path):
     precision = "bf16" if name == "ssd_voc" else "fp32"
     short = {"iterations": 2, "milestones": [], "warmup_iters": 0}
@@ -31,7 +32,7 @@ def test_a_run_survives_a_kill(name, checks, published, tmp_path):
     assert json.loads(files[0])
 
 
-@pytest.mark.parametrize("name", FASTER)
+@pytest.mark.parametrize("name", ALL)
 def test_a_step_runs_on_the_device(name, checks, published, tmp_path, monkeypatch):
     """Quickly, what a kill and a resume show at length. mmdet takes the compiled focal loss on a device only."""
     focal_loss, levels = Operators.sigmoid_focal_loss_forward, []

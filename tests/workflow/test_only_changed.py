@@ -2,12 +2,12 @@
 code is recorded and told: training/test_record.py and reporting/test_notes.py."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.snakemake_call import copy_project
 from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     FIGURES,
     PROJECT,
@@ -36,10 +36,7 @@ def test_a_comment_in_the_config_plans_nothing(dry_run, snakemake):  # noqa: F81
 @pytest.fixture
 def house(dry_run):  # noqa: F811
     """A copy of the project whose code may be edited, and its dry-run."""
-    for name in ("workflow", "backbones", "pretrain", "detection", "captioning", "config"):
-        shutil.copytree(PROJECT / name, f"house/{name}", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(PROJECT / name, "house")
+    copy_project(Path("house"))
     return lambda: dry_run(SMALL, "-s", "house/Snakefile")
 
 

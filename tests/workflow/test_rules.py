@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from tests.checks import info
+from tests.snakemake_call import PROJECT, copy_project
 from workflow.config.loading import load, overlay
 from workflow.planning.plan import Plan, plan
 
-PROJECT = Path(__file__).parents[2]
 DEMO = load(PROJECT / "config/demo.yaml")
 FIGURES = {"draw_activations": 1, "draw_detections": 2, "draw_captions": 1}  # of all backbones, with the demo's tasks
 SMALL = DEMO | {"backbones": {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}}
@@ -225,10 +225,7 @@ def test_evidence_made_anew_makes_the_report_and_what_is_drawn_by_it(dry_run):
 
 
 def test_another_config_of_the_paper_makes_the_report_alone(dry_run):
-    for name in ("workflow", "backbones", "pretrain", "detection", "captioning", "config"):
-        shutil.copytree(PROJECT / name, f"house/{name}")
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(PROJECT / name, "house")
+    copy_project(Path("house"))
     assert jobs(dry_run(SMALL, "-s", "house/Snakefile")) == {}
     paper = Path("house/config/paper.yaml")
     paper.write_text("# words\n" + paper.read_text())

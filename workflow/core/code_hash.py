@@ -4,6 +4,7 @@ Hashed is what is executed: comments, docstrings and layout change nothing, nor 
 """
 
 import ast
+import copy
 import functools
 import hashlib
 import importlib.abc
@@ -74,11 +75,16 @@ def remember(file: Path) -> None:
 
 def config(file: Path) -> Any:
     """A mmengine config, which is executed and not imported, and so are those of ours that it is based on."""
-    from mmengine.config import Config
-
     for path in based_on(file):
         remember(path)
-    return Config.fromfile(file)
+    return copy.deepcopy(_parsed(file))
+
+
+@functools.cache
+def _parsed(file: Path) -> Any:
+    from mmengine.config import Config
+
+    return Config.fromfile(file)  # for a base of mmdet's it reads mmdet's whole index, 102 files
 
 
 def based_on(file: Path) -> Iterator[Path]:
