@@ -4,7 +4,7 @@ One function for all three origins. File and class names are other people's text
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -182,13 +182,13 @@ def trail(out: Path, run: RunSpec, of: dict[str, Any]) -> Iterator[str]:
     yield table(("what", "value"), hashes + versions, raw=True)
 
 
-def table(head: tuple[str, str], rows: Any, raw: bool = False) -> str:
+def table(head: tuple[str, str], rows: Iterable[tuple[str, object]], raw: bool = False) -> str:
     """A Markdown table of two columns; the values are escaped unless they are `raw`."""
     lines = [f"| {head[0]} | {head[1]} |", "|:--|:--|"]
     return "\n".join(lines + [f"| {code(key)} | {value if raw else escaped(plain(value))} |" for key, value in rows])
 
 
-def escaped(text: Any) -> str:
+def escaped(text: object) -> str:
     """Text as Markdown shows it literally, in one line and in a cell of a table."""
     return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", printable(" ".join(str(text).split())))
 

@@ -37,7 +37,7 @@ class Inert:
     def __init__(self, *_: Any) -> None:
         """Takes anything."""
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         """Takes anything."""
 
 

@@ -30,7 +30,7 @@ class Found:
     tensors: dict[str, Any] = field(default_factory=dict)
 
 
-def found(path: Path, content: Any, wanted: str | None, network: Network, published: bool = False) -> Found:
+def found(path: Path, content: object, wanted: str | None, network: Network, published: bool = False) -> Found:
     """The weights of an opened file, which are those of the network or come nearest to them.
 
     `wanted` is `ema`, `raw`, a set's place in the file, or None for the average where there is one. UserError names
@@ -102,7 +102,7 @@ def set_words(which: str) -> str:
     return SETS.get(which, f"its weights under {which}")
 
 
-def most_tensors(path: Path, content: Any) -> dict[str, Any]:
+def most_tensors(path: Path, content: object) -> dict[str, Any]:
     """Of a file without the network the mapping with the most tensors; UserError if there is none."""
     mappings = [tensors_of(entries) for _, entries, named in containers(content) if named]
     most = max(mappings, key=len, default={})

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from workflow.contracts import Network
 
@@ -78,7 +77,7 @@ NAMINGS = (
 CLASSIFIERS = (("backbone.", "head.fc."), ("resnet.", "classifier.1."))  # next to a prefix: mmpretrain's, HF's
 
 
-def anti_aliased(content: Any, network: Network) -> str:
+def anti_aliased(content: object, network: Network) -> str:
     """What a training checkpoint says of its network, where the weights cannot tell; empty if that is no other one."""
     arch = dict.get(content, "arch") if isinstance(content, dict) else None
     other = isinstance(arch, str) and arch.startswith(ANTI_ALIASED) and arch != network.library_name

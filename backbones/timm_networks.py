@@ -97,7 +97,7 @@ def any_size(bare: str) -> dict[str, Any]:
     return {name: value for name, value in ANY_SIZE.items() if name in arguments}
 
 
-def suited(name: str, module: Any) -> int:
+def suited(name: str, module: nn.Module) -> int:
     """The side of the images that a network was designed for, px.
 
     Raises:
@@ -119,18 +119,18 @@ def suited(name: str, module: Any) -> int:
     return int(height)
 
 
-def feature_info(module: Any) -> list[dict[str, Any]]:
+def feature_info(module: nn.Module) -> list[dict[str, Any]]:
     """What timm says of the maps, in their order: `module`, `num_chs`, `reduction`."""
     found = module.feature_info
     return found if isinstance(found, list) else list(found.info)
 
 
-def trace(module: Any, side: int) -> tuple[list[str], dict[str, tuple[int, ...]]]:
+def trace(module: nn.Module, side: int) -> tuple[list[str], dict[str, tuple[int, ...]]]:
     """The names of all modules in the order in which they end on an image, and the shapes of their outputs."""
     calls: list[str] = []
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def ended(name: str, output: Any) -> None:
+    def ended(name: str, output: object) -> None:
         calls.append(name)
         shapes[name] = tuple(output.shape) if isinstance(output, torch.Tensor) else ()
 
@@ -144,7 +144,7 @@ def trace(module: Any, side: int) -> tuple[list[str], dict[str, tuple[int, ...]]
     return calls, shapes
 
 
-def residual_blocks(module: Any, calls: list[str]) -> dict[str, Block]:
+def residual_blocks(module: nn.Module, calls: list[str]) -> dict[str, Block]:
     """Name of a module to the block that it is: it has `drop_path`, on the sum's way, called."""
     branches: dict[str, list[tuple[str, str]]] = {}
     for place, name in enumerate(calls):
@@ -163,13 +163,13 @@ def residual_blocks(module: Any, calls: list[str]) -> dict[str, Block]:
     }
 
 
-def ends_branch(module: Any, name: str) -> bool:
+def ends_branch(module: nn.Module, name: str) -> bool:
     """Whether a module has a weight that all of its branch goes through."""
     own = dict(module.get_submodule(name).named_parameters(recurse=False))
     return "weight" in own and not ASIDE & set(name.split("."))
 
 
-def masked(module: Any, block: str, end: str, calls: list[str]) -> tuple[str, ...]:
+def masked(module: nn.Module, block: str, end: str, calls: list[str]) -> tuple[str, ...]:
     """What DropBlock masks: nothing unless its branch ends in a batch norm and its skip connection is a module."""
     skip = f"{block}.downsample"
     if not isinstance(module.get_submodule(end), _BatchNorm) or skip not in calls:

@@ -38,7 +38,7 @@ class WeightSet:
         return shapes.all.keys() <= self.weights.keys()
 
 
-def weight_sets(content: Any, shapes: Shapes) -> list[WeightSet]:
+def weight_sets(content: object, shapes: Shapes) -> list[WeightSet]:
     """All full sets of a network in an opened file, of equal ones the first; else the one that comes nearest, if there
     is any."""
     found: list[WeightSet] = []
@@ -57,7 +57,7 @@ def weight_sets(content: Any, shapes: Shapes) -> list[WeightSet]:
     return found or sorted(nearest, key=lambda one: -fitting(one.weights, shapes))[:1]
 
 
-def containers(content: Any) -> Iterator[tuple[Path, dict[str, Any], bool]]:
+def containers(content: object) -> Iterator[tuple[Path, dict[str, Any], bool]]:
     """(path, entries, whether they have names) of each mapping and list, each once, from the outermost inwards."""
     todo: list[tuple[Path, Any]] = [((), content)]
     seen = set()
@@ -186,7 +186,7 @@ def place(path: Path, key: str) -> str:
     return "/".join((*path, key))
 
 
-def left_over(content: Any, places: set[str]) -> list[str]:
+def left_over(content: object, places: set[str]) -> list[str]:
     """Whatever other tensors the file has, each by the shortest part of its place that leads to none of the set's."""
     used = {part for one in places for part in parts(one)}
     rest: dict[str, None] = {}

@@ -165,7 +165,7 @@ class CaptionMetric(BaseMetric):
         self.check, self.keep = check, Path(keep)
         self.references: Captions = {}
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict]) -> None:
         """One batch."""
         self.results.extend(data_samples)
 

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 import captioning.dataset
 import captioning.metric  # noqa: F401 (registers)
 from backbones.backbone import Preprocessing, load_backbone, load_weights, metadata, network_of
@@ -52,7 +54,7 @@ def architecture(recipe: dict[str, Any], prepare: Preprocessing, about: dict[str
     return {"network": about["network"], **captioner, **tuned}
 
 
-def kept_weights(model: Any, recipe: dict[str, Any], backbone: Path) -> dict[str, Any]:
+def kept_weights(model: nn.Module, recipe: dict[str, Any], backbone: Path) -> dict[str, Any]:
     """The captioner's weights, and those of the encoder whose features it reads, under FROZEN."""
     encoder: dict[str, Any] = {}
     if not recipe["finetune_encoder"]:

@@ -145,7 +145,7 @@ class COCOMetric(BaseMetric):
         """Read once."""
         return ground_truth(self.root)
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict]) -> None:
         """One batch. Label n is the n-th category by id, as CocoDataset has it."""
         categories = [category["id"] for category in self.truth.dataset["categories"]]
         for sample in data_samples:

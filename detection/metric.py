@@ -93,7 +93,7 @@ class VOC07Metric(VOCMetric):
         super().__init__()
         self.keep, self.collect_dir = Path(keep), f"{keep}/parts"
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict]) -> None:
         """One batch: the truth as VOCMetric collects it, and the detections."""
         for sample in data_samples:
             kinds = {"": sample["gt_instances"], "_ignore": sample["ignored_instances"]}

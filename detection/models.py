@@ -14,6 +14,7 @@ from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
 from mmdet.registry import MODELS, TASK_UTILS
 from mmengine.dist import get_world_size
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from detection import backbone  # noqa: F401 (registers)
@@ -60,7 +61,11 @@ class SparingAssigner(MaxIoUAssigner):
     nothing. mmdet's own switch for it (`ignore_iof_thr`) does nothing in an image without another object."""
 
     def assign(
-        self, pred_instances: Any, gt_instances: Any, gt_instances_ignore: Any = None, **kwargs: Any
+        self,
+        pred_instances: InstanceData,
+        gt_instances: InstanceData,
+        gt_instances_ignore: InstanceData | None = None,
+        **kwargs: Any,
     ) -> AssignResult:
         """The number of each prior's object, 0 for background, -1 for nothing."""
         found = super().assign(pred_instances, gt_instances, gt_instances_ignore, **kwargs)

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 import detection.loading
 import detection.metric
 import detection.models
@@ -25,7 +27,7 @@ METRICS = {"coco": ("AP", "AP50", "AP75"), "voc": ("mAP", "mAP_area")}  # of a s
 PARTS = {"coco": ("train_images",), "voc": ("trainval07", "trainval12")}  # what of a set is trained on
 
 
-def parts(model: Any) -> list[Any]:
+def parts(model: nn.Module) -> list[Any]:
     """The modules of a detector that make up the published backbone: C4 has its last stage in the RoI head."""
     shared_head = getattr(getattr(model, "roi_head", None), "shared_head", None)
     return [model.backbone.network, *([shared_head] if shared_head else [])]

@@ -8,9 +8,9 @@ import textwrap
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -208,7 +208,7 @@ def draw_photo(path: Path, things: list[Thing]) -> bytes:
     return jpeg(Image.open(buffer).convert("RGB"))
 
 
-def draw_cell(axes: Any, image: Any, original: tuple[int, int], things: list[Thing]) -> None:
+def draw_cell(axes: Axes, image: Image.Image, original: tuple[int, int], things: list[Thing]) -> None:
     """One photo with boxes: solid where sure, dashed where not."""
     axes.imshow(image, extent=(0, original[0], original[1], 0), interpolation="bilinear")
     axes.set_axis_off()

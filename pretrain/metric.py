@@ -44,7 +44,7 @@ class TopError(BaseMetric):
         super().__init__(collect_dir=f"{keep}/parts")
         self.root, self.keep = root, Path(keep)
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict]) -> None:
         """One batch."""
         for sample in data_samples:
             self.results.extend(ranks(sample["logits"], sample["labels"]).tolist())

@@ -78,7 +78,7 @@ def said(row: Row) -> list[str]:
     return [line for text in row.words or ["no regularizer"] for line in textwrap.wrap(text, 34)]
 
 
-def draw_row(figure: Any, row: Row, captions: list[list[str]], top: float) -> None:
+def draw_row(figure: Figure, row: Row, captions: list[list[str]], top: float) -> None:
     """One row, its upper edge at `top` inches: what it is, photos, squares, captions."""
     width, height = figure.get_size_inches()
 

@@ -8,10 +8,9 @@ each branch: they need neither, and stay as their library starts them.
 """
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from backbones.backbone import IMAGENET, save_backbone
@@ -32,7 +31,7 @@ from workflow.training.seeding import seed_everything
 IMAGES, BATCH = 512, 64  # that the statistics are taken of, evenly spread over the training set, and at once
 
 
-def calibrate(network: Any, images: Any, threads: int) -> int:
+def calibrate(network: torch.nn.Module, images: Dataset, threads: int) -> int:
     """Give each batch norm of a network in place the mean and variance of its inputs: averages over batches.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info
+from torch.autograd.function import FunctionCtx
 
 from workflow.contracts import Network
 
@@ -87,13 +88,13 @@ class IndexPermutation(torch.autograd.Function):
     """`x[order]` of a permutation: backwards it is a permutation too, where torch adds up index by index."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: FunctionCtx, x: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
         """x (N, ...), order (N,) on any device."""
         ctx.order = order
         return x[order.to(x.device)]
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """By the inverse."""
         return gradient[ctx.order.argsort().to(gradient.device)], None
 

@@ -7,10 +7,10 @@ CutMix paper quotes its authors' ResNet-50: blocks of 7 cells, keep 0.9, in the 
 
 import functools
 import math
-from typing import Any
 
 import numpy as np
 import torch
+from torch.autograd.function import FunctionCtx
 from torchvision.ops import drop_block2d
 
 from pretrain.regularizers.base import FeatureTransforms, Regularizer, per_rank_rng, register, seeded
@@ -67,7 +67,9 @@ class Dropped(torch.autograd.Function):
     """torchvision's `drop_block2d`, in work that grows with the number of blocks and one pass over the features."""
 
     @staticmethod
-    def forward(ctx: Any, features: torch.Tensor, rate: float, side: int, rng: np.random.Generator) -> torch.Tensor:
+    def forward(
+        ctx: FunctionCtx, features: torch.Tensor, rate: float, side: int, rng: np.random.Generator
+    ) -> torch.Tensor:
         """Keeps the places of the dropped cells, which are few, instead of a mask."""
         kept = torch.empty_like(features)
         cells, dropped = drawn(kept.shape, kept.stride(), rate, side, rng)
@@ -76,7 +78,7 @@ class Dropped(torch.autograd.Function):
         return zeroed(torch.mul(features, ctx.scale, out=kept), ctx.cells)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         """The same map, of the gradient; the places belong to the strides of the features."""
         kept = torch.empty_strided(gradient.shape, ctx.strides, dtype=gradient.dtype)
         return zeroed(torch.mul(gradient, ctx.scale, out=kept), ctx.cells), None, None, None

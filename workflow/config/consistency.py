@@ -94,7 +94,7 @@ def share_faults(config: dict[str, Any]) -> Iterator[str]:
             yield f"{places['batch_size']}: {batch} leaves a process one sample, and batch norm needs two"
 
 
-def infinite(value: Any, path: list[str | int]) -> Iterator[str]:
+def infinite(value: object, path: list[str | int]) -> Iterator[str]:
     """Numbers that are none, as YAML knows .nan and .inf, and those that no float can hold."""
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{dotted(path)}: must be a finite number, not {value}"

@@ -60,12 +60,12 @@ RENAMED = {  # a former key of the config to today's: whoever has an old file is
 Named = tuple[tuple[str, str], ...]  # an instance with the type that its section names
 
 
-def instances(config: Any) -> tuple[Named, Named]:
+def instances(config: object) -> tuple[Named, Named]:
     """The tasks and the data sets of a config that is not checked yet, each with the type that it names."""
     return _named(config, "tasks", "task"), _named(config, "data", "layout")
 
 
-def _named(config: Any, section: str, key: str) -> Named:
+def _named(config: object, section: str, key: str) -> Named:
     found = config.get(section) if isinstance(config, dict) else None
     pairs = found.items() if isinstance(found, dict) else ()
     return tuple((name, str(each[key])) for name, each in pairs if isinstance(each, dict) and key in each)
@@ -99,7 +99,7 @@ def network_names() -> dict[str, Any]:
     return {"pattern": f"^({'|'.join(names)})\\Z", "expected": " or ".join(shown), "examples": shown}
 
 
-def unsorted(_: Any, rule: bool, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+def unsorted(_: object, rule: bool, value: Any, __: object) -> Iterator[jsonschema.ValidationError]:
     """The keyword `ascending: true`, which JSON Schema lacks: the numbers of a list do not fall."""
     numbers = isinstance(value, list) and all(isinstance(each, int | float) for each in value)
     if rule and numbers and value != sorted(value):
@@ -117,7 +117,7 @@ def with_instances(types: dict[str, Any], key: str, named: dict[str, str]) -> di
     return open_types | {name: open_types.get(kind, unknown) for name, kind in named.items()}
 
 
-def schema_faults(config: Any) -> Iterator[str]:
+def schema_faults(config: object) -> Iterator[str]:
     """What the schema objects to, in the order of the config's keys."""
     errors = validator(*instances(config)).iter_errors(config)
     for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):

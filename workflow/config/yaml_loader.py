@@ -99,7 +99,7 @@ def size(node: yaml.Node, known: dict[yaml.Node, float] | None = None) -> float:
     return known[node]
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """A value in a message: text in quotes, all else as YAML would have it, long things cut."""
     text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
     text = printable(text[:61])

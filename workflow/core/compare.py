@@ -21,7 +21,7 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any
     return {key: pair for key, pair in pairs.items() if not equal(*pair)}
 
 
-def equal(one: Any, other: Any) -> bool:
+def equal(one: object, other: object) -> bool:
     """Whether two config values say the same: 1 and 1.0 do, 1 and true do not."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)

@@ -33,7 +33,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, content: Any) -> None:
+def write_json(path: str | Path, content: object) -> None:
     """Write `content` as readable JSON, atomically. NaN and infinity are refused (ValueError): they are not JSON."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -77,7 +77,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest(content: Any) -> str:
+def digest(content: object) -> str:
     """The SHA-256 of a JSON-like value, in hex; the order of keys does not matter."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -127,7 +127,7 @@ def record_digest(record: dict[str, Any]) -> str:
     return digest({key: value for key, value in record.items() if key != "sha256"})
 
 
-def short(content: Any) -> str:
+def short(content: object) -> str:
     """The first ten hex digits of `digest`: enough for a folder's name."""
     return digest(content)[:10]
 

@@ -1,9 +1,7 @@
 """Config values in words, the same in card, gallery and report."""
 
-from typing import Any
 
-
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """A config value as a person writes it."""
     if isinstance(value, dict) and value:
         return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items())

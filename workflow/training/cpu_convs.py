@@ -6,11 +6,10 @@ backward of layer4's 1 × 1 at 2 × 2 cells take 5 instead of 12 to 18 ms as pro
 images, is 5 % slower than with none, with the limits below as fast; at 64 px, 32 images, a quarter faster.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 FEW, FEWER = 1024, 512  # cells of all maps together, up to which 1 × 1 and 3 × 3 products are faster
@@ -39,14 +38,14 @@ class Im2Col3x3(torch.autograd.Function):
     """Maps (N, H, W, C) to what a 3 × 3 kernel with padding 1 sees at each of its places: (N, OH, OW, 9, C)."""
 
     @staticmethod
-    def forward(ctx: Any, cells: torch.Tensor, stride: int) -> torch.Tensor:
+    def forward(ctx: FunctionCtx, cells: torch.Tensor, stride: int) -> torch.Tensor:
         """Nine copies of the map, each shifted."""
         padded = functional.pad(cells, (0, 0, 1, 1, 1, 1))
         ctx.shape, ctx.stride = cells.shape, stride
         return torch.stack([padded[place] for place in Im2Col3x3.places(cells.shape, stride)], dim=3)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: FunctionCtx, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
         """Their sum, each shifted back: rounded once, and not at each of the nine."""
         number, height, width, channels = ctx.shape
         exact = torch.promote_types(grad.dtype, torch.float32)

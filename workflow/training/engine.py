@@ -22,7 +22,7 @@ from workflow.planning.run_spec import RunSpec
 from workflow.planning.schedule import Schedule
 from workflow.training.cpu_convs import channels_last
 from workflow.training.distributed import processes
-from workflow.training.hooks import EvaluationPrecision, History, Start
+from workflow.training.hooks import EvaluationPrecision, History, LoadWeightsHook
 from workflow.training.precision import configure_torch
 from workflow.training.progress import ProgressHook
 from workflow.training.resume.checkpointing import ResumeCheckpointHook, newest
@@ -151,7 +151,7 @@ def fit(
     hooks = [SeedHook(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
     with tracked(run, state, history) as tracking:
         watching = [CheckFiniteLossHook(run.name, state), ProgressHook(state, history), *tracking, *more]
-        for hook in [Start(start)] * (start is not None) + hooks + watching:
+        for hook in [LoadWeightsHook(start)] * (start is not None) + hooks + watching:
             runner.register_hook(hook)
         train(runner, run, saved, ending)
     waited = processes.reduce_mean(history.waited, "max")  # all wait for the slowest

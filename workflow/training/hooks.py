@@ -5,7 +5,7 @@ mmengine's own LoggerHook prints eight columns where a person wants one line wit
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.runner import Runner
+from torch import nn
 
 from workflow.training.distributed.processes import unwrap_model
 
@@ -55,12 +57,12 @@ class EvaluationPrecision(Hook):
     def __init__(self, precision: str) -> None:
         self.precision = precision
 
-    def before_val(self, runner: Any) -> None:
+    def before_val(self, runner: Runner) -> None:
         """Enter autocast."""
         self.context = autocast(self.precision)
         self.context.__enter__()
 
-    def after_val(self, runner: Any) -> None:
+    def after_val(self, runner: Runner) -> None:
         """Leave it."""
         self.context.__exit__(None, None, None)
 
@@ -69,7 +71,7 @@ class Batches:
     """The training loop's iterator, and the `seconds` that the loop waited for its last batch. On a GPU the device
     itself waits for less: it may still be at work on what was queued."""
 
-    def __init__(self, iterator: Any) -> None:
+    def __init__(self, iterator: Iterator[Any]) -> None:
         self.iterator = iterator
         self.seconds = 0.0
 
@@ -100,7 +102,7 @@ class History(Hook):
         self.batches = Batches(iter(()))
         self.shown = self.rate = 0.0
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Start the clocks; say where a resumed run goes on."""
         runner.train_loop.dataloader_iterator = self.batches = Batches(runner.train_loop.dataloader_iterator)
         self.tick = time.monotonic()
@@ -108,11 +110,13 @@ class History(Hook):
         if runner.iter:
             self.say(f"resumed at iteration {runner.iter} of {self.iterations}")
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Keep the rate: after the iteration it is that of the next one."""
         self.rate = learning_rate(runner.optim_wrapper)
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Keep the loss; every so often a point of the curve and a line on the terminal."""
         self.losses.append(outputs["loss"].detach())
         done, now = runner.iter + 1, time.monotonic()
@@ -137,7 +141,7 @@ class History(Hook):
         """At the pace since this attempt began, evaluations included."""
         return (now - self.began) / (done - self.first) * (self.iterations - done)
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Keep an evaluation; its time does not count as training time."""
         self.evaluations.append({"iteration": runner.iter, **(metrics or {})})
         numbers = "  ".join(f"{key} {value:.2f}" for key, value in (metrics or {}).items() if isinstance(value, float))
@@ -149,12 +153,12 @@ class History(Hook):
         if get_rank() == 0:
             print(f"[{self.name}] {text}", flush=True)
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """The history is part of the state."""
         kept = {"points": self.points, "evaluations": self.evaluations, "seconds": self.seconds, "waited": self.waited}
         checkpoint["history"] = {**kept, "losses": torch.stack(self.losses).tolist() if self.losses else []}
 
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go on where the state was written."""
         kept = checkpoint["history"]
         self.points, self.evaluations, self.seconds = kept["points"], kept["evaluations"], kept["seconds"]
@@ -163,15 +167,15 @@ class History(Hook):
         self.losses = list(torch.tensor(kept["losses"], device=device))
 
 
-class Start(Hook):
+class LoadWeightsHook(Hook):
     """Give a fresh run its weights: after mmengine has initialised the network, and not again when it resumes."""
 
     priority = "VERY_HIGH"
 
-    def __init__(self, start: Any) -> None:
-        self.start = start
+    def __init__(self, load: Callable[[nn.Module], None]) -> None:
+        self.load = load
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """mmengine's hook point after initialisation and resuming."""
         if runner.iter == 0:
-            self.start(unwrap_model(runner.model))
+            self.load(unwrap_model(runner.model))

@@ -6,7 +6,7 @@ replaced here, whatever a library may want to load by them; it fetches nothing e
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 import yaml
@@ -19,7 +19,7 @@ from workflow.core.errors import UserError
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast: mmdet has 102 files of YAML
 
 
-def load(path: str | Path, map_location: Any = "cpu") -> Any:
+def load(path: str | Path, map_location: str | torch.device = "cpu") -> Any:
     """Tensors and plain data; UserError for all else. Nothing is allowed beside what torch itself allows: a state needs
     no more."""
     try:
@@ -41,7 +41,7 @@ for scheme in list(CheckpointLoader._schemes):  # files, servers and clouds
 class PlainYaml(YamlHandler):
     """YAML of plain data."""
 
-    def load_from_fileobj(self, file: Any, **_: Any) -> Any:
+    def load_from_fileobj(self, file: IO[str], **_: Any) -> Any:
         """As mmengine asks for it."""
         return yaml.load(file, Loader)
 
@@ -50,6 +50,6 @@ class PlainYaml(YamlHandler):
 class NoPickle(PickleHandler):
     """No pickle."""
 
-    def load_from_fileobj(self, file: Any, **_: Any) -> Any:
+    def load_from_fileobj(self, file: IO[str], **_: Any) -> Any:
         """UserError."""
         raise UserError("a pickle is to be read: refused, nothing of it was run")

@@ -2,10 +2,10 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from workflow.planning.progress import Progress
 from workflow.training.hooks import History
@@ -22,21 +22,23 @@ class ProgressHook(Hook):
         self.state, self.history = state, history
         self.written = 0.0
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """A resumed run shows at once where it is."""
         self.began, self.trained = runner.iter, self.history.seconds
         self.write(runner.iter)
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Every so often."""
         if time.monotonic() - self.written >= SECONDS_BETWEEN_WRITES:
             self.write(runner.iter + 1)
 
-    def before_val(self, runner: Any) -> None:
+    def before_val(self, runner: Runner) -> None:
         """An evaluation may take long."""
         self.write(runner.iter, evaluating=True)
 
-    def after_val(self, runner: Any) -> None:
+    def after_val(self, runner: Runner) -> None:
         """It is over."""
         self.write(runner.iter)
 

@@ -3,7 +3,7 @@
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from mmengine.dist import get_dist_info, get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS
+from mmengine.runner import Runner
 
 from workflow.core.errors import UserError
 from workflow.core.rng import rng
@@ -35,7 +36,7 @@ class ResumableSampler:
     mmengine's loop calls `skip` on resume, which costs nothing.
     """
 
-    def __init__(self, dataset: Any, batch: int, seed: int = 0) -> None:
+    def __init__(self, dataset: Sized, batch: int, seed: int = 0) -> None:
         self.rank, self.world = get_dist_info()
         self.size, self.batch, self.seed, self.start = len(dataset), batch, seed, 0
         if batch % self.world:
@@ -111,7 +112,7 @@ class SeedHook(Hook):
         self.seed = seed
         self.further = [get_rank()] if get_rank() else []
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """mmengine's hook point."""
         seed_everything(self.seed, "iteration", runner.iter, *self.further)
         runner.message_hub.update_info("iter", runner.iter)

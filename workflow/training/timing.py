@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from workflow.core.files import write_json
 from workflow.planning.run_spec import RunSpec
@@ -52,19 +53,21 @@ class Clock(Hook):
         """Seconds of a step, loading included."""
         return (self.ends[-1] - self.ends[WARM - 1]) / (len(self.ends) - WARM)
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """The lines on the terminal count to where this training ends, not to where its run does."""
         self.history = next(hook for hook in runner.hooks if isinstance(hook, History))
         self.history.iterations = WARM + 1
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Enough? The first timed step tells how many there will be."""
         self.ends.append(now())
         if len(self.ends) == WARM + 1:
             self.history.iterations = WARM + min(MOST, math.ceil(SECONDS / self.step))
         runner.train_loop.stop_training = len(self.ends) == self.history.iterations
 
-    def after_train(self, runner: Any) -> None:
+    def after_train(self, runner: Runner) -> None:
         """The test images; the first batch is not timed."""
         runner.model.eval()
         loader, ends = runner.val_loop.dataloader, []

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from mmengine.visualization.vis_backend import (
     MLflowVisBackend,
     TensorboardVisBackend,
@@ -130,7 +131,7 @@ class TrackingHook(Hook):
         self.point: dict[str, float] = {}  # the last one, with its iteration
         self.backend: Any = None  # of further processes
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """The first process begins to write; what belongs to the iteration that is resumed is written again."""
         if is_main_process():
             self.backend = self.open(runner.iter)
@@ -160,7 +161,9 @@ class TrackingHook(Hook):
         """Begin to count for the next point."""
         self.since = iteration, self.history.seconds, self.history.waited
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Keep the losses; every so often write a point."""
         self.losses.append({key: value.detach() for key, value in outputs.items()})
         done, history = runner.iter + 1, self.history
@@ -197,17 +200,17 @@ class TrackingHook(Hook):
             }
             self.backend.add_scalars(values, evaluation[STEP])
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """The history has it already."""
         self.evaluated(self.history.evaluations[-1])
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """What the state has seen is on the disk before the state is."""
         self.backend.flush()
         losses = [{key: value.item() for key, value in values.items()} for values in self.losses]
         checkpoint["tracking"] = {"losses": losses, "point": self.point}
 
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """The state of a run that was not tracked has nothing."""
         kept = checkpoint.get("tracking", {"losses": [], "point": {}})
         device = next(runner.model.parameters()).device

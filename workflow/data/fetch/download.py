@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -55,7 +55,7 @@ class Redirect(urllib.request.HTTPRedirectHandler):
             raise UserError(f"{request.full_url}: the server sends us from {request.type} to {shown}: not followed")
         return super().redirect_request(request, *answer)
 
-    def http_error_302(self, request: urllib.request.Request, answer: Any, code: int, *rest: Any) -> Any:
+    def http_error_302(self, request: urllib.request.Request, answer: IO[bytes], code: int, *rest: Any) -> Any:
         """What urllib does, but that an address of another kind is named before it is refused."""
         address = rest[-1].get("Location", "")
         if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", address):

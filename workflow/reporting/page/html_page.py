@@ -73,7 +73,7 @@ def templates(folder: Path) -> jinja2.Environment:
     return environment
 
 
-def visible(value: Any) -> Any:
+def visible(value: object) -> Any:
     """Data without characters that cannot be seen; what a template or a drawing has made is whole."""
     return printable(value, keep="\n") if type(value) is str else value
 

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from workflow.core.errors import UserError, cli_entry_point
@@ -202,7 +203,7 @@ def launch_torchrun(run: RunSpec, module: str, arguments: Sequence[str]) -> int:
     return 0
 
 
-def on_signal(name: str, number: int, frame: Any) -> None:
+def on_signal(name: str, number: int, frame: FrameType | None) -> None:
     """A signal handler: torchrun passes the signal on and waits for its processes, half a minute at most. Whoever asks
     again is not heard, or they would be killed while they save."""
     set_handlers(signal.SIG_IGN)

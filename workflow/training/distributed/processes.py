@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 import torch
 from mmengine.dist import all_reduce, broadcast_object_list, get_rank, get_world_size
 from mmengine.model import MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
 from mmengine.registry import MODEL_WRAPPERS
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.autograd.function import FunctionCtx
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from workflow.core.signals import die_with_parent
@@ -90,7 +92,7 @@ class ChannelsLastDDP(MMDistributedDataParallel):
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         super().__init__(channels_last(module), forward_sync_buffers=False, **layout)
 
-    def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Tensor]:
+    def train_step(self, data: dict[str, Any], optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """mmengine's, with the loss of the whole batch, which is the mean over the processes."""
         found = super().train_step(data, optim_wrapper)
         all_reduce(loss := found["loss"].detach().clone(), "mean")
@@ -144,12 +146,12 @@ class Sum(torch.autograd.Function):
     """The sum of a tensor over the processes; backwards, that of its gradients."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
         """To a new tensor."""
         all_reduce(total := x.clone())
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
         """Likewise."""
         return Sum.forward(ctx, gradient)

@@ -18,6 +18,7 @@ from typing import Any
 
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from workflow.contracts import INDEX
 from workflow.core.errors import UserError
@@ -84,11 +85,11 @@ class ResumeCheckpointHook(Hook):
         self.saved = time.monotonic()
         self.written = (0, 0)
 
-    def reached(self, runner: Any) -> tuple[int, int]:
+    def reached(self, runner: Runner) -> tuple[int, int]:
         """Iterations and evaluations."""
         return runner.iter, len(self.history.evaluations)
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """A run that was stopped in an evaluation makes that first."""
         self.written = self.reached(runner)
         evaluated = self.history.evaluations[-1]["iteration"] if self.history.evaluations else 0
@@ -96,29 +97,29 @@ class ResumeCheckpointHook(Hook):
         if due and runner.iter > evaluated:
             runner.val_loop.run()
 
-    def before_val(self, runner: Any) -> None:
+    def before_val(self, runner: Runner) -> None:
         """What ends several processes in an evaluation lets them write nothing."""
         if get_world_size() > 1 and self.written != self.reached(runner):
             self.save(runner)
 
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Here the evaluation after the last iteration is over, so a resumed run does not lose it."""
         if runner.iter and time.monotonic() - self.saved >= SECONDS_BETWEEN_SAVES:
             self.save(runner)
 
-    def after_train(self, runner: Any) -> None:
+    def after_train(self, runner: Runner) -> None:
         """The end is a state too: a run killed between training and its record only writes the record again."""
         if self.written != self.reached(runner):
             self.save(runner)
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Whose it is, and no more of mmengine's own words than are read again. Numbers of numpy are plain ones then:
         nothing but tensors and plain data is read."""
         checkpoint["run"] = self.folder.name
         checkpoint["meta"] = {key: checkpoint["meta"][key] for key in META}
         checkpoint["history"] = json.loads(json.dumps(checkpoint["history"], default=lambda number: number.item()))
 
-    def save(self, runner: Any) -> None:
+    def save(self, runner: Runner) -> None:
         """Write to a temporary name, rename, and remove all but the last two."""
         if not is_main_process():
             return

@@ -6,12 +6,14 @@ import multiprocessing.util
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import FUNCTIONS
+from mmengine.runner import Runner
 
 from workflow.core import shared_memory
 from workflow.core.errors import UserError
@@ -35,14 +37,14 @@ class StopOnSignalHook(Hook):
         self.iterator: Any = iter(())
         self.group: Any = None
 
-    def ask(self, number: int, frame: Any = None) -> None:
+    def ask(self, number: int, frame: FrameType | None = None) -> None:
         """The signal handler. Whoever asks again is not heard: the state is being written."""
         if not self.asked:
             self.asked = number
             if not self.busy:
                 raise Interrupted(number)
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Several processes have to stop at the same iteration, or they wait for each other."""
         self.training, self.busy = True, get_world_size() > 1
         self.iterator, runner.train_loop.dataloader_iterator = runner.train_loop.dataloader_iterator, self
@@ -59,11 +61,11 @@ class StopOnSignalHook(Hook):
         """mmengine's way to go on behind what a resumed run has seen."""
         self.iterator.skip_iter(iterations)
 
-    def before_val(self, runner: Any) -> None:
+    def before_val(self, runner: Runner) -> None:
         """mmengine's hook point."""
         self.rest()
 
-    def before_val_epoch(self, runner: Any) -> None:
+    def before_val_epoch(self, runner: Runner) -> None:
         """Processes that wait for each other while they evaluate would not hear a signal for long: it ends them at
         once, by the state that was written just before."""
         if self.group is not None:
@@ -71,12 +73,12 @@ class StopOnSignalHook(Hook):
             if self.asked:
                 raise Interrupted(self.asked)
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """mmengine's hook point."""
         if self.group is not None:
             set_handlers(self.ask)
 
-    def after_train(self, runner: Any) -> None:
+    def after_train(self, runner: Runner) -> None:
         """mmengine's hook point."""
         self.rest()
 
@@ -102,27 +104,29 @@ class CheckFiniteLossHook(Hook):
         self.losses: list[tuple[int, float, torch.Tensor]] = []  # iteration, rate, loss: not looked at yet
         self.together = 1
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         """A CPU has nothing to wait for."""
         if next(runner.model.parameters()).is_cuda:
             self.together = CHECKED_TOGETHER
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """mmengine's hook point, before the rate moves on."""
         loss = outputs["loss"].detach()
         self.losses.append((runner.iter, learning_rate(runner.optim_wrapper), loss))
         if len(self.losses) >= self.together:
             self.check(runner)
 
-    def before_val(self, runner: Any) -> None:
+    def before_val(self, runner: Runner) -> None:
         """mmengine's hook point."""
         self.check(runner)
 
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """No state is written over a good one."""
         self.check(runner)
 
-    def check(self, runner: Any) -> None:
+    def check(self, runner: Runner) -> None:
         """UserError for the first one."""
         if not self.losses:
             return
@@ -131,7 +135,7 @@ class CheckFiniteLossHook(Hook):
             self.fail(runner, *self.losses[finite.index(False)][:2])
         self.losses.clear()
 
-    def fail(self, runner: Any, iteration: int, rate: float) -> None:
+    def fail(self, runner: Runner, iteration: int, rate: float) -> None:
         """Say it, and leave it for the next attempt."""
         loader, reason = runner.train_dataloader, diverged(self.state)
         names = [loader.dataset.name(index) for index in loader.sampler.batch_of(iteration)]

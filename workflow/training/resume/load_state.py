@@ -19,7 +19,7 @@ META = ("iter", "epoch")
 HISTORY = {"points": list, "evaluations": list, "losses": list, "seconds": float, "waited": float}
 
 
-def read(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
+def read(path: Path, map_location: str | torch.device = "cpu") -> dict[str, Any]:
     """A resume state of the run whose folder it lies in; UserError for what is none. Of its `meta` only what is needed:
     mmengine runs what stands there as `config`."""
     content = load(path, map_location)
@@ -30,7 +30,7 @@ def read(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     return content | {"meta": {key: content["meta"][key] for key in META}}
 
 
-def faults(content: Any) -> Any:
+def faults(content: object) -> Any:
     """What keeps it from being a resume state, in words."""
     if not isinstance(content, dict):
         yield f"a {type(content).__name__}"
@@ -51,7 +51,7 @@ class ResumableRunner(Runner):
         """Nothing: it lists the environment at each start, for which it calls the C compiler and nvcc. They may be
         absent, and the record has what matters."""
 
-    def load_checkpoint(self, filename: str, map_location: Any = "cpu", **_: Any) -> dict[str, Any]:
+    def load_checkpoint(self, filename: str, map_location: str | torch.device = "cpu", **_: Any) -> dict[str, Any]:
         """Each weight of the network, and no other: mmengine would leave out what does not fit."""
         checkpoint = read(Path(filename), map_location)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
