@@ -13,7 +13,7 @@ from workflow.contracts import Network
 from workflow.core.errors import UserError
 
 
-def checked(
+def check_weights(
     path: Path, weights: dict[str, Any], network: Network, tensors: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """`weights` in fp32, if they are exactly this network, with or without its classifier (whatever its classes).
@@ -40,7 +40,8 @@ def checked(
     absent = torch.zeros((), dtype=torch.long)  # what a step counter begins with
     indices = {key for key, value in expected.items() if not value.is_floating_point()}
     return {
-        key: number(path, key, weights[key], key in indices) if key in weights else absent.clone() for key in expected
+        key: finite_tensor(path, key, weights[key], key in indices) if key in weights else absent.clone()
+        for key in expected
     }
 
 
@@ -62,7 +63,7 @@ def differences(weights: dict[str, Any], expected: dict[str, Any], title: str) -
             yield f"has {key}, which a {title} has not"
 
 
-def number(path: Path, key: str, value: Any, index: bool) -> Any:
+def finite_tensor(path: Path, key: str, value: Any, index: bool) -> Any:
     """One tensor of the file as its own fp32 tensor (a counter or an `index`: as it is); UserError if it is no finite
     number."""
     import torch

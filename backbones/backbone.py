@@ -137,7 +137,7 @@ def load_weights(path: Path, expected: str | None = None) -> tuple[dict[str, tor
     return weights, Preprocessing(about["channel_order"], tuple(about["mean"]), tuple(about["std"]))
 
 
-def place_stride(module: torch.nn.Module, where: str, network: Network) -> None:
+def set_stride(module: torch.nn.Module, where: str, network: Network) -> None:
     """Let the first block of each stage halve its input in the convolution `where` (`1x1` or `3x3`), in place.
 
     The same weights with the other stride are another network. Works on torchvision's and timm's bottlenecks;
@@ -175,5 +175,5 @@ def load_backbone(path: Path, *modules: torch.nn.Module, expected: str | None = 
             raise UserError(f"{path}: {len(keys)} keys {fault}: {', '.join(keys[:5])}{' ...' * (len(keys) > 5)}")
     for module in modules:
         module.load_state_dict({key: weights[key] for key in module.state_dict() if key in weights}, strict=False)
-        place_stride(module, about["stride"], network)
+        set_stride(module, about["stride"], network)
     return report

@@ -46,7 +46,7 @@ def write_card(
 
     check, network = DatasetInfo.read(check_file), network_of(out / WEIGHTS)
     parts = [
-        [f"# {escaped(run.backbone)}: a {network.title}, {KINDS[origin(out)]}", *about(run, brought)],
+        [f"# {escaped(run.backbone)}: a {network.title}, {KINDS[origin(out)]}", *summary(run, brought)],
         ["## Numbers", *numbers(metrics, protocol)],
         ["## Use", *use(out)],
         ["## Data", *data(origin(out), check, metrics)],
@@ -100,7 +100,7 @@ def origin(out: Path) -> str:
     return metadata(out / "backbone.safetensors")["origin"]
 
 
-def about(run: RunSpec, brought: dict[str, Any] | None) -> Iterator[str]:
+def summary(run: RunSpec, brought: dict[str, Any] | None) -> Iterator[str]:
     """What it is."""
     recipe = run.recipe
     if brought:

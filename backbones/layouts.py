@@ -17,7 +17,7 @@ COMPLETE = "save model.state_dict(), which holds them, instead of the parameters
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundWeights:
     """What a file is: where in it the weights lie, the set that was taken (`ema`, `raw`, `only` if it has one and the
     config does not say, or the place that the config names), weights under the network's names, and what is left over;
     of a file without the network also the mapping with the most tensors.
@@ -30,7 +30,9 @@ class Found:
     tensors: dict[str, Any] = field(default_factory=dict)
 
 
-def found(path: Path, content: object, wanted: str | None, network: Network, published: bool = False) -> Found:
+def find_weights(
+    path: Path, content: object, wanted: str | None, network: Network, published: bool = False
+) -> FoundWeights:
     """The weights of an opened file, which are those of the network or come nearest to them.
 
     `wanted` is `ema`, `raw`, a set's place in the file, or None for the average where there is one. UserError names
@@ -40,13 +42,13 @@ def found(path: Path, content: object, wanted: str | None, network: Network, pub
         raise UserError(f"checkpoint {path}: a {other}, whose downsampling is anti-aliased, and not a {network.title}")
     sets = weight_sets(content, shapes_of(network.name))
     if not sets or not sets[0].full:
-        tensors = most_tensors(path, content)
-        return Found("", wanted or "only", sets[0].weights if sets else tensors, [], tensors)
+        tensors = largest_mapping(path, content)
+        return FoundWeights("", wanted or "only", sets[0].weights if sets else tensors, [], tensors)
     taken, which = choose(path, sets, wanted, network)
     names = [one.name for one in sets if one is not taken]
     layout = PUBLISHED if published else "state dict" if taken.name == "/" else f"state dict under {taken.name}"
     layout += f", beside {', '.join(names)}" if names else ""
-    return Found(layout, which, taken.weights, left_over(content, taken.places))
+    return FoundWeights(layout, which, taken.weights, left_over(content, taken.places))
 
 
 def choose(path: Path, sets: list[WeightSet], wanted: str | None, network: Network) -> tuple[WeightSet, str]:
@@ -102,7 +104,7 @@ def set_words(which: str) -> str:
     return SETS.get(which, f"its weights under {which}")
 
 
-def most_tensors(path: Path, content: object) -> dict[str, Any]:
+def largest_mapping(path: Path, content: object) -> dict[str, Any]:
     """Of a file without the network the mapping with the most tensors; UserError if there is none."""
     mappings = [tensors_of(entries) for _, entries, named in containers(content) if named]
     most = max(mappings, key=len, default={})

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.transforms.v2 import functional
 
-from backbones.backbone import STRIDE, Preprocessing, place_stride
+from backbones.backbone import STRIDE, Preprocessing, set_stride
 from backbones.construct import encoder
 from workflow.contracts import Network
 from workflow.data.validation.decoding import decode
@@ -47,7 +47,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.prepare = prepare
         self.network = encoder(network)
-        place_stride(self.network, stride, network)
+        set_stride(self.network, stride, network)
         self.train(False)
 
     def train(self, mode: bool = True) -> "Encoder":

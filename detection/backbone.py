@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from backbones.backbone import place_stride
+from backbones.backbone import set_stride
 from backbones.construct import encoder
 from workflow import registry
 
@@ -42,7 +42,7 @@ class NetworkBackbone(nn.Module):
         names = [stage.name for stage in declared.stages]
         self.network, self.freeze_bn = encoder(declared), freeze_bn
         self.indices = [declared.stages[place].index for place in out_indices]
-        place_stride(self.network, stride, declared)
+        set_stride(self.network, stride, declared)
         if not last_stage:
             self.network.set_submodule(names[-1], nn.Identity())
         parameters, modules = (
@@ -91,7 +91,7 @@ class LastStage(nn.Module):
         declared, self.freeze_bn = registry.network(network), freeze_bn
         self.name = declared.stages[-1].name
         stage, parent = encoder(declared).get_submodule(self.name), self
-        place_stride(stage, stride, declared)
+        set_stride(stage, stride, declared)
         *above, last = self.name.split(".")
         for part in above:
             parent.add_module(part, nn.Module())

@@ -13,7 +13,7 @@ from matplotlib import colormaps
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backbones.backbone import load_weights, metadata, network_of, place_stride
+from backbones.backbone import load_weights, metadata, network_of, set_stride
 from backbones.construct import build
 from backbones.images import ImageNetVal
 from pretrain.gallery import class_names
@@ -78,7 +78,7 @@ def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Ten
     (weights, prepare), declared = load_weights(file), network_of(file)
     network = build(declared, len(weights[f"{declared.classifier}.bias"])).eval()
     network.load_state_dict(weights)
-    place_stride(network, metadata(file)["stride"], declared)
+    set_stride(network, metadata(file)["stride"], declared)
     features: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def evaluate(
     recipe = recipe | {"network": network.name}
     found = ranked(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
     if evidence:
-        leave(evidence, f"{check.root}/val", found)
+        write_per_image(evidence, f"{check.root}/val", found)
     return errors(found)
 
 

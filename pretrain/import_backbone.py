@@ -10,14 +10,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from backbones.architecture import checked
+from backbones.architecture import check_weights
 from backbones.backbone import KEY, STRIDE, Preprocessing, preprocessing, save_backbone, verify
 from backbones.card import write_card
 from backbones.checkpoint import contents
 from backbones.construct import published_parameters
-from backbones.layouts import found, set_words
+from backbones.layouts import find_weights, set_words
 from pretrain.evaluate import better, near_chance, ranked
-from pretrain.metric import errors, leave
+from pretrain.metric import errors, write_per_image
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
@@ -45,8 +45,8 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
     if sha256(path) != recipe["sha256"]:
         raise UserError(f"checkpoint {path}: the file has changed since the run was planned; plan it again")
     own = published(metadata)
-    file = found(path, content, recipe["checkpoint_key"], network, published=bool(own))
-    weights = checked(path, file.weights, network, file.tensors)
+    file = find_weights(path, content, recipe["checkpoint_key"], network, published=bool(own))
+    weights = check_weights(path, file.weights, network, file.tensors)
     if own:
         verify(path, own, content)
         agree(path, own, recipe)
@@ -143,7 +143,7 @@ def refuse_misdeclared(
             )
 
 
-def bring(run: RunSpec, checkpoint: Path, check_file: Path, out: Path) -> None:
+def import_checkpoint(run: RunSpec, checkpoint: Path, check_file: Path, out: Path) -> None:
     """Publish the file as `backbone.safetensors`, but score it first if it carries the classes of the data.
 
     What is published follows from the file and what is declared of it alone, whatever data it is scored on.
@@ -166,7 +166,7 @@ def bring(run: RunSpec, checkpoint: Path, check_file: Path, out: Path) -> None:
     save_backbone(published, weights, prepare, recipe["network"], stride, origin="brought", **from_file)
     protocol = {"epoch": "brought", "split": split}
     about |= {"stride": stride}
-    leave(out / "per_image.npz", f"{check.root}/val", ranks)
+    write_per_image(out / "per_image.npz", f"{check.root}/val", ranks)
     write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, brought=about)
     write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
                  checkpoint=about, parameters=published_parameters(recipe["network"]))  # fmt: skip
@@ -175,4 +175,4 @@ def bring(run: RunSpec, checkpoint: Path, check_file: Path, out: Path) -> None:
 def import_backbone(run: RunSpec, checkpoint: Path, check_file: Path, state: Path, out: Path) -> None:
     """`bring`; a failure leaves its reason in `state`."""
     with run_context(state, out, made_of(run, DatasetInfo.read(check_file), None)):
-        bring(run, checkpoint, check_file, out)
+        import_checkpoint(run, checkpoint, check_file, out)

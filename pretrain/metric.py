@@ -20,10 +20,10 @@ def each(ranks: Sequence[int]) -> dict[str, np.ndarray]:
 
 def errors(ranks: Sequence[int]) -> dict[str, float]:
     """`top1_error` and `top5_error` of the set, in percent."""
-    return {name: float(values.mean()) for name, values in each(ranks).items()}
+    return {name: float(values.mean()) for name, values in per_image_errors(ranks).items()}
 
 
-def leave(path: Path, root: str | Path, ranks: Sequence[int]) -> None:
+def write_per_image(path: Path, root: str | Path, ranks: Sequence[int]) -> None:
     """Write the evidence of a score on all images of the folder `root`, in ImageNetVal's order, named relative to it.
 
     What was not scored, without ranks, leaves a file without images and without errors. ValueError if the images are
@@ -31,7 +31,7 @@ def leave(path: Path, root: str | Path, ranks: Sequence[int]) -> None:
     """
     images = ClassFolders(str(root)).paths if ranks else []
     names = [path.decode(errors="surrogateescape") for path, _ in zip(images, ranks, strict=True)]
-    per_image.write(path, np.array(names, dtype=str), **(each(ranks) if ranks else {}))
+    per_image.write(path, np.array(names, dtype=str), **(per_image_errors(ranks) if ranks else {}))
 
 
 @METRICS.register_module()
@@ -51,5 +51,5 @@ class TopError(BaseMetric):
 
     def compute_metrics(self, results: list[int]) -> dict[str, float]:
         """All batches."""
-        leave(self.keep / "per_image.npz", self.root, results)
+        write_per_image(self.keep / "per_image.npz", self.root, results)
         return errors(results)

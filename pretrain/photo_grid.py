@@ -53,7 +53,8 @@ def draw(rows: list[Row], names: list[str], made_of: dict[str, str]) -> bytes:
     captions = [[caption(weights, names) for weights in row.targets] for row in rows]
     heights = [
         max(
-            CELL + LINE * (max(map(len, lines)) + 2 + (row.kept is not None)), 0.22 + 1.15 * LINE * (len(said(row)) + 1)
+            CELL + LINE * (max(map(len, lines)) + 2 + (row.kept is not None)),
+            0.22 + 1.15 * LINE * (len(label_lines(row)) + 1),
         )
         for row, lines in zip(rows, captions, strict=True)
     ]
@@ -73,7 +74,7 @@ def draw(rows: list[Row], names: list[str], made_of: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def said(row: Row) -> list[str]:
+def label_lines(row: Row) -> list[str]:
     """The lines beside a row."""
     return [line for text in row.words or ["no regularizer"] for line in textwrap.wrap(text, 34)]
 
@@ -86,7 +87,7 @@ def draw_row(figure: Figure, row: Row, captions: list[list[str]], top: float) ->
         figure.text(x / width, y / height, text, va="top", parse_math=False, **style)
 
     write(GAP, top, row.name, fontsize=10, weight="bold")
-    write(GAP, top - 0.22, "\n".join(said(row)), fontsize=7.5, linespacing=1.3, color="0.25")
+    write(GAP, top - 0.22, "\n".join(label_lines(row)), fontsize=7.5, linespacing=1.3, color="0.25")
     for n, lines in enumerate(captions):
         left, below = MARGIN + n * (CELL + GAP), top - CELL - 0.06
         axes = figure.add_axes((left / width, (top - CELL) / height, CELL / width, CELL / height))

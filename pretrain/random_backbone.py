@@ -79,7 +79,7 @@ def make(run: RunSpec, check_file: Path, out: Path) -> None:
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
     save_backbone(out / "backbone.safetensors", network.state_dict(), IMAGENET, declared.name, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
-    leave(out / "per_image.npz", f"{check.root}/val", [])
+    write_per_image(out / "per_image.npz", f"{check.root}/val", [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
     write_record(out, run, None, of=of, metrics={}, protocol=protocol, check=check_file,
                  backbone=out / "backbone.safetensors", parameters=published_parameters(declared.name))  # fmt: skip

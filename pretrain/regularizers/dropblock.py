@@ -72,7 +72,7 @@ class Dropped(torch.autograd.Function):
     ) -> torch.Tensor:
         """Keeps the places of the dropped cells, which are few, instead of a mask."""
         kept = torch.empty_like(features)
-        cells, dropped = drawn(kept.shape, kept.stride(), rate, side, rng)
+        cells, dropped = sample_blocks(kept.shape, kept.stride(), rate, side, rng)
         ctx.strides, ctx.cells = kept.stride(), torch.from_numpy(cells.ravel())
         ctx.scale = kept.numel() / max(kept.numel() - dropped, 1)
         return zeroed(torch.mul(features, ctx.scale, out=kept), ctx.cells)
@@ -90,7 +90,7 @@ def zeroed(features: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
     return features
 
 
-def drawn(
+def sample_blocks(
     shape: tuple[int, ...], strides: tuple[int, ...], rate: float, side: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, int]:
     """Blocks of side × side cells, each place with the same probability, so that about `rate` of all cells is dropped.

@@ -8,7 +8,7 @@ import torch
 
 from pretrain.regularizers.base import FeatureTransforms, register
 from pretrain.regularizers.cutmix import pasting
-from pretrain.regularizers.manifold_mixup import ManifoldMixup, drawn
+from pretrain.regularizers.manifold_mixup import ManifoldMixup, sample_layer
 from workflow.contracts import Network
 
 
@@ -32,7 +32,7 @@ class FeatureCutMix(ManifoldMixup):
         """See the class."""
         if not self.applies(rng):
             return {}, targets
-        module = drawn(self.layers, rng)
+        module = sample_layer(self.layers, rng)
         stride = {stage.name: stage.stride for stage in network.stages}.get(module, 1)  # 1 at the input
         paste, blend = pasting(self.alpha, images, rng, stride)
         return {module: paste}, blend(targets)

@@ -11,7 +11,7 @@ from pretrain.regularizers.mixup import blending
 from workflow.contracts import Network
 
 
-def drawn(layers: list[str], rng: np.random.Generator) -> str:
+def sample_layer(layers: list[str], rng: np.random.Generator) -> str:
     """The module of one of `layers` ("" for `input`), from a stream beside that of `rng`.
 
     What `rng` draws next is so what it would have drawn: Manifold Mixup at the input is Mixup, and Feature CutMix there
@@ -43,6 +43,6 @@ class ManifoldMixup(Regularizer):
         """See the class."""
         if not self.applies(rng):
             return {}, targets
-        module = drawn(self.layers, rng)
+        module = sample_layer(self.layers, rng)
         blend = blending(self.alpha, len(images), rng)
         return {module: blend}, blend(targets)

@@ -14,7 +14,7 @@ from workflow.core.errors import UserError
 
 
 def checked(path, weights, network="resnet50"):
-    return architecture.checked(path, weights, registry.network(network))
+    return architecture.check_weights(path, weights, registry.network(network))
 
 
 @pytest.fixture(scope="module")

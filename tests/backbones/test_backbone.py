@@ -19,9 +19,9 @@ from backbones.backbone import (
     load_backbone,
     load_weights,
     metadata,
-    place_stride,
     preprocessing,
     save_backbone,
+    set_stride,
 )
 from backbones.construct import build
 from workflow import registry
@@ -196,14 +196,14 @@ def test_placing_the_stride_twice_or_back_is_exact(network):
     for make in (lambda: resnet50(), lambda: timm.create_model("resnet50")):
         model = make()
         before = strides(model)
-        place_stride(model, "3x3", RESNET50)
+        set_stride(model, "3x3", RESNET50)
         assert strides(model) == before
-        place_stride(model, "1x1", RESNET50)
+        set_stride(model, "1x1", RESNET50)
         moved = strides(model)
-        place_stride(model, "1x1", RESNET50)
+        set_stride(model, "1x1", RESNET50)
         assert strides(model) == moved
         assert sum(pair == ((2, 2), (1, 1)) for pair in moved.values()) == 3
-        place_stride(model, "3x3", RESNET50)
+        set_stride(model, "3x3", RESNET50)
         assert strides(model) == before
 
 
@@ -212,7 +212,7 @@ def test_an_older_file_without_the_key_means_3x3(network, tmp_path):
     save_file(network.state_dict(), tmp_path / "b", metadata={"backbone": json.dumps(about)})
     assert metadata(tmp_path / "b")["stride"] == "3x3"
     fresh = resnet50(num_classes=3)
-    place_stride(fresh, "1x1", RESNET50)
+    set_stride(fresh, "1x1", RESNET50)
     load_backbone(tmp_path / "b", fresh)
     assert strides(fresh) == strides(network)
 
@@ -239,7 +239,7 @@ def test_a_network_with_one_place_for_the_stride_stays_as_it_is(tmp_path):
     model = build(resnet18, 3)
     before = [each.stride for each in model.modules() if isinstance(each, torch.nn.Conv2d)]
     for where in ("1x1", "3x3"):
-        place_stride(model, where, resnet18)
+        set_stride(model, where, resnet18)
     assert [each.stride for each in model.modules() if isinstance(each, torch.nn.Conv2d)] == before
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
-from backbones.architecture import checked
+from backbones.architecture import check_weights
 from backbones.checkpoint import contents
-from backbones.layouts import found
+from backbones.layouts import find_weights
 from tests.backbones.layout_table import TABLE, markdown
 from tests.backbones.layouts import (
     RESNET50,
@@ -67,8 +67,8 @@ SINGLE = {
 def read(folder, wanted=None):
     (path,) = folder.iterdir()
     content, metadata = contents(path)
-    file = found(path, content, wanted, RESNET50, published="backbone" in metadata)
-    return file, checked(path, file.weights, RESNET50)
+    file = find_weights(path, content, wanted, RESNET50, published="backbone" in metadata)
+    return file, check_weights(path, file.weights, RESNET50)
 
 
 def equal(one, other):
@@ -175,8 +175,8 @@ def test_methods_that_a_pickle_has_laid_over_are_not_called(raw, tmp_path):
     trap = OrderedDict(raw)
     for name in ("items", "keys", "values", "get", "__iter__"):
         vars(trap)[name] = argparse.Namespace()
-    file = found(tmp_path, {"state_dict": trap}, None, RESNET50)
-    assert equal(checked(tmp_path, file.weights, RESNET50), raw)
+    file = find_weights(tmp_path, {"state_dict": trap}, None, RESNET50)
+    assert equal(check_weights(tmp_path, file.weights, RESNET50), raw)
 
 
 def with_callback(raw, average):

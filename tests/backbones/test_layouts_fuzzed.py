@@ -8,10 +8,10 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backbones.architecture import checked
+from backbones.architecture import check_weights
 from backbones.checkpoint import contents
 from backbones.key_names import shapes_of
-from backbones.layouts import found
+from backbones.layouts import find_weights
 from workflow import registry
 from workflow.core.errors import UserError
 
@@ -35,7 +35,7 @@ COMPANY = st.dictionaries(
 def taken(content: object, wanted: str | None = None):
     """What is found in it; None if it is refused, in one line."""
     try:
-        return found(Path("a.pth"), content, wanted, RESNET50)
+        return find_weights(Path("a.pth"), content, wanted, RESNET50)
     except UserError as error:
         said = str(error)
     assert said.startswith("checkpoint a.pth")
@@ -87,7 +87,7 @@ def test_anything_is_weights_or_is_refused(content, wanted):
     file = taken(content, wanted)
     if file:
         with pytest.raises(UserError, match="is not torchvision's ResNet-50"):
-            checked(Path("a.pth"), file.weights, RESNET50)
+            check_weights(Path("a.pth"), file.weights, RESNET50)
 
 
 @given(st.binary(max_size=80), st.sampled_from(["a.pth", "a.safetensors"]))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from backbones.architecture import checked
+from backbones.architecture import check_weights
 from backbones.construct import build
-from backbones.layouts import found
+from backbones.layouts import find_weights
 from tests.backbones.layout_table import TABLE, pre
 from workflow import registry
 from workflow.core.errors import UserError
@@ -33,8 +33,8 @@ def weights():
 
 def read(content, name, wanted=None):
     network = registry.network(name)
-    file = found(FILE, content, wanted, network)
-    return file, checked(FILE, file.weights, network, file.tensors)
+    file = find_weights(FILE, content, wanted, network)
+    return file, check_weights(FILE, file.weights, network, file.tensors)
 
 
 def equal(one, other):

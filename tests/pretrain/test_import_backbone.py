@@ -16,7 +16,7 @@ from torchvision.models import resnet18
 from backbones.backbone import IMAGENET, Preprocessing, load_weights, metadata, save_backbone
 from pretrain import evaluate
 from pretrain.cli import main
-from pretrain.import_backbone import bring, others, published, refuse_misdeclared
+from pretrain.import_backbone import import_checkpoint, others, published, refuse_misdeclared
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
@@ -35,7 +35,7 @@ def brought(solved, imagenet, tmp_path):
         recipe = {"preprocessing": "imagenet", "stride": "3x3", "checkpoint_key": None, **solved.recipe, **declared}
         recipe = {"sha256": sha256(path), **recipe, "checkpoint": str(path)}
         run = RunSpec("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
-        bring(run, path, imagenet.check, tmp_path / out)
+        import_checkpoint(run, path, imagenet.check, tmp_path / out)
         return tmp_path / out
 
     return call
@@ -252,7 +252,7 @@ def test_a_published_backbone_must_be_declared_as_it_is(order, stride, message, 
     }
     run = RunSpec("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=message):
-        bring(run, path, imagenet.check, tmp_path / "out")
+        import_checkpoint(run, path, imagenet.check, tmp_path / "out")
 
 
 def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_path):
@@ -270,7 +270,7 @@ def test_a_published_backbone_that_was_damaged_is_refused(solved, imagenet, tmp_
     }
     run = RunSpec("pretrain", "mine", {"pretrain": 0}, recipe, {}, threads=1, workers=0, gpus=0)
     with pytest.raises(UserError, match=r"b\.safetensors: damaged: "):
-        bring(run, path, imagenet.check, tmp_path / "out")
+        import_checkpoint(run, path, imagenet.check, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

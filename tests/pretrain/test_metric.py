@@ -37,14 +37,14 @@ def test_errors_are_the_share_beyond_the_first_and_the_fifth_place():
 
 def test_what_is_left_names_each_image_relative_to_the_root_with_its_errors(imagenet, tmp_path):
     root, places = f"{imagenet.root}/val", [0, 1, 4, 5, 3, 0, 0, 0, 2, 0, 0, 9]
-    leave(tmp_path / "e.npz", root, places)
+    write_per_image(tmp_path / "e.npz", root, places)
     with np.load(tmp_path / "e.npz") as found:
         assert found["images"].tolist() == [path.decode() for path in ClassFolders(root).paths]
         assert [f"{root}/{name}" for name in found["images"]] == [path for path, _ in ClassFolders(root)]
         assert found["top1_error"].tolist() == [100.0 * (place > 0) for place in places]
         assert found["top5_error"].tolist() == [100.0 * (place > 4) for place in places]
     with pytest.raises(ValueError, match="shorter"):
-        leave(tmp_path / "e.npz", root, places[:-1])
+        write_per_image(tmp_path / "e.npz", root, places[:-1])
 
 
 def test_the_metric_of_a_training_is_the_mean_over_all_batches_and_leaves_them(imagenet, tmp_path):

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from backbones.images import ImageNetVal
 from pretrain.dataset import ImageNetTrain
 from pretrain.evaluate import evaluate
-from pretrain.metric import each, errors, leave, ranks
+from pretrain.metric import errors, per_image_errors, ranks, write_per_image
 from pretrain.train import best, train
 from tests.kills import results, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
@@ -106,12 +106,12 @@ def test_the_evidence_names_the_images_that_were_scored(tmp_path):
     for name in ("a/.ipynb_checkpoints/0-checkpoint.jpg", "a/1.jpg", "b/2.jpg"):
         (tmp_path / "val" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "val" / name).touch()
-    leave(tmp_path / "e.npz", tmp_path / "val", [0, 7])
+    write_per_image(tmp_path / "e.npz", tmp_path / "val", [0, 7])
     with np.load(tmp_path / "e.npz") as found:
         assert found["images"].tolist() == ["a/1.jpg", "b/2.jpg"]
         assert found["top1_error"].tolist() == [0.0, 100.0]
     with pytest.raises(ValueError, match="zip"):
-        leave(tmp_path / "f.npz", tmp_path / "val", [0, 7, 3])
+        write_per_image(tmp_path / "f.npz", tmp_path / "val", [0, 7, 3])
     assert not (tmp_path / "f.npz").exists()
 
 
@@ -178,8 +178,8 @@ def test_ranks_count_the_classes_above_the_true_one():
 
 def test_an_error_is_the_mean_over_the_images():
     found = [0, 4, 5, 1, 0, 7, 999]
-    assert each(found)["top1_error"].tolist() == [0, 100, 100, 100, 0, 100, 100]
-    assert each(found)["top5_error"].tolist() == [0, 0, 100, 0, 0, 100, 100]
+    assert per_image_errors(found)["top1_error"].tolist() == [0, 100, 100, 100, 0, 100, 100]
+    assert per_image_errors(found)["top5_error"].tolist() == [0, 0, 100, 0, 0, 100, 100]
     assert errors(found) == {"top1_error": 500 / 7, "top5_error": 300 / 7}
     assert errors([0] * 38_160 + [1] * 11_840) == {"top1_error": 23.68, "top5_error": 0.0}  # at ImageNet's size
 

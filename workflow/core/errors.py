@@ -51,7 +51,7 @@ def further() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0"
 
 
-def said(text: str, status: int) -> SystemExit:
+def exit_with(text: str, status: int) -> SystemExit:
     """Print why the process ends. Of several processes that train together all may have the same to say: the first says
     it at once, and torchrun ends the others while they wait."""
     if further():
@@ -70,14 +70,14 @@ def cli_entry_point(main: Callable[[], None]) -> Callable[[], None]:
             with handling(stop_now):
                 main()
         except UserError as error:
-            raise said(f"error: {error}", 1) from None
+            raise exit_with(f"error: {error}", 1) from None
         except Interrupted as stopped:
             if further():
                 raise SystemExit(stopped.status) from None
-            raise said(f"stopped {stopped}", stopped.status) from None
+            raise exit_with(f"stopped {stopped}", stopped.status) from None
         except Exception as error:
             if not (reason := refused(error)):
                 raise
-            raise said(f"error: {reason}", 1) from None
+            raise exit_with(f"error: {reason}", 1) from None
 
     return guarded

@@ -13,13 +13,13 @@ from workflow.data.validation.decoding import open_image
 from workflow.data.validation.errors import ANY, NUMBER, TEXT, FieldType, inside, load_lists, text_error
 
 
-def _whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return type(value) in (int, float) and abs(value) < 1 << 53 and value == int(value)
 
 
-ID: FieldType = ("a whole number", _whole)  # also 7.0, as tables are written
-FLAG: FieldType = ("a whole number", lambda value: isinstance(value, bool) or _whole(value))
-SIDE: FieldType = ("a whole number above 0", lambda value: _whole(value) and 0 < value < 1 << 31)
+ID: FieldType = ("a whole number", _is_integer)  # also 7.0, as tables are written
+FLAG: FieldType = ("a whole number", lambda value: isinstance(value, bool) or _is_integer(value))
+SIDE: FieldType = ("a whole number above 0", lambda value: _is_integer(value) and 0 < value < 1 << 31)
 FILE: FieldType = ("the name of a file in its folder", lambda value: text_error(value) is None)
 IMAGE = {"id": ID, "file_name": FILE, "width": SIDE, "height": SIDE}
 INSTANCE = {"id": ID, "image_id": ID, "category_id": ID, "bbox": ANY, "area": NUMBER, "iscrowd": FLAG}

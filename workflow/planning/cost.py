@@ -95,7 +95,7 @@ def kinds(todo: Plan) -> dict[Kind, list[PlannedRun]]:
     return found
 
 
-def drawn(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
+def synthetic_check(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
     """CHECK.json of a small drawn set, with as many classes as the real one has."""
     from workflow.data.synthetic import generate
 
@@ -137,7 +137,7 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
     batches = batch_sizes(todo)
     for number, (key, runs) in enumerate(kinds(todo).items()):
         run, name = runs[0], data_name(todo.config, runs[0].task)
-        checks[name] = checks.get(name) or drawn(todo.config, name, batches[name], folder)
+        checks[name] = checks.get(name) or synthetic_check(todo.config, name, batches[name], folder)
         print(f"measuring {named(todo, key)} …", flush=True)
         out = folder / str(number)
         one = json.dumps(run.run | {"gpus": min(run.gpus, 1)})

@@ -67,7 +67,7 @@ def warn_of_many(config: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
-def made(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
+def output_dirs(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
     """The folders that jobs are yet to write into, each with what there is of it: itself, or a folder above it."""
     files = {file for run in runs for file in (run.record, run.state, *run.shared.values()) if file}
     folders = sorted({file.rpartition("/")[0] for file in files if not os.path.exists(file)})  # noqa: PTH110 (slow)
@@ -81,7 +81,7 @@ def made(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
 
 def refuse_no_folders(todo: Plan) -> None:
     """UserError for a file where a folder is to be: Snakemake has no words for it."""
-    for folder, there in made(todo.runs).items():
+    for folder, there in output_dirs(todo.runs).items():
         if not there.is_dir():
             raise UserError(f"{there}: not a folder, and {folder} is to be written")
 
@@ -122,7 +122,7 @@ def check_before_start(runs: Iterable[PlannedRun], cores: int | None = None) -> 
         print("error: --cores 0: no job could ever begin", file=sys.stderr, flush=True)
         raise SystemExit(1)
     todo = [run for run in runs if not Path(run.record).exists()]
-    for folder, there in made(todo).items():
+    for folder, there in output_dirs(todo).items():
         if not os.access(there, os.W_OK | os.X_OK):
             text = printable(f"error: {there}: not writable, and {folder} is to be written")
             print(text, file=sys.stderr, flush=True)

@@ -64,7 +64,7 @@ def forget(todo: Plan, results: Path) -> None:
             folder.rmdir()
 
 
-def kept(todo: Plan, docs: Path) -> Summary:
+def stored_summary(todo: Plan, docs: Path) -> Summary:
     """The summary of the records in `docs`."""
     return summarize(replace(todo, runs=[place(run, docs) for run in todo.runs]))
 
@@ -140,7 +140,7 @@ def main() -> None:
     inserted(out / PAGE, todo.experiment, "")
     check_finished(todo)
     keep(todo, DOCS)
-    summary = kept(todo, DOCS)
+    summary = stored_summary(todo, DOCS)
     for path, content in (
         (out / "transfer.csv", long_csv(summary)),
         (out / "transfer.md", markdown(summary)),

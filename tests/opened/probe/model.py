@@ -8,7 +8,7 @@ from mmengine.registry import MODELS
 from torch import nn
 from torch.nn import functional
 
-from backbones.backbone import Preprocessing, place_stride
+from backbones.backbone import Preprocessing, set_stride
 from backbones.construct import encoder
 from workflow import registry
 
@@ -29,7 +29,7 @@ class LinearProbe(BaseModel):
         self.prepare = Preprocessing(**prepare)
         declared = registry.network(network)
         self.encoder = encoder(declared).requires_grad_(False)
-        place_stride(self.encoder, stride, declared)
+        set_stride(self.encoder, stride, declared)
         self.head = nn.Linear(declared.features, classes)
 
     def train(self, mode: bool = True) -> "LinearProbe":

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.ops import drop_block2d
 
-from pretrain.regularizers.dropblock import DropBlock, drawn, masked
+from pretrain.regularizers.dropblock import DropBlock, masked, sample_blocks
 from workflow import registry
 from workflow.core.rng import rng
 
@@ -106,7 +106,7 @@ def test_it_drops_each_cell_as_often_as_torchvision_and_scales_alike(rate, side,
 @pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
 def test_the_cells_are_counted_once(rate, side, height, width, form):
     features = torch.ones(16, 32, height, width).contiguous(memory_format=form)
-    cells, dropped = drawn(features.shape, features.stride(), rate, side, rng(2))
+    cells, dropped = sample_blocks(features.shape, features.stride(), rate, side, rng(2))
     assert dropped == len(np.unique(cells)) == (masked(features, rate, side, rng(2)) == 0).sum()
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import torch
 
-from pretrain.regularizers.manifold_mixup import ManifoldMixup, drawn
+from pretrain.regularizers.manifold_mixup import ManifoldMixup, sample_layer
 from pretrain.regularizers.mixup import Mixup
 from workflow import registry
 from workflow.core.rng import rng
@@ -27,7 +27,7 @@ def test_at_the_input_it_is_mixup_exactly():
 
 def test_the_layer_is_uniform_over_those_named():
     layers = ["input", "layer1", "layer3"]
-    found = Counter(drawn(layers, rng(i)) for i in range(3000))
+    found = Counter(sample_layer(layers, rng(i)) for i in range(3000))
     assert all(abs(found[module] / 3000 - 1 / 3) < 0.03 for module in ("", "layer1", "layer3"))
     regularizer = ManifoldMixup(1.0, layers, 1.0)
     names = {

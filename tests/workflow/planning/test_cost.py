@@ -17,7 +17,7 @@ from workflow.config.loading import load, overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import write_json
-from workflow.planning.cost import counts, drawn, jobs, kinds, made_of, report, row, sizes, spent, table
+from workflow.planning.cost import counts, jobs, kinds, made_of, report, row, sizes, spent, synthetic_check, table
 from workflow.planning.cost import main as cost_door
 from workflow.planning.makespan import makespan
 from workflow.planning.plan import plan
@@ -75,7 +75,7 @@ def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
     mine = {"layout": "voc", "root": "data/mine", "classes": ["dog", "cat", "hen"], "source": "archives"}
     config = overlay(DEMO, {"data": {"mine": mine}})
     assert counts(config, "mine", Path("nothing")) == counts(PAPER, "voc", Path("nothing"))
-    check = DatasetInfo.read(drawn(config, "mine", 2, tmp_path))
+    check = DatasetInfo.read(synthetic_check(config, "mine", 2, tmp_path))
     assert (check.set, check.root) == ("voc", str(tmp_path / "mine"))
     assert len(check.classes) == 12, "as many as are drawn, where the real set has fewer"
 
@@ -102,7 +102,7 @@ def test_shapes_take_the_place_of_missing_photos(tmp_path, capsys):
     assert made_of("voc", own) == {"photos": str(tmp_path)}
     config = overlay(DEMO, {"data": {"voc": {"synthetic": own | {"photos": "nowhere", "classes": None}}}})
     del config["data"]["voc"]["synthetic"]["classes"]
-    assert len(DatasetInfo.read(drawn(config, "voc", 2, tmp_path)).classes) == 12
+    assert len(DatasetInfo.read(synthetic_check(config, "voc", 2, tmp_path)).classes) == 12
     assert "data.voc.synthetic.photos: no folder nowhere: shapes in their place\n" in capsys.readouterr().out
 
 
@@ -177,7 +177,10 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})
     (run,) = [run for run in plan(config).runs if run.task == "ssd_voc" and run.backbone == "baseline"]
     found = cost(
-        timing.shortened(RunSpec.parse(run.json)), drawn(config, "voc", 8, tmp_path), tmp_path / "out", "resnet50"
+        timing.shortened(RunSpec.parse(run.json)),
+        synthetic_check(config, "voc", 8, tmp_path),
+        tmp_path / "out",
+        "resnet50",
     )
     assert found["step"] > 0
     assert found["image"] > 0
@@ -229,7 +232,7 @@ def measured(monkeypatch):
                 write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"})
             return SimpleNamespace(returncode=status.get(task, 0))
 
-        monkeypatch.setattr(cost_of_all, "drawn", lambda *_: Path())
+        monkeypatch.setattr(cost_of_all, "synthetic_check", lambda *_: Path())
         monkeypatch.setattr(cost_of_all.subprocess, "run", run)
 
     return stand_in

@@ -15,7 +15,7 @@ from workflow.config.loading import load
 from workflow.core.errors import UserError
 from workflow.planning.plan import plan
 from workflow.reporting import publish
-from workflow.reporting.publish import insert, inserted, kept, table
+from workflow.reporting.publish import insert, inserted, stored_summary, table
 from workflow.reporting.publish import main as publish_door
 from workflow.reporting.summary import summarize
 from workflow.reporting.tables.text_tables import long_csv, markdown
@@ -34,7 +34,7 @@ def test_the_demo_has_its_page():
 def test_the_tables_are_those_of_the_records(name, monkeypatch):
     monkeypatch.chdir(HOUSE)
     todo = plan(load(Path(f"config/{name}.yaml")))
-    summary = kept(todo, Path("docs"))
+    summary = stored_summary(todo, Path("docs"))
     assert [outcome.why for outcome in summary.outcomes if outcome.status != "done"] == [], "every planned run is there"
     assert inserted(PAGES[name], name, table(summary)) == PAGES[name].read_text(encoding="utf-8")
     assert (HOUSE / f"docs/results/{name}/transfer.csv").read_text() == long_csv(summary)
@@ -113,7 +113,7 @@ def test_one_command_makes_records_tables_and_page_of_one_piece(published):
     names = {path.name for path in Path("docs/results/small/ssd_voc/cutmix/p0s0").iterdir()}
     assert names == {"metrics.json", "config.json"}
     shutil.rmtree("results")
-    summary = kept(made.plan, Path("docs"))
+    summary = stored_summary(made.plan, Path("docs"))
     assert all(outcome.status == "done" for outcome in summary.outcomes)
     assert Path("docs/results/small/transfer.csv").read_text() == long_csv(summary)
     assert Path("docs/results/small/transfer.md").read_text() == markdown(summary)
@@ -155,7 +155,7 @@ def test_the_copies_are_judged_without_what_lies_in_results(published):
     call()
     for weights in Path("results").rglob("backbone.safetensors"):
         weights.write_bytes(b"pretrained anew")
-    assert all(outcome.status == "done" for outcome in kept(made.plan, Path("docs")).outcomes)
+    assert all(outcome.status == "done" for outcome in stored_summary(made.plan, Path("docs")).outcomes)
 
 
 def test_what_is_not_finished_or_stale_is_not_published_and_nothing_is_changed(published, capsys):

@@ -84,10 +84,10 @@ def fetch(weights: LibraryWeights, patience: RetryPolicy = PATIENCE) -> dict[str
         UserError: if the library has none of the name, the file cannot be had, or its SHA-256 is another one.
     """
     read = {"timm": of_timm, "torchvision": of_torchvision}[weights.library]
-    return weights.fetched() or bring(weights, read(weights.name), patience)
+    return weights.fetched() or download_weights(weights, read(weights.name), patience)
 
 
-def bring(weights: LibraryWeights, published: Published, patience: RetryPolicy = PATIENCE) -> dict[str, Any]:
+def download_weights(weights: LibraryWeights, published: Published, patience: RetryPolicy = PATIENCE) -> dict[str, Any]:
     """Download weights to their folder, and write the note of them; UserError as of `fetch`."""
     file = weights.folder / published.url.rpartition("/")[2]
     weights.folder.mkdir(parents=True, exist_ok=True)

@@ -130,7 +130,7 @@ def load_lists(path: Path, keys: dict[str, dict[str, FieldType]], optional: Mapp
     if not path.is_file():
         raise UserError(f"{path}: the annotation file is missing; {FETCH}")
     try:
-        content = json.loads(decoded(path.read_bytes()), object_pairs_hook=_once)
+        content = json.loads(decoded(path.read_bytes()), object_pairs_hook=_unique_keys)
     except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits, a key that stands twice
         raise UserError(f"{path}: not valid JSON: {error}") from None
     except RecursionError:
@@ -155,7 +155,7 @@ def decoded(data: bytes) -> str:
     return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; ValueError for a key that stands twice, of which readers take the last without a word."""
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -115,7 +115,7 @@ def _column(column: dict[Key, Contrast], metric: Metric, draws: Draws) -> dict[K
     pairs = {key: (change, column[change.baseline, *key[1:]]) for key, change in column.items()}
     pairs = {key: pair for key, pair in pairs.items() if pair[0] is not pair[1]}
     found = {key: _interval(*pair, metric.name, draws) for key, pair in pairs.items()}
-    p = {key: one.p for key, one in found.items() if one and one.p is not None and not _once(*pairs[key])}
+    p = {key: one.p for key, one in found.items() if one and one.p is not None and not _single_pretraining(*pairs[key])}
     corrected = dict(zip(p, holm(list(p.values())), strict=True))
     judged = {}
     for key, pair in pairs.items():
@@ -143,7 +143,7 @@ def _seeds(change: Contrast, base: Contrast) -> int:
     return min(len(units(change.runs)), len(units(base.runs)))
 
 
-def _once(change: Contrast, base: Contrast) -> bool:
+def _single_pretraining(change: Contrast, base: Contrast) -> bool:
     """Does the change hang on one pretraining, so that nothing is said of what was pretrained with?"""
     return change.once or base.once or (base.brought and not change.brought)
 
@@ -153,7 +153,7 @@ def _verdict(change: Contrast, base: Contrast, metric: Metric, p: float | None) 
     seeds = _seeds(change, base)
     if seeds < ENOUGH:
         return "single seed" if seeds == 1 else "few seeds"
-    if _once(change, base):
+    if _single_pretraining(change, base):
         return "one pretraining"
     if p is None:
         return ""

@@ -39,12 +39,12 @@ def classified(
     found = []
     for network, name in ((one, row) for one in networks for row in one.rows):
         own = [o for o in outcomes if (o.task, o.backbone) == (PRETRAIN, name)]
-        what = f"{network.name}: {about(specs[name])}" if len(networks) > 1 else about(specs[name])
+        what = f"{network.name}: {summary(specs[name])}" if len(networks) > 1 else summary(specs[name])
         found.append(Classified(name, what, epochs(own), tuple(cells[name, PRETRAIN, one] for one in metrics)))
     return found
 
 
-def about(spec: dict[str, Any]) -> str:
+def summary(spec: dict[str, Any]) -> str:
     """What a backbone is, with every parameter of its regularizers."""
     parts = [f"{name}: {plain(parameters)}" for name, parameters in spec.get("regularizers", {}).items()]
     if not parts and rows.origin(spec) == "pretrained":

@@ -200,7 +200,7 @@ def run_context(state: Path, out: Path, of: dict[str, Any]) -> Iterator[None]:
     processes.init_process_group()
     with lock_run(state, out) if is_main_process() else contextlib.nullcontext(False) as waited:
         if processes.broadcast_from_main(
-            lambda: publish_backup.restore(state, out, of) or (waited and publish_backup.there(state, out, of))
+            lambda: publish_backup.restore(state, out, of) or (waited and publish_backup.is_published(state, out, of))
         ):
             processes.cleanup()
             raise SystemExit(0)

@@ -54,7 +54,7 @@ def restore(state: Path, out: Path, of: dict[str, Any]) -> bool:
     return True
 
 
-def there(state: Path, out: Path, of: dict[str, Any]) -> bool:
+def is_published(state: Path, out: Path, of: dict[str, Any]) -> bool:
     """Whether another process has finished the very same run in `out`, while this one waited for it."""
     try:
         if not is_of(out, of):

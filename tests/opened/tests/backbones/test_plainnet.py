@@ -4,10 +4,10 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from backbones.architecture import checked
+from backbones.architecture import check_weights
 from backbones.backbone import IMAGENET, load_backbone, save_backbone
 from backbones.construct import encoder
-from backbones.layouts import found
+from backbones.layouts import find_weights
 from backbones.plainnet import plainnet
 from workflow import registry
 from workflow.core.errors import UserError
@@ -23,15 +23,15 @@ def network():
 
 def test_its_weights_are_found_in_a_training_checkpoint(network, tmp_path):
     weights = {f"module.{name}": value for name, value in network.state_dict().items()}
-    file = found(tmp_path / "a.pth", {"epoch": 3, "model": weights}, None, NETWORK)
+    file = find_weights(tmp_path / "a.pth", {"epoch": 3, "model": weights}, None, NETWORK)
     assert (file.layout, file.left_over) == ("state dict under model/module", [])
-    assert checked(tmp_path / "a.pth", file.weights, NETWORK).keys() == network.state_dict().keys()
+    assert check_weights(tmp_path / "a.pth", file.weights, NETWORK).keys() == network.state_dict().keys()
 
 
 def test_another_network_is_refused(tmp_path):
     weights = resnet18(num_classes=3).state_dict()
     with pytest.raises(UserError, match="is not a plain network, but looks like resnet18"):
-        checked(tmp_path / "a.pth", found(tmp_path / "a.pth", weights, None, NETWORK).weights, NETWORK)
+        check_weights(tmp_path / "a.pth", find_weights(tmp_path / "a.pth", weights, None, NETWORK).weights, NETWORK)
 
 
 def test_its_encoder_has_the_features_of_the_classifier(network, tmp_path):

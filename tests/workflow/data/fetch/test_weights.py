@@ -17,7 +17,7 @@ from workflow.config.library_weights import library_weights
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data.fetch.download import RetryPolicy
-from workflow.data.fetch.weights import bring, fetch, main, of_timm, of_torchvision
+from workflow.data.fetch.weights import download_weights, fetch, main, of_timm, of_torchvision
 
 HASTE = RetryPolicy(timeout=1, tries=2, wait=0.01)
 BYTES = os.urandom(50_000)
@@ -78,12 +78,12 @@ def test_torchvisions_weights_are_checked_by_the_hash_in_their_name(server, tmp_
     assert published.url == models.ResNet18_Weights.IMAGENET1K_V1.url
     name = f"resnet18-{DIGEST[:8]}.pth"
     server.files[name] = BYTES
-    note = bring(weights, dataclasses.replace(published, url=f"{server.url}/{name}"), HASTE)
+    note = download_weights(weights, dataclasses.replace(published, url=f"{server.url}/{name}"), HASTE)
     assert (note["weights"], note["file"]) == ("torchvision:ResNet18_Weights.IMAGENET1K_V1", name)
     assert (note["sha256"], note["published_sha256"]) == (DIGEST, DIGEST[:8])
     server.files["resnet18-00000000.pth"] = BYTES
     with pytest.raises(UserError, match=r"not the published file: .* must begin with 00000000"):
-        bring(weights, dataclasses.replace(published, url=f"{server.url}/resnet18-00000000.pth"), HASTE)
+        download_weights(weights, dataclasses.replace(published, url=f"{server.url}/resnet18-00000000.pth"), HASTE)
 
 
 def test_mean_and_std_are_the_librarys():

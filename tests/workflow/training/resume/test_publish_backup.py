@@ -197,5 +197,5 @@ def test_a_broken_record_is_that_of_no_finished_run(record, tmp_path):
     (tmp_path / "state").mkdir()
     if record is not None:
         (tmp_path / "metrics.json").write_text(record)
-    assert publish_backup.there(tmp_path / "state", tmp_path, {}) is False
+    assert publish_backup.is_published(tmp_path / "state", tmp_path, {}) is False
     assert (tmp_path / "state").is_dir()
