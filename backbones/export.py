@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backbones.backbone import STRIDE, Preprocessing, load_weights, metadata, network_of
-from backbones.card import WEIGHTS
+from backbones.model_card import WEIGHTS
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, read_json
 

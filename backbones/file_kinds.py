@@ -1,4 +1,4 @@
-"""What a brought file is where neither torch.save nor safetensors wrote it, or where it broke off: by its first and
+"""What an imported file is where neither torch.save nor safetensors wrote it, or where it broke off: by its first and
 last bytes, the names in its archive, and its own name last. Nothing is unpacked, and nothing of it is run."""
 
 import re

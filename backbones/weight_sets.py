@@ -1,4 +1,4 @@
-"""The full sets of a network's weights in a brought file: the keys that fill the network under one prefix, wherever
+"""The full sets of a network's weights in an imported file: the keys that fill the network under one prefix, wherever
 they lie (nested mappings, lists without names); which set is an average of another, and which tensors are left over."""
 
 import re

@@ -10,12 +10,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from backbones.architecture import check_weights
 from backbones.backbone import KEY, STRIDE, Preprocessing, preprocessing, save_backbone, verify
-from backbones.card import write_card
 from backbones.checkpoint import contents
+from backbones.checkpoint_weights import find_weights, set_words
 from backbones.construct import published_parameters
-from backbones.layouts import find_weights, set_words
+from backbones.model_card import write_card
+from backbones.network_signature import check_weights
 from pretrain.evaluate import better, near_chance, ranked
 from pretrain.metric import errors, write_per_image
 from workflow import registry
@@ -36,7 +36,7 @@ CAUSES = (
 
 
 def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(the weights of a brought file, complete and in fp32; what was found in it, for the record and the card).
+    """(the weights of an imported file, complete and in fp32; what was found in it, for the record and the card).
 
     UserError if the file is not what was planned, is another network, or contradicts what the config declares of it.
     """
@@ -163,11 +163,11 @@ def import_checkpoint(run: RunSpec, checkpoint: Path, check_file: Path, out: Pat
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)
     from_file = {"file": about["sha256"], "layout": about["layout"], "weight_set": about["weights"]}
-    save_backbone(published, weights, prepare, recipe["network"], stride, origin="brought", **from_file)
-    protocol = {"epoch": "brought", "split": split}
+    save_backbone(published, weights, prepare, recipe["network"], stride, origin="imported", **from_file)
+    protocol = {"epoch": "imported", "split": split}
     about |= {"stride": stride}
     write_per_image(out / "per_image.npz", f"{check.root}/val", ranks)
-    write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, brought=about)
+    write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, imported=about)
     write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
                  checkpoint=about, parameters=published_parameters(recipe["network"]))  # fmt: skip
 

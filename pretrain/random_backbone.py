@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from backbones.backbone import IMAGENET, save_backbone
-from backbones.card import write_card
 from backbones.construct import build, published_parameters
 from backbones.images import ImageNetVal
 from pretrain.metric import leave

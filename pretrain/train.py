@@ -11,8 +11,8 @@ import pretrain.dataset
 import pretrain.metric
 import pretrain.model  # noqa: F401 (registers)
 from backbones.backbone import IMAGENET, save_backbone
-from backbones.card import write_card
 from backbones.construct import published_parameters
+from backbones.model_card import write_card
 from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic

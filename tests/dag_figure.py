@@ -90,7 +90,7 @@ def arrow(one: str, other: str) -> str:
     return f'<path id="{one}-{other}" d="M{x:g} {y:g}C{x + bend:g} {y:g} {end - bend:g} {z:g} {end - 2:g} {z:g}"/>'
 
 
-def drawn(box: str) -> str:
+def svg_box(box: str) -> str:
     """A box with its title and lines."""
     left, top = corner(BOXES[box])
     x = f'x="{left + 12:g}"'
@@ -113,7 +113,7 @@ def svg(between: Edges) -> str:
             f'<defs>{head}<path d="M0 0L8 4L0 8z"/></marker></defs>',
             f'<rect width="{right:g}" height="{bottom:g}" style="fill:#ffffff;stroke:none"/>',
             *(arrow(*edge) for edge in sorted(between)),
-            *map(drawn, BOXES),
+            *map(svg_box, BOXES),
             "</svg>\n",
         ]
     )

@@ -23,7 +23,7 @@ from typing import Any
 from workflow.core.files import read_json
 
 VOLATILE = ("seconds", "images_per_second", "data_wait", "peak_memory_mb")
-PARTS = ("train", "dataset", "metric", "coco_metric", "model", "models", "recipe", "card", "cache", "crop")
+PARTS = ("train", "dataset", "metric", "coco_metric", "model", "models", "build_config", "feature_cache", "ssd_crop")
 
 
 def die() -> None:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.waiting import told
+from tests.waiting import read_line
 
 PROJECT = Path(__file__).parent.parent
 # Most of a dry-run's time is the import of Snakemake: a process that has done it is forked for each call.
@@ -66,7 +66,7 @@ def caller(folder: Path, house: Path = PROJECT, python: str = sys.executable):
             asked = [str(folder), words, dict(os.environ), out.name, err.name]
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
-            status = int(told(process, "", timeout))
+            status = int(read_line(process, "", timeout))
             return status, (out.read() + err.read()).decode()
 
     return call

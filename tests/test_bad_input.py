@@ -52,7 +52,7 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
         if (tmp_path / WORDS).exists():
             words = json.loads((tmp_path / WORDS).read_text())
         elif words[0] == "--required-sizes":
-            words[1] = asked(words[1].removeprefix("NEEDS "))
+            words[1] = required_sizes_of(words[1].removeprefix("NEEDS "))
         monkeypatch.setattr(sys, "argv", [*group.door.split(), *words])
         try:
             main_of(group)()
@@ -67,12 +67,12 @@ def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
 def run() -> str:
     """The --run-spec of the import door."""
     declared = {"preprocessing": "imagenet", "stride": "3x3", "checkpoint_key": None}
-    recipe = {"network": "resnet50", "checkpoint": brought.FILE, "sha256": sha256(brought.FILE), **declared}
+    recipe = {"network": "resnet50", "checkpoint": imported.FILE, "sha256": sha256(imported.FILE), **declared}
     whole = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
     return json.dumps(whole | {"threads": 1, "workers": 0, "gpus": 0})
 
 
-def asked(name: str) -> str:
+def required_sizes_of(name: str) -> str:
     """The --required-sizes of a config, whose set is checked first."""
     section = {"coco": {"split": "2014"}, "voc": {"synthetic": {"classes": 4}}}.get(name, {})
     check = importlib.import_module(f"workflow.data.{name}").check

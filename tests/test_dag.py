@@ -1,5 +1,5 @@
 """The whole workflow, from data to report, through the real Snakemake with tiny budgets: on drawn data with every
-regularizer and every layout of a brought file, and on real photos in the official layouts (REALMINI names them)."""
+regularizer and every layout of an imported file, and on real photos in the official layouts (REALMINI names them)."""
 
 import csv
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.bad.brought import Call
+from tests.bad.imported import Call
 from tests.snakemake_call import caller, link
 from tests.unpickling import free
 from tests.workflow.reporting import chromium
@@ -175,7 +175,7 @@ def test_every_regularizer_and_scratch(moved, watched, monkeypatch, capsys):
     assert "ImageNet classification" in page
     assert page.count("data:image/png;base64,") == 2, "gallery and class activation maps"
     assert page.count("data:image/jpeg;base64,") == 3 + 6, "of each detector, and with captions"
-    if chromium.found():
+    if chromium.executable():
         with capsys.disabled():
             todo = plan(everything | {"experiment": "tiny"})
             ids = {section.id for section in sections(summarize(todo), todo.figures.keys())}
@@ -194,7 +194,7 @@ def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeyp
     slow = {task: {"lr": 1.0e-5} for task in TINY["tasks"]}  # untrained features are large, and losses would overflow
     # The weights are solved for in fp32.
     config = overlay(overlay(DEMO, TINY), {"pretrain": {"precision": "fp32"}, "tasks": slow})
-    config |= {"experiment": "brought", "data": DRAWN, "backbones": {"baseline": {}}}
+    config |= {"experiment": "imported", "data": DRAWN, "backbones": {"baseline": {}}}
     check = plan(config).checks["imagenet"]
     (tmp_path / "data.yaml").write_text(yaml.safe_dump(config))
     assert snakemake("--cores", "2", "--configfile", "data.yaml", "--", check)[0] == 0

@@ -15,7 +15,7 @@ from PIL import Image
 
 from captioning import feature_cache, qualitative
 from captioning.dataset import CaptionTrain
-from tests.bad.brought import Call
+from tests.bad.imported import Call
 from tests.bench.workflow import ROOMS
 from tests.conftest import PROJECT
 from tests.test_dag import DEMO, TINY
@@ -141,7 +141,7 @@ def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco,
     config["backbones"] = {"baseline": {"checkpoint": WEIGHTS}}
     Path("hard; touch x4.yaml").write_text(yaml.safe_dump(config))
     todo = plan(config)
-    (brought,) = [run for run in todo.runs if run.task == "pretrain"]
+    (imported,) = [run for run in todo.runs if run.task == "pretrain"]
     made = [f"{run.shared['features']}/index.json" if run.task == "nic_coco" else run.record for run in todo.runs]
     made += [file for file in todo.report if file.endswith((".jpg", "activations.png"))]
     assert len(made) == 5 + 4
@@ -152,7 +152,7 @@ def test_hard_names_pass_through_real_rules_and_none_is_run(imagenet, voc, coco,
         section["root"] for section in config["data"].values()
     }
     assert HARD in json.loads(Path(todo.checks["imagenet"]).read_text())["classes"]
-    assert json.loads(Path(brought.record).read_text())["checkpoint"]["file"] == WEIGHTS
+    assert json.loads(Path(imported.record).read_text())["checkpoint"]["file"] == WEIGHTS
     assert not {path.name for path in tmp_path.iterdir()} & {"x1", "x2", "x3", "x4", "x4.yaml"}, "nothing of it was run"
 
 

@@ -64,17 +64,17 @@ class Call:
             )
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """So far."""
         return self.log.read_text()
 
     def until(self, condition) -> bool:
         """Wait for it; False if Snakemake has ended before."""
         limit = time.monotonic() + PATIENCE
-        while not condition(self.said):
+        while not condition(self.output):
             if self.process.poll() is not None:
-                return bool(condition(self.said))
-            assert time.monotonic() < limit, self.said[-3000:]
+                return bool(condition(self.output))
+            assert time.monotonic() < limit, self.output[-3000:]
             time.sleep(0.05)
         return True
 
@@ -114,9 +114,9 @@ def timed(run: Call) -> dict[str, float]:
     ended: dict[str, float] = {}
     seen, limit = 0, time.monotonic() + PATIENCE
     while run.process.poll() is None:
-        assert time.monotonic() < limit, run.said[-3000:]
-        begun |= {name: time.monotonic() for name in BEGUN.findall(run.said) if name not in begun}
-        for name in (found := ENDED.findall(run.said))[seen:]:
+        assert time.monotonic() < limit, run.output[-3000:]
+        begun |= {name: time.monotonic() for name in BEGUN.findall(run.output) if name not in begun}
+        for name in (found := ENDED.findall(run.output))[seen:]:
             ended[name] = time.monotonic()
         seen = len(found)
         time.sleep(0.05)
@@ -135,7 +135,7 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_pa
     monkeypatch.chdir(tmp_path)
     whole = call("whole")
     seconds = timed(whole)
-    assert whole.end() == 0, whole.said[-3000:]
+    assert whole.end() == 0, whole.output[-3000:]
     draw, rules, hit, began, resumed = random.Random(6), list(seconds), [], time.monotonic(), []
     tries = itertools.count(1)
     while len(hit) < KILLS:
@@ -147,16 +147,16 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(call, tmp_pa
             time.sleep(draw.random() * seconds[rule])
         if run.process.poll() is None:
             run.kill()
-            hit.append((BEGUN.findall(run.said) or ["before any"])[-1])
-            resumed += re.findall(r"resumed at iteration (\d+)", run.said)
+            hit.append((BEGUN.findall(run.output) or ["before any"])[-1])
+            resumed += re.findall(r"resumed at iteration (\d+)", run.output)
             assert call("killed", "--unlock").end() == 0
         else:  # all was done before this kill: there is to be more to do
-            assert run.end() == 0, run.said[-3000:]
-            assert (tmp_path / "killed/results/killed/report/transfer.csv").exists(), run.said[-3000:]
+            assert run.end() == 0, run.output[-3000:]
+            assert (tmp_path / "killed/results/killed/report/transfer.csv").exists(), run.output[-3000:]
             shutil.rmtree(tmp_path / "killed/results/killed")
     last = call("killed", "--rerun-incomplete")
-    assert last.end() == 0, last.said[-3000:]
-    resumed += re.findall(r"resumed at iteration (\d+)", last.said)
+    assert last.end() == 0, last.output[-3000:]
+    resumed += re.findall(r"resumed at iteration (\d+)", last.output)
     assert finals(tmp_path / "killed") == finals(tmp_path / "whole")
     assert any(int(iteration) > 0 for iteration in resumed)
     left = [path.name for path in (tmp_path / "killed/.work").iterdir()]
@@ -172,19 +172,19 @@ def test_a_training_that_snakemake_had_not_noted_is_put_back(call, tmp_path, mon
     """Killed a moment after a training has ended, Snakemake removes what that has published, and begins it again."""
     [run] = [run for run in plan(CONFIG).runs if run.task == "pretrain"]
     first = call("here", "--no-hooks", "--", run.weights)
-    assert first.end() == 0, first.said[-3000:]
+    assert first.end() == 0, first.output[-3000:]
     monkeypatch.chdir(tmp_path / "here")
     found = results(Path(run.record).parent)
     for name in found:
         unnoted(str(Path(run.record).with_name(name)))
     second = call("here", "--rerun-incomplete", "--", run.weights)
-    assert second.end() == 0, second.said[-3000:]
-    assert "this run was finished before; its files are put back, nothing is trained" in second.said
+    assert second.end() == 0, second.output[-3000:]
+    assert "this run was finished before; its files are put back, nothing is trained" in second.output
     assert results(Path(run.record).parent) == found
     assert not list(Path(".work").iterdir()), "noted now"
     third = call("here", "--", run.weights)
     assert third.end() == 0
-    assert "Nothing to be done" in third.said
+    assert "Nothing to be done" in third.output
 
 
 def test_ctrl_c_and_preemption_leave_a_training_resumable_and_a_second_snakemake_is_locked_out(call):
@@ -194,16 +194,16 @@ def test_ctrl_c_and_preemption_leave_a_training_resumable_and_a_second_snakemake
     reached = [0]
     for number in (signal.SIGINT, signal.SIGTERM):
         run = call("here", "--rerun-incomplete", "--", target, config=config)
-        assert run.until(lambda said: " ETA " in said), run.said
+        assert run.until(lambda said: " ETA " in said), run.output
         second = call("here", "--", target, config=config)
         assert second.end() != 0
-        assert "Directory cannot be locked" in second.said
+        assert "Directory cannot be locked" in second.output
         assert run.process.poll() is None
         run.kill(number)
         assert run.end() != 0
         name = signal.Signals(number).name
-        kept = re.search(rf"stopped by {name}: pretrain baseline p0 has kept its state of iteration (\d+)", run.said)
-        assert kept, run.said
-        assert reached[-1] == 0 or f"resumed at iteration {reached[-1]} of 400" in run.said
+        kept = re.search(rf"stopped by {name}: pretrain baseline p0 has kept its state of iteration (\d+)", run.output)
+        assert kept, run.output
+        assert reached[-1] == 0 or f"resumed at iteration {reached[-1]} of 400" in run.output
         reached.append(int(kept[1]))
     assert reached[0] < reached[1] < reached[2] < 400

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.bad.brought import Call
+from tests.bad.imported import Call
 from tests.unpickling import free
 
 CALLS = {

@@ -12,7 +12,7 @@ from pathlib import Path
 PATIENCE = 1500.0  # s; on a busy machine a start alone may take minutes
 
 
-def told(process: subprocess.Popen, word: str, patience: float = PATIENCE) -> str:
+def read_line(process: subprocess.Popen, word: str, patience: float = PATIENCE) -> str:
     """The next line of a process that holds a word. One that does not say it for so long is killed with all that it
     started, which could hold its output open."""
     watch = threading.Timer(patience, end, [process])

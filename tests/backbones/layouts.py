@@ -1,4 +1,4 @@
-"""Brought files of each known layout, as the real programs write them, made from given weights."""
+"""Imported files of each known layout, as the real programs write them, made from given weights."""
 
 import argparse
 import copy

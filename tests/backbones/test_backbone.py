@@ -249,6 +249,6 @@ def test_the_checksum_is_of_names_types_shapes_bytes_and_words():
     plain, words = {"a": ones, "b": more}, {"origin": "random"}
     others = [{"a": ones}, {"a": ones, "c": more}, {"a": more, "b": ones}, {"a": ones, "b": more.view(3, 2)},
               {"a": ones, "b": more.view(torch.int32)}, {"a": ones, "b": more + torch.eye(2, 3)}]  # fmt: skip
-    found = [checksum(words, each) for each in (plain, *others)] + [checksum({"origin": "brought"}, plain)]
+    found = [checksum(words, each) for each in (plain, *others)] + [checksum({"origin": "imported"}, plain)]
     assert len(set(found)) == len(found)
     assert checksum(words | {"sha256": "x"}, {"b": more.T.contiguous().T, "a": ones}) == found[0]

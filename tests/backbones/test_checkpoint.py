@@ -1,4 +1,4 @@
-"""Brought files are opened without running anything of them: what is data opens, what asks for code is named."""
+"""Imported files are opened without running anything of them: what is data opens, what asks for code is named."""
 
 import argparse
 import os

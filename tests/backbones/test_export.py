@@ -17,10 +17,10 @@ from torchvision.transforms import v2
 
 from backbones import export as exporting
 from backbones.backbone import IMAGENET, Preprocessing, load_weights, save_backbone
-from backbones.card import write_card
 from backbones.cli import main
 from backbones.construct import build
 from backbones.export import data_config, export
+from backbones.model_card import write_card
 from pretrain.dataset import decode
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
@@ -66,7 +66,7 @@ def photo(imagenet):
     return str(next((imagenet.root / "val").rglob("*.JPEG")))
 
 
-def own(folder, photo, crop=32, resize=36):
+def reference_output(folder, photo, crop=32, resize=36):
     """(our network's output for a photo, the input that our validation makes of it)."""
     weights, prepare = load_weights(folder / "backbone.safetensors")
     network = registry.network(read_json(folder / "config.json")["recipe"]["network"])
@@ -80,7 +80,7 @@ def own(folder, photo, crop=32, resize=36):
 
 def test_timm_and_torchvision_compute_the_same_bits(pair, photo):
     folder, out = pair
-    expected, images = own(folder, photo)
+    expected, images = reference_output(folder, photo)
     network = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
     other = torchvision.models.resnet18(num_classes=4).eval()
     other.load_state_dict(load_file(out / "model.safetensors"))
@@ -97,7 +97,7 @@ def test_timm_and_torchvision_compute_the_same_bits(pair, photo):
 @pytest.mark.parametrize("name", ["timm/swin_tiny_patch4_window7_224", "timm/convnext_atto"])
 def test_a_network_of_timm_loads_for_images_of_any_size(name, imagenet, photo, tmp_path):
     export(published(tmp_path / "in", imagenet.check, network=name), tmp_path / "out")
-    expected, images = own(tmp_path / "in", photo)
+    expected, images = reference_output(tmp_path / "in", photo)
     network = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()
     with torch.no_grad():
         assert images.shape[-1] == 32
@@ -110,7 +110,7 @@ def test_the_folder_states_our_preprocessing(pair, photo):
     folder, out = pair
     network = timm.create_model(f"local-dir:{out}", pretrained=True)
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(network))
-    theirs, (_, ours) = transform(Image.open(photo).convert("RGB")), own(folder, photo)
+    theirs, (_, ours) = transform(Image.open(photo).convert("RGB")), reference_output(folder, photo)
     levels = (theirs - ours[0]) * torch.tensor(IMAGENET.std).view(3, 1, 1)
     assert levels.abs().max() < 1.01, "Pillow and torchvision round to another of 256 levels, at most"
     assert levels.abs().mean() < 0.2
@@ -162,7 +162,7 @@ def test_the_hub_s_data_set_is_named_where_it_was_used(imagenet, tmp_path):
 
 def test_a_network_for_bgr_takes_rgb(imagenet, photo, tmp_path):
     export(published(tmp_path / "in", imagenet.check, prepare=CAFFE), tmp_path / "out")
-    expected, images = own(tmp_path / "in", photo)
+    expected, images = reference_output(tmp_path / "in", photo)
     network = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()
     with torch.no_grad():
         torch.testing.assert_close(network(images.flip(1)), expected, rtol=1e-5, atol=1e-5)

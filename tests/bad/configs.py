@@ -115,7 +115,7 @@ CONFIGS = [
     Case("a baseline with a regularizer",
          "x.yaml: backbones.baseline: not the baseline of resnet50, its row that is pretrained here without a …",
          value("backbones/baseline", {"regularizers": {"mixup": {"alpha": 1, "probability": 1}}})),
-    Case("a brought row called baseline, next to the baseline of its network",
+    Case("an imported row called baseline, next to the baseline of its network",
          "x.yaml: backbones.baseline: not the baseline of resnet50, … without a regularizer; mine is that; choose …",
          value("backbones", {"baseline": {"checkpoint": FILE}, "mine": {}})),
     Case("a checkpoint that is not there", f"x.yaml: {NO_FILE}",

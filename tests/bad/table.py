@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.bad import brought, coco, configs, doors, few, good, sets
+from tests.bad import coco, configs, doors, few, good, imported, sets
 from tests.bad.cases import Case
 from workflow.planning.preflight import check_before_start, load_plan
 
@@ -64,7 +64,7 @@ def weights(folder: Path, drawn: object) -> list[str]:
         "--out",
         "results/backbones/mine",
     ]
-    return ["--run-spec", "RUN", f"--checkpoint={brought.FILE}", *words]
+    return ["--run-spec", "RUN", f"--checkpoint={imported.FILE}", *words]
 
 
 def photos(folder: Path, drawn: object) -> list[str]:
@@ -83,7 +83,7 @@ def archives(folder: Path, drawn: object) -> list[str]:
     return ["voc", "--dataset-config", json.dumps(section), "--root=data/VOCdevkit"]
 
 
-def asked(name: str) -> Callable[[Path, object], list[str]]:
+def small_dataset(name: str) -> Callable[[Path, object], list[str]]:
     """A copy of a drawn set, and the door that compares its counts with a config. The test makes check and needs."""
 
     def set_up(folder: Path, drawn: object) -> list[str]:
@@ -100,15 +100,15 @@ GROUPS = [
     Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
     Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
     Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
-    *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], asked(name))
+    *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], small_dataset(name))
       for name, title in {"imagenet": "ImageNet", "voc": "Pascal VOC", "coco": "COCO"}.items()),
     Group("A call of Snakemake, before its first job", "snakemake", few.CALLS, lambda folder, drawn: [configs.FILE]),
-    Group("An imported backbone", "pretrain import_backbone", brought.BROUGHT, weights),
-    Group("Photos for composed scenes", "workflow.data.synthetic.generate", brought.PHOTOS, photos),
-    Group("Archives", "workflow.data.fetch.fetch", brought.FETCHED, archives),
-    Group("Weights of a library", "workflow.data.fetch.weights", brought.WEIGHTS,
+    Group("An imported backbone", "pretrain import_backbone", imported.IMPORTED, weights),
+    Group("Photos for composed scenes", "workflow.data.synthetic.generate", imported.PHOTOS, photos),
+    Group("Archives", "workflow.data.fetch.fetch", imported.FETCHED, archives),
+    Group("Weights of a library", "workflow.data.fetch.weights", imported.WEIGHTS,
           lambda folder, drawn: ["timm:convnext_atto.d3_in1k", "--out", "record.json"]),
-    Group("Tiny ImageNet", "workflow.data.tiny_imagenet", brought.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
+    Group("Tiny ImageNet", "workflow.data.tiny_imagenet", imported.TINY, lambda folder, drawn: ["tiny-imagenet-200"]),
     *(Group("Files that a command line gets", name, cases, doors.nothing)
       for name, cases in doors.DOORS.items()),
 ]  # fmt: skip

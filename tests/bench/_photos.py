@@ -10,7 +10,7 @@ from PIL import Image
 COUNT = 64
 
 
-def drawn(folder: Path) -> list[Path]:
+def write_photos(folder: Path) -> list[Path]:
     """Noise of all scales, as JPEGs of about 110 kB, which is ImageNet's mean."""
     folder.mkdir(parents=True)
     rng, files = np.random.default_rng(0), [folder / f"{n}.JPEG" for n in range(COUNT)]
@@ -27,7 +27,7 @@ def photos(folder: Path) -> list[Path]:
     """Paths; what has to be drawn is drawn into `folder`."""
     if "REALMINI" in os.environ:
         return sorted(Path(os.environ["REALMINI"]).resolve().glob("fullsize/*.JPEG"))
-    return drawn(folder / "drawn")
+    return write_photos(folder / "drawn")
 
 
 def imagenet(folder: Path) -> Path:

@@ -65,7 +65,7 @@ def sample(draw: Any, number: int) -> dict[str, Any]:
     from tests.bench import scoring
 
     annotation = scoring.truth(draw)
-    boxes, labels = scoring.found(draw, annotation)
+    boxes, labels = scoring.detections(draw, annotation)
     arrays = {"bboxes": boxes, "labels": labels, "scores": draw.random(len(labels), dtype=np.float32)}
     made = {"img_id": number, "pred_instances": {key: torch.from_numpy(x) for key, x in arrays.items()}}
     for key, kind in (("gt_instances", ""), ("ignored_instances", "_ignore")):

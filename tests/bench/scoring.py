@@ -20,7 +20,7 @@ def truth(draw: np.random.Generator) -> dict[str, np.ndarray]:
     return parts | {f"labels{kind}": labels[which] for kind, which in kinds.items()}
 
 
-def found(draw: np.random.Generator, annotation: dict) -> tuple[np.ndarray, np.ndarray]:
+def detections(draw: np.random.Generator, annotation: dict) -> tuple[np.ndarray, np.ndarray]:
     """Boxes and labels of an image's detections: each object nine times, well and badly; the others anywhere."""
     objects = [annotation[key] for key in ("bboxes", "bboxes_ignore")]
     near = np.repeat(np.concatenate(objects), 9, axis=0)
@@ -44,7 +44,7 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
     scores = draw.permutation(images * DETECTIONS).reshape(images, -1) / (images * DETECTIONS)
     ours, theirs = [], []
     for image, (annotation, score) in enumerate(zip(annotations, scores.astype(np.float32), strict=True)):
-        boxes, labels = found(draw, annotation)
+        boxes, labels = detections(draw, annotation)
         one = detections(image, boxes, score, labels)
         ours.append(one | {"score": score.astype(np.float64)})  # with six decimals some would be equal
         sides = one["bbox"]
@@ -66,13 +66,13 @@ def measure() -> Measured:
     how = {"iou_thr": 0.5, "eval_mode": "11points", "use_legacy_coordinate": True, "logger": "silent"}
     means: list[list[float]] = [[], []]
 
-    def own() -> None:
+    def ours_score() -> None:
         means[0].append(score(match(joined(ours), images, annotations, CLASSES), names)["mAP"])
 
     def reference() -> None:
         means[1].append(100 * eval_map(theirs, annotations, dataset=names, **how)[0])
 
-    measured = in_turn(own, reference)
+    measured = in_turn(ours_score, reference)
     assert means[0] == means[1], "not the same numbers"
     return measured
 

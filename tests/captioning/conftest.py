@@ -57,7 +57,7 @@ def backbone(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(coco, backbone, run, tmp_path_factory) -> SimpleNamespace:
+def artifacts(coco, backbone, run, tmp_path_factory) -> SimpleNamespace:
     """`coco` and `backbone` with what `run` needs of them in `features` and in `vocabulary`."""
     features, words = tmp_path_factory.mktemp("features"), tmp_path_factory.mktemp("vocabulary")
     feature_cache.make(run, backbone, coco.check, features)

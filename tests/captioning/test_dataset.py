@@ -12,26 +12,28 @@ from workflow.data import coco as coco_set
 
 
 @pytest.fixture
-def train(made):
+def train(artifacts):
     """By a seed."""
-    return lambda seed: CaptionTrain(str(made.vocabulary / "captions.npz"), {"folder": str(made.features)}, seed)
+    return lambda seed: CaptionTrain(
+        str(artifacts.vocabulary / "captions.npz"), {"folder": str(artifacts.features)}, seed
+    )
 
 
-def test_each_caption_is_there_once_with_a_view_of_its_image(train, made):
-    data, words = train(0), Vocabulary.load(made.vocabulary / "vocabulary.json")
-    images = coco_set.read(DatasetInfo.read(made.check), "train")
+def test_each_caption_is_there_once_with_a_view_of_its_image(train, artifacts):
+    data, words = train(0), Vocabulary.load(artifacts.vocabulary / "vocabulary.json")
+    images = coco_set.read(DatasetInfo.read(artifacts.check), "train")
     captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
     assert len(data) == len(captions)
-    features, said = feature_cache.read(made.features, "train"), tokenize([caption for _, caption in captions])
+    features, said = feature_cache.read(artifacts.features, "train"), tokenize([caption for _, caption in captions])
     for index, ((row, _), caption) in enumerate(zip(captions, said, strict=True)):
         sample = data[index, 0]
         assert sample["tokens"].tolist() == [BOS, *words.encode(caption), EOS]
         assert any(np.array_equal(sample["inputs"], view) for view in features[row])
 
 
-def test_the_view_is_drawn_anew_by_seed_epoch_and_sample(train, made):
+def test_the_view_is_drawn_anew_by_seed_epoch_and_sample(train, artifacts):
     """Both views of an image come up, each in half of the draws; the same key draws the same."""
-    features, trains = feature_cache.read(made.features, "train"), [train(seed) for seed in range(20)]
+    features, trains = feature_cache.read(artifacts.features, "train"), [train(seed) for seed in range(20)]
 
     def first(index, epoch, seed):
         view = trains[seed][index, epoch]["inputs"]

@@ -19,7 +19,7 @@ from workflow.data import coco as coco_set
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["frozen", "fine-tuned"])
-def kept(request, coco, made, run, tmp_path_factory):
+def trained(request, coco, artifacts, run, tmp_path_factory):
     """Folder of a short run that kept its network."""
     folder, recipe = tmp_path_factory.mktemp("kept"), run.recipe | {"finetune_encoder": request.param, "epochs": 1}
     publish_untrained(folder / "backbone.safetensors", "resnet18")
@@ -28,7 +28,7 @@ def kept(request, coco, made, run, tmp_path_factory):
         feature_cache.make(run, folder / "backbone.safetensors", coco.check, folder / "features")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metric, "meteor", lambda captions: contextlib.nullcontext(NoMeteor()))
-        given = folder / "backbone.safetensors", folder / "features", made.vocabulary, coco.check
+        given = folder / "backbone.safetensors", folder / "features", artifacts.vocabulary, coco.check
         train(run, *given, folder / "state", folder / "out")
     return folder / "out"
 
@@ -46,15 +46,15 @@ def describe(monkeypatch, capsys, *words):
     return capsys.readouterr()
 
 
-def test_a_test_image_has_the_evaluation_s_caption(kept, coco, tmp_path, monkeypatch, capsys):
+def test_a_test_image_has_the_evaluation_s_caption(trained, coco, tmp_path, monkeypatch, capsys):
     sizes = []
     for part in (Encoder, NIC):
         watch(monkeypatch, part, sizes)
     images = coco_set.read(DatasetInfo.read(coco.check), "test")
-    expected = {one["image_id"]: one["caption"] for one in read_json(kept / "predictions.json")}
+    expected = {one["image_id"]: one["caption"] for one in read_json(trained / "predictions.json")}
     chosen = [images[3], images[0]]
     paths = [image.path for image in chosen]
-    printed = describe(monkeypatch, capsys, "--run", kept, *paths, "--out", tmp_path / "captions.json")
+    printed = describe(monkeypatch, capsys, "--run", trained, *paths, "--out", tmp_path / "captions.json")
     captions = [expected[image.image_id] for image in chosen]
     assert printed.out.splitlines() == [f"{path}: {text}" for path, text in zip(paths, captions, strict=True)]
     assert "2 photos, " in printed.err

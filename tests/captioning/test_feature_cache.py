@@ -35,40 +35,40 @@ def run_of(run, **changes):
     return replace(run, recipe={**run.recipe, **changes})
 
 
-def make(run, made, out):
-    feature_cache.make(run, made.backbone, made.check, out)
+def make(run, artifacts, out):
+    feature_cache.make(run, artifacts.backbone, artifacts.check, out)
     return feature_cache.read(out, "train"), feature_cache.read(out, "test"), read_json(out / "index.json")
 
 
-def test_shapes_and_rows(made):
-    train, test = feature_cache.read(made.features, "train"), feature_cache.read(made.features, "test")
-    check, index = DatasetInfo.read(made.check), read_json(made.features / "index.json")
+def test_shapes_and_rows(artifacts):
+    train, test = feature_cache.read(artifacts.features, "train"), feature_cache.read(artifacts.features, "test")
+    check, index = DatasetInfo.read(artifacts.check), read_json(artifacts.features / "index.json")
     assert train.shape == (12, 2, 2048)
     assert test.shape == (6, 1, 2048)
     for split in ("train", "test"):
         assert index[split] == [image.image_id for image in coco_set.read(check, split)]
 
 
-def test_each_view_is_encoded_once(made, run, tmp_path, monkeypatch):
+def test_each_view_is_encoded_once(artifacts, run, tmp_path, monkeypatch):
     seen, forward = [], Encoder.forward
     monkeypatch.setattr(Encoder, "forward", lambda self, x: seen.append(len(x)) or forward(self, x))
-    make(run, made, tmp_path)
+    make(run, artifacts, tmp_path)
     assert seen == [feature_cache.BATCH] * 2, "24 and 6 views, filled up: a view's bits depend on the size of its batch"
 
 
-def test_views_differ_and_their_number_is_a_switch(made, run, tmp_path):
-    train, _, _ = make(run_of(run, num_views=3), made, tmp_path)
+def test_views_differ_and_their_number_is_a_switch(artifacts, run, tmp_path):
+    train, _, _ = make(run_of(run, num_views=3), artifacts, tmp_path)
     assert train.shape[1] == 3
     assert all(len(np.unique(views, axis=0)) == 3 for views in train)
     # The same views come first: their draws follow from image and view alone.
-    np.testing.assert_allclose(train[:, :2], feature_cache.read(made.features, "train"), rtol=2e-2, atol=1e-3)
+    np.testing.assert_allclose(train[:, :2], feature_cache.read(artifacts.features, "train"), rtol=2e-2, atol=1e-3)
 
 
-def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(made, run, monkeypatch):
+def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(artifacts, run, monkeypatch):
     """Of photos whose pixels are their places: crops of several images lie elsewhere, in whatever order they come."""
     places = torch.stack([*torch.meshgrid(torch.arange(40), torch.arange(40), indexing="ij"), torch.zeros(40, 40)])
     monkeypatch.setattr(feature_cache, "load", lambda path, resize: places.to(torch.uint8))
-    samples = coco_set.read(DatasetInfo.read(made.check), "train")
+    samples = coco_set.read(DatasetInfo.read(artifacts.check), "train")
     views = feature_cache.Views(samples, "train", run.recipe, 2048)
     found, other = (
         list(map(views.__getitem__, range(12))),
@@ -78,29 +78,32 @@ def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(made, run
     assert all(torch.equal(one, other[11 - row]) for row, one in enumerate(found))
 
 
-def test_views_do_not_depend_on_the_transfer_seed(made, run, tmp_path):
+def test_views_do_not_depend_on_the_transfer_seed(artifacts, run, tmp_path):
     other = replace(run, seeds={"pretrain": 0, "transfer": 5})
-    assert np.array_equal(make(other, made, tmp_path)[0], feature_cache.read(made.features, "train"))
+    assert np.array_equal(make(other, artifacts, tmp_path)[0], feature_cache.read(artifacts.features, "train"))
 
 
 @pytest.mark.parametrize(("key", "value"), [("crop_size", 24), ("resize_size", 48)])
-def test_size_switches_change_the_features(made, run, tmp_path, key, value):
+def test_size_switches_change_the_features(artifacts, run, tmp_path, key, value):
     assert not np.allclose(
-        make(run_of(run, **{key: value}), made, tmp_path)[1], feature_cache.read(made.features, "test")
+        make(run_of(run, **{key: value}), artifacts, tmp_path)[1], feature_cache.read(artifacts.features, "test")
     )
 
 
-def test_bf16_is_near_fp32(made, run, tmp_path):
-    test, full = make(run_of(run, precision="bf16"), made, tmp_path)[1], feature_cache.read(made.features, "test")
+def test_bf16_is_near_fp32(artifacts, run, tmp_path):
+    test, full = (
+        make(run_of(run, precision="bf16"), artifacts, tmp_path)[1],
+        feature_cache.read(artifacts.features, "test"),
+    )
     assert not np.array_equal(test, full)
     assert np.abs(test - full).max() < 0.1 * np.abs(full).max()
 
 
-def test_features_equal_torchvision(made):
+def test_features_equal_torchvision(artifacts):
     """One photo through our preprocessing and encoder, and through Pillow and torchvision's network by hand."""
-    image = coco_set.read(DatasetInfo.read(made.check), "test")[0]
+    image = coco_set.read(DatasetInfo.read(artifacts.check), "test")[0]
     network = resnet50(weights=None)
-    network.load_state_dict(load_file(made.backbone))
+    network.load_state_dict(load_file(artifacts.backbone))
     network.fc = torch.nn.Identity()
     pixels = np.asarray(Image.open(image.path).convert("RGB").resize((40, 40), Image.Resampling.BILINEAR))
     photo = pixels.transpose(2, 0, 1)[:, 4:36, 4:36] / 255
@@ -108,58 +111,64 @@ def test_features_equal_torchvision(made):
     photo = (photo - mean[:, None, None]) / std[:, None, None]
     with torch.inference_mode():
         expected = network.eval()(torch.tensor(photo, dtype=torch.float32)[None])
-        encoder = Encoder(load_weights(made.backbone)[1], RESNET50)
-        load_backbone(made.backbone, encoder.network)
+        encoder = Encoder(load_weights(artifacts.backbone)[1], RESNET50)
+        load_backbone(artifacts.backbone, encoder.network)
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(feature_cache.read(made.features, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(feature_cache.read(artifacts.features, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
 
 
-def test_a_bgr_backbone_sees_bgr(made, run, tmp_path):
+def test_a_bgr_backbone_sees_bgr(artifacts, run, tmp_path):
     caffe = Preprocessing("BGR", (103.53, 116.28, 123.675), (1.0, 1.0, 1.0))
     photo = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
     mean = torch.tensor(caffe.mean).view(3, 1, 1)
     assert torch.equal(Encoder(caffe, RESNET50).prepare(photo), photo[:, [2, 1, 0]] - mean)
-    save_backbone(tmp_path / "bgr.safetensors", load_weights(made.backbone)[0], caffe, "resnet50")
-    feature_cache.make(run, tmp_path / "bgr.safetensors", made.check, tmp_path)
-    assert not np.allclose(feature_cache.read(tmp_path, "test"), feature_cache.read(made.features, "test"), rtol=0.1)
+    save_backbone(tmp_path / "bgr.safetensors", load_weights(artifacts.backbone)[0], caffe, "resnet50")
+    feature_cache.make(run, tmp_path / "bgr.safetensors", artifacts.check, tmp_path)
+    assert not np.allclose(
+        feature_cache.read(tmp_path, "test"), feature_cache.read(artifacts.features, "test"), rtol=0.1
+    )
 
 
-def test_the_stride_is_the_backbones(made, run, tmp_path):
-    save_backbone(tmp_path / "caffe.safetensors", load_weights(made.backbone)[0], IMAGENET, "resnet50", "1x1")
-    feature_cache.make(run, tmp_path / "caffe.safetensors", made.check, tmp_path)
+def test_the_stride_is_the_backbones(artifacts, run, tmp_path):
+    save_backbone(tmp_path / "caffe.safetensors", load_weights(artifacts.backbone)[0], IMAGENET, "resnet50", "1x1")
+    feature_cache.make(run, tmp_path / "caffe.safetensors", artifacts.check, tmp_path)
     encoder = Encoder(IMAGENET, RESNET50, "1x1")
     load_backbone(tmp_path / "caffe.safetensors", encoder.network)
-    image = coco_set.read(DatasetInfo.read(made.check), "test")[0]
+    image = coco_set.read(DatasetInfo.read(artifacts.check), "test")[0]
     with torch.inference_mode():
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
     np.testing.assert_allclose(feature_cache.read(tmp_path, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
-    assert not np.allclose(feature_cache.read(tmp_path, "test"), feature_cache.read(made.features, "test"), rtol=0.1)
+    assert not np.allclose(
+        feature_cache.read(tmp_path, "test"), feature_cache.read(artifacts.features, "test"), rtol=0.1
+    )
 
 
-def test_features_that_float16_cannot_hold_are_refused(made, run, tmp_path):
-    weights = {key: 50 * value if "weight" in key else value for key, value in load_weights(made.backbone)[0].items()}
+def test_features_that_float16_cannot_hold_are_refused(artifacts, run, tmp_path):
+    weights = {
+        key: 50 * value if "weight" in key else value for key, value in load_weights(artifacts.backbone)[0].items()
+    }
     save_backbone(tmp_path / "loud.safetensors", weights, IMAGENET, "resnet50")
     with pytest.raises(UserError, match="leave float16's range"):
-        feature_cache.make(run, tmp_path / "loud.safetensors", made.check, tmp_path / "out")
+        feature_cache.make(run, tmp_path / "loud.safetensors", artifacts.check, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_verify_names_what_differs(made, run, tmp_path):
-    check = DatasetInfo.read(made.check)
-    feature_cache.verify(made.features, run, check, made.backbone)
+def test_verify_names_what_differs(artifacts, run, tmp_path):
+    check = DatasetInfo.read(artifacts.check)
+    feature_cache.verify(artifacts.features, run, check, artifacts.backbone)
     with pytest.raises(UserError, match=r"index.json: made with num_views 2, but this run has 5"):
-        feature_cache.verify(made.features, run_of(run, num_views=5), check, made.backbone)
+        feature_cache.verify(artifacts.features, run_of(run, num_views=5), check, artifacts.backbone)
     with pytest.raises(UserError, match=r"index.json: made with data .*, but this run has other"):
-        feature_cache.verify(made.features, run, replace(check, fingerprint="other"), made.backbone)
+        feature_cache.verify(artifacts.features, run, replace(check, fingerprint="other"), artifacts.backbone)
     with pytest.raises(UserError, match=r"index.json is missing"):
-        feature_cache.verify(tmp_path, run, check, made.backbone)
+        feature_cache.verify(tmp_path, run, check, artifacts.backbone)
 
 
 @pytest.mark.parametrize("name", ["index.json", "train.npy", "test.npy"])
 @pytest.mark.parametrize("harm", ["bit", "zeros", "cut", "gone"])
-def test_what_is_damaged_is_refused_in_one_line(harm, name, made, run, tmp_path):
-    folder = shutil.copytree(made.features, tmp_path / "features")
+def test_what_is_damaged_is_refused_in_one_line(harm, name, artifacts, run, tmp_path):
+    folder = shutil.copytree(artifacts.features, tmp_path / "features")
     file, content = folder / name, bytearray((folder / name).read_bytes())
     stamps = file.stat()
     middle = len(content) // 2
@@ -174,57 +183,61 @@ def test_what_is_damaged_is_refused_in_one_line(harm, name, made, run, tmp_path)
     if harm == "gone":
         file.unlink()
     with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
-        feature_cache.verify(folder, run, DatasetInfo.read(made.check), made.backbone)
+        feature_cache.verify(folder, run, DatasetInfo.read(artifacts.check), artifacts.backbone)
 
 
-def test_by_what_they_were_made_is_recorded_and_what_differs_named(made, run, tmp_path, monkeypatch):
-    index = feature_cache.verify(made.features, run, DatasetInfo.read(made.check), made.backbone)
+def test_by_what_they_were_made_is_recorded_and_what_differs_named(artifacts, run, tmp_path, monkeypatch):
+    index = feature_cache.verify(artifacts.features, run, DatasetInfo.read(artifacts.check), artifacts.backbone)
     assert index["made_with"]["code"]["captioning/encoder.py"] == code_hash.now(
         code_hash.PROJECT / "captioning/encoder.py"
     )
     assert index["made_with"]["libraries"] == code_hash.libraries()
-    assert feature_cache.differences(made.features, index) == []
+    assert feature_cache.differences(artifacts.features, index) == []
     made_with = json.loads(json.dumps(index["made_with"]))
     made_with["code"]["captioning/encoder.py"] = "another"
     made_with["libraries"]["torch"], made_with["machine"]["cpu"] = "2.0", "another CPU"
     made_with["machine"]["threads"] = 64
-    assert feature_cache.differences(made.features, index | {"made_with": made_with}) == [
-        f"{made.features}: made by another captioning/encoder.py",
-        f"{made.features}: made with torch 2.0, this run has {code_hash.libraries()['torch']}",
-        f"{made.features}: made with cpu another CPU, this run has {machine(1).cpu}",
+    assert feature_cache.differences(artifacts.features, index | {"made_with": made_with}) == [
+        f"{artifacts.features}: made by another captioning/encoder.py",
+        f"{artifacts.features}: made with torch 2.0, this run has {code_hash.libraries()['torch']}",
+        f"{artifacts.features}: made with cpu another CPU, this run has {machine(1).cpu}",
     ]
-    folder = shutil.copytree(made.features, tmp_path / "features")
+    folder = shutil.copytree(artifacts.features, tmp_path / "features")
     (folder / "index.json").unlink()
     assert feature_cache.differences(folder, index) == [f"{folder} has changed since it was loaded"]
 
 
-def test_the_door(made, run, tmp_path, monkeypatch):
-    arguments = {"--run-spec": json.dumps(run.as_dict()), "--backbone": made.backbone, "--dataset-info": made.check}
+def test_the_door(artifacts, run, tmp_path, monkeypatch):
+    arguments = {
+        "--run-spec": json.dumps(run.as_dict()),
+        "--backbone": artifacts.backbone,
+        "--dataset-info": artifacts.check,
+    }
     words = [str(word) for pair in {**arguments, "--out": tmp_path}.items() for word in pair]
     monkeypatch.setattr("sys.argv", ["captioning", "features", *words])
     main()
-    assert np.array_equal(feature_cache.read(tmp_path, "train"), feature_cache.read(made.features, "train"))
+    assert np.array_equal(feature_cache.read(tmp_path, "train"), feature_cache.read(artifacts.features, "train"))
 
 
-def test_whoever_waited_for_the_same_features_computes_none(made, run, tmp_path, monkeypatch, capsys):
+def test_whoever_waited_for_the_same_features_computes_none(artifacts, run, tmp_path, monkeypatch, capsys):
     """Another process holds the folder, and leaves what `made` has."""
     out, holds = tmp_path / "features", threading.Event()
     pairs = {
         "--run-spec": json.dumps(run.as_dict()),
-        "--backbone": made.backbone,
-        "--dataset-info": made.check,
+        "--backbone": artifacts.backbone,
+        "--dataset-info": artifacts.check,
         "--out": out,
     }
     monkeypatch.setattr("sys.argv", ["captioning", "features", *(str(word) for pair in pairs.items() for word in pair)])
     monkeypatch.setattr(feature_cache, "make", lambda *args: pytest.fail("computed again"))
 
-    def other():
+    def publish():
         with lock(out.resolve()):
             holds.set()
             time.sleep(1)
-            shutil.copytree(made.features, out)
+            shutil.copytree(artifacts.features, out)
 
-    first = threading.Thread(target=other)
+    first = threading.Thread(target=publish)
     first.start()
     holds.wait()
     main()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("no_meteor")
 
 
 @pytest.mark.parametrize("finetune", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["frozen", "fine-tuned"])
-def test_a_run_survives_a_kill(finetune, made, run, tmp_path, monkeypatch):
+def test_a_run_survives_a_kill(finetune, artifacts, run, tmp_path, monkeypatch):
     """With draws of the device's own generator, those of dropout; its captions are found by the beam search."""
     changes = {"epochs": 1, "batch_size": 30, "finetune_encoder": finetune, "dropout": 0.5}
     run = replace(run, recipe={**run.recipe, **changes, "precision": "bf16" if finetune else "fp32"})
@@ -31,7 +31,7 @@ def test_a_run_survives_a_kill(finetune, made, run, tmp_path, monkeypatch):
     monkeypatch.setattr("captioning.train.fit", fitted)
 
     def go(folder):
-        given = (made.backbone, made.features, made.vocabulary, made.check)
+        given = (artifacts.backbone, artifacts.features, artifacts.vocabulary, artifacts.check)
         train.train(run, *given, tmp_path / folder / "state", tmp_path / folder / "out")
         record = read_json(tmp_path / folder / "out/metrics.json")
         return record["metrics"], record["history"], read_json(tmp_path / folder / "out/predictions.json")
@@ -40,10 +40,10 @@ def test_a_run_survives_a_kill(finetune, made, run, tmp_path, monkeypatch):
     assert [len(history["points"]), len(history["evaluations"]), len(predictions)] == [1, 1, 6]
 
 
-def test_features_are_those_of_the_cpu(made, run, tmp_path):
+def test_features_are_those_of_the_cpu(artifacts, run, tmp_path):
     with pretended_cuda() as device:
-        feature_cache.make(run, made.backbone, made.check, tmp_path)
+        feature_cache.make(run, artifacts.backbone, artifacts.check, tmp_path)
     for split in ("train", "test"):
-        found, expected = (feature_cache.read(folder, split) for folder in (tmp_path, made.features))
+        found, expected = (feature_cache.read(folder, split) for folder in (tmp_path, artifacts.features))
         np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
     assert sum(device.costs.kernels.values()) > 100, "they were made on the device"

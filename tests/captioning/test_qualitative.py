@@ -26,8 +26,8 @@ def runs(coco, tmp_path):
     for row, name in enumerate(("baseline", "cutmix"), start=1):
         folder = folders[name] = tmp_path / name
         ids = [image.image_id for image in test]
-        said = [{"image_id": i, "caption": f"{name} sees {i}"} for i in reversed(ids)]
-        write_json(folder / "predictions.json", said)
+        message = [{"image_id": i, "caption": f"{name} sees {i}"} for i in reversed(ids)]
+        write_json(folder / "predictions.json", message)
         write_json(folder / "metrics.json", {"backbone": name})
         per_image.write(folder / "per_image.npz", ids, CIDEr=np.arange(len(ids)) + 10.04 * row)
     return folders
@@ -78,24 +78,24 @@ def test_the_command_line_keeps_the_order_of_the_rows(draw, runs):
     out = draw(*(f"{name}={runs[name]}" for name in ("cutmix", "baseline")))
     assert made_of(out.read_bytes()) == {f"{run}/metrics.json": sha256(run / "metrics.json") for run in runs.values()}
     shown = json.loads(out.read_text())["photos"][0]
-    assert [said["backbone"] for said in shown["captions"]] == ["cutmix", "baseline"]
+    assert [message["backbone"] for message in shown["captions"]] == ["cutmix", "baseline"]
 
 
 def test_what_is_wrong_with_a_run_is_said_in_one_line(draw, runs, capsys):
     folder = runs["baseline"]
 
-    def said(*named):
+    def message(*named):
         with pytest.raises(SystemExit):
             draw(*named)
         return capsys.readouterr().err
 
     assert (
-        said("baseline=nowhere")
+        message("baseline=nowhere")
         == "error: --runs baseline=nowhere: must be a backbone's name, = and the folder of its run\n"
     )
     write_json(folder / "predictions.json", [])
-    assert "baseline: its predictions and evidence have no caption of image" in said(f"baseline={folder}")
+    assert "baseline: its predictions and evidence have no caption of image" in message(f"baseline={folder}")
     per_image.write(folder / "per_image.npz", [1], ROUGE_L=np.zeros(1))
-    assert "per_image.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
+    assert "per_image.npz: holds no CIDEr of each image" in message(f"baseline={folder}")
     (folder / "per_image.npz").unlink()
-    assert "per_image.npz: holds no CIDEr of each image" in said(f"baseline={folder}")
+    assert "per_image.npz: holds no CIDEr of each image" in message(f"baseline={folder}")

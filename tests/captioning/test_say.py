@@ -17,11 +17,11 @@ WIDTHS = (1, 2, 3, 5, 20)
 
 
 @pytest.fixture(scope="module", params=[0, 150], ids=["random", "trained"])
-def speaker(request, made, tmp_path_factory):
+def speaker(request, artifacts, tmp_path_factory):
     """`model`, a NIC after so many steps on the tiny set's captions, and `image`, embeddings of all its photos."""
     folder = tmp_path_factory.mktemp("speaker")
-    vocabulary.make(DatasetInfo.read(made.check), 1, folder)
-    data = dataset.CaptionTrain(str(folder / "captions.npz"), {"folder": str(made.features)}, seed=0)
+    vocabulary.make(DatasetInfo.read(artifacts.check), 1, folder)
+    data = dataset.CaptionTrain(str(folder / "captions.npz"), {"folder": str(artifacts.features)}, seed=0)
     torch.manual_seed(0)
     model = NIC(
         str(folder / "vocabulary.json"),
@@ -42,7 +42,7 @@ def speaker(request, made, tmp_path_factory):
         loss.backward()
         optimizer.step()
     photos = torch.cat(
-        [torch.tensor(feature_cache.read(made.features, split)).flatten(0, 1) for split in ("train", "test")]
+        [torch.tensor(feature_cache.read(artifacts.features, split)).flatten(0, 1) for split in ("train", "test")]
     )
     with torch.inference_mode():
         return SimpleNamespace(model=model.eval(), image=model(photos), trained=request.param > 0)
@@ -54,7 +54,7 @@ def no_gradients():
         yield
 
 
-def said(speaker, width):
+def captions(speaker, width):
     """The tokens and log-probabilities of all photos' sentences."""
     speaker.model.beam = width
     return speaker.model.say(speaker.image)
@@ -79,13 +79,13 @@ def greedy(model, image):
 
 
 def test_width_one_is_greedy(speaker):
-    tokens, _ = said(speaker, 1)
+    tokens, _ = captions(speaker, 1)
     expected = [greedy(speaker.model, image) for image in speaker.image]
     assert [words(row) for row in tokens.tolist()] == expected
 
 
 def test_a_wider_beam_is_never_less_probable(speaker):
-    scores = torch.stack([said(speaker, width)[1] for width in WIDTHS])
+    scores = torch.stack([captions(speaker, width)[1] for width in WIDTHS])
     for narrow, wide in itertools.combinations(scores, 2):
         assert (wide >= narrow - 1e-4).all()
     assert (scores[-1] > scores[0] + 1e-2).any(), "a beam finds what greedy search misses"
@@ -93,7 +93,7 @@ def test_a_wider_beam_is_never_less_probable(speaker):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_score_is_what_training_would_say_of_the_sentence(speaker, width):
-    tokens, scores = said(speaker, width)
+    tokens, scores = captions(speaker, width)
     for image, row, score in zip(speaker.image, tokens.tolist(), scores.tolist(), strict=True):
         sentence = torch.tensor([[BOS, *words(row), EOS]])
         loss = speaker.model.loss(image[None], sentence).item()
@@ -102,7 +102,7 @@ def test_the_score_is_what_training_would_say_of_the_sentence(speaker, width):
 
 @pytest.mark.parametrize("width", [1, 3, 20])
 def test_a_caption_ends_at_the_end_token(speaker, width):
-    tokens, _ = said(speaker, width)
+    tokens, _ = captions(speaker, width)
     for row in tokens.tolist():
         assert 1 <= len(words(row)) <= LONGEST
         assert row.count(EOS) == 1
@@ -113,5 +113,5 @@ def test_a_caption_ends_at_the_end_token(speaker, width):
 
 def test_the_trained_network_says_sentences(speaker):
     if speaker.trained:  # what is tested above is not said of one-word sentences alone
-        tokens, _ = said(speaker, 3)
+        tokens, _ = captions(speaker, 3)
         assert min(len(words(row)) for row in tokens.tolist()) >= 3

@@ -31,9 +31,9 @@ from workflow.training.resume import checkpointing as saving
 pytestmark = pytest.mark.usefixtures("no_meteor")
 
 
-def go(run, made, folder, check=None):
+def go(run, artifacts, folder, check=None):
     """Train through the door's function; returns the record and the predictions."""
-    given = (made.backbone, made.features, made.vocabulary, check or made.check)
+    given = (artifacts.backbone, artifacts.features, artifacts.vocabulary, check or artifacts.check)
     train.train(run, *given, folder / "state", folder / "out")
     assert not (folder / "state").exists()
     return read_json(folder / "out/metrics.json"), read_json(folder / "out/predictions.json")
@@ -50,20 +50,20 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(made, run, folder):
+def finished(artifacts, run, folder):
     """The record and the predictions of an undisturbed run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metric, "meteor", lambda captions: contextlib.nullcontext(NoMeteor()))
-        return go(run, made, folder)
+        return go(run, artifacts, folder)
 
 
-def test_record(finished, made, run):
+def test_record(finished, artifacts, run):
     record, predictions = finished
     assert set(record["metrics"]) == {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"}
     assert record["protocol"]["encoder"] == "frozen"
     assert record["protocol"]["beam_size"] == 3
     assert record["protocol"]["preprocessing"]["channel_order"] == "RGB"
-    for name, folder in (("features", made.features), ("vocabulary", made.vocabulary)):
+    for name, folder in (("features", artifacts.features), ("vocabulary", artifacts.vocabulary)):
         index = read_json(folder / "index.json")
         assert record["artifacts"][name] == {key: index[key] for key in ("files", "made_with")}
         assert record["provenance"][name] == digest(index["files"])
@@ -71,7 +71,7 @@ def test_record(finished, made, run):
     assert record["best"]["CIDEr"] == max(e["CIDEr"] for e in record["history"]["evaluations"])
     assert [e["iteration"] for e in record["history"]["evaluations"]] == [6, 12]
     assert type(record["best"]["epoch"]) is int
-    test = coco_set.read(DatasetInfo.read(made.check), "test")
+    test = coco_set.read(DatasetInfo.read(artifacts.check), "test")
     assert sorted(p["image_id"] for p in predictions) == [image.image_id for image in test]
 
 
@@ -104,9 +104,11 @@ def test_the_best_epoch_is_the_first_of_the_highest_cider():
     assert train.best(evaluations, 4) == {"epoch": 2, "CIDEr": 3.0}
 
 
-def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, made, tmp_path, monkeypatch, capsys):
+def test_scored_again_it_gives_the_same_numbers_and_evidence(
+    finished, folder, artifacts, tmp_path, monkeypatch, capsys
+):
     record, _ = finished
-    words = ["--predictions", folder / "out/predictions.json", "--dataset-info", made.check]
+    words = ["--predictions", folder / "out/predictions.json", "--dataset-info", artifacts.check]
     monkeypatch.setattr("sys.argv", ["captioning", "evaluate", *map(str, [*words, "--evidence", tmp_path / "e.npz"])])
     main()
     assert json.loads(capsys.readouterr().out) == record["metrics"]
@@ -117,7 +119,7 @@ def test_scored_again_it_gives_the_same_numbers_and_evidence(finished, folder, m
 
 
 @pytest.mark.parametrize("killed_at", [1, 6, 9])
-def test_killed_and_started_again_gives_the_same_bits(finished, made, run, tmp_path, monkeypatch, killed_at):
+def test_killed_and_started_again_gives_the_same_bits(finished, artifacts, run, tmp_path, monkeypatch, killed_at):
     monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0.0)
     loss, calls = NIC.loss, []
 
@@ -129,30 +131,30 @@ def test_killed_and_started_again_gives_the_same_bits(finished, made, run, tmp_p
 
     monkeypatch.setattr(NIC, "loss", mortal)
     with pytest.raises(KeyboardInterrupt):
-        go(run, made, tmp_path)
-    record, predictions = go(run, made, tmp_path)
+        go(run, artifacts, tmp_path)
+    record, predictions = go(run, artifacts, tmp_path)
     assert len(calls) == 12 + 1  # nothing was trained twice
     assert curve(record) == curve(finished[0])
     assert predictions == finished[1]
 
 
-def test_transfer_seed_changes_the_run(finished, made, run, tmp_path):
-    record, _ = go(replace(run, seeds={"pretrain": 0, "transfer": 1}), made, tmp_path)
+def test_transfer_seed_changes_the_run(finished, artifacts, run, tmp_path):
+    record, _ = go(replace(run, seeds={"pretrain": 0, "transfer": 1}), artifacts, tmp_path)
     assert curve(record)[0] != curve(finished[0])[0]
 
 
-def test_vocabulary_is_of_the_training_captions_alone(made, run, tmp_path):
-    shutil.copytree(made.root, tmp_path / "coco")
+def test_vocabulary_is_of_the_training_captions_alone(artifacts, run, tmp_path):
+    shutil.copytree(artifacts.root, tmp_path / "coco")
     file = tmp_path / "coco/annotations/captions_val2014.json"
     content = json.loads(file.read_text())
     for annotation in content["annotations"]:
         annotation["caption"] = "zebra zebra zebra"
     file.write_text(json.dumps(content))
-    check = replace(DatasetInfo.read(made.check), root=str(tmp_path / "coco"))
+    check = replace(DatasetInfo.read(artifacts.check), root=str(tmp_path / "coco"))
     check.write(tmp_path / "check.json")
     vocabulary.make(check, run.recipe["min_word_count"], tmp_path / "words")
-    made = other(made, vocabulary=tmp_path / "words")
-    record, _ = go(replace(run, recipe={**run.recipe, "epochs": 1}), made, tmp_path, tmp_path / "check.json")
+    artifacts = replaced(artifacts, vocabulary=tmp_path / "words")
+    record, _ = go(replace(run, recipe={**run.recipe, "epochs": 1}), artifacts, tmp_path, tmp_path / "check.json")
     words = read_json(tmp_path / "out/vocabulary.json")
     assert (tmp_path / "out/vocabulary.json").read_bytes() == (tmp_path / "words/vocabulary.json").read_bytes()
     said = {w for image in coco_set.read(check, "train") for c in image.captions for w in c.lower().split()}
@@ -162,53 +164,55 @@ def test_vocabulary_is_of_the_training_captions_alone(made, run, tmp_path):
     assert record["metrics"]["CIDEr"] == 0
 
 
-def test_fine_tuning_trains_the_encoder_from_photos(finished, made, run, tmp_path, monkeypatch):
+def test_fine_tuning_trains_the_encoder_from_photos(finished, artifacts, run, tmp_path, monkeypatch):
     kept = {}
     fit = engine.fit
     monkeypatch.setattr("captioning.train.fit", lambda *a: kept.setdefault("fit", fit(*a)))
     tuned = replace(run, recipe={**run.recipe, "finetune_encoder": True, "epochs": 1, "batch_size": 20})
-    save_backbone(tmp_path / "caffe.safetensors", read_backbone(made.backbone)[0], IMAGENET, "resnet50", "1x1")
-    made = other(made, backbone=tmp_path / "caffe.safetensors", features=tmp_path / "nowhere")
-    record, _ = go(tuned, made, tmp_path)
-    before, _ = read_backbone(made.backbone)
+    save_backbone(tmp_path / "caffe.safetensors", read_backbone(artifacts.backbone)[0], IMAGENET, "resnet50", "1x1")
+    artifacts = replaced(artifacts, backbone=tmp_path / "caffe.safetensors", features=tmp_path / "nowhere")
+    record, _ = go(tuned, artifacts, tmp_path)
+    before, _ = read_backbone(artifacts.backbone)
     after = kept["fit"].model.encoder.network.state_dict()
     moved = (after["conv1.weight"] - before["conv1.weight"]).abs().max().item()
     assert 2e-5 < moved <= 3.1e-5  # a hundredth of the rate, three steps of Adam
     assert torch.equal(after["bn1.running_mean"], before["bn1.running_mean"])
     assert (record["protocol"]["encoder"], record["protocol"]["stride"]) == ("fine-tuned", "1x1")
-    config = train.task(tuned, made.check, made.backbone, None, tmp_path, tmp_path)
+    config = train.task(tuned, artifacts.check, artifacts.backbone, None, tmp_path, tmp_path)
     assert config["model"]["stride"] == "1x1", "as a resumed run has it"
     assert config["val_dataloader"]["sampler"] == {"type": "DefaultSampler", "shuffle": False}
 
 
-def other(made, **changes):
+def replaced(artifacts, **changes):
     """The same data with another backbone, other features or another vocabulary."""
-    return type(made)(**{**vars(made), **changes})
+    return type(artifacts)(**{**vars(artifacts), **changes})
 
 
-def test_features_of_another_recipe_are_refused(made, run, tmp_path):
+def test_features_of_another_recipe_are_refused(artifacts, run, tmp_path):
     with pytest.raises(UserError, match="made with num_views 2, but this run has 3"):
-        go(replace(run, recipe={**run.recipe, "num_views": 3}), made, tmp_path)
+        go(replace(run, recipe={**run.recipe, "num_views": 3}), artifacts, tmp_path)
     assert "made with num_views 2" in (tmp_path / "state/error.txt").read_text()
 
 
-def test_a_vocabulary_of_another_threshold_is_refused(made, run, tmp_path):
+def test_a_vocabulary_of_another_threshold_is_refused(artifacts, run, tmp_path):
     with pytest.raises(UserError, match=r"index.json: made with min_word_count 2, but this run has 3"):
-        go(replace(run, recipe={**run.recipe, "min_word_count": 3}), made, tmp_path)
+        go(replace(run, recipe={**run.recipe, "min_word_count": 3}), artifacts, tmp_path)
     assert "made with min_word_count 2" in (tmp_path / "state/error.txt").read_text()
 
 
 @pytest.fixture
-def samples(made):
+def samples(artifacts):
     """The training set with features, and its images."""
-    images = coco_set.read(DatasetInfo.read(made.check), "train")
-    cached = dataset.CaptionTrain(str(made.vocabulary / "captions.npz"), {"folder": str(made.features)}, seed=0)
-    return cached, images, vocabulary.Vocabulary.load(made.vocabulary / "vocabulary.json")
+    images = coco_set.read(DatasetInfo.read(artifacts.check), "train")
+    cached = dataset.CaptionTrain(
+        str(artifacts.vocabulary / "captions.npz"), {"folder": str(artifacts.features)}, seed=0
+    )
+    return cached, images, vocabulary.Vocabulary.load(artifacts.vocabulary / "vocabulary.json")
 
 
-def test_a_sample_is_a_caption_with_a_view_of_its_image(samples, made):
+def test_a_sample_is_a_caption_with_a_view_of_its_image(samples, artifacts):
     cached, images, words = samples
-    views = read(made.features, "train")
+    views = read(artifacts.features, "train")
     captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
     assert len(cached) == len(captions)
     for index, (row, caption) in enumerate(captions):
@@ -229,11 +233,11 @@ def test_the_view_follows_from_seed_epoch_and_index(samples):
     assert (drawn[0] != drawn[1]).any()
 
 
-def test_a_sample_s_name_is_its_image_or_the_photo(samples, made):
+def test_a_sample_s_name_is_its_image_or_the_photo(samples, artifacts):
     """It stands in the message of a loss that is not finite."""
     cached, images, _ = samples
-    photos = {"check": str(made.check), "resize_size": 40, "crop_size": 32}
-    tuned = dataset.CaptionTrain(str(made.vocabulary / "captions.npz"), photos, seed=0)
+    photos = {"check": str(artifacts.check), "resize_size": 40, "crop_size": 32}
+    tuned = dataset.CaptionTrain(str(artifacts.vocabulary / "captions.npz"), photos, seed=0)
     captioned = [image for image in images for _ in image.captions]
     assert [cached.name(index) for index in range(60)] == [f"image {image.image_id}" for image in captioned]
     assert [tuned.name(index) for index in range(60)] == [str(image.path) for image in captioned]
@@ -249,7 +253,7 @@ def test_a_batch_is_padded(samples):
 
 
 @pytest.mark.slow
-def test_killed_in_each_of_its_phases(made, run, tmp_path):
+def test_killed_in_each_of_its_phases(artifacts, run, tmp_path):
     """6 iterations of 10 captions, evaluated once; with METEOR, as this is a process of its own."""
     kills = [
         ["step", 2],  # inside an epoch: the state of before that step
@@ -261,13 +265,29 @@ def test_killed_in_each_of_its_phases(made, run, tmp_path):
         ["half", "*/killed/metrics.json", 1],
     ]
     told = json.dumps(replace(run, recipe={**run.recipe, "epochs": 1}).as_dict())
-    words = ["--run-spec", told, "--backbone", made.backbone, "--features", made.features, "--dataset-info", made.check]
-    words += ["--vocabulary", made.vocabulary]
+    words = [
+        "--run-spec",
+        told,
+        "--backbone",
+        artifacts.backbone,
+        "--features",
+        artifacts.features,
+        "--dataset-info",
+        artifacts.check,
+    ]
+    words += ["--vocabulary", artifacts.vocabulary]
     survives("captioning", tmp_path, kills, [2, 2, 5, 6, 6, 6, 6], 10, *words)
 
 
-def test_features_on_a_full_disk_are_an_error_and_no_crash(made, run, small_disk, tmp_path):
-    words = ["--run-spec", json.dumps(run.as_dict()), "--backbone", made.backbone, "--dataset-info", made.check]
+def test_features_on_a_full_disk_are_an_error_and_no_crash(artifacts, run, small_disk, tmp_path):
+    words = [
+        "--run-spec",
+        json.dumps(run.as_dict()),
+        "--backbone",
+        artifacts.backbone,
+        "--dataset-info",
+        artifacts.check,
+    ]
     call = [sys.executable, "-m", "captioning", "features", *words, "--out", tmp_path / "small/f"]
     done = subprocess.run(list(map(str, call)), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
@@ -276,10 +296,15 @@ def test_features_on_a_full_disk_are_an_error_and_no_crash(made, run, small_disk
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(run, made, tmp_path):
+def test_two_processes_learn_what_one_does(run, artifacts, tmp_path):
     run = replace(run, recipe=run.recipe | {"dropout": 0.0})  # which each process draws for itself
-    one, said = go(run, made, tmp_path / "alone")
-    paths = {"backbone": made.backbone, "features": made.features, "vocabulary": made.vocabulary, "data": made.check}
+    one, said = go(run, artifacts, tmp_path / "alone")
+    paths = {
+        "backbone": artifacts.backbone,
+        "features": artifacts.features,
+        "vocabulary": artifacts.vocabulary,
+        "data": artifacts.check,
+    }
     two = trained("captioning", run, tmp_path, **paths)
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)
     assert read_json(tmp_path / "out/predictions.json") == said, "each test image once, in the same order"

@@ -57,46 +57,46 @@ def call(monkeypatch, **words):
     main()
 
 
-def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(made, tmp_path, monkeypatch, capsys):
+def test_the_door_says_what_it_has_counted_and_gives_the_same_bytes_again(artifacts, tmp_path, monkeypatch, capsys):
     for name in "ab":
-        call(monkeypatch, dataset_info=made.check, min_word_count=2, out=tmp_path / name)
+        call(monkeypatch, dataset_info=artifacts.check, min_word_count=2, out=tmp_path / name)
     words = len(read_json(tmp_path / "a/vocabulary.json")) - len(SPECIAL)
     line = f"vocabulary: {words} words seen 2 times or more in 60 training captions\n"
     assert capsys.readouterr().out == 2 * line
     for name in ("vocabulary.json", "captions.npz"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-        assert (tmp_path / "a" / name).read_bytes() == (made.vocabulary / name).read_bytes()
+        assert (tmp_path / "a" / name).read_bytes() == (artifacts.vocabulary / name).read_bytes()
     index = read_json(tmp_path / "a/index.json")
     assert index["made_with"]["code"]["captioning/vocabulary.py"] == now(PROJECT / "captioning/vocabulary.py")
     assert index["made_with"]["libraries"] == libraries()
     assert index["files"].keys() == {"vocabulary.json", "captions.npz"}
 
 
-def test_a_threshold_that_no_word_reaches_leaves_nothing(made, tmp_path, monkeypatch, capsys):
+def test_a_threshold_that_no_word_reaches_leaves_nothing(artifacts, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        call(monkeypatch, dataset_info=made.check, min_word_count=9999, out=tmp_path / "a")
+        call(monkeypatch, dataset_info=artifacts.check, min_word_count=9999, out=tmp_path / "a")
     assert capsys.readouterr().err == (
         "error: no word of the training captions is seen 9999 times or more (min_word_count)\n"
     )
     assert not (tmp_path / "a").exists()
 
 
-def test_verify_names_what_differs(made, tmp_path):
-    check = DatasetInfo.read(made.check)
-    assert verify(made.vocabulary, check, 2)["min_word_count"] == 2
-    assert captions(made.vocabulary) == 60
+def test_verify_names_what_differs(artifacts, tmp_path):
+    check = DatasetInfo.read(artifacts.check)
+    assert verify(artifacts.vocabulary, check, 2)["min_word_count"] == 2
+    assert captions(artifacts.vocabulary) == 60
     with pytest.raises(UserError, match=r"index.json: made with min_word_count 2, but this run has 5"):
-        verify(made.vocabulary, check, 5)
+        verify(artifacts.vocabulary, check, 5)
     with pytest.raises(UserError, match=r"index.json: made with data [0-9a-f]+, but this run has other"):
-        verify(made.vocabulary, replace(check, fingerprint="other"), 2)
+        verify(artifacts.vocabulary, replace(check, fingerprint="other"), 2)
     with pytest.raises(UserError, match=r"index.json is missing: run `python -m captioning vocabulary` first"):
         verify(tmp_path, check, 2)
 
 
 @pytest.mark.parametrize("name", ["index.json", "vocabulary.json", "captions.npz"])
 @pytest.mark.parametrize("harm", ["bit", "word", "cut", "zeros", "gone"])
-def test_what_is_damaged_is_refused_in_one_line(harm, name, made, tmp_path):
-    folder = shutil.copytree(made.vocabulary, tmp_path / "words")
+def test_what_is_damaged_is_refused_in_one_line(harm, name, artifacts, tmp_path):
+    folder = shutil.copytree(artifacts.vocabulary, tmp_path / "words")
     file, content = folder / name, bytearray((folder / name).read_bytes())
     stamps = file.stat()
     middle = len(content) // 2
@@ -114,7 +114,7 @@ def test_what_is_damaged_is_refused_in_one_line(harm, name, made, tmp_path):
     if harm == "gone":
         file.unlink()
     with pytest.raises(UserError, match=f"^{re.escape(str(file))}[: ].*$"):
-        verify(folder, DatasetInfo.read(made.check), 2)
+        verify(folder, DatasetInfo.read(artifacts.check), 2)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def truth(boxes: list, labels: list, hard: list | None = None) -> dict:
     return {"bboxes": where[~hard], "labels": what[~hard], "bboxes_ignore": where[hard], "labels_ignore": what[hard]}
 
 
-def found(image: int, boxes: list, labels: list, scores: list) -> list[dict]:
+def detected(image: int, boxes: list, labels: list, scores: list) -> list[dict]:
     corners = metric.whole_pixels(np.array(boxes, dtype=np.float32).reshape(-1, 4))
     return entries(detections(image, corners, np.array(scores), np.array(labels)))
 
@@ -37,13 +37,13 @@ A, B, FAR = [10, 10, 40, 40], [60, 10, 95, 50], [0, 60, 20, 90]
 
 def test_perfect_detections_score_100():
     images = [truth([A, B], [0, 1]), truth([FAR], [0])]
-    result = score(found(1, [A, B], [0, 1], [0.9, 0.8]) + found(2, [FAR], [0], [0.7]), [1, 2], images, CLASSES)
+    result = score(detected(1, [A, B], [0, 1], [0.9, 0.8]) + detected(2, [FAR], [0], [0.7]), [1, 2], images, CLASSES)
     assert result == {"mAP": 100, "mAP_area": 100, "per_class": {"kite": 100, "zebra": 100}}
 
 
 def test_half_the_objects_found_tells_the_two_rules_apart():
     images = [truth([A], [0]), truth([FAR], [0])]
-    result = score(found(1, [A], [0], [0.9]), [1, 2], images, CLASSES)
+    result = score(detected(1, [A], [0], [0.9]), [1, 2], images, CLASSES)
     assert result["mAP"] == pytest.approx(100 * 6 / 11, abs=1e-4)  # recall 0, 0.1 ... 0.5 at precision 1; unrounded
     assert result["mAP_area"] == pytest.approx(50)
     assert result["per_class"]["zebra"] is None  # in no test image, so in no mean
@@ -51,14 +51,14 @@ def test_half_the_objects_found_tells_the_two_rules_apart():
 
 def test_a_false_detection_costs():
     images = [truth([A], [0]), truth([], [])]
-    sure = score(found(1, [A, FAR], [0, 0], [0.5, 0.9]), [1, 2], images, CLASSES)
+    sure = score(detected(1, [A, FAR], [0, 0], [0.5, 0.9]), [1, 2], images, CLASSES)
     assert sure["mAP"] == pytest.approx(50, abs=1e-4)
 
 
 def test_a_difficult_object_is_neither_missed_nor_found():
     easy, hard = truth([A], [0]), truth([A, B], [0, 0], [False, True])
-    alone = found(1, [A], [0], [0.5])
-    also = found(1, [A, B], [0, 0], [0.5, 0.9])
+    alone = detected(1, [A], [0], [0.5])
+    also = detected(1, [A, B], [0, 0], [0.5, 0.9])
     for annotation, results in ((hard, alone), (hard, also)):
         assert score(results, [1], [annotation], CLASSES)["mAP"] == pytest.approx(100)
     assert score(also, [1], [easy], CLASSES)["mAP"] < 60  # without the difficult object there, a false detection
@@ -79,13 +79,13 @@ def test_a_box_of_ten_pixels_is_ten_wide(width, right):
 def test_equal_scores_count_in_the_order_of_the_images(images):
     """Not in that in which their detections were found."""
     annotations = [truth([A], [0]), truth([], [])]
-    parts = [found(images[0], [A], [0], [0.9]), found(images[1], [FAR], [0], [0.9])]
+    parts = [detected(images[0], [A], [0], [0.9]), detected(images[1], [FAR], [0], [0.9])]
     for several in (parts, parts[::-1]):
         assert score([*several[0], *several[1]], images, annotations, CLASSES)["mAP"] == pytest.approx(100)
 
 
 def test_coco_form():
-    (one,) = found(7, [[10.123, 20, 30.5, 60]], [1], [0.1234567])
+    (one,) = detected(7, [[10.123, 20, 30.5, 60]], [1], [0.1234567])
     assert one == {"image_id": 7, "category_id": 2, "bbox": [10.12, 20.0, 21.38, 41.0], "score": 0.123457}
 
 

@@ -96,7 +96,7 @@ def test_an_object_is_held_by_its_centre():
     assert held.tolist() == [[False, True, True, False, False, True], [True, False, False, False, False, False]]
 
 
-def drawn(count: int = 4000) -> np.ndarray:
+def sample_crops(count: int = 4000) -> np.ndarray:
     """Many crops (n, 4) of a large square, in shares of its side."""
     np.random.seed(0)
     crop, side = SSDCrop(), 10_000
@@ -116,7 +116,7 @@ def test_the_box_is_ssd_pytorchs_and_not_the_caffe_codes():
     for sides in np.random.default_rng(1).uniform(0.3, 1, (40_000, 2)):  # ssd.pytorch: each side by itself
         if 0.5 <= sides[1] / sides[0] <= 2:
             areas.append(sides.prod())
-    crops = drawn()
+    crops = sample_crops()
     ours = np.quantile((crops[:, 2:] - crops[:, :2]).prod(axis=1), levels)
     assert ours == pytest.approx(np.quantile(areas, levels), abs=0.015)
     assert ours == pytest.approx([0.192, 0.419, 0.737], abs=0.015)
@@ -124,7 +124,7 @@ def test_the_box_is_ssd_pytorchs_and_not_the_caffe_codes():
 
 
 def test_a_crop_lies_anywhere_up_to_the_last_offset():
-    crops = drawn()
+    crops = sample_crops()
     for axis in (0, 1):
         room = 1 - (crops[:, axis + 2] - crops[:, axis])
         offset = crops[:, axis][room > 0.1] / room[room > 0.1]

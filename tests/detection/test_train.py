@@ -35,12 +35,12 @@ def runner(checks, published, tmp_path, monkeypatch):
     weights = {}
     fit = engine.fit
 
-    def kept(*args, **kwargs):
+    def keep_weights(*args, **kwargs):
         done = fit(*args, **kwargs)
         weights.update({key: value.clone() for key, value in done.model.state_dict().items()})
         return done
 
-    monkeypatch.setattr("detection.train.fit", kept)
+    monkeypatch.setattr("detection.train.fit", keep_weights)
 
     def run(name: str, folder: str, stride: str, **changes) -> tuple[dict, dict]:
         out, start = tmp_path / folder, tmp_path / f"{stride}.safetensors"

@@ -88,7 +88,7 @@ def test_a_detection_is_right_if_it_finds_an_object_of_its_class_that_none_befor
 def run(tmp_path):
     """Call it with COCO results to get a run's folder."""
 
-    def made(results, hits=()):
+    def write_run(results, hits=()):
         write_json(tmp_path / "run/predictions.json", results)
         hit = np.ones((len(hits), 1), bool)
         arrays = {"image": np.zeros(len(hits), int), "label": np.ones(len(hits), int), "score": np.float32(hits)}
@@ -97,7 +97,7 @@ def run(tmp_path):
         write_json(tmp_path / "run/metrics.json", {})
         return tmp_path / "run"
 
-    return made
+    return write_run
 
 
 def detection(image, score, box=(0, 0, 10, 10)):

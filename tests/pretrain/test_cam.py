@@ -158,7 +158,7 @@ def test_a_pixel_is_half_the_grey_of_the_photo_and_half_the_colour_of_its_map(si
 
 
 @pytest.fixture
-def drawn(imagenet, tmp_path, monkeypatch):
+def draw_maps(imagenet, tmp_path, monkeypatch):
     """Runs the command line on folders by name; returns the picture's file."""
     threads, out = torch.get_num_threads(), tmp_path / "r/cam.png"
 
@@ -174,9 +174,9 @@ def drawn(imagenet, tmp_path, monkeypatch):
     torch.set_num_threads(threads)
 
 
-def test_the_command_line_draws_a_png_that_says_of_which_records(drawn, backbone, capsys):
+def test_the_command_line_draws_a_png_that_says_of_which_records(draw_maps, backbone, capsys):
     runs = {name: backbone() for name in ("baseline", "cutmix")}
-    out = drawn(runs)
+    out = draw_maps(runs)
     assert capsys.readouterr().out.startswith("activations: 2 backbones, ")
     assert np.asarray(Image.open(out)).shape[0] > 3 * 190
     assert made_of(out.read_bytes()) == {
@@ -184,9 +184,9 @@ def test_the_command_line_draws_a_png_that_says_of_which_records(drawn, backbone
     }
 
 
-def test_brought_files_alone_whose_classes_are_others_leave_the_photos_and_the_reasons(drawn, backbone, imagenet):
-    runs = {"baseline": backbone(classes=7, origin="brought"), "bare": backbone(classes=0, origin="brought")}
+def test_imported_files_alone_whose_classes_are_others_leave_the_photos_and_the_reasons(draw_maps, backbone, imagenet):
+    runs = {"baseline": backbone(classes=7, origin="imported"), "bare": backbone(classes=0, origin="imported")}
     (only,) = rows(runs, DatasetInfo.read(imagenet.check))
     assert only.words[1:] == ["baseline is not shown: its fc has 7 outputs", "bare is not shown: it has no fc"]
     assert torch.equal(only.photos, enlarged(chosen(runs["baseline"], DatasetInfo.read(imagenet.check))[0]))
-    assert 190 < np.asarray(Image.open(drawn(runs))).shape[0] < 2 * 190 + 100
+    assert 190 < np.asarray(Image.open(draw_maps(runs))).shape[0] < 2 * 190 + 100

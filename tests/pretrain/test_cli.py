@@ -1,5 +1,5 @@
-"""A brought file that cannot become a backbone stops the workflow before any job, and is not looked at again once it is
-published."""
+"""An imported file that cannot become a backbone stops the workflow before any job, and is not looked at again once it
+is published."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from workflow.planning.preflight import check_before_start
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    """The demo with a pretrained row and a brought one, whose file holds something else."""
+    """The demo with a pretrained row and an imported one, whose file holds something else."""
     monkeypatch.chdir(tmp_path)
     torch.save({"w": torch.ones(1)}, "mine.pth")
     return load(PROJECT / "config/demo.yaml") | {"backbones": {"baseline": {}, "mine": {"checkpoint": "mine.pth"}}}
@@ -43,9 +43,9 @@ def test_the_door_names_the_file(config, monkeypatch, capsys):
 
 def test_what_is_published_is_not_looked_at_again(config, tmp_path):
     runs = plan(config).runs
-    (brought,) = [run for run in runs if run.origin == "brought" and run.task == "pretrain"]
-    (tmp_path / brought.weights).parent.mkdir(parents=True)
-    (tmp_path / brought.weights).write_bytes(b"")
+    (imported,) = [run for run in runs if run.origin == "imported" and run.task == "pretrain"]
+    (tmp_path / imported.weights).parent.mkdir(parents=True)
+    (tmp_path / imported.weights).write_bytes(b"")
     check_before_start(runs)
 
 

@@ -257,7 +257,7 @@ def test_only_what_is_seen_is_tracked_and_each_backbone_stands_once(imagenet):
 
 
 @pytest.fixture
-def drawn(monkeypatch, imagenet, tmp_path, capsys):
+def draw_gallery(monkeypatch, imagenet, tmp_path, capsys):
     """Runs the command line; returns what it prints."""
 
     def call(config, check=imagenet.check):
@@ -269,26 +269,26 @@ def drawn(monkeypatch, imagenet, tmp_path, capsys):
     return call
 
 
-def test_the_command_line_draws_a_png(drawn, imagenet, tmp_path):
+def test_the_command_line_draws_a_png(draw_gallery, imagenet, tmp_path):
     config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {
         "resources": DEMO["resources"] | {"cpu_threads": torch.get_num_threads()}
     }
-    assert drawn(config).startswith("gallery: 2 rows, ")
+    assert draw_gallery(config).startswith("gallery: 2 rows, ")
     picture = Image.open(tmp_path / "g/gallery.png").convert("RGB")
     colours = {colour: count for count, colour in picture.getcolors(1 << 24)}
     assert colours[tuple(FILL.flatten().tolist())] > 4 * 500
     assert [path.name for path in (tmp_path / "g").iterdir()] == ["gallery.png"]
 
 
-def test_what_cannot_be_drawn_is_said_in_one_line(drawn, imagenet, tmp_path, capsys):
+def test_what_cannot_be_drawn_is_said_in_one_line(draw_gallery, imagenet, tmp_path, capsys):
     config, gone = config_of(imagenet), replace(DatasetInfo.read(imagenet.check), root=str(tmp_path / "gone"))
     gone.write(tmp_path / "gone.json")
     replace(gone, set="voc").write(tmp_path / "voc.json")
-    # a plan always has a baseline, which may be brought
+    # a plan always has a baseline, which may be imported
     torch.save({}, tmp_path / "w.pth")
-    brought = config | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}}}
+    imported = config | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}}}
     for arguments, said in [
-        ((brought,), "error: backbones: none is pretrained here, so there is no regularizer to show"),
+        ((imported,), "error: backbones: none is pretrained here, so there is no regularizer to show"),
         ((config, tmp_path / "no.json"), f"error: {tmp_path}/no.json: no such data check; `snakemake gallery` makes"),
         ((config, tmp_path / "voc.json"), f"error: {tmp_path}/voc.json: is the check of voc, not of imagenet"),
         (
@@ -297,7 +297,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line(drawn, imagenet, tmp_path, cap
         ),
     ]:
         with pytest.raises(SystemExit):
-            drawn(*arguments)
+            draw_gallery(*arguments)
         error = capsys.readouterr().err
         assert error.startswith(said)
         assert error.count("\n") == 1

@@ -26,8 +26,8 @@ BGR = {"channel_order": "BGR", "mean": [103.53, 116.28, 123.675], "std": [1, 1, 
 
 
 @pytest.fixture
-def brought(solved, imagenet, tmp_path):
-    """brought(content, **declared): save the content as a file and bring it; returns the folder of the results."""
+def imported(solved, imagenet, tmp_path):
+    """imported(content, **declared): save the content as a file and bring it; returns the folder of the results."""
 
     def call(content, out="out", **declared):
         path = tmp_path / "mine.pth"
@@ -45,11 +45,11 @@ def without_fc(weights):
     return {key: value for key, value in weights.items() if not key.startswith("fc.")}
 
 
-def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solved, imagenet, capsys):
-    out = brought({"state_dict": {f"module.{k}": v for k, v in solved.weights.items()}, "best_err1": 1})
+def test_a_backbone_with_the_datas_classes_is_scored_and_published(imported, solved, imagenet, capsys):
+    out = imported({"state_dict": {f"module.{k}": v for k, v in solved.weights.items()}, "best_err1": 1})
     record, about = read_json(out / "metrics.json"), metadata(out / "backbone.safetensors")
     assert record["metrics"] == {"top1_error": 0.0, "top5_error": 0.0}
-    assert record["protocol"] == {"epoch": "brought", "split": "12 validation images, resize 48, crop 48"}
+    assert record["protocol"] == {"epoch": "imported", "split": "12 validation images, resize 48, crop 48"}
     assert record["checkpoint"] == {
         **{
             "file": "mine.pth",
@@ -60,7 +60,7 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     }
     assert record["provenance"]["backbone"] == sha256(out / "backbone.safetensors")
     assert record["parameters"] == 25_557_032, "as published: with a classifier of 1,000 classes"
-    assert (about["origin"], about["network"], about["stride"]) == ("brought", "resnet50", "3x3")
+    assert (about["origin"], about["network"], about["stride"]) == ("imported", "resnet50", "3x3")
     found = load_file(out / "backbone.safetensors")
     assert all(torch.equal(found[key], value) for key, value in solved.weights.items())
     check = DatasetInfo.read(imagenet.check)
@@ -76,17 +76,17 @@ def test_a_backbone_with_the_datas_classes_is_scored_and_published(brought, solv
     assert "top1_error 0.00 %, top5_error 0.00 %" in told
 
 
-def test_a_classifier_in_another_order_stops_the_run(brought, solved, tmp_path):
+def test_a_classifier_in_another_order_stops_the_run(imported, solved, tmp_path):
     rolled = {key: value.roll(1, 0) if key.startswith("fc.") else value for key, value in solved.weights.items()}
     with pytest.raises(UserError, match=r"right on 0\.00 % of 12 validation images of 4 classes, which is near chance"):
-        brought(rolled)
+        imported(rolled)
     assert not (tmp_path / "out").exists()
 
 
-def test_the_likely_causes_are_named(brought, solved):
+def test_the_likely_causes_are_named(imported, solved):
     dead = {**solved.weights, "fc.weight": torch.zeros(4, 2048), "fc.bias": torch.zeros(4)}
     with pytest.raises(UserError, match="near chance; nothing is published") as caught:
-        brought(dead)
+        imported(dead)
     for cause in ("channel order", "mean or std", "stride: 1x1", "order of the classes"):
         assert cause in str(caught.value)
 
@@ -121,22 +121,22 @@ def test_basic_blocks_have_no_other_stride_to_try():
     assert words == {"resnet18": [order], "resnet50": [order, "stride: 1x1"]}
 
 
-def test_a_resnet18_is_brought_where_it_is_declared(brought, tmp_path):
+def test_a_resnet18_is_imported_where_it_is_declared(imported, tmp_path):
     weights = resnet18(num_classes=7).state_dict()
-    out = brought({"model": weights}, network="resnet18")
+    out = imported({"model": weights}, network="resnet18")
     about = metadata(out / "backbone.safetensors")
     assert (about["network"], about["stride"]) == ("resnet18", "3x3")
     assert load_file(out / "backbone.safetensors").keys() == weights.keys()
-    assert "\n# mine: a ResNet-18, brought as a file\n" in (out / "README.md").read_text()
+    assert "\n# mine: a ResNet-18, imported from a file\n" in (out / "README.md").read_text()
 
 
-def test_weights_that_a_library_publishes_are_brought_under_their_name(brought):
+def test_weights_that_a_library_publishes_are_imported_under_their_name(imported):
     weights = timm.create_model("mobilenetv3_small_050", num_classes=7).state_dict()
     name = "timm:mobilenetv3_small_050.lamb_in1k"
-    out = brought(weights, network="timm/mobilenetv3_small_050", source=name)
+    out = imported(weights, network="timm/mobilenetv3_small_050", source=name)
     assert metadata(out / "backbone.safetensors")["network"] == "timm/mobilenetv3_small_050"
     assert load_file(out / "backbone.safetensors").keys() == weights.keys()
-    assert f"Brought from `{name}`: state dict" in (out / "README.md").read_text()
+    assert f"Imported from `{name}`: state dict" in (out / "README.md").read_text()
     record = read_json(out / "metrics.json")
     assert (record["checkpoint"]["file"], record["checkpoint"]["classes"]) == (name, 7)
 
@@ -185,10 +185,10 @@ def test_a_foreign_file_with_our_key_in_its_metadata_is_a_plain_file(solved, tmp
         (0, "not scored: the file has no classifier"),
     ],
 )
-def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brought, solved, capsys):
+def test_a_backbone_of_other_classes_is_published_unscored(classes, said, imported, solved, capsys):
     weights = without_fc(solved.weights)
     weights |= {"fc.weight": torch.rand(classes, 2048), "fc.bias": torch.rand(classes)} if classes else {}
-    out = brought(weights)
+    out = imported(weights)
     record = read_json(out / "metrics.json")
     assert record["metrics"] == {}
     with np.load(out / "per_image.npz") as evidence:
@@ -201,36 +201,36 @@ def test_a_backbone_of_other_classes_is_published_unscored(classes, said, brough
     assert not classes or torch.equal(found["fc.weight"], weights["fc.weight"])
 
 
-def test_what_is_declared_is_published(brought, solved):
-    out = brought(without_fc(solved.weights), preprocessing=BGR, stride="1x1")
+def test_what_is_declared_is_published(imported, solved):
+    out = imported(without_fc(solved.weights), preprocessing=BGR, stride="1x1")
     _, prepare = load_weights(out / "backbone.safetensors")
     assert (prepare.channel_order, list(prepare.mean), list(prepare.std)) == tuple(BGR.values())
     assert metadata(out / "backbone.safetensors")["stride"] == "1x1"
     assert read_json(out / "metrics.json")["checkpoint"]["stride"] == "1x1"
 
 
-def test_the_file_follows_from_what_is_brought_and_not_from_the_data(brought, solved):
+def test_the_file_follows_from_what_is_imported_and_not_from_the_data(imported, solved):
     weights = without_fc(solved.weights)
-    one, two = brought(weights), brought(weights, out="two", resize=99, batch_size=1)
+    one, two = imported(weights), imported(weights, out="two", resize=99, batch_size=1)
     assert (one / "backbone.safetensors").read_bytes() == (two / "backbone.safetensors").read_bytes()
 
 
-def test_which_weights_is_a_switch(brought, solved, tmp_path):
+def test_which_weights_is_a_switch(imported, solved, tmp_path):
     raw = without_fc(solved.weights)
     content = {"model": raw, "model_ema": {k: v + 1 for k, v in raw.items()}}
-    ema, plain = brought(content), brought(content, out="raw", checkpoint_key="raw")
+    ema, plain = imported(content), imported(content, out="raw", checkpoint_key="raw")
     assert torch.equal(load_file(ema / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"] + 1)
     assert torch.equal(load_file(plain / "backbone.safetensors")["bn1.bias"], raw["bn1.bias"])
     assert read_json(ema / "metrics.json")["checkpoint"]["weights"] == "ema"
     with pytest.raises(
         UserError, match=r"checkpoint_key: ema is declared, but its only full set .*, /, is not marked as an average"
     ):
-        brought(raw, checkpoint_key="ema")
+        imported(raw, checkpoint_key="ema")
 
 
-def test_a_file_that_changed_since_planning_is_refused(brought, solved):
+def test_a_file_that_changed_since_planning_is_refused(imported, solved):
     with pytest.raises(UserError, match="has changed since the run was planned"):
-        brought(solved.weights, sha256="0" * 64)
+        imported(solved.weights, sha256="0" * 64)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from workflow.data.synthetic import generate
 PREPROCESSING = (
     "workflow/planning/runs.py",
     "imagenet",
-)  # of a brought backbone: the channel statistics have the set's name
+)  # of an imported backbone: the channel statistics have the set's name
 
 
 def test_what_is_declared_is_found():
@@ -119,7 +119,7 @@ def test_a_declared_name_stands_in_no_schema_of_another():
     files, found = {"": registry.PROJECT / "workflow/schemas/config.schema.yaml", **sets}, []
     for own, file in files.items():
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if not own:  # the channel statistics of a brought backbone have a set's name
+        if not own:  # the channel statistics of an imported backbone have a set's name
             del content["properties"]["backbones"]["additionalProperties"]["properties"]["preprocessing"]
         names = {name for each in declared if each.name != own for name in (each.name, each.title)}
         pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(?![\w-])")

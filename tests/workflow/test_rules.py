@@ -43,7 +43,7 @@ def pretend(todo: Plan) -> None:
     for run in todo.runs:
         files += [run.record, *(str(Path(run.record).with_name(name)) for name in ("config.json", "per_image.npz"))]
         files += [run.weights] if run.task == "pretrain" else [str(Path(run.record).with_name("predictions.json"))]
-    files += [f"{root}/.snakemake_timestamp" for name in todo.checks for root in todo.made(name)]
+    files += [f"{root}/.snakemake_timestamp" for name in todo.checks for root in todo.generated_dirs(name)]
     shared = {f"{folder}/index.json": run.check for run in todo.runs for folder in run.shared.values()}
     for file in [*files, *shared]:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +234,7 @@ def test_another_config_of_the_paper_makes_the_report_alone(dry_run):
     assert jobs(dry_run(SMALL, "-s", "house/Snakefile")) == {"report": 1, "all": 1}
 
 
-def test_a_brought_backbone_that_is_scored_anew_draws_its_maps_anew(snakemake, tmp_path, monkeypatch):
+def test_an_imported_backbone_that_is_scored_anew_draws_its_maps_anew(snakemake, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("w.pth").write_bytes(b"weights")
     config = SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}

@@ -106,7 +106,7 @@ def infinite(value: object, path: list[str | int]) -> Iterator[str]:
 
 
 def backbone_faults(path: str, backbone: dict[str, Any], pretrain: dict[str, Any]) -> Iterator[str]:
-    """A backbone has one origin: pretrained here, brought as a file, or random."""
+    """A backbone has one origin: pretrained here, imported from a file, or random."""
     origin = next((key for key in ("checkpoint", "init") if key in backbone), None)
     if origin:
         for other in ("init", "regularizers", "pretrain"):

@@ -8,12 +8,12 @@ from workflow import registry
 from workflow.registry import PRETRAIN
 
 BASELINE = "baseline"  # what no row but the baseline of its network may be called
-Origin = Literal["pretrained", "brought", "random"]
+Origin = Literal["pretrained", "imported", "random"]
 
 
 def origin(backbone: Mapping[str, Any]) -> Origin:
     """Where the weights of a row come from, by its section."""
-    return "brought" if "checkpoint" in backbone else "random" if "init" in backbone else "pretrained"
+    return "imported" if "checkpoint" in backbone else "random" if "init" in backbone else "pretrained"
 
 
 def recipe(config: Mapping[str, Any], row: str) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def by_network(config: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def unregularized(config: Mapping[str, Any], rows: list[str]) -> list[str]:
     """Of the rows of a network, those that may be its baseline: pretrained here without a regularizer; of several,
-    those that override nothing. Where none is pretrained so, a brought one that is called so."""
+    those that override nothing. Where none is pretrained so, an imported one that is called so."""
     specs = {row: config["backbones"][row] for row in rows}
     plain = [row for row, each in specs.items() if origin(each) == "pretrained" and "regularizers" not in each]
     if not plain:
-        return [row for row, each in specs.items() if row == BASELINE and origin(each) == "brought"]
+        return [row for row, each in specs.items() if row == BASELINE and origin(each) == "imported"]
     return [row for row in plain if not specs[row].get("pretrain")] or plain
 
 

@@ -48,7 +48,7 @@ Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe te
 OF_ROOT = ("root", "source", "classes")  # keys of a data set that a drawn one has not
 NOT_COUNTED = """
 Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
-they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, brought backbones, the report."""
+they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, imported backbones, the report."""
 
 
 def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:

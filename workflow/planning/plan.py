@@ -12,7 +12,7 @@ from workflow import registry
 from workflow.config.library_weights import library_weights
 from workflow.contracts import DataSet
 from workflow.core.errors import UserError
-from workflow.data.fetch.fetch import fetch_count, times
+from workflow.data.fetch import fetch
 from workflow.planning.planned_run import PlannedRun
 from workflow.planning.report_files import ReportFiles
 from workflow.planning.runs import artifact_runs, backbone_runs, root, section_key, transfer_runs
@@ -48,7 +48,7 @@ class Plan(ReportFiles):
 
     @property
     def minutes(self) -> int:
-        """What a batch system gives a training, features, and the scoring of a brought file."""
+        """What a batch system gives a training, features, and the scoring of an imported file."""
         return self.resources["job_minutes"]
 
     @property
@@ -77,7 +77,7 @@ class Plan(ReportFiles):
         """The section of a data set, or what stands in it under `keys`, as JSON."""
         return json.dumps(functools.reduce(lambda value, key: value[key], keys, self.config["data"][name]))
 
-    def made(self, name: str) -> list[str]:
+    def generated_dirs(self, name: str) -> list[str]:
         """The folder of a data set that is made here; empty for one that is there already."""
         return [self.root(name)] if "synthetic" in self.config["data"][name] else []
 
@@ -92,7 +92,7 @@ class Plan(ReportFiles):
     @property
     def fetched(self) -> dict[str, str]:
         """Data set -> the record of its fetching, for those that have a root."""
-        rooted = {name: check for name, check in self.checks.items() if not self.made(name)}
+        rooted = {name: check for name, check in self.checks.items() if not self.generated_dirs(name)}
         return {name: f"{check.removesuffix('.json')}.fetched.json" for name, check in rooted.items()}
 
     def checked(self, fetched: Callable[..., Any]) -> list[str]:
@@ -106,9 +106,9 @@ class Plan(ReportFiles):
         origin = {"source": self.origins[name]} if name in self.origins else {}
         return json.dumps(self.config["data"][name] | origin)
 
-    def asked(self, name: str) -> int:
+    def fetch_count(self, name: str) -> int:
         """How many times the data set was fetched; one more, and so a reason to fetch it, if something is missing."""
-        return fetch_count(
+        return fetch.fetch_count(
             self.layout(name).name, self.config["data"][name], Path(self.root(name)), Path(self.fetched[name])
         )
 
@@ -121,10 +121,10 @@ class Plan(ReportFiles):
             name: f"results/data/weights/{one.library}/{one.name}.fetched.json" for name, one in found.items() if one
         }
 
-    def weights_asked(self, name: str) -> int:
+    def weights_fetch_count(self, name: str) -> int:
         """The same as `asked` of weights of a library."""
         weights = library_weights(name)
-        return times(Path(self.library_weights[name]), bool(weights and weights.fetched()))
+        return fetch.times(Path(self.library_weights[name]), bool(weights and weights.fetched()))
 
     @property
     def gate(self) -> list[tuple[str, str]]:
@@ -180,7 +180,7 @@ class Plan(ReportFiles):
 
 
 def plan(config: dict[str, Any]) -> Plan:
-    """All runs of a checked config; UserError if a brought file cannot be read."""
+    """All runs of a checked config; UserError if an imported file cannot be read."""
     origins = {name: section["source"] for name, section in config["data"].items() if "source" in section}
     without = {name: {k: v for k, v in section.items() if k != "source"} for name, section in config["data"].items()}
     config = config | {"data": without}

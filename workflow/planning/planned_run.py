@@ -21,7 +21,7 @@ class PlannedRun:
     """One job of the DAG that leaves a record (or, with `artifact`, that folder, which runs share).
 
     `task` is the instance, a key of the config, and `python -m ROOM SUBCOMMAND` what runs it. `origin` says where the
-    backbone comes from: pretrained, brought or random. `record` is the path of metrics.json, `state` the folder of the
+    backbone comes from: pretrained, imported or random. `record` is the path of metrics.json, `state` the folder of the
     resume state ("" of an artifact), `run` what the subcommand gets as --run-spec, `check` the result of the data
     check, `weights` the published backbone. `shared` are the folders that it shares with other runs, by the name of the
     artifact, `from_backbone` those of them that are made from the backbone. `tracking` says where the curves of a
@@ -57,10 +57,10 @@ class PlannedRun:
         return json.dumps(self.run | {key: value for key, value in also.items() if value})
 
     def start(self, ancient: Callable[[str], str]) -> str:
-        """The backbone as an input. What is brought or random follows from its path: made anew it changes nothing."""
-        return self.weights if self.origin == "pretrained" else self.settled(ancient)(self.weights)
+        """The backbone as an input. What is imported or random follows from its path: made anew it changes nothing."""
+        return self.weights if self.origin == "pretrained" else self.ancient_input(ancient)(self.weights)
 
-    def settled(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
+    def ancient_input(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
         """For an input that is no reason to run the job again."""
         return (
             ancient_if_exists(ancient, f"{self.artifact}/{INDEX}")
@@ -71,22 +71,22 @@ class PlannedRun:
     def inputs(self, ancient: Callable[[str], str]) -> dict[str, str]:
         """The named inputs of its job. What is made of the backbone is a reason to run again, as the backbone is; what
         is made of the data is not: the data's hash tells."""
-        once = self.settled(ancient)
-        found = {"check": once(self.check), "gate": once(CHECKED)}
+        settled = self.ancient_input(ancient)
+        found = {"check": settled(self.check), "gate": settled(CHECKED)}
         if self.task == PRETRAIN:
             return found | (
-                {"checkpoint": ancient(self.run["recipe"]["checkpoint"])} if self.origin == "brought" else {}
+                {"checkpoint": ancient(self.run["recipe"]["checkpoint"])} if self.origin == "imported" else {}
             )
         shared = {} if self.artifact else self.shared
         files = {name: f"{folder}/{INDEX}" for name, folder in shared.items()}
-        files = {name: file if name in self.from_backbone else once(file) for name, file in files.items()}
+        files = {name: file if name in self.from_backbone else settled(file) for name, file in files.items()}
         return found | {"weights": self.start(ancient)} | files
 
     @property
     def command(self) -> list[str]:
         """What its job runs, behind `python -m`."""
         words = [self.room, self.subcommand, "--run-spec", self.json, "--dataset-info", self.check]
-        if self.task == PRETRAIN and self.origin == "brought":
+        if self.task == PRETRAIN and self.origin == "imported":
             words.append(f"--checkpoint={self.run['recipe']['checkpoint']}")  # its name may begin with a dash
         words += ["--backbone", self.weights] if self.task != PRETRAIN else []
         words += ["--checkpoint-dir", self.state] if self.state else []

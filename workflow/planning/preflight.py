@@ -1,4 +1,4 @@
-"""Before any job: what would else be found out after hours of other rows' training. A brought file of
+"""Before any job: what would else be found out after hours of other rows' training. An imported file of
 another network, a vocabulary without a word, a folder that cannot be written into."""
 
 import functools
@@ -52,7 +52,7 @@ def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any], fetched
 def warn_of_many(config: Mapping[str, Any]) -> None:
     """Say at once how much is planned, where that takes long."""
     seeds, backbones = config["seeds"], config["backbones"].values()
-    starts = sum(1 if origin(each) == "brought" else len(seeds["pretrain"]) for each in backbones)
+    starts = sum(1 if origin(each) == "imported" else len(seeds["pretrain"]) for each in backbones)
     tasks = [(registry.task_of(config, name), recipe) for name, recipe in config["tasks"].items()]
     transfers = sum(len(seeds["transfer"]) if task.kind == "train" else 1 for task, _ in tasks)
     runs = starts * (1 + transfers)
@@ -135,9 +135,9 @@ def check_before_start(runs: Iterable[PlannedRun], cores: int | None = None) -> 
 
 
 def check_checkpoints(runs: Iterable[PlannedRun]) -> None:
-    """Brought files that are here and not yet published. A process of its own, because planning does without torch."""
-    brought = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "brought"]
-    recipes = [run.run["recipe"] for run in brought if not Path(run.weights).exists()]
+    """Imported files that are here and not yet published. A process of its own, because planning does without torch."""
+    imported = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "imported"]
+    recipes = [run.run["recipe"] for run in imported if not Path(run.weights).exists()]
     recipes = [recipe for recipe in recipes if recipe["sha256"]]  # what is being fetched has none yet
     call = [sys.executable, "-m", "pretrain", "preflight", "--recipes", json.dumps(recipes)]
     if recipes and subprocess.run(call, check=False).returncode:

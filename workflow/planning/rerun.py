@@ -66,7 +66,7 @@ def changes(run: Planned) -> dict[str, tuple[Any, Any]]:
 
 def replaced(run: Planned) -> bool:
     """Whether the backbone of a finished transfer run was written anew since, with another content. Of one that is
-    pretrained Snakemake sees it; what is brought or random is an ancient input."""
+    pretrained Snakemake sees it; what is imported or random is an ancient input."""
     weights, record = Path(run.weights), Path(run.record)
     if "transfer" not in run.seeds or run.origin == "pretrained" or not weights.is_file():
         return False

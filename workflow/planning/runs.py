@@ -16,10 +16,10 @@ from workflow.core.files import listing, sha256, short
 from workflow.planning.planned_run import MACHINE, PlannedRun
 
 PLACES = {"train": "p{p}s{s}", "evaluate": "p{p}"}  # of a task's record, below its backbone
-SUBCOMMANDS = {"pretrained": "train", "brought": "import_backbone", "random": "random_backbone"}  # of pretrain
+SUBCOMMANDS = {"pretrained": "train", "imported": "import_backbone", "random": "random_backbone"}  # of pretrain
 IMAGENET = "imagenet"  # RGB, with ImageNet's mean and std
 DRAWN = ("network", "crop_size", "val_resize_size")  # of pretraining, that a random backbone is made by
-SCORE = (*DRAWN, "batch_size", "precision")  # of it, by which a brought backbone is scored
+SCORE = (*DRAWN, "batch_size", "precision")  # of it, by which an imported backbone is scored
 
 
 def section_key(config: dict[str, Any], name: str) -> str:
@@ -45,11 +45,11 @@ def run_spec(
 
 
 def backbone_runs(config: dict[str, Any], name: str) -> Iterator[PlannedRun]:
-    """One run per pretraining seed; a brought file is what it is, so it has one, under the first seed."""
+    """One run per pretraining seed; an imported file is what it is, so it has one, under the first seed."""
     origin, recipe, made_of = backbone_recipe(config, name)
-    gpus = {"brought": min(config["resources"]["gpus"], 1), "random": 0}.get(origin, config["resources"]["gpus"])
+    gpus = {"imported": min(config["resources"]["gpus"], 1), "random": 0}.get(origin, config["resources"]["gpus"])
     key = short(made_of)
-    for seed in config["seeds"]["pretrain"][: 1 if origin == "brought" else None]:
+    for seed in config["seeds"]["pretrain"][: 1 if origin == "imported" else None]:
         folder = f"results/backbones/{name}-{key}/seed{seed}"
         yield PlannedRun(
             task="pretrain",
@@ -71,8 +71,8 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
     backbone, pretrain = config["backbones"][name], without_data(rows.recipe(config, name))
     data = config["data"][registry.data_name(config, registry.PRETRAIN)]
     origin = rows.origin(backbone)
-    if origin == "brought":
-        file, prepare = imported(f"backbones.{name}.checkpoint", backbone["checkpoint"])
+    if origin == "imported":
+        file, prepare = checkpoint_file(f"backbones.{name}.checkpoint", backbone["checkpoint"])
         prepare, stride = backbone.get("preprocessing", prepare), backbone.get("stride", "3x3")
         wanted = backbone.get("checkpoint_key")  # None: an average if the file has one
         declared = {"preprocessing": prepare, "stride": stride, "checkpoint_key": wanted}
@@ -86,7 +86,7 @@ def backbone_recipe(config: dict[str, Any], name: str) -> tuple[str, dict[str, A
     return origin, recipe, [origin, recipe, data]
 
 
-def imported(path: str, checkpoint: str) -> tuple[dict[str, str], Any]:
+def checkpoint_file(path: str, checkpoint: str) -> tuple[dict[str, str], Any]:
     """(the file that a row imports, as its recipe has it, its preprocessing unless that is declared). Of weights of a
     library that are not fetched yet there is no file, and their hash is empty."""
     weights = library_weights(checkpoint)

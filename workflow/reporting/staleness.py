@@ -16,9 +16,9 @@ def differences(run: PlannedRun) -> list[str]:
 
 def other_backbone(run: PlannedRun, record: Record, start: Outcome | None, published: str | None) -> list[str]:
     """Whether a transfer run started from another backbone than the plan's: the one `published` there, if it is still
-    the plan's. `start`: the outcome of its own run; if that is stale, what it published is too, but for a brought file,
-    which is what it is on any data."""
-    if run.origin != "brought" and start and start.status == "stale":
+    the plan's. `start`: the outcome of its own run; if that is stale, what it published is too, but for an imported
+    file, which is what it is on any data."""
+    if run.origin != "imported" and start and start.status == "stale":
         return [f"the pretraining of its backbone: {start.reason}"]
     made = record["provenance"].get("backbone")
     if made and made == published:

@@ -123,7 +123,7 @@ def outdated(run: PlannedRun, start: Status | None) -> str:
     """Why a record is not the plan's, in one line; empty if it is."""
     try:
         found = differences(run)
-        if start and start.state == "outdated" and run.origin != "brought":
+        if start and start.state == "outdated" and run.origin != "imported":
             found.append(f"the pretraining of its backbone: {start.detail}")
         elif start:
             found += other_backbone(run)

@@ -23,7 +23,7 @@ Column = tuple[str, Metric]  # instance of a task, and one of its metrics
 class Summary:
     """The content of every output. `networks`: those of the rows, in whose order these are; `tasks`: the instances of
     tasks, pretraining first, to their types; `dataset`: title of what backbones are pretrained on; `origins`: what a
-    row is beyond its name; `protocols`: task to (key, text); `brought`: the rows whose backbone is a file, of which
+    row is beyond its name; `protocols`: task to (key, text); `imported`: the rows whose backbone is a file, of which
     there is no other pretraining; `controls`: those whose backbone is random, the negative controls."""
 
     experiment: str
@@ -37,7 +37,7 @@ class Summary:
     notices: list[str]
     remarks: list[str]
     protocols: dict[str, list[tuple[str, str]]]
-    brought: list[str]
+    imported: list[str]
     controls: list[str]
 
     @property
@@ -94,8 +94,8 @@ def summarize(plan: Plan) -> Summary:
     order, backbones = list(tasks), [row for network in networks for row in network.rows]
     outcomes.sort(key=lambda o: (order.index(o.task), backbones.index(o.backbone)))
     check_columns(outcomes, specs)
-    brought, controls = ([row for row in backbones if origin(specs[row]) == kind] for kind in ("brought", "random"))
-    table = cells(networks, tasks, outcomes, paper_numbers(), brought)
+    imported, controls = ([row for row in backbones if origin(specs[row]) == kind] for kind in ("imported", "random"))
+    table = cells(networks, tasks, outcomes, paper_numbers(), imported)
     return Summary(
         experiment=plan.experiment,
         networks=networks,
@@ -106,8 +106,8 @@ def summarize(plan: Plan) -> Summary:
         outcomes=outcomes,
         origins={name: footnotes.origin(specs[name]) for name in backbones},
         notices=footnotes.notices(plan.config, outcomes),
-        remarks=footnotes.remarks(outcomes, table, tasks, networks, brought),
-        brought=brought,
+        remarks=footnotes.remarks(outcomes, table, tasks, networks, imported),
+        imported=imported,
         controls=controls,
         protocols={task: footnotes.protocol(outcomes, task) for task in tasks},
     )

@@ -1,4 +1,4 @@
-# Three origins of a backbone, one shape of what they leave: pretrained here, brought as a file, random.
+# Three origins of a backbone, one shape of what they leave: pretrained here, imported from a file, random.
 # `tracked` is what Snakemake compares to decide on a re-run; `command` has the machine too (threads, workers, GPUs), and
 # because its function asks for `threads` Snakemake does not compare it.
 # `runtime`, in minutes, is for batch systems: what takes longer goes on with its next try, if it is a training. `nodes`
@@ -35,7 +35,7 @@ rule pretrain:
 
 use rule pretrain as import_backbone with:
     wildcard_constraints:
-        backbone=plan.named("brought"),
+        backbone=plan.named("imported"),
 
 
 use rule pretrain as random_backbone with:

@@ -13,7 +13,7 @@ declare_gpu_resource(workflow, plan.resources["gpus"])
 wildcard_constraints:
     set=pattern(plan.checks),
     key="[0-9a-f]{10}",
-    backbone=plan.named("pretrained", "brought", "random"),
+    backbone=plan.named("pretrained", "imported", "random"),
     p="|".join(map(str, plan.config["seeds"]["pretrain"])),
     s="|".join(map(str, plan.config["seeds"]["transfer"])),
 
@@ -33,8 +33,8 @@ def run_inputs(wildcards):
 
 def data_inputs(folder):
     """The named inputs of a folder that is made from the data only: no reason to make it again where it is there."""
-    once = ancient_if_exists(ancient, f"{folder}/{INDEX}")
-    return {"check": once(plan.making(folder).check), "gate": once(CHECKED)}
+    settled = ancient_if_exists(ancient, f"{folder}/{INDEX}")
+    return {"check": settled(plan.making(folder).check), "gate": settled(CHECKED)}
 
 
 def figure_inputs(name):

@@ -32,7 +32,7 @@ checkpoint fetch_data:
     params:
         section=lambda w: plan.fetching(w.set),
         root=lambda w: plan.root(w.set),
-        times=lambda w: plan.asked(w.set),
+        times=lambda w: plan.fetch_count(w.set),
         check=lambda w: plan.checks[w.set],
     shell:
         "python -m workflow.data.fetch.fetch {wildcards.set:q} --dataset-config {params.section:q} --root={params.root:q}"
@@ -53,7 +53,7 @@ rule fetch_weights:
         mem_mb=2000,
     params:
         weights=lambda w: f"{w.library}:{w.name}",
-        times=lambda w: plan.weights_asked(f"{w.library}:{w.name}"),
+        times=lambda w: plan.weights_fetch_count(f"{w.library}:{w.name}"),
     shell:
         "python -m workflow.data.fetch.weights {params.weights:q} --times {params.times} --out {output.record:q}"
         " 2>&1 | keep {log:q}"
@@ -88,7 +88,7 @@ rule data:
 
 rule check_data:
     input:
-        root=lambda w: plan.made(w.set),
+        root=lambda w: plan.generated_dirs(w.set),
     output:
         check="results/data/{set}-{key}.json",
     log:

@@ -90,7 +90,7 @@ def write_record(
     """Write `config.json` and then `metrics.json` into `out`, where all else is published; UserError if a metric is
     not a finite number.
 
-    `fit` is None where nothing was trained (brought and random backbones). `more` joins the record's top level
+    `fit` is None where nothing was trained (imported and random backbones). `more` joins the record's top level
     (per-class AP, the best epoch). `of` is what `made_of` found at the begin; what has changed since then is said and
     recorded, after what is known already to be `changed`.
     """

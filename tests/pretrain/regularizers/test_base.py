@@ -18,7 +18,7 @@ FEATURES = torch.rand(6, 4, 6, 6, generator=torch.Generator().manual_seed(2)) + 
 NETWORK = registry.networks()["resnet50"]
 
 
-def made(name, probability=1.0):
+def regularizer_of(name, probability=1.0):
     return build({name: {**PARAMETERS[name], "probability": probability}})[0]
 
 
@@ -44,12 +44,12 @@ def test_what_the_planning_reads_is_what_the_constructors_take():
 def test_those_of_residual_blocks_change_outputs_of_blocks_only():
     outputs = {output for block in NETWORK.blocks for output in block.outputs}
     for name, each in declared().items():
-        changes, _ = made(name).feature_transforms(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)
+        changes, _ = regularizer_of(name).feature_transforms(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)
         assert each.residual == (bool(changes) and changes.keys() <= outputs)
 
 
 def test_the_mixing_ones_are_those_that_blend_targets():
-    mixing = {name for name in PARAMETERS if name != "label_smoothing" and blends(made(name))}
+    mixing = {name for name in PARAMETERS if name != "label_smoothing" and blends(regularizer_of(name))}
     assert mixing == {name for name, each in declared().items() if each.mixes}
 
 
@@ -71,7 +71,7 @@ def test_the_order_in_the_config_means_nothing():
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_same_keys_give_the_same_draw(name):
-    regularizer, other = made(name), made(name)
+    regularizer, other = regularizer_of(name), regularizer_of(name)
     assert torch.equal(applied(regularizer, 0, name, 7), applied(other, 0, name, 7))
     if name == "label_smoothing":
         return  # draws nothing but whether it acts
@@ -82,13 +82,13 @@ def test_the_same_keys_give_the_same_draw(name):
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_probability_0_does_nothing(name):
     nothing = applied(Regularizer(0.0), 0, name, 7)
-    assert torch.equal(applied(made(name, 0.0), 0, name, 7), nothing)
-    assert not any(torch.equal(applied(made(name), 0, name, i), nothing) for i in (7, 8))
+    assert torch.equal(applied(regularizer_of(name, 0.0), 0, name, 7), nothing)
+    assert not any(torch.equal(applied(regularizer_of(name), 0, name, i), nothing) for i in (7, 8))
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_probability_does_not_move_the_draws(name):
-    always, often = made(name), made(name, 0.6)
+    always, often = regularizer_of(name), regularizer_of(name, 0.6)
     nothing = applied(Regularizer(0.0), 0)
     found = [(applied(always, 0, name, i), applied(often, 0, name, i)) for i in range(40)]
     acted = [torch.equal(a, b) for a, b in found]
@@ -101,7 +101,7 @@ def test_the_global_generators_are_left_alone(name):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    applied(made(name), 0, name, 7)
+    applied(regularizer_of(name), 0, name, 7)
     assert torch.equal(torch.rand(3), expected)
 
 

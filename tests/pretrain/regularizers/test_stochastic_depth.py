@@ -12,7 +12,7 @@ NETWORKS = registry.networks()
 IMAGES, TARGETS = torch.zeros(2, 3, 8, 8), torch.eye(2)
 
 
-def kept(drop, i, network="resnet50"):
+def branch_scales(drop, i, network="resnet50"):
     changes, targets = StochasticDepth(drop, 1.0).feature_transforms(IMAGES, TARGETS, rng(0, i), 0.0, NETWORKS[network])
     assert torch.equal(targets, TARGETS)
     return torch.stack([change(torch.ones(4, 2, 3, 3)) for change in changes.values()])
@@ -34,27 +34,29 @@ def test_it_acts_on_the_last_norm_of_each_block(network):
 
 @pytest.mark.parametrize("network", BRANCHES)
 def test_the_keep_rate_falls_linearly_to_the_nominal_one(network):
-    found = torch.stack([(kept(0.5, i, network) > 0).flatten(1).all(dim=1).float() for i in range(2000)]).mean(dim=0)
+    found = torch.stack([(branch_scales(0.5, i, network) > 0).flatten(1).all(dim=1).float() for i in range(2000)]).mean(
+        dim=0
+    )
     blocks = len(BRANCHES[network])
     nominal = 1 - 0.5 * torch.arange(1, blocks + 1) / blocks
     assert (found - nominal).abs().max() < 0.03
 
 
 def test_a_block_is_dropped_whole_for_the_whole_batch_and_the_expectation_is_kept():
-    found = torch.stack([kept(0.25, i) for i in range(3000)])
+    found = torch.stack([branch_scales(0.25, i) for i in range(3000)])
     flat = found.flatten(2)
     assert torch.equal(flat, flat[:, :, :1].expand_as(flat))
     assert (found.mean(dim=(0, 2, 3, 4, 5)) - 1).abs().max() < 0.03
 
 
 def test_blocks_are_dropped_independently():
-    alive = torch.stack([(kept(1.0, i) > 0).flatten(1).all(dim=1).float() for i in range(2000)])
+    alive = torch.stack([(branch_scales(1.0, i) > 0).flatten(1).all(dim=1).float() for i in range(2000)])
     correlation = torch.corrcoef(alive[:, 3:-1].T) - torch.eye(12)
     assert correlation.abs().max() < 0.1
 
 
 def test_drop_0_changes_nothing():
-    assert torch.equal(kept(0.0, 1), torch.ones(16, 4, 2, 3, 3))
+    assert torch.equal(branch_scales(0.0, 1), torch.ones(16, 4, 2, 3, 3))
 
 
 def test_in_bf16_what_is_kept_is_scaled_exactly():

@@ -52,7 +52,7 @@ def wrapped():
         raise RuntimeError("the writer failed") from error
 
 
-def told():
+def full_disk():
     raise RuntimeError("Error while serializing: I/O error: Disk quota exceeded (os error 122)")
 
 
@@ -61,7 +61,7 @@ def told():
     [
         (lambda: Path("/dev/full").write_text("x"), "no space left on the disk"),
         (wrapped, "the disk quota is used up"),
-        (told, "the disk quota is used up"),
+        (full_disk, "the disk quota is used up"),
     ],
 )
 def test_a_full_disk_is_one_line(fails, said, capsys):

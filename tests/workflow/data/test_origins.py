@@ -58,15 +58,15 @@ def test_only_sets_with_a_root_are_fetched(tmp_path):
     mixed = plan(DEMO | {"data": DEMO["data"] | {"coco": {"root": "data/coco", "split": "karpathy"}}})
     assert mixed.fetched == {"coco": mixed.checks["coco"].replace(".json", ".fetched.json")}
     with contextlib.chdir(tmp_path):
-        assert mixed.asked("coco") == 1
+        assert mixed.fetch_count("coco") == 1
         write_json(mixed.fetched["coco"], {"times": 3})
-        assert mixed.asked("coco") == 4, "a reason to fetch it again"
+        assert mixed.fetch_count("coco") == 4, "a reason to fetch it again"
         names = ("annotations/captions_val2014.json", "annotations/dataset_coco.json", "train2014/1.jpg")
         for file in (Path("data/coco", name) for name in (*names, "val2014/2.jpg")):
-            assert mixed.asked("coco") == 4
+            assert mixed.fetch_count("coco") == 4
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
-        assert mixed.asked("coco") == 3, "of each archive something is there"
+        assert mixed.fetch_count("coco") == 3, "of each archive something is there"
 
 
 def test_the_paper_would_be_fetched_on_request_alone(snakemake, tmp_path):

@@ -35,14 +35,14 @@ def made_up(todo):
     return {key: {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"} for key in kinds(todo)}
 
 
-def found(todo):
+def counts_of(todo):
     return {name: counts(todo.config, name, Path("nothing")) for name in todo.checks}
 
 
 def test_a_run_of_the_paper_is_its_steps_and_its_evaluations():
     todo = plan(PAPER)
     first = {run.task: run for run in reversed(todo.runs)}
-    numbers = found(todo)
+    numbers = counts_of(todo)
     unit = {"step": 1.0, "image": 0.1}
 
     def of(name, data):
@@ -58,7 +58,7 @@ def test_a_task_that_trains_nothing_costs_each_of_its_images_once(parts, images)
     todo = plan(PAPER)
     run = next(run for run in todo.runs if run.task == "ssd_voc")
     task = dataclasses.replace(task_of(PAPER, "ssd_voc"), kind="evaluate", train_parts=parts)
-    assert spent(task, run, {"image": 0.1}, found(todo)["voc"]) == (0, 0.0, pytest.approx(images / 10))
+    assert spent(task, run, {"image": 0.1}, counts_of(todo)["voc"]) == (0, 0.0, pytest.approx(images / 10))
 
 
 def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
@@ -89,9 +89,9 @@ def test_a_set_of_unknown_size_is_to_be_checked_first(monkeypatch):
 
 def test_it_says_whose_numbers_the_hours_are_of(tmp_path):
     todo = plan(PAPER)
-    lines = dict(line.split(": ", 1) for line in sizes(todo, found(todo)))
+    lines = dict(line.split(": ", 1) for line in sizes(todo, counts_of(todo)))
     assert lines["imagenet"] == "1,281,167 train, 50,000 val (as published: the set is not checked yet)"
-    assert all(line.endswith("(as drawn)") for line in sizes(plan(DEMO), found(plan(DEMO))))
+    assert all(line.endswith("(as drawn)") for line in sizes(plan(DEMO), counts_of(plan(DEMO))))
     (tmp_path / "check.json").touch()
     checked = SimpleNamespace(config=PAPER, checks={"imagenet": str(tmp_path / "check.json")})
     assert sizes(checked, {"imagenet": {"train": 7}}) == ["imagenet: 7 train (as checked)"]
@@ -116,7 +116,7 @@ def test_fewer_cores_than_a_job_is_to_have_are_said(monkeypatch):
 
 def test_the_matrix_counts_every_job_once_and_shares_features():
     todo = plan(DEMO | {"seeds": {"pretrain": [0], "transfer": [0, 1]}})
-    every = jobs(todo, made_up(todo), found(todo))
+    every = jobs(todo, made_up(todo), counts_of(todo))
     assert len(every) == 4 + 4 + 4 * 3 * 2, "backbones, their features, two seeds of three tasks"
     assert sum(name.startswith("results/features/") for name in every) == 4
     features = next(job for name, job in every.items() if name.startswith("results/features/"))
@@ -133,20 +133,20 @@ def test_instances_are_counted_by_their_own_names_and_what_they_share_once():
     mine = DEMO["tasks"]["ssd_voc"] | {"task": "ssd_voc", "data": "mine"}
     small = DEMO["data"]["voc"] | {"layout": "voc", "synthetic": DEMO["data"]["voc"]["synthetic"] | {"test07": 7}}
     todo = plan(overlay(DEMO, {"tasks": {"short": short, "mine": mine}, "data": {"mine": small}}))
-    lines = [line.split() for line in table(todo, made_up(todo), found(todo))]
+    lines = [line.split() for line in table(todo, made_up(todo), counts_of(todo))]
     assert [line[1] for line in lines if line[0] == "features"] == ["4"], "one line for what both captioners read"
     assert {line[0] for line in lines} >= {"short", "nic_coco", "mine", "ssd_voc"}
-    every = jobs(todo, made_up(todo), found(todo))
+    every = jobs(todo, made_up(todo), counts_of(todo))
     assert sum(name.startswith("results/features/") for name in every) == 4
     last = {name.split("/")[2]: job.seconds for name, job in every.items() if name.endswith("metrics.json")}
     assert last["ssd_voc"] - last["mine"] == pytest.approx((150 - 7) * 0.1)
 
 
-def test_a_brought_backbone_is_waited_for_by_nobody(tmp_path):
+def test_an_imported_backbone_is_waited_for_by_nobody(tmp_path):
     (tmp_path / "w.pth").write_bytes(b"weights")
     config = DEMO | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}, "scratch": {"init": "random"}}}
     todo = plan(config)
-    every = jobs(todo, made_up(todo), found(todo))
+    every = jobs(todo, made_up(todo), counts_of(todo))
     assert not [name for name in every if name.startswith("results/backbones/")]
     assert all(need in every for job in every.values() for need in job.needs)
 
@@ -157,7 +157,7 @@ def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others
     todo = plan(config)
     assert len(kinds(todo)) == 4
     assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"crop_size": 40}}}})))) == 5
-    lines = table(todo, made_up(todo), found(todo))
+    lines = table(todo, made_up(todo), counts_of(todo))
     (pretraining,) = [line for line in lines if line.startswith("pretrain")]
     assert pretraining.split()[1] == "4"
     hours = (3 * (200 + 4 * 40) + 400 + 8 * 40) / 3600

@@ -172,11 +172,11 @@ def test_features_of_other_views_or_precision_are_other_features(key, value):
 @pytest.mark.parametrize(
     ("key", "value"), [("val_resize_size", 64), ("crop_size", 32), ("batch_size", 7), ("precision", "fp32")]
 )
-def test_a_brought_file_that_is_scored_otherwise_has_another_key(tmp_path, key, value):
+def test_an_imported_file_that_is_scored_otherwise_has_another_key(tmp_path, key, value):
     (tmp_path / "x.pth").write_bytes(b"")
-    brought = ("backbones", {"baseline": {"checkpoint": str(tmp_path / "x.pth")}})
-    other = planned(brought, (f"pretrain/{key}", value)).runs[0]
-    assert planned(brought).runs[0].weights != other.weights
+    imported = ("backbones", {"baseline": {"checkpoint": str(tmp_path / "x.pth")}})
+    other = planned(imported, (f"pretrain/{key}", value)).runs[0]
+    assert planned(imported).runs[0].weights != other.weights
     assert other.run["recipe"][key] == value
 
 
@@ -207,7 +207,7 @@ def test_a_vocabulary_is_that_of_data_and_threshold():
         assert differing(one, other, "vocabulary") >= of_all
 
 
-def test_a_brought_backbone_is_known_by_its_bytes_and_by_what_it_is_scored_on(tmp_path):
+def test_an_imported_backbone_is_known_by_its_bytes_and_by_what_it_is_scored_on(tmp_path):
     for name, content in {"a.pth": b"one", "b.pth": b"one", "c.pth": b"two"}.items():
         (tmp_path / name).write_bytes(content)
 
@@ -215,7 +215,7 @@ def test_a_brought_backbone_is_known_by_its_bytes_and_by_what_it_is_scored_on(tm
         runs = planned(("backbones/mine", backbone), ("seeds/pretrain", [4, 5]), *changes).runs
         mine = [run for run in runs if (run.task, run.backbone) == ("pretrain", "mine")]
         assert [run.seeds for run in mine] == [{"pretrain": 4}], "one run, under the first seed"
-        assert mine[0].origin == "brought"
+        assert mine[0].origin == "imported"
         return mine[0].weights
 
     one = key(checkpoint=str(tmp_path / "a.pth"))
@@ -232,7 +232,7 @@ def test_a_brought_backbone_is_known_by_its_bytes_and_by_what_it_is_scored_on(tm
     assert one != key(("data/imagenet/synthetic/size", 99), checkpoint=str(tmp_path / "a.pth"))
 
 
-def test_a_brought_file_that_cannot_be_read_is_named(tmp_path):
+def test_an_imported_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(UserError, match=r"^backbones\.mine\.checkpoint: .*gone\.pth: No such file"):
         planned(("backbones/mine", {"checkpoint": str(tmp_path / "gone.pth")}))
 
@@ -252,10 +252,10 @@ def test_the_patterns_of_the_three_origins_share_no_name(tmp_path):
     mixed = planned(
         ("backbones/a.b", {"init": "random"}), ("backbones/a-b", {}), ("backbones/axb", {"checkpoint": f"{tmp_path}/w"})
     )
-    for name, origin in {"a.b": "random", "a-b": "pretrained", "axb": "brought", "baseline": "pretrained"}.items():
-        found = [o for o in ("pretrained", "brought", "random") if re.fullmatch(mixed.named(o), name)]
+    for name, origin in {"a.b": "random", "a-b": "pretrained", "axb": "imported", "baseline": "pretrained"}.items():
+        found = [o for o in ("pretrained", "imported", "random") if re.fullmatch(mixed.named(o), name)]
         assert found == [origin]
-    assert not re.fullmatch(planned().named("brought"), "")
+    assert not re.fullmatch(planned().named("imported"), "")
 
 
 def test_a_check_that_is_gone_is_vouched_for_by_the_record(tmp_path, monkeypatch):

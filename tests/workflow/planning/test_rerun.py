@@ -87,12 +87,12 @@ def test_a_changed_recipe_is_trained_though_an_ancient_input_is_made_again(dry_r
 
 
 @pytest.mark.parametrize(("content", "again"), [(b"weights", False), (b"others", True)])
-def test_a_brought_backbone_that_came_out_otherwise_is_transferred_anew(
+def test_an_imported_backbone_that_came_out_otherwise_is_transferred_anew(
     snakemake, tmp_path, monkeypatch, content, again
 ):
     """The report calls the runs of the old one stale, so the next call of Snakemake must train them."""
     monkeypatch.chdir(tmp_path)
-    Path("w.pth").write_bytes(b"brought")
+    Path("w.pth").write_bytes(b"imported")
     config = SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}
     finish(config, tmp_path)
     for run in plan(config).runs:

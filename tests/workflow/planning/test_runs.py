@@ -9,7 +9,7 @@ ROWS = {"baseline": {}, "r18": {"network": "resnet18"}, "scratch18": {"init": "r
 
 
 def test_the_network_is_part_of_every_backbone_s_recipe_and_key(tmp_path):
-    """Of one that is trained, brought or random."""
+    """Of one that is trained, imported or random."""
     (tmp_path / "mine.pth").write_bytes(b"weights")
     rows = {"baseline": {}, "mine": {"checkpoint": str(tmp_path / "mine.pth")}, "scratch": {"init": "random"}}
     one, other = (planned(("backbones", rows), ("pretrain/network", name)) for name in ("resnet18", "resnet50"))

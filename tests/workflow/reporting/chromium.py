@@ -19,7 +19,7 @@ DESKTOP, PHONE = (1400, 1000), (390, 844)  # px
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
 
 
-def found() -> str | None:
+def executable() -> str | None:
     """The browser's program, if there is one."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
@@ -110,7 +110,7 @@ def browser(profile: Path) -> Iterator[Browser]:
         os.dup2(kept, 4)
 
     with (profile.parent / "chromium.txt").open("wb") as log:
-        program = subprocess.Popen([found(), *flags], pass_fds=(3, 4), preexec_fn=pipes, stdout=log, stderr=log)
+        program = subprocess.Popen([executable(), *flags], pass_fds=(3, 4), preexec_fn=pipes, stdout=log, stderr=log)
     os.close(its_reads)
     os.close(its_writes)
     try:

@@ -176,7 +176,7 @@ def experiment(tmp_path):
         folder = tmp_path / str(next(made))
         for row, spec in rows.items():
             recipe = RECIPES["pretrain"] | spec.get("pretrain", {}) | {"regularizers": spec.get("regularizers", {})}
-            origin = "brought" if "checkpoint" in spec else "random" if "init" in spec else "pretrained"
+            origin = "imported" if "checkpoint" in spec else "random" if "init" in spec else "pretrained"
             for p in range(seeds[0]):
                 plan.runs.append(planned(folder, "pretrain", row, {"pretrain": p}, recipe, origin))
                 for task, section in columns.items():

@@ -18,7 +18,7 @@ from workflow.training import per_image
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium.found() is None, reason="no Chromium is installed"),
+    pytest.mark.skipif(chromium.executable() is None, reason="no Chromium is installed"),
 ]
 ROWS = {
     "baseline": {},
@@ -46,7 +46,7 @@ def figures(folder, voc, coco):
     return drawn | {"captions_nic_coco": json.dumps(hashed(examples(dict.fromkeys(ROWS, said), check))).encode()}
 
 
-def told(small):
+def complete(small):
     """`small` with all that a finished experiment has beside its numbers: evaluations, AP of each class, evidence."""
     for run in small.plan.runs:
         each = [{"iteration": step, registry.tasks()[run.task].headline.name: 20.0 + step / 10} for step in (100, 200)]
@@ -80,7 +80,7 @@ def page(small, drawn):
 
 @pytest.mark.parametrize("seeds", [(1, 1), (3, 5)])
 def test_everything_is_drawn_and_nothing_is_asked_for(experiment, voc, coco, tmp_path, capsys, seeds):
-    small, drawn = told(experiment(ROWS, seeds=seeds)), figures(tmp_path, voc, coco)
+    small, drawn = complete(experiment(ROWS, seeds=seeds)), figures(tmp_path, voc, coco)
     file, name = page(small, drawn), f"small-{seeds[0] * seeds[1]}-runs"
     ids = {section.id for section in sections(summarize(small.plan), drawn.keys())}
     with capsys.disabled():
@@ -93,7 +93,7 @@ def refused(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(chromium, "SCREENSHOTS", tmp_path / "screenshots")
 
     def call(said, spoil, small=None):
-        small = small or told(experiment())
+        small = small or complete(experiment())
         file = page(small, {})
         file.write_text(spoil(file.read_text()))
         with pytest.raises(AssertionError, match=said):

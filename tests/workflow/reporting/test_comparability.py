@@ -107,7 +107,7 @@ def test_classifiers_are_measured_in_one_way_too(experiment, row):
         {"baseline": {}, "cutmix": {}, "longer": {"pretrain": {"epochs": 270}}, "mine": {"checkpoint": "mine.pth"}}
     )
     small.edit(small.run("pretrain", "longer"), protocol={"epoch": "last of 270"})
-    small.edit(small.run("pretrain", "mine"), protocol={"epoch": "brought"})
+    small.edit(small.run("pretrain", "mine"), protocol={"epoch": "imported"})
     assert summarize(small.plan).cells[row, "pretrain", "top1_error"].delta is not None
     small.edit(small.run("pretrain", row), protocol={"split": "other images"})
     with pytest.raises(UserError, match=r"protocol\.split: 400 validation images, resize 56, crop 48 and other images"):

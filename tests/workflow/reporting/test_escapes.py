@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbones.card import code, escaped
+from backbones.model_card import code, escaped
 from tests.workflow.reporting.page.test_html_page import Links, page
 from workflow.reporting.page.html_page import html
 from workflow.reporting.summary import summarize

@@ -41,7 +41,7 @@ def finished(finish):
     return todo
 
 
-def drawn(todo, name, made_of):
+def leave_figure(todo, name, made_of):
     """Leave a figure that says what it was made of."""
     file, image = Path(todo.figures[name]), Image.new("RGB", (8, 8))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -93,9 +93,9 @@ def test_the_page_has_the_gallery_if_that_is_drawn(main, finish):
     todo = finished(finish)
     section = shown(main, "gallery")
     assert "not drawn: there is no such file yet. To draw it, add <code>--force -- results/demo/" in section
-    drawn(todo, "gallery", todo.gallery_of)
+    leave_figure(todo, "gallery", todo.gallery_of)
     assert "data:image/png" in shown(main, "gallery")
-    drawn(todo, "gallery", todo.gallery_of | {"cutmix": "of another recipe"})
+    leave_figure(todo, "gallery", todo.gallery_of | {"cutmix": "of another recipe"})
     assert "was made of other runs than those of now" in shown(main, "gallery")
     assert "data:image/png" not in shown(main, "gallery")
 
@@ -105,7 +105,7 @@ def test_a_figure_is_shown_with_its_records_and_only_where_they_are_those_of_now
     todo = finished(finish)
     runs = todo.material(name)
     folders = {run.backbone: Path(run.record).parent for run in runs}
-    drawn(todo, name, records(folders))
+    leave_figure(todo, name, records(folders))
     section = shown(main, name)
     assert "not drawn" not in section
     for run in runs:

@@ -132,7 +132,7 @@ def test_a_random_backbone_of_other_data_is_stale_with_all_that_starts_from_it(e
     assert cell(small, "scratch").missing == f"stale: the pretraining of its backbone: data {data[:10]}, now of now"
 
 
-def test_what_is_brought_is_the_same_whatever_it_is_scored_on(experiment):
+def test_what_is_imported_is_the_same_whatever_it_is_scored_on(experiment):
     small = experiment({"baseline": {}, "mine": {"checkpoint": "mine.pth"}})
     run = small.run("pretrain", "mine")
     small.edit(run, provenance={"data": "of before"})

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_doors import CALL, HEAVY
-from tests.waiting import told
+from tests.waiting import read_line
 from workflow.config.loading import load
 from workflow.core.files import write_json
 from workflow.planning.plan import plan
@@ -51,7 +51,7 @@ def holding():
             call = [sys.executable, "-c", HOLDING, str(folder)]
             process = stack.enter_context(subprocess.Popen(call, stdout=subprocess.PIPE, text=True))
             stack.callback(process.kill)
-            assert told(process, "locked")
+            assert read_line(process, "locked")
             return process
 
         yield start
@@ -234,7 +234,7 @@ def test_a_terminal_has_colors_unless_they_are_unwanted(tmp_path):
 def test_it_watches_until_ctrl_c_and_ends_well():
     call = [sys.executable, "-m", "workflow", "status", "--watch", "0.1", "--config", str(HOUSE / "config/tiny.yaml")]
     with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert [told(process, "tiny: 0 of") for _ in range(2)]
+        assert [read_line(process, "tiny: 0 of") for _ in range(2)]
         process.send_signal(signal.SIGINT)
         assert process.communicate()[1] == ""
     assert process.returncode == 0

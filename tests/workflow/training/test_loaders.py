@@ -10,7 +10,7 @@ import torch
 import yaml
 from mmengine.runner import CheckpointLoader, load_checkpoint
 
-from tests.bad.brought import Call
+from tests.bad.imported import Call
 from workflow.core.errors import UserError
 from workflow.training import loaders
 

@@ -50,7 +50,7 @@ def finish(job, out):
     return job.returncode, (out / "said").read_text()
 
 
-def whole(job, number):
+def kill_group(job, number):
     os.killpg(job.pid, number)
 
 
@@ -96,7 +96,7 @@ def test_it_is_asked_or_killed_and_goes_on(disturb, undisturbed, tmp_path):
     (tmp_path / "slow").touch()
     asked = f"[{NAME}] SIGTERM: its processes are asked to end\nstopped by SIGTERM: {NAME} has kept its state of "
     resumed = 0
-    for written, how in enumerate((whole, alone, twice), start=1):
+    for written, how in enumerate((kill_group, alone, twice), start=1):
         status, said, kept = disturb(how, signal.SIGTERM)
         assert (status, said.count("stopped by")) == (128 + signal.SIGTERM, 1), said
         assert asked in said
@@ -122,7 +122,7 @@ def test_the_first_process_writes_one_curve_for_all(undisturbed, tmp_path):
     (tmp_path / "slow").touch()
     job = begin(tmp_path, tracking=tracking)
     wait(job, lambda: " ETA " in (tmp_path / "said").read_text())
-    whole(job, signal.SIGTERM)
+    kill_group(job, signal.SIGTERM)
     assert finish(job, tmp_path)[0] == 128 + signal.SIGTERM
     (tmp_path / "slow").unlink()
     assert finish(begin(tmp_path, tracking=tracking), tmp_path)[0] == 0

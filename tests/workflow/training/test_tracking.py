@@ -50,7 +50,7 @@ def same_curves(one, other):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def undisturbed(tmp_path_factory):
     """(outcome, curves) of an uninterrupted run, of 205 iterations: two are a point."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
@@ -59,8 +59,8 @@ def whole(tmp_path_factory):
         return outcome(done), curves(), done
 
 
-def test_the_curves_are_the_record_s(whole):
-    _, shown, done = whole
+def test_the_curves_are_the_record_s(undisturbed):
+    _, shown, done = undisturbed
     points = {key: [(p["iteration"], pytest.approx(p[key], rel=1e-6)) for p in done.points] for key in ("loss", "lr")}
     assert {key: shown[f"train/{key}"] for key in points} == points
     ends = [(each["iteration"], pytest.approx(each["error"], rel=1e-6)) for each in done.evaluations]
@@ -70,15 +70,15 @@ def test_the_curves_are_the_record_s(whole):
     assert all(value > 0 for _, value in shown["train/images_per_second"])
 
 
-def test_a_tracker_changes_no_bit(whole, tmp_path):
+def test_a_tracker_changes_no_bit(undisturbed, tmp_path):
     tensors, *history = outcome(fit(run_of(iterations=205), task(run_of()), 20, tmp_path))
-    assert all(torch.equal(a, b) for a, b in zip(tensors, whole[0][0], strict=True))
-    assert tuple(history) == whole[0][1:]
+    assert all(torch.equal(a, b) for a, b in zip(tensors, undisturbed[0][0], strict=True))
+    assert tuple(history) == undisturbed[0][1:]
     assert not Path("results").exists(), "off by default"
 
 
 @pytest.mark.parametrize(("moment", "closed"), [(7, True), (10, True), (10, False), (21, False)])
-def test_killed_and_resumed_it_is_one_curve(moment, closed, whole, tmp_path, monkeypatch):
+def test_killed_and_resumed_it_is_one_curve(moment, closed, undisturbed, tmp_path, monkeypatch):
     """Saved before each iteration, and killed some later: these are in the events, if they were `closed`, but not in
     the state."""
     saved, save = itertools.count(), checkpointing.ResumeCheckpointHook.save
@@ -92,10 +92,10 @@ def test_killed_and_resumed_it_is_one_curve(moment, closed, whole, tmp_path, mon
     cut = [step for step, _ in curves()["train/loss"]]
     assert cut[-1] > moment or not closed
     fit(tracked_run(iterations=205), task(run_of()), 20, tmp_path)
-    same_curves(curves(), whole[1])
+    same_curves(curves(), undisturbed[1])
 
 
-def test_an_evaluation_that_is_repeated_is_shown_once(whole, tmp_path, monkeypatch):
+def test_an_evaluation_that_is_repeated_is_shown_once(undisturbed, tmp_path, monkeypatch):
     """Asked to end in the evaluation of iteration 10, and killed after it was made again, before it was saved."""
     with monkeypatch.context() as patch:
         ask(patch, (MeanError, "compute_metrics"), 2)
@@ -104,7 +104,7 @@ def test_an_evaluation_that_is_repeated_is_shown_once(whole, tmp_path, monkeypat
     die_after(11, tracked_run(iterations=205), tmp_path, monkeypatch)
     assert [step for step, _ in curves()["val/error"]] == [5, 10]
     fit(tracked_run(iterations=205), task(run_of()), 20, tmp_path)
-    same_curves(curves(), whole[1])
+    same_curves(curves(), undisturbed[1])
 
 
 def test_a_run_from_the_beginning_replaces_the_curves_of_another(tmp_path):

@@ -77,9 +77,9 @@ def cells(
     tasks: Mapping[str, Task],
     outcomes: list[Outcome],
     paper: PaperNumbers,
-    brought: Collection[str] = (),
+    imported: Collection[str] = (),
 ) -> Cells:
-    """(backbone, task, metric) to its cell, in the order of the table. `brought`: backbones not pretrained here."""
+    """(backbone, task, metric) to its cell, in the order of the table. `imported`: backbones not pretrained here."""
     table: Cells = {}
     for network, backbone in ((one, row) for one in networks for row in one.rows):
         for name, task in tasks.items():
@@ -89,14 +89,14 @@ def cells(
             known = paper if name == task.name else {}
             for metric in task.metrics:
                 table[backbone, name, metric.name] = _cell(backbone, network, name, metric, own, base, known)
-    return _judged(table, tasks, brought)
+    return _judged(table, tasks, imported)
 
 
-def _judged(table: Cells, tasks: Mapping[str, Task], brought: Collection[str]) -> Cells:
+def _judged(table: Cells, tasks: Mapping[str, Task], imported: Collection[str]) -> Cells:
     """The same cells with intervals and verdicts."""
     found = changes(
         {
-            key: Contrast(cell.delta, cell.runs, cell.backbone in brought, cell.baseline)
+            key: Contrast(cell.delta, cell.runs, cell.backbone in imported, cell.baseline)
             for key, cell in table.items()
             if cell.delta is not None
         },

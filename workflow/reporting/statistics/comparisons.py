@@ -23,17 +23,17 @@ Key = tuple[str, str, str]
 
 class Contrast(NamedTuple):
     """What the table says of a cell: its change against the row `baseline` (which may be its own) and the runs behind
-    it. A `brought` backbone is what it is: there is no other pretraining of it."""
+    it. A `imported` backbone is what it is: there is no other pretraining of it."""
 
     delta: float
     runs: tuple[FinishedRun, ...]
-    brought: bool
+    imported: bool
     baseline: str
 
     @property
-    def once(self) -> bool:
+    def single_pretraining(self) -> bool:
         """Is all from one pretraining, where others would have come out otherwise?"""
-        return not self.brought and len({run.seeds["pretrain"] for run in self.runs}) == 1
+        return not self.imported and len({run.seeds["pretrain"] for run in self.runs}) == 1
 
 
 class Comparison(NamedTuple):
@@ -145,7 +145,7 @@ def _seeds(change: Contrast, base: Contrast) -> int:
 
 def _single_pretraining(change: Contrast, base: Contrast) -> bool:
     """Does the change hang on one pretraining, so that nothing is said of what was pretrained with?"""
-    return change.once or base.once or (base.brought and not change.brought)
+    return change.single_pretraining or base.single_pretraining or (base.imported and not change.imported)
 
 
 def _verdict(change: Contrast, base: Contrast, metric: Metric, p: float | None) -> str:

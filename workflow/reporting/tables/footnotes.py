@@ -74,9 +74,9 @@ def remarks(
     table: Cells,
     tasks: Mapping[str, Task],
     networks: Sequence[NetworkRows],
-    brought: Collection[str] = (),
+    imported: Collection[str] = (),
 ) -> list[str]:
-    """What has to stand under every table. `brought`: backbones not pretrained here."""
+    """What has to stand under every table. `imported`: backbones not pretrained here."""
     changes = f"in brackets the change against {words}" if (words := against(networks)) else NO_BASELINE
     units = percent(metric for task in tasks.values() for metric in task.metrics)
     headlines = ", ".join(dict.fromkeys(task.headline.name for task in tasks.values()))
@@ -92,7 +92,7 @@ def remarks(
         )
     else:
         texts.append("One run per cell: a difference cannot be told from the noise between runs.")
-    texts += interval_remarks(table, brought)
+    texts += interval_remarks(table, imported)
     if any(network.size for network in networks):
         which = "" if len(networks) > 1 else f"Network of all rows: {networks[0].words}. "
         texts.append(f"{which}Parameters are those of the published network, with its classifier of 1,000 classes.")
@@ -100,13 +100,13 @@ def remarks(
     return texts + code_remarks(outcomes) + machine_remarks(outcomes)
 
 
-def interval_remarks(table: Cells, brought: Collection[str]) -> list[str]:
+def interval_remarks(table: Cells, imported: Collection[str]) -> list[str]:
     """Whose chance the intervals hold, in which rows it is less than it seems, and where there is none."""
     held = [cell for cell in table.values() if cell.covers]
     texts = [INTERVAL] if held else []
     if any(cell.verdict in TOO_FEW for cell in table.values()):
         texts.append(ALONE)
-    compared = [(cell.task, name) for cell in held for name in (cell.backbone, cell.baseline) if name not in brought]
+    compared = [(cell.task, name) for cell in held for name in (cell.backbone, cell.baseline) if name not in imported]
     once = _rows((task, name) for task, name in compared if _pretrained_once(table, task, name))
     if once:
         texts.append(
@@ -213,7 +213,7 @@ def protocol(outcomes: list[Outcome], task: str) -> list[tuple[str, str]]:
     """
     done = [o for o in outcomes if o.task == task and isinstance(o, FinishedRun)]
     lines = _lines(done, task, lambda o: o.record["protocol"])
-    trained = [o for o in done if o.record["history"]["points"]]  # brought and random backbones have no recipe
+    trained = [o for o in done if o.record["history"]["points"]]  # imported and random backbones have no recipe
     recipe = _lines(trained, task, lambda o: o.config.get("recipe", {}))
     return lines + ([("recipe", "; ".join(f"{key} {text}" for key, text in recipe))] if recipe else [])
 
@@ -237,8 +237,8 @@ def _line(done: list[FinishedRun], task: str, section: Section, key: str) -> str
 def origin(spec: dict[str, Any]) -> str:
     """What a row is, beyond its name: its override of pretraining, its file, or that it is random."""
     kind = rows.origin(spec)
-    if kind == "brought":
-        return f"brought: {spec['checkpoint']}"
+    if kind == "imported":
+        return f"imported: {spec['checkpoint']}"
     if kind == "random":
         return f"{spec['init']} initialisation"
     return f"own pretraining: {plain(spec['pretrain'])}" if spec.get("pretrain") else ""

@@ -164,7 +164,7 @@ def caption(summary: Summary) -> str:
         parts.append(rf"\emph{{Change}}: against {escape(against(summary.networks))}.")
     if any(cell.low is not None for cell in others):
         parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {BOTH}.")
-    trained = [cell for cell in cells if cell.backbone not in summary.brought]
+    trained = [cell for cell in cells if cell.backbone not in summary.imported]
     once = dict.fromkeys(cell.backbone for cell in trained if cell.n >= ENOUGH and one_pretraining(cell))
     if once:
         names = escape(", ".join(once))

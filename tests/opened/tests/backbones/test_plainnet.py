@@ -4,10 +4,10 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from backbones.architecture import check_weights
 from backbones.backbone import IMAGENET, load_backbone, save_backbone
+from backbones.checkpoint_weights import find_weights
 from backbones.construct import encoder
-from backbones.layouts import find_weights
+from backbones.network_signature import check_weights
 from backbones.plainnet import plainnet
 from workflow import registry
 from workflow.core.errors import UserError

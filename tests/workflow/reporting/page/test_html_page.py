@@ -224,7 +224,7 @@ def test_the_imagenet_table_says_what_a_row_is_and_why_it_has_no_number(experime
         small.unscored(small.run("pretrain", name), why)
     small.fail(small.run("pretrain", "dropblock"), "ValueError: bad luck")
     table = imagenet_table(small)
-    assert table["mine"] == ["brought: a<b>.pth", "", reason, *[""] * 4]
+    assert table["mine"] == ["imported: a<b>.pth", "", reason, *[""] * 4]
     assert table["scratch"][:3] == ["random initialisation", "", "not scored"]
     dropblock = "dropblock: block_size 7, keep_prob 0.9; own pretraining: epochs 270"
     assert table["dropblock"][:3] == [dropblock, "", "failed: ValueError: bad luck"]
@@ -236,11 +236,11 @@ def test_the_epochs_are_those_of_the_record(experiment):
     assert [texts[1] for texts in imagenet_table(experiment(rows)).values()] == ["4", "270"]
 
 
-def test_a_scored_backbone_that_was_brought_is_in_the_imagenet_table(experiment):
+def test_a_scored_backbone_that_was_imported_is_in_the_imagenet_table(experiment):
     small = experiment({"baseline": {}, "mine": {"checkpoint": "mine.pth"}})
     small.edit(small.run("pretrain", "mine"), metrics={"top1_error": 24.0}, history={"points": [], "evaluations": []})
     mine = imagenet_table(small)["mine"]
-    assert mine[:2] == ["brought: mine.pth", ""]
+    assert mine[:2] == ["imported: mine.pth", ""]
     assert mine[2].startswith("24.00 TRAIL")
 
 

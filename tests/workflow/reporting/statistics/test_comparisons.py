@@ -100,7 +100,7 @@ def test_pretrainings_that_are_planned_and_not_finished_are_no_reason_to_decide(
 
 
 def only(small, backbone, pretrain):
-    """Leave the runs of some pretrainings of a row alone: a brought file has one."""
+    """Leave the runs of some pretrainings of a row alone: an imported file has one."""
     for run in small.plan.runs:
         if run.backbone == backbone and run.seeds["pretrain"] not in pretrain:
             small.remove(run)
@@ -108,7 +108,7 @@ def only(small, backbone, pretrain):
 
 
 @pytest.mark.parametrize(
-    ("brought", "verdict"),
+    ("imported", "verdict"),
     [
         (["cutmix"], "better"),  # these weights against three pretrainings
         (["baseline", "cutmix"], "better"),  # two files
@@ -116,16 +116,16 @@ def only(small, backbone, pretrain):
         ([], "one pretraining"),
     ],
 )
-def test_a_brought_backbone_is_what_it_is(scored, brought, verdict):
+def test_an_imported_backbone_is_what_it_is(scored, imported, verdict):
     small = scored({"baseline": 50, "cutmix": 60}, seeds=(3, 3))
-    for name in brought or ["baseline"]:
+    for name in imported or ["baseline"]:
         only(small, name, [0])
-    for name in brought:
+    for name in imported:
         small.plan.config["backbones"][name] = {"checkpoint": "weights.pth"}
     assert cell(small, "cutmix").verdict == verdict
 
 
-def test_a_brought_backbone_against_one_pretraining_is_undecidable(scored):
+def test_an_imported_backbone_against_one_pretraining_is_undecidable(scored):
     small = scored({"baseline": 50, "cutmix": 60}, seeds=(1, 3))
     small.plan.config["backbones"]["cutmix"] = {"checkpoint": "weights.pth"}
     assert cell(small, "cutmix").verdict == "one pretraining"

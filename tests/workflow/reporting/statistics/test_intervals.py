@@ -15,7 +15,7 @@ def scored(values):
     return [Resampled(float(run.mean()), run @ WEIGHTS) for run in np.atleast_2d(values)]
 
 
-def made(rng, n, gap=0.0, image=0.5, seed=0.05, both=1.0):
+def simulate(rng, n, gap=0.0, image=0.5, seed=0.05, both=1.0):
     """Two backbones with n seeds: what images share, what a backbone, a seed, and a seed on an image adds."""
     shared = 3 * rng.standard_normal(150)
     own = image * rng.standard_normal((2, 1, 150)) + seed * rng.standard_normal((2, n, 1))
@@ -29,7 +29,7 @@ def change(sides):
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_with_few_seeds_it_is_the_paired_bootstrap_of_the_images(n):
-    sides = made(np.random.default_rng(0), n)
+    sides = simulate(np.random.default_rng(0), n)
     found = interval(*sides, change(sides))
     differences = np.mean([run.draws for run in sides[0]], axis=0) - np.mean([run.draws for run in sides[1]], axis=0)
     limits = np.percentile(differences - differences.mean(), [2.5, 97.5]) + change(sides)
@@ -39,7 +39,7 @@ def test_with_few_seeds_it_is_the_paired_bootstrap_of_the_images(n):
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_resamples_that_are_too_high_do_not_move_it(n):
-    own, base = made(np.random.default_rng(5), n)
+    own, base = simulate(np.random.default_rng(5), n)
     leaning = [Resampled(run.point, run.draws + 3) for run in own]
     straight, found = (interval(side, base, change((own, base))) for side in (own, leaning))
     assert (found.low, found.high) == pytest.approx((straight.low, straight.high))
@@ -47,21 +47,21 @@ def test_resamples_that_are_too_high_do_not_move_it(n):
 
 def test_one_side_with_few_seeds_is_enough_for_that():
     rng = np.random.default_rng(0)
-    assert interval(made(rng, 5)[0], made(rng, 2)[1], 0.0).covers == IMAGES
-    assert interval(made(rng, 3)[0], made(rng, 3)[1], 0.0).covers == BOTH
+    assert interval(simulate(rng, 5)[0], simulate(rng, 2)[1], 0.0).covers == IMAGES
+    assert interval(simulate(rng, 3)[0], simulate(rng, 3)[1], 0.0).covers == BOTH
 
 
 def test_images_that_are_hard_for_both_do_not_widen_it():
     rng = np.random.default_rng(0)
-    paired = made(rng, 1, image=0.1, seed=0, both=0.1)
-    other = made(rng, 1, image=0.1, seed=0, both=0.1)
+    paired = simulate(rng, 1, image=0.1, seed=0, both=0.1)
+    other = simulate(rng, 1, image=0.1, seed=0, both=0.1)
     widths = [np.diff(interval(*sides, 0.0)[:2])[0] for sides in (paired, (paired[0], other[1]))]
     assert widths[0] < 0.1 * widths[1]
 
 
 def test_it_stands_around_the_change_in_the_table():
     for n in (1, 3):
-        sides = made(np.random.default_rng(1), n)
+        sides = simulate(np.random.default_rng(1), n)
         here, there = (interval(*sides, change(sides) + shift) for shift in (0, 7))
         assert (there.low, there.high) == pytest.approx((here.low + 7, here.high + 7))
 
@@ -85,14 +85,14 @@ def test_equal_networks_do_not_differ_and_sure_ones_do():
 @pytest.mark.parametrize("n", [3, 5])
 def test_its_coverage_is_what_it_says(n, parts):
     rng = np.random.default_rng(3)
-    found = [interval(*sides, change(sides)) for sides in (made(rng, n, gap=0.3, **parts) for _ in range(400))]
+    found = [interval(*sides, change(sides)) for sides in (simulate(rng, n, gap=0.3, **parts) for _ in range(400))]
     assert 0.92 <= np.mean([one.low <= 0.3 <= one.high for one in found]) <= 0.97
 
 
 def test_images_alone_miss_what_seeds_add():
     rng = np.random.default_rng(4)
     parts = dict(gap=0.3, image=0.1, seed=0.1, both=0.1)
-    found = [interval(*sides, change(sides)) for sides in (made(rng, 1, **parts) for _ in range(200))]
+    found = [interval(*sides, change(sides)) for sides in (simulate(rng, 1, **parts) for _ in range(200))]
     assert np.mean([one.low <= 0.3 <= one.high for one in found]) < 0.5
 
 

@@ -162,7 +162,7 @@ def test_the_caption_names_the_rows_of_one_pretraining(experiment):
     assert r"with the noise of its transfers alone (intervals: $^{\mathrm{t}}$): baseline, cutmix." in once
     assert "one pretraining" not in thrice
     small = experiment({"baseline": {}, "mine": {"checkpoint": "mine.pth"}}, seeds=(1, 3))
-    assert r"(intervals: $^{\mathrm{t}}$): baseline." in latex(summarize(small.plan)), "a brought file is what it is"
+    assert r"(intervals: $^{\mathrm{t}}$): baseline." in latex(summarize(small.plan)), "an imported file is what it is"
 
 
 def test_the_caption_says_that_runs_of_one_pretraining_count_as_one(experiment):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.waiting import end, told
+from tests.waiting import end, read_line
 from workflow.config.loading import load
 from workflow.training.distributed.launch import devices, lock_gpu, main, visible
 
@@ -91,14 +91,14 @@ def node(tmp_path, monkeypatch):
 def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node):
     start = node(2)
     first, second = start(1), start(1)
-    one, other = told(first, "sees"), told(second, "sees")
+    one, other = read_line(first, "sees"), read_line(second, "sees")
     assert {one, other} == {f"sees '{UUIDS[0]}'\n", f"sees '{UUIDS[1]}'\n"}
     third = start(1)
     who = {one[6:-2]: first.pid, other[6:-2]: second.pid}
-    assert told(third, "waiting") == waiting("1 of 2 devices", {uuid: who[uuid] for uuid in UUIDS[:2]})
+    assert read_line(third, "waiting") == waiting("1 of 2 devices", {uuid: who[uuid] for uuid in UUIDS[:2]})
     second.send_signal(signal.SIGKILL)
     second.wait()
-    assert told(third, "sees") == other
+    assert read_line(third, "sees") == other
     Path("go on").unlink()
     assert first.wait(300) == third.wait(300) == 0
 
@@ -106,8 +106,8 @@ def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node
 def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
     start = node(3)
     one = start(1, "--out", "a b; c")
-    assert told(one, "sees") == f"sees '{UUIDS[0]}' --out a b; c\n"
-    assert told(start(0), "sees") == "sees ''\n", "0: whatever the node has, it is not used"
+    assert read_line(one, "sees") == f"sees '{UUIDS[0]}' --out a b; c\n"
+    assert read_line(start(0), "sees") == "sees ''\n", "0: whatever the node has, it is not used"
     Path("go on").unlink()
     assert one.wait(300) == 0
 
@@ -115,13 +115,13 @@ def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
 def test_a_job_of_two_devices_has_a_process_for_each_and_others_have_the_rest(node):
     start = node(3)
     two = start(2)
-    assert told(two, " on ") == f"[ssd_voc mine s0] on {UUIDS[0]},{UUIDS[1]}\n"
-    assert {told(two, "sees") for _ in range(2)} == {f"sees '{UUIDS[0]},{UUIDS[1]}'\n"}
+    assert read_line(two, " on ") == f"[ssd_voc mine s0] on {UUIDS[0]},{UUIDS[1]}\n"
+    assert {read_line(two, "sees") for _ in range(2)} == {f"sees '{UUIDS[0]},{UUIDS[1]}'\n"}
     one = start(1)
-    assert told(one, "sees") == f"sees '{UUIDS[2]}'\n"
+    assert read_line(one, "sees") == f"sees '{UUIDS[2]}'\n"
     third = start(2)
     held = {UUIDS[0]: two.pid, UUIDS[1]: two.pid, UUIDS[2]: one.pid}
-    assert told(third, "waiting") == waiting("2 of 3 devices", held)
+    assert read_line(third, "waiting") == waiting("2 of 3 devices", held)
     Path("go on").unlink()
     assert two.wait(300) == one.wait(300) == third.wait(300) == 0
     assert not list(Path("temporary").glob("torchelastic_*"))
@@ -134,13 +134,13 @@ def test_a_job_of_several_devices_holds_none_while_it_waits(node):
     take += f"; print('took', *take({UUIDS}, 2, 'x'), flush=True)"
     with subprocess.Popen([sys.executable, "-c", take], stdout=subprocess.PIPE, text=True) as job:
         marked = f"{UUIDS[0]} by {me}, {UUIDS[1]} by {me}, {UUIDS[2]} by nobody any more"
-        assert told(job, "waiting") == f"[x] waiting for 2 of 3 devices, 0 min so far, {UNTIL}{marked}\n"
+        assert read_line(job, "waiting") == f"[x] waiting for 2 of 3 devices, 0 min so far, {UNTIL}{marked}\n"
         free = lock_gpu(UUIDS[2])
         while free is None:  # it tries now and then
             free = lock_gpu(UUIDS[2])
         held[0].close()
         free.close()
-        assert told(job, "took") == f"took {UUIDS[0]} {UUIDS[2]}\n"
+        assert read_line(job, "took") == f"took {UUIDS[0]} {UUIDS[2]}\n"
     held[1].close()
 
 
@@ -150,8 +150,8 @@ def test_whoever_waits_says_so_again(node):
     code = "from workflow.training.distributed import launch; launch.SECONDS_BETWEEN_LINES = 0"
     code += f"; launch.acquire_gpus({UUIDS[:1]}, 1, 'x')"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
-        assert told(job, "waiting").startswith("[x] waiting for the device, 0 min so far, ")
-        assert told(job, "waiting")
+        assert read_line(job, "waiting").startswith("[x] waiting for the device, 0 min so far, ")
+        assert read_line(job, "waiting")
         held.close()
         assert job.wait(300) == 0
 
@@ -167,7 +167,7 @@ def stranger():
         code = f"import os, socket, time; os.setgroups([]); os.setgid(65534); os.setuid(65534); s = socket.socket(1); {line}; print(0, flush=True); time.sleep(1e6)"  # noqa: E501
         job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         started.append(job)
-        assert told(job, "0")
+        assert read_line(job, "0")
         return job.pid
 
     yield be
@@ -196,16 +196,16 @@ def test_a_mark_of_another_user_blocks_nobody(kind, node, stranger):
         who = [f"process {process} of nobody", f"process {first.pid} of {USER}"]
         assert both.startswith("[ssd_voc mine s0] another user has a mark on it, which is no reason to wait: ")
         assert all(text in both for text in who)
-        both = told(first, " on ")
+        both = read_line(first, " on ")
     assert both == f"[ssd_voc mine s0] on {UUIDS[0]},{UUIDS[1]}\n"
     second = start(1)
-    assert "waiting for 1 of 2 devices" in told(second, "waiting"), "one's own marks do, there too"
+    assert "waiting for 1 of 2 devices" in read_line(second, "waiting"), "one's own marks do, there too"
     Path("go on").unlink()
     assert first.wait(300) == second.wait(300) == 0
     Path("go on").touch()
     third = start(1)
     free = UUIDS[1] if kind == "answers" else UUIDS[0]
-    assert told(third, "sees") == f"sees '{free}'\n", "what nobody has marked is taken first"
+    assert read_line(third, "sees") == f"sees '{free}'\n", "what nobody has marked is taken first"
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,9 @@ def test_only_what_is_visible_is_handed_out(allowed, found, monkeypatch):
 def test_a_job_uses_what_it_may_and_no_more(node):
     start = node(3)
     first = start(1, CUDA_VISIBLE_DEVICES="2")
-    assert told(first, "sees") == f"sees '{UUIDS[2]}'\n"
+    assert read_line(first, "sees") == f"sees '{UUIDS[2]}'\n"
     other = start(1, CUDA_VISIBLE_DEVICES="2")
-    assert told(other, "waiting") == waiting("the device", {UUIDS[2]: first.pid})
+    assert read_line(other, "waiting") == waiting("the device", {UUIDS[2]: first.pid})
     job = start(1, CUDA_VISIBLE_DEVICES="")
     assert job.communicate()[0] == "error: gpus: 1, but this node has 3, CUDA_VISIBLE_DEVICES allows 0 of them\n"
     assert job.returncode == 1
@@ -259,8 +259,10 @@ def test_without_a_device_the_training_goes_on_the_cpu_and_sees_what_it_saw(node
     start = node(0)
     assert devices() == []
     job = start(1, CUDA_VISIBLE_DEVICES="0")  # as a Slurm with a made-up device sets it
-    assert told(job, "gpus") == "[ssd_voc mine s0] gpus: 1, but no NVIDIA device on this node: training on the CPU\n"
-    assert told(job, "sees") == "sees '0'\n"
+    assert (
+        read_line(job, "gpus") == "[ssd_voc mine s0] gpus: 1, but no NVIDIA device on this node: training on the CPU\n"
+    )
+    assert read_line(job, "sees") == "sees '0'\n"
 
 
 def test_a_run_that_is_none_is_refused(node):

@@ -16,7 +16,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS
 
-from tests.waiting import children, gone, told
+from tests.waiting import children, gone, read_line
 from tests.workflow.training.test_engine import Line, MeanError, Points, fit, outcome, run_of, task
 from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.job_environment import SHELL
@@ -214,7 +214,7 @@ def started(tmp_path):
         cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        told(shell, " ETA ")
+        read_line(shell, " ETA ")
         [training] = [each for each in children(shell.pid) if children(each)]
         yield shell, training, children(training)
     finally:

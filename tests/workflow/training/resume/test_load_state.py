@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.bad.brought import Call
+from tests.bad.imported import Call
 from tests.workflow.training.resume.test_checkpointing import go_on, killed, same, undisturbed  # noqa: F401 (fixtures)
 from tests.workflow.training.test_engine import die_after, fit, outcome, run_of, task
 from workflow.core.errors import UserError

@@ -8,10 +8,10 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backbones.architecture import check_weights
 from backbones.checkpoint import contents
+from backbones.checkpoint_weights import find_weights
 from backbones.key_names import shapes_of
-from backbones.layouts import find_weights
+from backbones.network_signature import check_weights
 from workflow import registry
 from workflow.core.errors import UserError
 

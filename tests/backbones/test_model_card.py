@@ -9,7 +9,7 @@ import torch
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET, load_backbone, metadata, save_backbone
-from backbones.card import code, escaped, write_card
+from backbones.model_card import code, escaped, write_card
 from pretrain.random_backbone import make
 from pretrain.train import train
 from workflow.core.dataset_info import DatasetInfo
@@ -24,7 +24,7 @@ RECIPE = {
     "network": "resnet50",
     "regularizers": {"cutmix": {"alpha": 1.0, "probability": 0.5}},
 }  # fmt: skip
-BROUGHT = {"sha256": "5" * 64, "preprocessing": "imagenet", "stride": "1x1", "checkpoint_key": None}
+IMPORTED = {"sha256": "5" * 64, "preprocessing": "imagenet", "stride": "1x1", "checkpoint_key": None}
 FOUND = {
     **{"file": "a|b`c\n# <i>.pth", "sha256": "5" * 64, "layout": "state dict", "weights": "ema"},
     **{"matched": 320, "left_over": ["x"]},
@@ -104,23 +104,23 @@ def test_a_random_backbones_card(imagenet, tmp_path):
 
 @pytest.mark.parametrize("classes", [0, 7])
 @pytest.mark.parametrize("stride", ["3x3", "1x1"])
-def test_a_brought_backbones_card(stride, classes, solved, imagenet, tmp_path):
+def test_an_imported_backbones_card(stride, classes, solved, imagenet, tmp_path):
     weights = {key: value for key, value in solved.weights.items() if not key.startswith("fc.")}
     weights |= {"fc.weight": torch.rand(classes, 2048), "fc.bias": torch.rand(classes)} if classes else {}
-    save_backbone(tmp_path / "backbone.safetensors", weights, IMAGENET, "resnet50", stride, origin="brought")
-    protocol = {"split": "not scored", "epoch": "brought"}
+    save_backbone(tmp_path / "backbone.safetensors", weights, IMAGENET, "resnet50", stride, origin="imported")
+    protocol = {"split": "not scored", "epoch": "imported"}
     write_card(
         tmp_path,
-        run_of(BROUGHT),
+        run_of(IMPORTED),
         imagenet.check,
-        of=of(run_of(BROUGHT), imagenet.check),
+        of=of(run_of(IMPORTED), imagenet.check),
         metrics={},
         protocol=protocol,
-        brought=FOUND,
+        imported=FOUND,
     )
     text = (tmp_path / "README.md").read_text()
     assert (
-        r"Brought from a\|b\`c \# \<i\>.pth: state dict, its averaged weights (EMA), 320 keys matched, 1 left" in text
+        r"Imported from a\|b\`c \# \<i\>.pth: state dict, its averaged weights (EMA), 320 keys matched, 1 left" in text
     )
     assert f"SHA-256 `{FOUND['sha256']}`." in text
     assert f"in its {stride[0]}×{stride[0]} convolution" in text

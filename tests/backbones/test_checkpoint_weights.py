@@ -7,9 +7,9 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
-from backbones.architecture import check_weights
 from backbones.checkpoint import contents
-from backbones.layouts import find_weights
+from backbones.checkpoint_weights import find_weights
+from backbones.network_signature import check_weights
 from tests.backbones.layout_table import TABLE, markdown
 from tests.backbones.layouts import (
     RESNET50,

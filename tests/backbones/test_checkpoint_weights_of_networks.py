@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from backbones.architecture import check_weights
+from backbones.checkpoint_weights import find_weights
 from backbones.construct import build
-from backbones.layouts import find_weights
+from backbones.network_signature import check_weights
 from tests.backbones.layout_table import TABLE, pre
 from workflow import registry
 from workflow.core.errors import UserError

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from backbones.layouts import set_words
+from backbones.checkpoint_weights import set_words
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.escaping import printable
 from workflow.core.formatting import plain
 from workflow.planning.run_spec import RunSpec
 
-KINDS = {"pretrained": "pretrained", "brought": "brought as a file", "random": "not trained"}
+KINDS = {"pretrained": "pretrained", "imported": "imported from a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
 WEIGHTS = "backbone.safetensors"
 HUB = {"imagenet": "ILSVRC/imagenet-1k"}  # data set -> its name on the Hugging Face hub
@@ -32,11 +32,11 @@ def write_card(
     of: dict[str, Any],
     metrics: dict[str, float],
     protocol: dict[str, Any],
-    brought: dict[str, Any] | None = None,
+    imported: dict[str, Any] | None = None,
 ) -> None:
     """Write `README.md` into `out`, where `backbone.safetensors` must be; atomically, and before the record.
 
-    `of` is what the run is made of, `brought` what was found in a brought file (file, layout, weights, matched,
+    `of` is what the run is made of, `imported` what was found in an imported file (file, layout, weights, matched,
     left_over).
     """
     from huggingface_hub import ModelCard
@@ -46,7 +46,7 @@ def write_card(
 
     check, network = DatasetInfo.read(check_file), network_of(out / WEIGHTS)
     parts = [
-        [f"# {escaped(run.backbone)}: a {network.title}, {KINDS[origin(out)]}", *summary(run, brought)],
+        [f"# {escaped(run.backbone)}: a {network.title}, {KINDS[origin(out)]}", *summary(run, imported)],
         ["## Numbers", *numbers(metrics, protocol)],
         ["## Use", *use(out)],
         ["## Data", *data(origin(out), check, metrics)],
@@ -94,19 +94,20 @@ def front_matter(run: RunSpec, network: str, check: DatasetInfo, metrics: dict[s
 
 
 def origin(out: Path) -> str:
-    """`pretrained`, `brought` or `random`."""
+    """`pretrained`, `imported` or `random`."""
     from backbones.backbone import metadata
 
     return metadata(out / "backbone.safetensors")["origin"]
 
 
-def summary(run: RunSpec, brought: dict[str, Any] | None) -> Iterator[str]:
+def summary(run: RunSpec, imported: dict[str, Any] | None) -> Iterator[str]:
     """What it is."""
     recipe = run.recipe
-    if brought:
+    if imported:
         yield (
-            f"Brought from {code(brought['file'])}: {brought['layout']}, {set_words(brought['weights'])}, "
-            f"{brought['matched']} keys matched, {len(brought['left_over'])} left over; SHA-256 `{brought['sha256']}`."
+            f"Imported from {code(imported['file'])}: {imported['layout']}, {set_words(imported['weights'])}, "
+            f"{imported['matched']} keys matched, {len(imported['left_over'])} left over; "
+            f"SHA-256 `{imported['sha256']}`."
         )
     elif "init" in recipe:
         yield f"Random weights, the usual initialisation with pretraining seed {run.seed}: the negative control."

@@ -1,4 +1,4 @@
-"""Files that the door of brought backbones (`python -m pretrain import_backbone`) refuses, and other folders."""
+"""Files that the door of imported backbones (`python -m pretrain import_backbone`) refuses, and other folders."""
 
 import os
 import pickle
@@ -94,7 +94,7 @@ def lying(root: Path) -> None:
     (root / FILE).write_bytes(len(header).to_bytes(8, "little") + header + bytes(20))
 
 
-BROUGHT = [
+IMPORTED = [
     *OTHER_FILES,
     Case("a file that broke off", f"{AT}: the file broke off, after 2,000 bytes: its archive has no end; …",
          broken_off),

@@ -8,13 +8,13 @@ import torch
 from torchvision import models
 from torchvision.models import resnet50
 
-from backbones import architecture
+from backbones import network_signature
 from workflow import registry
 from workflow.core.errors import UserError
 
 
 def checked(path, weights, network="resnet50"):
-    return architecture.check_weights(path, weights, registry.network(network))
+    return network_signature.check_weights(path, weights, registry.network(network))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_what_is_no_number_is_named(value, message, weights, tmp_path):
         checked(tmp_path / "x", {**weights, "bn1.weight": value})
 
 
-def other(name):
+def library_weights(name):
     """Names and shapes are all that matters: nothing is computed."""
     with torch.device("meta"):
         return (
@@ -89,7 +89,7 @@ KNOWN = {  # timm's or torchvision's model: how a config declares it
 @pytest.mark.parametrize("name", KNOWN)
 def test_another_known_network_is_named_with_what_to_declare(name, tmp_path):
     with pytest.raises(UserError) as caught:
-        checked(tmp_path / "x.pth", other(name))
+        checked(tmp_path / "x.pth", library_weights(name))
     start = f"checkpoint {tmp_path}/x.pth is not torchvision's ResNet-50, but looks like "
     like, declare, rest = re.fullmatch(r"(.*?) \((.*?)\): it (.*)", str(caught.value).removeprefix(start)).groups()
     several = like != KNOWN[name]
@@ -100,7 +100,7 @@ def test_another_known_network_is_named_with_what_to_declare(name, tmp_path):
 
 def test_a_known_model_that_is_no_network_here_is_named(tmp_path):
     with pytest.raises(UserError, match="looks like torchvision's vit_b_16, which is not among the networks here: it"):
-        checked(tmp_path / "x.pth", other("vit_b_16"))
+        checked(tmp_path / "x.pth", library_weights("vit_b_16"))
 
 
 NEAR = {  # with a tensor too much, so that it is no known network
@@ -124,7 +124,7 @@ NEAR = {  # with a tensor too much, so that it is no known network
 @pytest.mark.parametrize("name", NEAR)
 def test_a_relative_is_described(name, tmp_path):
     with pytest.raises(UserError, match=NEAR[name]) as caught:
-        checked(tmp_path / "x.pth", {**other(name), "more": torch.ones(1)})
+        checked(tmp_path / "x.pth", {**library_weights(name), "more": torch.ones(1)})
     assert str(caught.value).startswith(f"checkpoint {tmp_path}/x.pth is not torchvision's ResNet-50, ")
     assert "\n" not in str(caught.value)
 
@@ -193,4 +193,4 @@ def test_a_resnet18_is_whole_where_it_is_declared(tmp_path):
 @pytest.mark.parametrize(("name", "message"), OF_RESNET18.items())
 def test_what_is_no_resnet18_is_described(name, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        checked(tmp_path / "x", {**other(name), "more": torch.ones(1)}, "resnet18")
+        checked(tmp_path / "x", {**library_weights(name), "more": torch.ones(1)}, "resnet18")

@@ -1,4 +1,4 @@
-"""Which of the weight sets of a brought file is meant: the only one, the one that is marked as an average, or the one
+"""Which of the weight sets of an imported file is meant: the only one, the one that is marked as an average, or the one
 that the config names by its place."""
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a config may declare of a backbone that is brought."""
+"""What a config may declare of a backbone that is imported."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_a_bad_declaration_is_named_with_its_key(backbone, message):
     assert str(caught.value).startswith(f"x.yaml: {message}")
 
 
-def test_a_brought_backbone_passes(tmp_path):
+def test_an_imported_backbone_passes(tmp_path):
     (tmp_path / "w.pth").write_bytes(b"weights")
     backbone = {"checkpoint": str(tmp_path / "w.pth")}
     loading.check(changed(("backbones/a", backbone)), "x.yaml")
