@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from backbones.backbone import Preprocessing, load_weights, metadata, network_of, place_stride
+from backbones.backbone import Preprocessing, load_weights, metadata, network_of, set_stride
 from backbones.construct import IMAGENET_CLASSES, build
 from workflow.contracts import Network
 from workflow.core.errors import UserError
@@ -51,7 +51,7 @@ class PublishedClassifier:
     def outputs(self, names: Sequence[str]) -> list[int]:
         """The outputs of the classes of a data set, in their order.
 
-        The names of classes decide. A brought file does not have them: as many outputs as the data have classes are
+        The names of classes decide. An imported file does not have them: as many outputs as the data have classes are
         these, in their order, as in its score on ImageNet; otherwise 1,000 outputs are those of ImageNet (ILSVRC 2012).
 
         Args:
@@ -99,7 +99,7 @@ def build_classifier(network: Network, weights: Mapping[str, torch.Tensor], stri
     """
     module = build(network, class_count(network, weights)).eval().requires_grad_(False)
     module.load_state_dict(weights)
-    place_stride(module, stride, network)
+    set_stride(module, stride, network)
     return channels_last(module.to("cuda" if torch.cuda.is_available() else "cpu"))
 
 

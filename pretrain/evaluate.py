@@ -14,7 +14,7 @@ from tqdm import tqdm
 from backbones.backbone import Preprocessing, load_weights, metadata, network_of
 from backbones.classifier import build_classifier, class_count
 from backbones.images import ImageNetVal
-from pretrain.metric import errors, leave, ranks
+from pretrain.metric import errors, ranks, write_per_image
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError

@@ -13,7 +13,7 @@ from workflow.data.class_folders import ClassFolders
 from workflow.training import per_image
 
 
-def each(ranks: Sequence[int]) -> dict[str, np.ndarray]:
+def per_image_errors(ranks: Sequence[int]) -> dict[str, np.ndarray]:
     """`top1_error` and `top5_error` of every image, float64 (N,): 0 or 100."""
     return {f"top{k}_error": 100.0 * (np.asarray(ranks) >= k) for k in (1, 5)}
 

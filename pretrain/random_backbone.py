@@ -16,7 +16,8 @@ from tqdm import tqdm
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.construct import build, published_parameters
 from backbones.images import ImageNetVal
-from pretrain.metric import leave
+from backbones.model_card import write_card
+from pretrain.metric import write_per_image
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.run_spec import RunSpec

@@ -18,7 +18,7 @@ from detection.coco_metric import QuietCocoDataset
 from detection.evaluate import ground_truth
 from detection.visualize import scenes
 from pretrain.dataset import ImageNetTrain
-from tests.bad import brought
+from tests.bad import imported
 from tests.bad.cases import fits, writable
 from tests.bad.doors import WORDS
 from tests.bad.table import GROUPS, main_of, markdown, odd

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from backbones.backbone import IMAGENET, Preprocessing, place_stride, save_backbone
+from backbones.backbone import IMAGENET, Preprocessing, save_backbone, set_stride
 from backbones.classifier import imagenet_wnids, load_classifier, unknown_classes
 from workflow import registry
 from workflow.core.errors import UserError
@@ -50,7 +50,7 @@ def test_its_stride_is_the_published_one(tmp_path):
 
     network, images = resnet50(num_classes=4).eval(), torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     classifier = load_classifier(publish(tmp_path / "b.safetensors", network, name="resnet50", stride="1x1"))
-    place_stride(network, "1x1", registry.network("resnet50"))
+    set_stride(network, "1x1", registry.network("resnet50"))
     with torch.no_grad():
         torch.testing.assert_close(classifier(images), network(IMAGENET(images)), rtol=1e-4, atol=1e-5)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pretrain.metric import TopError, errors, leave, ranks
+from pretrain.metric import TopError, errors, ranks, write_per_image
 from workflow.data.class_folders import ClassFolders
 
 
