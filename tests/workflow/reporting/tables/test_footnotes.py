@@ -96,11 +96,7 @@ def test_an_imported_file_hides_no_noise_of_its_pretraining(certain):
         small = certain(1, 3)
         for name in imported:
             small.plan.config["backbones"][name] = {"checkpoint": "mine.pth"}
-<<<<<<< HEAD
-        (texts[brought],) = [text for text in summarize(small.plan).remarks if text.startswith("One pretraining, so")]
-=======
-        (texts[imported],) = [text for text in summarize(small.plan).remarks if text.startswith("Of one pretraining")]
->>>>>>> bd31be4 (Names: imported backbones, model_card, checkpoint_weights, network_signature, image_folder, set_stride; tests' helpers by what they do)
+        (texts[imported],) = [text for text in summarize(small.plan).remarks if text.startswith("One pretraining, so")]
     assert texts[()].endswith("nic_coco: cutmix, baseline.")
     assert texts["cutmix",].endswith("nic_coco: baseline.")
 
