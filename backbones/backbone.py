@@ -6,6 +6,7 @@ find its place, and every place its tensor.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -94,11 +95,12 @@ def verify(path: Path, about: dict[str, Any], tensors: dict[str, torch.Tensor]) 
         raise UserError(f"{path}: damaged: its content is not what was published; {again}")
 
 
-def publish_untrained(path: Path, network: str) -> Preprocessing:
-    """Something to start from where only the time counts, and its preprocessing. Blocks begin as the identity: with
-    frozen batch norm, other features of random weights grow beyond bounds."""
-    module = construct.build(registry.network(network), classes=1000, zero_init_residual=True)
-    save_backbone(path, module.state_dict(), IMAGENET, network, origin="random")
+def publish_untrained(path: Path, network: str, classes: Sequence[str] = ()) -> Preprocessing:
+    """Something to start from where only the time counts, and its preprocessing; `classes` of its classifier, which has
+    1,000 without names otherwise. Blocks begin as the identity: with frozen batch norm, other features of random
+    weights grow beyond bounds."""
+    module = construct.build(registry.network(network), classes=len(classes) or 1000, zero_init_residual=True)
+    save_backbone(path, module.state_dict(), IMAGENET, network, origin="random", classes=list(classes))
     return IMAGENET
 
 

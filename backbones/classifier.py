@@ -12,10 +12,9 @@ from torch import nn
 from backbones.backbone import Preprocessing, load_weights, metadata, network_of, set_stride
 from backbones.construct import IMAGENET_CLASSES, build
 from workflow.contracts import Network
+from workflow.core.dataset_info import unknown_classes
 from workflow.core.errors import UserError
 from workflow.training.cpu_convs import channels_last
-
-SHOWN = 3  # class names in a message
 
 
 @dataclass(frozen=True)
@@ -70,15 +69,8 @@ class PublishedClassifier:
             raise UserError(f"{self.path}: {last}; the data have {len(names)} classes")
         places = {name: place for place, name in enumerate(known)}
         if unknown := unknown_classes(known, names):
-            raise UserError(f"{self.path}: {unknown}")
+            raise UserError(f"{self.path}: its {len(known)} classes lack {unknown}")
         return [places[name] for name in names]
-
-
-def unknown_classes(known: Sequence[str], names: Sequence[str]) -> str:
-    """Which classes of a data set a network with the classes `known` does not have, in words; "" if it has all."""
-    unknown = sorted(set(names) - set(known))
-    shown = ", ".join(unknown[:SHOWN]) + (f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else "")
-    return f"its {len(known)} classes lack {shown}" if unknown else ""
 
 
 def imagenet_wnids() -> tuple[str, ...]:

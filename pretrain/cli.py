@@ -2,7 +2,6 @@
 
 import json
 from argparse import Namespace
-from pathlib import Path
 
 from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.command_line import (
@@ -46,10 +45,9 @@ def random_backbone(args: Namespace) -> None:
 
 def preflight(args: Namespace) -> None:
     """Open checkpoints as `import_backbone` will, but score and publish nothing."""
-    from pretrain.import_backbone import weights_of
+    from pretrain.import_backbone import preflight
 
-    for recipe in args.recipes:
-        weights_of(Path(recipe["checkpoint"]), recipe)
+    preflight(args.recipes, args.scored_by)
 
 
 def evaluate(args: Namespace) -> None:
@@ -89,7 +87,10 @@ SUBCOMMANDS: Subcommands = {
     train: PUBLISH,
     import_backbone: (*PUBLISH, argument("--checkpoint", "file of the finished network")),
     random_backbone: PUBLISH,
-    preflight: (argument("--recipes", "recipes of checkpoints, as planned", type=json.loads, metavar="JSON"),),
+    preflight: (
+        argument("--recipes", "recipes of checkpoints, as planned", type=json.loads, metavar="JSON"),
+        argument("--scored-by", "tasks that need a classifier", required=False, type=str, nargs="*", default=[]),
+    ),
     evaluate: (BACKBONE, DATASET_INFO, argument("--config", "config.json next to the record"), EVIDENCE),
     gallery: (argument("--config", "config file, or its content as JSON", type=str), *FIGURE[1:]),
     cam: FIGURE,

@@ -6,6 +6,7 @@ searched for wherever it lies (training checkpoints, self-supervised encoders, d
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,20 @@ def weights_of(path: Path, recipe: dict[str, Any]) -> tuple[dict[str, Any], dict
         "classes": len(weights.get(f"{network.classifier}.weight", [])),
     }
     return weights, about
+
+
+def preflight(recipes: Sequence[dict[str, Any]], scored_by: Sequence[str]) -> None:
+    """Open imported files as they will be; UserError too for one without a classifier that tasks are to score.
+
+    Args:
+        recipes: of the files, as planned.
+        scored_by: those tasks, as sections of the config.
+    """
+    for recipe in recipes:
+        _, about = weights_of(Path(recipe["checkpoint"]), recipe)
+        if scored_by and not about["classes"]:
+            last = registry.network(recipe["network"]).classifier
+            raise UserError(f"checkpoint {recipe['checkpoint']}: it has no {last}, which {scored_by[0]} scores")
 
 
 def published(metadata: dict[str, str]) -> dict[str, Any]:

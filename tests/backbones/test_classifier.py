@@ -5,7 +5,7 @@ import torch
 from torchvision.models import resnet18
 
 from backbones.backbone import IMAGENET, Preprocessing, save_backbone, set_stride
-from backbones.classifier import imagenet_wnids, load_classifier, unknown_classes
+from backbones.classifier import imagenet_wnids, load_classifier
 from workflow import registry
 from workflow.core.errors import UserError
 
@@ -84,8 +84,3 @@ def test_without_a_classifier_it_is_refused(network, tmp_path):
     save_backbone(tmp_path / "b.safetensors", weights, IMAGENET, "resnet18")
     with pytest.raises(UserError, match="it has no fc, so it classifies nothing"):
         load_classifier(tmp_path / "b.safetensors")
-
-
-def test_unknown_classes_are_counted():
-    assert unknown_classes(NAMES, ["n02"]) == ""
-    assert unknown_classes(NAMES, ["n02", "n9"]) == "its 4 classes lack n9"

@@ -59,6 +59,8 @@ class Task:
         sample: what a batch is made of, a sample kind of the data set.
         check: function(key, recipe, config) that gives a line for each fault that no schema can find.
         rejects: function(network, recipe) that says why backbones of a network cannot enter; "" if they can.
+        classifier: whether it scores the backbone's own classifier: a imported file must have one then, and each class
+            of the data must be one of the pretraining set.
         preflight: whether `python -m FOLDER preflight --dataset-info CHECK.json --key KEY --recipe JSON` ends with an
             error if checked data do not suit a recipe, in a way that their counts do not tell.
         two_samples: function(recipe): whether batch norm fails on one sample a process.
@@ -83,6 +85,7 @@ class Task:
     sample: str = ""
     check: Callable[[str, Recipe, Mapping[str, Any]], Faults] = lambda path, recipe, config: iter(())
     rejects: "Callable[[Network, Recipe], str]" = lambda network, recipe: ""
+    classifier: bool = False
     preflight: bool = False
     two_samples: Callable[[Recipe], bool] = lambda recipe: False
     per_class: bool = False

@@ -1,5 +1,6 @@
 """What the check of a data set has found: the content of CHECK.json, which all that uses the set reads."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from workflow.core.errors import UserError
 from workflow.core.files import read_hashed, write_hashed
 
 REQUIRED = {"set": str, "root": str, "fingerprint": str, "classes": list, "counts": dict}
+SHOWN = 3  # class names in a message
 OPTIONAL = {"split": str, "kinds": list, "with_object": int}
 
 
@@ -55,3 +57,9 @@ class DatasetInfo:
     def write(self, path: Path) -> None:
         """To CHECK.json."""
         write_hashed(path, self.as_dict())
+
+
+def unknown_classes(known: Sequence[str], names: Sequence[str]) -> str:
+    """The classes among `names` that are not `known`: the first of them, and how many more; "" if there are none."""
+    unknown = sorted(set(names) - set(known))
+    return ", ".join(unknown[:SHOWN]) + (f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else "")

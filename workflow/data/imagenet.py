@@ -65,14 +65,14 @@ def _check_folders(root: Path, faults: ErrorList) -> None:
             elif not images(folder):
                 faults.add("class folders without images", f"{folder}: the class folder holds no image")
     for split in ("train", "val"):
-        _check_entries(root / split, faults)
+        check_entries(root / split, faults)
     ours = ("train", "val", "LOC_synset_mapping.txt", "fetched.json", ".fetch", ".snakemake_timestamp")
     say_unused(root, "neither train nor val", (entry.name for entry in root.iterdir() if entry.name not in ours))
     for extra in sorted(set(class_folders(root / "val")) - set(names)):
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
 
 
-def _check_entries(folder: Path, faults: ErrorList) -> None:
+def check_entries(folder: Path, faults: ErrorList) -> None:
     """Names that can be shown, links that lead somewhere; what is not used is said."""
     outside, others, leftovers = [], [], []
     for entry in folder.iterdir():

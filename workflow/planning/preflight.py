@@ -14,11 +14,13 @@ from workflow import registry
 from workflow.config.library_weights import library_weights
 from workflow.config.loading import load
 from workflow.config.rows import origin
+from workflow.config.yaml_loader import relative
 from workflow.contracts import Task
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import printable
 from workflow.core.files import read_json
+from workflow.planning.dataset_classes import check_dataset_classes
 from workflow.planning.dataset_size import check_dataset_size, suits
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
@@ -43,6 +45,7 @@ def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any], fetched
         if fetched:
             refuse_unfetched(todo)
         check_dataset_size(todo.config, todo.checks, files)
+        check_dataset_classes(todo.config, todo.checks, ", ".join(map(relative, files)))
         return todo
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
@@ -116,7 +119,7 @@ def declared(run: PlannedRun) -> Task:
     return registry.tasks()[registry.type_name(run.task, run.run["recipe"])]
 
 
-def check_before_start(runs: Iterable[PlannedRun], cores: int | None = None) -> None:
+def check_before_start(runs: Sequence[PlannedRun], cores: int | None = None) -> None:
     """End the process with a line if what is planned and not yet done cannot be. `cores`: those of `--cores`."""
     if cores == 0:
         print("error: --cores 0: no job could ever begin", file=sys.stderr, flush=True)
@@ -134,11 +137,12 @@ def check_before_start(runs: Iterable[PlannedRun], cores: int | None = None) -> 
     check_checkpoints(runs)
 
 
-def check_checkpoints(runs: Iterable[PlannedRun]) -> None:
+def check_checkpoints(runs: Sequence[PlannedRun]) -> None:
     """Imported files that are here and not yet published. A process of its own, because planning does without torch."""
     imported = [run for run in runs if run.task == registry.PRETRAIN and run.origin == "imported"]
     recipes = [run.run["recipe"] for run in imported if not Path(run.weights).exists()]
     recipes = [recipe for recipe in recipes if recipe["sha256"]]  # what is being fetched has none yet
-    call = [sys.executable, "-m", "pretrain", "preflight", "--recipes", json.dumps(recipes)]
+    scored_by = dict.fromkeys(f"tasks.{run.task}" for run in runs if declared(run).classifier)
+    call = [sys.executable, "-m", "pretrain", "preflight", "--recipes", json.dumps(recipes), "--scored-by", *scored_by]
     if recipes and subprocess.run(call, check=False).returncode:
         raise SystemExit(1)

@@ -28,9 +28,6 @@ class Planned(Protocol):
     def origin(self) -> str: ...
 
     @property
-    def seeds(self) -> dict[str, int]: ...
-
-    @property
     def compared(self) -> dict[str, Any]: ...
 
 
@@ -65,10 +62,11 @@ def changes(run: Planned) -> dict[str, tuple[Any, Any]]:
 
 
 def replaced(run: Planned) -> bool:
-    """Whether the backbone of a finished transfer run was written anew since, with another content. Of one that is
-    pretrained Snakemake sees it; what is imported or random is an ancient input."""
+    """Whether the backbone of a finished run that starts from it was written anew since, with another content. Of one
+    that is pretrained Snakemake sees it; what is imported or random is an ancient input."""
     weights, record = Path(run.weights), Path(run.record)
-    if "transfer" not in run.seeds or run.origin == "pretrained" or not weights.is_file():
+    publishes = weights.parent == record.parent
+    if publishes or run.origin == "pretrained" or not weights.is_file():
         return False
     if weights.stat().st_mtime <= record.stat().st_mtime:
         return False

@@ -3,6 +3,7 @@ import json
 
 from snakemake.io import flag
 
+from workflow.planning.dataset_classes import required_classes
 from workflow.planning.dataset_size import required_sizes
 from workflow.planning.rerun import ancient_if_exists
 
@@ -133,5 +134,7 @@ rule checked:
         mem_mb=100,
     params:
         what="data checked before training",
+        classes=lambda w, threads: json.dumps(required_classes(plan.config, plan.checks)),
     shell:
-        "echo {params.what:q} {input.checks:q} 2> {log:q} > {output.gate:q}"
+        "python -m workflow.planning.dataset_classes --pairs {params.classes:q} 2>&1 | keep {log:q}"
+        " && echo {params.what:q} {input.checks:q} > {output.gate:q}"

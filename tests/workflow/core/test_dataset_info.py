@@ -3,7 +3,7 @@
 import pytest
 
 from tests.checks import info
-from workflow.core.dataset_info import DatasetInfo
+from workflow.core.dataset_info import DatasetInfo, unknown_classes
 from workflow.core.errors import UserError
 from workflow.core.files import hashed, write_hashed, write_json
 
@@ -50,3 +50,9 @@ def test_an_edited_file_is_refused(tmp_path):
     write_json(tmp_path / "a.json", hashed(ABOUT) | {"root": "elsewhere"})
     with pytest.raises(UserError, match=r"a\.json: damaged: its content is not what was written"):
         DatasetInfo.read(tmp_path / "a.json")
+
+
+def test_unknown_classes_are_named_and_counted():
+    assert unknown_classes(["a", "b"], ["b"]) == ""
+    assert unknown_classes(["a", "b"], ["b", "d", "c"]) == "c, d"
+    assert unknown_classes([], list("edcba")) == "a, b, c and 2 more"

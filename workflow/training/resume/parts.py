@@ -23,7 +23,7 @@ Arrays = dict[str, np.ndarray]
 
 class FinishedParts:
     """The parts of an evaluation. Called with a part's name and a function that computes its arrays, it gives these
-    arrays: read if an earlier attempt has finished the part, else computed and kept.
+    arrays: read if an earlier attempt has finished the part, else computed and kept. Or `read` and `keep` do this.
 
     Args:
         state: folder of the run's state; inside `run_context`, whose success removes it.
@@ -34,7 +34,6 @@ class FinishedParts:
     def __init__(self, state: Path, of: Mapping[str, Any], name: str) -> None:
         self.state, self.folder, self.name = state, state / "parts", name
         self.of = dict(of)
-        self.resumed = 0
         if reason := self._other():
             print(f"[{name}] {self.folder}: {reason}; its parts are computed again", flush=True)
             shutil.rmtree(self.folder)
@@ -42,16 +41,29 @@ class FinishedParts:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, part: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
-        arrays = self._read(part)
-        if arrays is not None:
-            self.resumed += 1
-            return arrays
-        arrays = {key: np.asarray(value) for key, value in compute().items()}
+        arrays = self.read(part)
+        return self.keep(part, compute()) if arrays is None else arrays
+
+    def keep(self, part: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
+        """Write the arrays of a finished part, and return them."""
         file = self.folder / f"{part}.npz"
         per_image.write(file, [], **arrays)
         write_hashed(self.folder / f"{part}.json", {"code": code_hash.hashes(), "made_of": self.of}, [file])
         attempts.keep(self.state)
-        return arrays
+        return dict(arrays)
+
+    def read(self, part: str) -> Arrays | None:
+        """The arrays of a part that an earlier attempt has finished; None if it has not, or if they are damaged."""
+        index, file = (self.folder / f"{part}{suffix}" for suffix in (".json", ".npz"))
+        if not index.exists():
+            return None
+        try:
+            read_hashed(index, "files")
+            arrays = per_image.parse(file, file.read_bytes())
+        except UserError as error:
+            print(f"[{self.name}] {error}", flush=True)
+            return None
+        return {key: value for key, value in arrays.items() if key != "images"}
 
     def _other(self) -> str:
         """Why the parts that are there are not of this run; "" if they are."""
@@ -65,15 +77,3 @@ class FinishedParts:
             if other := [key for key, value in self.of.items() if made["made_of"].get(key) != value]:
                 return f"computed of other {' and '.join(other)}"
         return ""
-
-    def _read(self, part: str) -> Arrays | None:
-        index = self.folder / f"{part}.json"
-        if not index.exists():
-            return None
-        try:
-            read_hashed(index, "files")
-            arrays = per_image.parse(self.folder / f"{part}.npz", (self.folder / f"{part}.npz").read_bytes())
-        except UserError as error:
-            print(f"[{self.name}] {error}", flush=True)
-            return None
-        return {key: value for key, value in arrays.items() if key != "images"}

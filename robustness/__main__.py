@@ -1,0 +1,5 @@
+"""`python -m robustness SUBCOMMAND`."""
+
+from robustness.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""A small backbone that is right on every validation image of the tiny ImageNet, and its runs."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+from torchvision.models import resnet18
+
+from backbones.backbone import IMAGENET, save_backbone
+from backbones.classifier import load_classifier
+from backbones.images import ImageNetVal
+from workflow.core.dataset_info import DatasetInfo
+from workflow.planning.run_spec import RunSpec
+
+SIZES = {"crop_size": 48, "val_resize_size": 48}
+RECIPE = {
+    **{"batch_size": 5, **SIZES, "fgsm_eps": [1, 2, 8], "pgd_eps": 8, "pgd_step_size": 3, "pgd_steps": 3},
+    **{"occlusion_steps": 3, "occlusion_fill": "mean", "mixup_steps": 3, "cutmix_steps": 3},
+}
+
+
+def run_spec(task="robustness_imagenet", recipe=RECIPE):
+    """As planned."""
+    return RunSpec(task, "baseline", {"pretrain": 0}, dict(recipe), {}, threads=1, workers=0, gpus=0)
+
+
+@pytest.fixture(scope="session")
+def published(imagenet, tmp_path_factory):
+    """path: of the backbone; check: of the data; images, labels: all of them; load(): the classifier."""
+    check = DatasetInfo.read(imagenet.check)
+    images = ImageNetVal(f"{imagenet.root}/val", SIZES)
+    (batch,) = DataLoader(images, len(images))
+    torch.manual_seed(0)
+    network = resnet18(num_classes=len(check.classes)).eval()
+    fc, network.fc = network.fc, torch.nn.Identity()
+    with torch.no_grad():
+        features = network(IMAGENET(batch["images"])).double()
+        targets = torch.nn.functional.one_hot(batch["labels"]).double()
+        fc.weight.copy_(torch.linalg.lstsq(features, targets, driver="gelsd").solution.T)
+        fc.bias.zero_()
+    network.fc = fc
+    path: Path = tmp_path_factory.mktemp("published") / "backbone.safetensors"
+    save_backbone(path, network.state_dict(), IMAGENET, "resnet18", classes=check.classes)
+    load = lambda: load_classifier(path)  # noqa: E731
+    return SimpleNamespace(path=path, check=check, images=batch["images"], labels=batch["labels"], load=load)
