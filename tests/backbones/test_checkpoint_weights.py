@@ -5,11 +5,11 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from torchvision.models import resnet50
 
 from backbones.checkpoint import contents
 from backbones.checkpoint_weights import find_weights
 from backbones.network_signature import check_weights
+from tests.backbones.conftest import network
 from tests.backbones.layout_table import TABLE, markdown
 from tests.backbones.layouts import (
     RESNET50,
@@ -32,22 +32,6 @@ from tests.backbones.layouts import (
 )
 from tests.conftest import PROJECT
 from workflow.core.errors import UserError
-
-
-def network(seed):
-    torch.manual_seed(seed)
-    return resnet50(num_classes=3)
-
-
-@pytest.fixture(scope="module")
-def raw():
-    return network(0).state_dict()
-
-
-@pytest.fixture(scope="module")
-def average():
-    return network(1).state_dict()
-
 
 SINGLE = {
     torchvision_file: ("state dict", []),
@@ -272,34 +256,3 @@ def test_parameters_without_statistics_are_named_as_that(kind, raw, tmp_path):
     with pytest.raises(UserError, match=message) as caught:
         read(tmp_path)
     assert "save model.state_dict(), which holds them" in str(caught.value)
-
-
-PROJECTING = {
-    "a query encoder": lambda raw: {"state_dict": module(raw, "module.encoder_q.")},
-    "a queue next to it": lambda raw: {"model": {**module(raw, "net."), "queue": torch.rand(4, 2)}},
-    "a memory bank": lambda raw: {"model": raw, "contrast": {"memory_1": torch.rand(4, 2)}},
-    "a predictor": lambda raw: {**module(raw, "encoder."), "predictor.0.weight": torch.rand(2, 2)},
-    "an online network": lambda raw: module(raw, "online_network."),
-}
-
-
-@pytest.mark.parametrize("kind", PROJECTING)
-def test_the_fc_of_a_self_supervised_encoder_is_no_classifier(kind, raw, tmp_path):
-    torch.save(PROJECTING[kind](raw), tmp_path / "a.pth")
-    file, weights = read(tmp_path)
-    assert not any(key.startswith("fc.") for key in weights)
-    assert any(rest.endswith("fc") for rest in file.left_over), "it is named"
-
-
-SUPERVISED = {
-    "a detector's box predictor": lambda raw: {"backbone": raw, "box_predictor.cls_score.weight": torch.rand(2, 2)},
-    "options with such names": lambda raw: {"model": raw, "hyper_parameters": {"queue": 3, "projector": "mlp"}},
-    "an optimizer with such names": lambda raw: {"model": raw, "optimizer": {"projector": torch.rand(2)}},
-    "an average": lambda raw: {"ema_model": raw},
-}
-
-
-@pytest.mark.parametrize("kind", SUPERVISED)
-def test_the_fc_of_others_is_one(kind, raw, tmp_path):
-    torch.save(SUPERVISED[kind](raw), tmp_path / "a.pth")
-    assert equal(read(tmp_path)[1], raw)

@@ -20,8 +20,8 @@ from backbones.backbone import IMAGENET, Preprocessing, load_weights, save_backb
 from backbones.cli import main
 from backbones.construct import build
 from backbones.export import data_config, export
+from backbones.images import decode
 from backbones.model_card import write_card
-from pretrain.dataset import decode
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from captioning import feature_cache
+from captioning import dataset, feature_cache
 from captioning.dataset import CaptionTrain
 from captioning.jvm import tokenize
-from captioning.vocabulary import BOS, EOS, Vocabulary
+from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 from workflow.core.dataset_info import DatasetInfo
 from workflow.data import coco as coco_set
 
@@ -46,3 +46,22 @@ def test_the_view_is_drawn_anew_by_seed_epoch_and_sample(train, artifacts):
     assert 0 < by_epoch[:, 0].mean() < 1
     assert 0 < np.mean([first(0, 0, seed) for seed in range(20)]) < 1
     assert by_epoch[7, 3] == first(7, 3, 0)
+
+
+def test_a_sample_s_name_is_its_image_or_the_photo(train, artifacts):
+    """It stands in the message of a loss that is not finite."""
+    cached, images = train(0), coco_set.read(DatasetInfo.read(artifacts.check), "train")
+    photos = {"check": str(artifacts.check), "resize_size": 40, "crop_size": 32}
+    tuned = CaptionTrain(str(artifacts.vocabulary / "captions.npz"), photos, seed=0)
+    captioned = [image for image in images for _ in image.captions]
+    assert [cached.name(index) for index in range(60)] == [f"image {image.image_id}" for image in captioned]
+    assert [tuned.name(index) for index in range(60)] == [str(image.path) for image in captioned]
+
+
+def test_a_batch_is_padded(train):
+    cached = train(0)
+    batch = dataset.caption_batch([cached[i, 0] for i in range(10)])
+    lengths = (batch["tokens"] != PAD).sum(1)
+    assert batch["inputs"].shape == (10, 2048)
+    assert batch["tokens"].shape == (10, lengths.max())
+    assert (batch["tokens"].gather(1, lengths[:, None] - 1) == EOS).all()

@@ -12,11 +12,9 @@ import torch
 
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.backbone import load_weights as read_backbone
-from captioning import dataset, metric, train, vocabulary
+from captioning import metric, train, vocabulary
 from captioning.cli import main
-from captioning.feature_cache import read
 from captioning.model import NIC
-from captioning.vocabulary import BOS, EOS, PAD
 from tests.captioning.conftest import NoMeteor
 from tests.checks import info
 from tests.kills import survives
@@ -198,58 +196,6 @@ def test_a_vocabulary_of_another_threshold_is_refused(artifacts, run, tmp_path):
     with pytest.raises(UserError, match=r"index.json: made with min_word_count 2, but this run has 3"):
         go(replace(run, recipe={**run.recipe, "min_word_count": 3}), artifacts, tmp_path)
     assert "made with min_word_count 2" in (tmp_path / "state/error.txt").read_text()
-
-
-@pytest.fixture
-def samples(artifacts):
-    """The training set with features, and its images."""
-    images = coco_set.read(DatasetInfo.read(artifacts.check), "train")
-    cached = dataset.CaptionTrain(
-        str(artifacts.vocabulary / "captions.npz"), {"folder": str(artifacts.features)}, seed=0
-    )
-    return cached, images, vocabulary.Vocabulary.load(artifacts.vocabulary / "vocabulary.json")
-
-
-def test_a_sample_is_a_caption_with_a_view_of_its_image(samples, artifacts):
-    cached, images, words = samples
-    views = read(artifacts.features, "train")
-    captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
-    assert len(cached) == len(captions)
-    for index, (row, caption) in enumerate(captions):
-        sample = cached[index, 0]
-        assert any((sample["inputs"] == view).all() for view in views[row])
-        assert sample["tokens"][0] == BOS
-        assert sample["tokens"][-1] == EOS
-        said = caption.rstrip(".").lower().replace(",", "").replace(":", "").split()
-        assert len(sample["tokens"]) == len(said) + 2
-        assert words.decode(sample["tokens"]) == " ".join(word for word in said if word in words.numbers)
-
-
-def test_the_view_follows_from_seed_epoch_and_index(samples):
-    cached, _, _ = samples
-    drawn = torch.tensor([[cached[i, e]["inputs"][:64].sum() for i in range(60)] for e in range(2)])
-    again = torch.tensor([[cached[i, e]["inputs"][:64].sum() for i in range(60)] for e in range(2)])
-    assert torch.equal(drawn, again)
-    assert (drawn[0] != drawn[1]).any()
-
-
-def test_a_sample_s_name_is_its_image_or_the_photo(samples, artifacts):
-    """It stands in the message of a loss that is not finite."""
-    cached, images, _ = samples
-    photos = {"check": str(artifacts.check), "resize_size": 40, "crop_size": 32}
-    tuned = dataset.CaptionTrain(str(artifacts.vocabulary / "captions.npz"), photos, seed=0)
-    captioned = [image for image in images for _ in image.captions]
-    assert [cached.name(index) for index in range(60)] == [f"image {image.image_id}" for image in captioned]
-    assert [tuned.name(index) for index in range(60)] == [str(image.path) for image in captioned]
-
-
-def test_a_batch_is_padded(samples):
-    cached, _, _ = samples
-    batch = dataset.caption_batch([cached[i, 0] for i in range(10)])
-    lengths = (batch["tokens"] != PAD).sum(1)
-    assert batch["inputs"].shape == (10, 2048)
-    assert batch["tokens"].shape == (10, lengths.max())
-    assert (batch["tokens"].gather(1, lengths[:, None] - 1) == EOS).all()
 
 
 @pytest.mark.slow

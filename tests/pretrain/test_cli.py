@@ -2,11 +2,14 @@
 is published."""
 
 import json
+import shutil
+import subprocess
 import sys
 
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from pretrain.cli import main
 from tests.conftest import PROJECT
@@ -63,3 +66,47 @@ def test_snakemake_starts_no_job(config, snakemake, tmp_path):
     assert "Traceback" not in said
     assert not list((tmp_path / ".snakemake/locks").glob("*")), "the lock is given back"
     assert not (tmp_path / "results/data").exists(), "no job has begun"
+
+
+def test_the_door(solved, imagenet, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "a.safetensors"
+    save_file(solved.weights, path, metadata={"format": "pt"})
+    recipe = {
+        "sha256": sha256(path),
+        "preprocessing": "imagenet",
+        "stride": "3x3",
+        "checkpoint_key": None,
+        **solved.recipe,
+    }
+    run = {"task": "pretrain", "backbone": "mine", "seeds": {"pretrain": 0}, "recipe": recipe, "data": {}}
+    words = ["--run-spec", json.dumps(run | {"threads": 1, "workers": 0, "gpus": 0}), "--checkpoint", str(path)]
+    words += [
+        "--dataset-info",
+        str(imagenet.check),
+        "--checkpoint-dir",
+        str(tmp_path / "state"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    monkeypatch.setattr("sys.argv", ["pretrain", "import_backbone", *words])
+    main()
+    assert not (tmp_path / "state").exists()
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        *("backbone.safetensors", "README.md", "metrics.json", "config.json", "per_image.npz")
+    }
+    shutil.rmtree(tmp_path / "state.done")  # or it would be put back
+    path.write_bytes(b"nonsense\0")
+    with pytest.raises(SystemExit):
+        main()
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith(f"error: checkpoint {path}: cannot be read as safetensor")
+    )
+
+
+def test_its_help_is_quick_and_says_what_it_reads():
+    code = "import sys; from pretrain.cli import main; sys.argv = ['x', 'import_backbone', '--help']; main()"
+    probe = f"try:\n    exec({code!r})\nexcept SystemExit: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", f"import sys\n{probe}"], capture_output=True, text=True, check=True)
+    assert "timm" in done.stdout
+    assert "mmpretrain" in done.stdout
+    assert done.stdout.endswith("False\n")

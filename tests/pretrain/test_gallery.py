@@ -1,16 +1,11 @@
 """The gallery shows what the code that trains does, each regularizer by one rule and none by its name."""
 
-import json
-import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from backbones.backbone import IMAGENET
-from pretrain.cli import main
 from pretrain.dataset import ImageNetTrain
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
 from pretrain.model import Classifier, changed
@@ -22,7 +17,6 @@ from tests.pretrain.regularizers.examples import PARAMETERS
 from workflow import registry
 from workflow.config.loading import load
 from workflow.core.dataset_info import DatasetInfo
-from workflow.core.errors import UserError
 from workflow.core.rng import rng
 from workflow.planning.plan import plan
 
@@ -254,56 +248,3 @@ def test_only_what_is_seen_is_tracked_and_each_backbone_stands_once(imagenet):
     assert not tracked(lr=0.5, epochs=9)
     assert tracked(crop_size=32)
     assert tracked(color_jitter=0.4)
-
-
-@pytest.fixture
-def draw_gallery(monkeypatch, imagenet, tmp_path, capsys):
-    """Runs the command line; returns what it prints."""
-
-    def call(config, check=imagenet.check):
-        out = ["--dataset-info", str(check), "--out", str(tmp_path / "g/gallery.png")]
-        monkeypatch.setattr(sys, "argv", ["pretrain", "gallery", "--config", json.dumps(config), *out])
-        main()
-        return capsys.readouterr().out
-
-    return call
-
-
-def test_the_command_line_draws_a_png(draw_gallery, imagenet, tmp_path):
-    config = config_of(imagenet, cutout={"size": 24, **ALWAYS}) | {
-        "resources": DEMO["resources"] | {"cpu_threads": torch.get_num_threads()}
-    }
-    assert draw_gallery(config).startswith("gallery: 2 rows, ")
-    picture = Image.open(tmp_path / "g/gallery.png").convert("RGB")
-    colours = {colour: count for count, colour in picture.getcolors(1 << 24)}
-    assert colours[tuple(FILL.flatten().tolist())] > 4 * 500
-    assert [path.name for path in (tmp_path / "g").iterdir()] == ["gallery.png"]
-
-
-def test_what_cannot_be_drawn_is_said_in_one_line(draw_gallery, imagenet, tmp_path, capsys):
-    config, gone = config_of(imagenet), replace(DatasetInfo.read(imagenet.check), root=str(tmp_path / "gone"))
-    gone.write(tmp_path / "gone.json")
-    replace(gone, set="voc").write(tmp_path / "voc.json")
-    # a plan always has a baseline, which may be imported
-    torch.save({}, tmp_path / "w.pth")
-    imported = config | {"backbones": {"baseline": {"checkpoint": str(tmp_path / "w.pth")}}}
-    for arguments, said in [
-        ((imported,), "error: backbones: none is pretrained here, so there is no regularizer to show"),
-        ((config, tmp_path / "no.json"), f"error: {tmp_path}/no.json: no such data check; `snakemake gallery` makes"),
-        ((config, tmp_path / "voc.json"), f"error: {tmp_path}/voc.json: is the check of voc, not of imagenet"),
-        (
-            (config, tmp_path / "gone.json"),
-            f"error: {tmp_path}/gone/train: the folder of the training photos is missing",
-        ),
-    ]:
-        with pytest.raises(SystemExit):
-            draw_gallery(*arguments)
-        error = capsys.readouterr().err
-        assert error.startswith(said)
-        assert error.count("\n") == 1
-    assert not (tmp_path / "g").exists()
-
-
-def test_a_missing_folder_is_an_error_of_the_user(imagenet, tmp_path):
-    with pytest.raises(UserError, match="the folder of the training photos is missing"):
-        gallery(plan(config_of(imagenet)).gallery, replace(DatasetInfo.read(imagenet.check), root=str(tmp_path)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pretrain.metric import TopError, errors, ranks, write_per_image
+from pretrain.metric import TopError, errors, per_image_errors, ranks, write_per_image
 from workflow.data.class_folders import ClassFolders
 
 
@@ -30,11 +30,6 @@ def test_a_network_that_says_the_same_of_all_classes_is_right_on_one():
     assert ranks(torch.zeros(7, 7), torch.arange(7)).tolist() == list(range(7))
 
 
-def test_errors_are_the_share_beyond_the_first_and_the_fifth_place():
-    found = errors([0, 0, 0, 1, 4, 5, 6, 7])
-    assert found == {"top1_error": pytest.approx(62.5), "top5_error": pytest.approx(37.5)}
-
-
 def test_what_is_left_names_each_image_relative_to_the_root_with_its_errors(imagenet, tmp_path):
     root, places = f"{imagenet.root}/val", [0, 1, 4, 5, 3, 0, 0, 0, 2, 0, 0, 9]
     write_per_image(tmp_path / "e.npz", root, places)
@@ -56,3 +51,11 @@ def test_the_metric_of_a_training_is_the_mean_over_all_batches_and_leaves_them(i
     assert metric.evaluate(12) == {"top1_error": 50.0, "top5_error": 0.0}
     with np.load(tmp_path / "per_image.npz") as found:
         assert found["top1_error"].reshape(4, 3).tolist() == [[100.0 * (n < m) for n in range(3)] for m in range(4)]
+
+
+def test_an_error_is_the_mean_over_the_images():
+    found = [0, 4, 5, 1, 0, 7, 999]
+    assert per_image_errors(found)["top1_error"].tolist() == [0, 100, 100, 100, 0, 100, 100]
+    assert per_image_errors(found)["top5_error"].tolist() == [0, 0, 100, 0, 0, 100, 100]
+    assert errors(found) == {"top1_error": 500 / 7, "top5_error": 300 / 7}
+    assert errors([0] * 38_160 + [1] * 11_840) == {"top1_error": 23.68, "top5_error": 0.0}  # at ImageNet's size

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from backbones.images import ImageNetVal
 from pretrain.dataset import ImageNetTrain
 from pretrain.evaluate import evaluate
-from pretrain.metric import errors, per_image_errors, ranks, write_per_image
+from pretrain.metric import write_per_image
 from pretrain.train import best, train
 from tests.kills import results, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
@@ -169,26 +169,6 @@ def test_validation_is_a_centre_crop(imagenet):
     crop = ImageNetVal(f"{imagenet.root}/val", {"val_resize_size": 36, "crop_size": 32})[0]["images"]
     assert crop.shape == (3, 32, 32)
     assert torch.equal(crop, whole[:, 2:34, 2:34])
-
-
-def test_ranks_count_the_classes_above_the_true_one():
-    logits = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
-    assert ranks(logits, torch.tensor([0, 0])).tolist() == [0, 2]
-
-
-def test_an_error_is_the_mean_over_the_images():
-    found = [0, 4, 5, 1, 0, 7, 999]
-    assert per_image_errors(found)["top1_error"].tolist() == [0, 100, 100, 100, 0, 100, 100]
-    assert per_image_errors(found)["top5_error"].tolist() == [0, 0, 100, 0, 0, 100, 100]
-    assert errors(found) == {"top1_error": 500 / 7, "top5_error": 300 / 7}
-    assert errors([0] * 38_160 + [1] * 11_840) == {"top1_error": 23.68, "top5_error": 0.0}  # at ImageNet's size
-
-
-def test_a_network_that_says_nothing_is_not_right_everywhere():
-    labels = torch.arange(4)
-    assert ranks(torch.zeros(4, 4), labels).tolist() == [0, 1, 2, 3]
-    assert ranks(torch.full((4, 4), float("nan")), labels).tolist() == [4, 4, 4, 4]
-    assert ranks(torch.full((4, 4), float("inf")), labels).tolist() == [4, 4, 4, 4]
 
 
 @pytest.mark.slow

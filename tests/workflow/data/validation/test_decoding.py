@@ -10,10 +10,10 @@ from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional
 
 import detection  # noqa: F401 (stand-ins for what mmdet imports)
+from backbones.images import decode as pretrain_decode
 from captioning import encoder
 from detection.loading import DecodeImage
 from pretrain.dataset import Crop
-from pretrain.dataset import decode as pretrain_decode
 from tests.workflow.data.validation.test_image_scan import broken_exif, image, ycck
 from workflow.core.errors import UserError
 from workflow.data.validation.decoding import ImageError, decode, open_image

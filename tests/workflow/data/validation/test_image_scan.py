@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from pretrain.dataset import decode
+from backbones.images import decode
 from workflow.core.errors import UserError
 from workflow.data.validation import image_scan
 from workflow.data.validation.errors import ErrorList, fingerprint

@@ -1,0 +1,67 @@
+"""The configs that come with the project."""
+
+import pytest
+
+from tests.snakemake_call import PROJECT
+from workflow.config import loading
+from workflow.planning.plan import plan
+from workflow.reporting.statistics.paper import paper_numbers
+
+THEIRS = {
+    "autoaugment", "cutmix", "cutout", "dropblock", "feature_cutmix", "label_smoothing", "manifold_mixup", "mixup",
+    "stochastic_depth",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)
+def test_every_config_that_is_shipped_opens(path):
+    below = [PROJECT / "config/demo.yaml"] if path.stem == "demo-all" else []
+    assert loading.load(*below, path)["experiment"] == path.stem.removesuffix("-all")
+
+
+def test_demo_and_paper_have_a_row_for_each_regularizer_of_the_paper():
+    demo = loading.load(PROJECT / "config/demo.yaml", PROJECT / "config/demo-all.yaml")
+    paper = loading.load(PROJECT / "config/paper.yaml")
+    for rows in (demo["backbones"], paper["backbones"]):
+        named = {name: set(row["regularizers"]) for name, row in rows.items() if "regularizers" in row}
+        assert named == {name: {name} for name in THEIRS}
+
+
+def test_the_paper_s_other_networks_have_its_recipe_and_a_row_for_each_of_its_numbers():
+    paper, other = (loading.load(PROJECT / f"config/{name}.yaml") for name in ("paper", "networks"))
+    for section, key in (("pretrain", None), ("tasks", "ssd_voc"), ("backbones", "cutmix"), ("data", "imagenet")):
+        assert other[section] == paper[section] if key is None else other[section][key] == paper[section][key]
+    printed = {(network, row) for network, row, task, _ in paper_numbers() if task == "pretrain"}
+    rows = {(each.get("network", "resnet50"), name) for name, each in other["backbones"].items()}
+    assert {each for each in printed if each[0] != "resnet50"} == {each for each in rows if each[0] != "resnet50"}
+    assert len({run.backbone for run in plan(other).runs}) == len(rows) == 12
+
+
+def test_the_paper_has_the_papers_settings():
+    paper = loading.load(PROJECT / "config/paper.yaml")
+    pretrain, tasks = paper["pretrain"], paper["tasks"]
+    ssd, rcnn, nic = (tasks[name] for name in ("ssd_voc", "faster_rcnn_voc", "nic_coco"))
+    assert [pretrain[k] for k in ("epochs", "batch_size", "lr", "milestones")] == [300, 256, 0.1, [75, 150, 225]]
+    assert [ssd[k] for k in ("iterations", "batch_size", "lr", "milestones", "size")] == [
+        120000,
+        32,
+        1e-3,
+        [80000, 100000],
+        300,
+    ]
+    assert [rcnn[k] for k in ("iterations", "batch_size", "lr", "milestones", "min_size")] == [
+        120000,
+        8,
+        0.01,
+        [100000],
+        600,
+    ]
+    assert [nic[k] for k in ("epochs", "batch_size", "lr", "beam_size", "hidden_size", "min_word_count")] == [
+        100,
+        20,
+        1e-3,
+        20,
+        300,
+        4,
+    ]
+    assert paper["backbones"]["cutout"]["regularizers"]["cutout"]["size"] == 112
