@@ -47,7 +47,7 @@ from workflow.training.resume import checkpointing as state
 from dataclasses import replace
 state.SECONDS_BETWEEN_SAVES = 0
 run, folder = replace(run_of(), workers=2), Path(sys.argv[1])
-die_after(7, run, folder, pytest.MonkeyPatch())
+die_after(7, run, folder)
 fit(run, task(run), 20, folder)
 """
     call = [sys.executable, "-c", code, str(tmp_path / "state")]

@@ -6,11 +6,9 @@ import pytest
 
 from backbones.backbone import publish_untrained
 from detection.train import train
-from workflow.training import hooks
-from workflow.training.resume import checkpointing
+from tests.killed import killed_after
 
 from .conftest import make_run
-from .test_train import Kill
 
 CONVNEXT, SWIN = "timm/convnext_atto", "timm/swin_tiny_patch4_window7_224"
 SMALL = {"iterations": 2, "milestones": [], "warmup_iters": 0, "precision": "bf16", "frozen_stages": 1}
@@ -53,18 +51,8 @@ def test_a_network_of_another_kind_is_trained_and_scored(go, run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", [*RUNS, *RESNETS])
-def test_a_killed_run_ends_with_the_same_bits(go, run, monkeypatch):
+def test_a_killed_run_ends_with_the_same_bits(go, run):
     whole = go(*run, "whole")
-    after = hooks.History.after_train_iter
-
-    def dies(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == 0:
-            raise Kill
-
-    with monkeypatch.context() as patched:
-        patched.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0.0)
-        patched.setattr(hooks.History, "after_train_iter", dies)
-        with pytest.raises(Kill):
-            go(*run, "killed")
+    with killed_after(0):
+        go(*run, "killed")
     assert go(*run, "killed") == whole

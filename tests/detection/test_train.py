@@ -12,21 +12,17 @@ from backbones.backbone import IMAGENET, save_backbone
 from detection.cli import main
 from detection.train import samples, scoring, train
 from tests.checks import info
+from tests.killed import killed_after
 from tests.kills import survives
 from tests.together import losses, trained
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, write_json
 from workflow.data import coco as coco_set
-from workflow.training import engine, hooks
-from workflow.training.resume import checkpointing as saving
+from workflow.training import engine
 
 from . import outside
 from .conftest import make_run
-
-
-class Kill(BaseException):
-    """As from outside: no handler of the run's own sees it."""
 
 
 @pytest.fixture
@@ -72,18 +68,8 @@ def test_killed_and_started_again_ends_with_the_same_bits(
     whole, expected = runner(name, "whole", stride, precision="bf16")
     assert types == {(True, torch.bfloat16), (False, torch.bfloat16)}, "evaluation too"
     assert whole["protocol"]["stride"] == stride
-    after = hooks.History.after_train_iter
-
-    def dies(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == 2:
-            raise Kill
-
-    with monkeypatch.context() as patched:
-        patched.setattr(saving, "SECONDS_BETWEEN_SAVES", 0.0)
-        patched.setattr(hooks.History, "after_train_iter", dies)
-        with pytest.raises(Kill):
-            runner(name, "killed", stride, precision="bf16")
+    with killed_after(2):
+        runner(name, "killed", stride, precision="bf16")
     assert not (tmp_path / "killed" / "metrics.json").exists()
     again, weights = runner(name, "killed", stride, precision="bf16")
     assert "resumed at iteration 2 of 4" in capsys.readouterr().out

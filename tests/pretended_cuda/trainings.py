@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.killed import Killed, killed_after
 from tests.pretended_cuda.device import Costs, Device
 from tests.pretended_cuda.runtime import pretended_cuda
 from workflow.training import hooks, seeding
-from workflow.training.resume import checkpointing as saving
-
-
-class Killed(BaseException):
-    """As from outside: no handler of the run's own sees it."""
 
 
 def survives(train: Callable[[str], Any], after: int = 1) -> Any:
@@ -30,18 +26,8 @@ def survives(train: Callable[[str], Any], after: int = 1) -> Any:
         patch.setattr(hooks, "POINTS_OF_A_CURVE", 1)
         with pretended_cuda():
             whole = train("whole")
-        step = hooks.History.after_train_iter
-
-        def dies(self: Any, runner: Any, *args: Any, **kwargs: Any) -> None:
-            step(self, runner, *args, **kwargs)
-            if runner.iter == after:
-                raise Killed
-
-        with patch.context() as mortal:
-            mortal.setattr(saving, "SECONDS_BETWEEN_SAVES", 0.0)
-            mortal.setattr(hooks.History, "after_train_iter", dies)
-            with pretended_cuda(), pytest.raises(Killed):
-                train("killed")
+        with pretended_cuda(), killed_after(after):
+            train("killed")
         with pretended_cuda():
             again = train("killed")
     assert again == whole

@@ -18,6 +18,7 @@ from pretrain.dataset import ImageNetTrain
 from pretrain.evaluate import evaluate
 from pretrain.metric import write_per_image
 from pretrain.train import best, train
+from tests.killed import Killed
 from tests.kills import results, survives
 from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from tests.together import begin, losses, trained
@@ -40,10 +41,6 @@ EVERYWHERE = {name: {**parameters, "probability": 0.5} for name, parameters in C
 
 def run_of(seed=0, **changes):
     return RunSpec("pretrain", "baseline", {"pretrain": seed}, {**RECIPE, **changes}, {}, threads=1, workers=0, gpus=0)
-
-
-class Killed(BaseException):
-    pass
 
 
 WITHOUT_BATCH_NORM = {name: each for name, each in EVERYWHERE.items() if name != "dropblock"}

@@ -11,9 +11,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS, OPTIMIZERS
 
+from tests.killed import Killed, killed_after
 from workflow.planning.run_spec import RunSpec
 from workflow.planning.schedule import Schedule
-from workflow.training import hooks
 from workflow.training.cpu_convs import channels_last
 from workflow.training.engine import fit, schedule
 from workflow.training.resume import checkpointing as saving
@@ -106,22 +106,9 @@ def undisturbed(tmp_path_factory):
     return outcome(fit(run, task(run), 20, tmp_path_factory.mktemp("whole")))
 
 
-class Killed(BaseException):
-    pass
-
-
-def die_after(iterations, run, folder, monkeypatch, work=task):
-    after = hooks.History.after_train_iter
-
-    def die(self, runner, *args, **kwargs):
-        after(self, runner, *args, **kwargs)
-        if runner.iter == iterations:
-            raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(hooks.History, "after_train_iter", die)
-        with pytest.raises(Killed):
-            fit(run, work(run), 20, folder)
+def die_after(iterations, run, folder, work=task):
+    with killed_after(iterations, seconds_between_saves=None):
+        fit(run, work(run), 20, folder)
 
 
 @pytest.mark.parametrize("moment", [1, 5, 6, 9, 12])
@@ -154,7 +141,7 @@ def test_a_resumed_run_loads_nothing_twice(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(Fixed, "__getitem__", lambda self, i: {"x": torch.ones(3), "y": torch.ones(1)})
     run = run_of()
-    die_after(7, run, tmp_path, monkeypatch)
+    die_after(7, run, tmp_path)
     loaded.clear()
     fit(run, task(run), 20, tmp_path)
     assert len(loaded) == (12 - 7) * 4
@@ -165,7 +152,7 @@ def test_waiting_for_data_is_measured_and_kept_across_kills(tmp_path, monkeypatc
     quick, run = Points.__getitem__, run_of(iterations=3)
     assert 0 < fit(run, task(run), 20, tmp_path / "quick/state").data_wait < 1
     monkeypatch.setattr(Points, "__getitem__", lambda self, i: time.sleep(0.1) or quick(self, i))
-    die_after(1, run, tmp_path, monkeypatch)  # with a batch in hand, which is loaded again
+    die_after(1, run, tmp_path)  # with a batch in hand, which is loaded again
     done = fit(run, task(run), 20, tmp_path)
     assert 3 * 4 * 0.1 <= done.data_wait * done.seconds <= done.seconds
 

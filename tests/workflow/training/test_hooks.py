@@ -39,7 +39,7 @@ def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, mo
     whole = fit(run, task(run), 20, tmp_path / "whole")
     with monkeypatch.context() as patched:
         patched.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
-        die_after(7, run, tmp_path / "killed", patched)  # two iterations are a point
+        die_after(7, run, tmp_path / "killed")  # two iterations are a point
     assert fit(run, task(run), 20, tmp_path / "killed").points == whole.points
     rates = [point["lr"] for point in whole.points if point["iteration"] > 8]
     assert rates == pytest.approx([0.002] * len(rates)), "a tenth from iteration 8 on"
@@ -71,7 +71,7 @@ def test_seconds_are_those_of_steps_and_of_waiting_for_their_data_alone(killed, 
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run = run_of()
     if killed:
-        die_after(killed, run, tmp_path, monkeypatch)
+        die_after(killed, run, tmp_path)
     done = fit(run, task(run), 20, tmp_path)
     assert (done.seconds, done.data_wait) == (12 * 14, 4 / 14)
     assert done.images_per_second == 12 * 4 / (12 * 14)
@@ -81,7 +81,7 @@ def test_seconds_are_those_of_steps_and_of_waiting_for_their_data_alone(killed, 
 def test_a_line_comes_at_the_first_step_after_ten_seconds_and_at_the_end(clock, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run = run_of(eval_interval=0)
-    die_after(3, run, tmp_path, monkeypatch)
+    die_after(3, run, tmp_path)
     capsys.readouterr()
     monkeypatch.setattr(hooks, "SECONDS_BETWEEN_LINES", 27.0)
     fit(run, task(run), 20, tmp_path)
@@ -109,7 +109,7 @@ def test_the_time_left_is_that_of_the_steps_left_at_the_speed_since_the_start(ca
 def test_a_network_gets_its_weights_once(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run, given = run_of(), []
-    die_after(3, run, tmp_path, monkeypatch)
+    die_after(3, run, tmp_path)
     fit(run, task(run), 20, tmp_path, start=given.append)
     assert given == [], "a resumed one has its own"
     assert [type(fit(run, task(run), 20, tmp_path / "new", given.append).model)] == [type(one) for one in given]

@@ -62,10 +62,10 @@ def test_speed_and_time_left_are_those_of_this_attempt(tmp_path, monkeypatch):
 
     monkeypatch.setattr(History, "after_train_iter", slowly)
     run = run_of(eval_interval=0)
-    die_after(6, run, tmp_path, monkeypatch)
+    die_after(6, run, tmp_path)
     assert Progress.read(tmp_path).images_per_second == pytest.approx(4 / 1000, rel=0.1)
     pace[0] = 2.0
-    die_after(8, run, tmp_path, monkeypatch)
+    die_after(8, run, tmp_path)
     found = Progress.read(tmp_path)
     assert found.iteration == 8
     assert found.images_per_second == pytest.approx(2.0, rel=0.3)

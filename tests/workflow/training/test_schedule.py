@@ -59,7 +59,7 @@ def test_a_resumed_run_goes_on_at_the_rates_it_would_have_had(tmp_path, monkeypa
 
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run, rates = run_of(warmup_iters=5, milestones=[4, 8], iterations=ITERATIONS), Rates()
-    die_after(killed, run, tmp_path, monkeypatch, work)
+    die_after(killed, run, tmp_path, work)
     done = fit(run, work(run), 20, tmp_path, more=[rates])
     expected = [rate(i, 5, [4, 8]) for i in range(ITERATIONS)]
     assert [point["lr"] for point in done.points] == pytest.approx(expected, rel=1e-9)

@@ -112,6 +112,6 @@ def test_the_network_is_told_the_share_of_the_training_that_is_done(killed, tmp_
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
     run, told = run_of(iterations=12), Told()
     if killed:
-        die_after(killed, run, tmp_path, monkeypatch)
+        die_after(killed, run, tmp_path)
     fit(run, task(run), 20, tmp_path, more=[told])
     assert told.all == [(i, i / 12) for i in range(killed or 0, 12)]

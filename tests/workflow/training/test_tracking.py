@@ -88,7 +88,7 @@ def test_killed_and_resumed_it_is_one_curve(moment, closed, undisturbed, tmp_pat
         patch.setattr(checkpointing.ResumeCheckpointHook, "save", keep)
         if not closed:
             patch.setattr(tracking.TensorboardTracker, "close", lambda self: None)
-        die_after(moment + 5, tracked_run(iterations=205), tmp_path, patch)
+        die_after(moment + 5, tracked_run(iterations=205), tmp_path)
     cut = [step for step, _ in curves()["train/loss"]]
     assert cut[-1] > moment or not closed
     fit(tracked_run(iterations=205), task(run_of()), 20, tmp_path)
@@ -101,7 +101,7 @@ def test_an_evaluation_that_is_repeated_is_shown_once(undisturbed, tmp_path, mon
         ask(patch, (MeanError, "compute_metrics"), 2)
         with pytest.raises(Interrupted):
             fit(tracked_run(iterations=205), task(run_of()), 20, tmp_path)
-    die_after(11, tracked_run(iterations=205), tmp_path, monkeypatch)
+    die_after(11, tracked_run(iterations=205), tmp_path)
     assert [step for step, _ in curves()["val/error"]] == [5, 10]
     fit(tracked_run(iterations=205), task(run_of()), 20, tmp_path)
     same_curves(curves(), undisturbed[1])
@@ -115,7 +115,7 @@ def test_a_run_from_the_beginning_replaces_the_curves_of_another(tmp_path):
 
 def test_a_run_that_was_not_tracked_before_shows_the_rest(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
-    die_after(7, run_of(), tmp_path, monkeypatch)
+    die_after(7, run_of(), tmp_path)
     fit(tracked_run(), task(run_of()), 20, tmp_path)
     assert [step for step, _ in curves()["train/loss"]] == [*range(8, 13)]
 

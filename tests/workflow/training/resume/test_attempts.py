@@ -78,7 +78,7 @@ def test_a_state_is_kept_with_what_it_was_made_by_and_whoever_resumes_it_knows(t
     folder, of, real = tmp_path / "state", {"data": "d", "libraries": LIBRARIES}, code_hash.hashes
     run = engine.run_of()
     with contextlib.suppress(engine.Killed), checkpointing.run_context(folder, tmp_path, of):
-        engine.die_after(3, run, folder, monkeypatch)
+        engine.die_after(3, run, folder)
         raise engine.Killed
     monkeypatch.setattr(code_hash, "hashes", lambda: real() | {"workflow/core/rng.py": "edited"})
     with (

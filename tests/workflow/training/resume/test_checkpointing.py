@@ -14,7 +14,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from tests.workflow.training.test_engine import Killed, die_after, fit, outcome, run_of, task
+from tests.killed import Killed
+from tests.workflow.training.test_engine import die_after, fit, outcome, run_of, task
 from workflow.core.errors import UserError
 from workflow.training.resume import checkpointing
 
@@ -23,7 +24,7 @@ from workflow.training.resume import checkpointing
 def killed(tmp_path, monkeypatch):
     """Train until iteration 7 has begun, saving before each; returns the folder."""
     monkeypatch.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
-    die_after(7, run_of(), tmp_path, monkeypatch)
+    die_after(7, run_of(), tmp_path)
     return tmp_path
 
 
