@@ -20,7 +20,7 @@ import detection.models
 import detection.ssd_crop
 import detection.voc_reader  # noqa: F401 (registers)
 import workflow.training.seeding  # noqa: F401 (registers)
-from backbones.backbone import IMAGENET, Preprocessing, load_backbone, save_backbone
+from backbones.backbone import IMAGENET, Preprocessing, load_backbone, publish_untrained, save_backbone
 from detection.build_config import task
 from detection.train import parts
 from workflow import registry
@@ -74,6 +74,14 @@ def published(tmp_path_factory):
     path = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
     save_backbone(path, network.state_dict(), IMAGENET, "resnet50", origin="random", classes=[], recipe="")
     return SimpleNamespace(path=path, network=network.eval())
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The path of a published network of a hundredth of ResNet-50's weights, for whole runs."""
+    path = tmp_path_factory.mktemp("tiny") / "backbone.safetensors"
+    publish_untrained(path, "timm/test_resnet")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def test_a_run_survives_a_kill(name, checks, published, tmp_path):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_step_runs_on_the_device(name, checks, published, tmp_path, monkeypatch):
+def test_a_step_runs_on_the_device(name, checks, tiny, tmp_path, monkeypatch):
     """Quickly, what a kill and a resume show at length. mmdet takes the compiled focal loss on a device only."""
     focal_loss, levels = Operators.sigmoid_focal_loss_forward, []
 
@@ -43,6 +43,6 @@ def test_a_step_runs_on_the_device(name, checks, published, tmp_path, monkeypatc
 
     monkeypatch.setattr(Operators, "sigmoid_focal_loss_forward", staticmethod(counted))
     run = make_run(name, iterations=2, milestones=[], warmup_iters=0)
-    costs = costs_of_a_step(lambda: train(run, published.path, checks[name], tmp_path / "state", tmp_path / "out"), 0)
+    costs = costs_of_a_step(lambda: train(run, tiny, checks[name], tmp_path / "state", tmp_path / "out"), 0)
     assert sum(costs.kernels.values()) > 500
     assert levels == [True] * (10 if name == "retinanet_voc" else 0), "five levels, forwards and backwards"

@@ -11,7 +11,6 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from backbones import trained_network
-from backbones.backbone import publish_untrained
 from backbones.trained_network import load_network
 from detection.cli import main
 from detection.train import train
@@ -23,14 +22,13 @@ from workflow.data.voc_lists import members
 
 
 @pytest.fixture(scope="module")
-def runs(checks, tmp_path_factory):
+def runs(checks, tiny, tmp_path_factory):
     """Folders of short trainings that kept their networks, by task."""
-    found, backbone = {}, tmp_path_factory.mktemp("resnet18") / "backbone.safetensors"
-    publish_untrained(backbone, "resnet18")
+    found = {}
     for name, changes in (("ssd_voc", {}), ("faster_rcnn_coco", {"score_threshold": 0.0, "precision": "bf16"})):
         folder = tmp_path_factory.mktemp(name)
         run = replace(make_run(name, iterations=2, milestones=[], **changes), keep_network=True)
-        train(run, backbone, checks[name], folder / "state", folder / "out")
+        train(run, tiny, checks[name], folder / "state", folder / "out")
         found[name] = folder / "out"
     return found
 
