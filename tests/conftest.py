@@ -16,6 +16,8 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from tests.snakemake_call import caller
 from workflow.data import coco as coco_set
 from workflow.data import imagenet as imagenet_set
+from workflow.data import imagenet_c as imagenet_c_set
+from workflow.data import imagenet_r as imagenet_r_set
 from workflow.data import voc as voc_set
 from workflow.data.synthetic import generate
 
@@ -70,6 +72,20 @@ def coco(tmp_path_factory):
     """12 training and 6 test images with five captions each, 64 px."""
     spec = {"classes": 4, "train": 12, "val": 6, "size": 64, "seed": 0}
     return _make(tmp_path_factory.mktemp("data"), coco_set, {"synthetic": spec, "split": "2014"})
+
+
+@pytest.fixture(scope="session")
+def imagenet_c(tmp_path_factory):
+    """4 images of 2 classes in 75 corrupted copies each, 32 px."""
+    spec = {"classes": 2, "test": 4, "size": 32, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), imagenet_c_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def imagenet_r(tmp_path_factory):
+    """6 images of 3 classes, 48 px."""
+    spec = {"classes": 3, "test": 6, "size": 48, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), imagenet_r_set, {"synthetic": spec})
 
 
 @pytest.fixture

@@ -39,13 +39,16 @@ TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what} ({group.door}
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capfd, imagenet, voc, coco):
+def call(tmp_path, monkeypatch, capfd, imagenet, imagenet_c, imagenet_r, voc, coco):
     """Do the damage of a case to a good input, call the door as the workflow does; (status, the terminal's lines)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
 
     def call(group, case):
-        words = group.set_up(tmp_path, SimpleNamespace(imagenet=imagenet, voc=voc, coco=coco))
+        words = group.set_up(
+            tmp_path,
+            SimpleNamespace(imagenet=imagenet, imagenet_c=imagenet_c, imagenet_r=imagenet_r, voc=voc, coco=coco),
+        )
         case.make(tmp_path / group.root)
         if "RUN" in words:
             words[words.index("RUN")] = run()

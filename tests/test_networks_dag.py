@@ -11,6 +11,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from tests.robustness.recipes import RECIPE
 from tests.snakemake_call import caller
 from tests.test_dag import DRAWN, ON_COCO, RCNN, TINY, cells
 from workflow import registry
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.slow
 
 DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
 PYRAMID = {"iterations": 2, "batch_size": 2, "warmup_iters": 1, "milestones": [1], "min_size": 96, "max_size": 96}
+SCORED = {"robustness_imagenet": RECIPE}
 RESIDUAL, OTHERS = ("resnet18", "resnet50"), ("timm/convnext_tiny", "timm/swin_tiny_patch4_window7_224")
 
 
@@ -36,10 +38,11 @@ def recipe(task: str) -> dict:
 def tiny(networks: tuple[str, ...]) -> dict:
     """One row a network, and every task that takes them all."""
     declared = [registry.network(name) for name in networks]
-    tasks = {name: TINY["tasks"].get(name) or recipe(name) for name in registry.transfer_tasks()}
+    trained = [name for name, task in registry.transfer_tasks().items() if task.kind == "train"]
+    tasks = {name: TINY["tasks"].get(name) or recipe(name) for name in trained}
     boxes = {"score_threshold": 0.0, "lr": 1.0e-3}  # some boxes of every network, and a loss that does not diverge
     tasks = {name: section | ({} if name == "nic_coco" else boxes) for name, section in tasks.items()}
-    config = overlay(DEMO, {**TINY, "tasks": tasks})
+    config = overlay(DEMO, {**TINY, "tasks": tasks | SCORED})
     takes = {
         name: section
         for name, section in config["tasks"].items()

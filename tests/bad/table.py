@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.bad import coco, configs, doors, few, good, imported, sets
+from tests.bad import coco, configs, doors, few, good, imported, robustness, sets
 from tests.bad.cases import Case
 from workflow.planning.preflight import check_before_start, load_plan
 
@@ -95,14 +95,19 @@ def small_dataset(name: str) -> Callable[[Path, object], list[str]]:
 
 karpathy = data("coco", {"split": "karpathy"})
 GROUPS = [
-    Group("A config", "workflow.config", configs.CONFIGS, lambda folder, drawn: [configs.FILE]),
+    Group("A config", "workflow.config", configs.CONFIGS + robustness.CONFIGS, lambda folder, drawn: [configs.FILE]),
     Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}), "data/imagenet"),
     Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
     Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
+    Group("ImageNet-C", "workflow.data.imagenet_c", robustness.IMAGENET_C, data("imagenet_c", {}), "data/imagenet_c"),
+    Group("ImageNet-R and ImageNet-A", "workflow.data.imagenet_r", robustness.IMAGENET_R, data("imagenet_r", {}),
+          "data/imagenet_r"),
+    Group("Classes of a test set", "workflow.planning.dataset_classes", robustness.CLASSES, robustness.checked),
     Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
     *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], small_dataset(name))
       for name, title in {"imagenet": "ImageNet", "voc": "Pascal VOC", "coco": "COCO"}.items()),
-    Group("A call of Snakemake, before its first job", "snakemake", few.CALLS, lambda folder, drawn: [configs.FILE]),
+    Group("A call of Snakemake, before its first job", "snakemake", few.CALLS + robustness.CALLS,
+          lambda folder, drawn: [configs.FILE]),
     Group("An imported backbone", "pretrain import_backbone", imported.IMPORTED, weights),
     Group("Photos for composed scenes", "workflow.data.synthetic.generate", imported.PHOTOS, photos),
     Group("Archives", "workflow.data.fetch.fetch", imported.FETCHED, archives),

@@ -11,14 +11,9 @@ from torchvision.models import resnet18
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.classifier import load_classifier
 from backbones.images import ImageNetVal
+from tests.robustness.recipes import RECIPE, SIZES
 from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.run_spec import RunSpec
-
-SIZES = {"crop_size": 48, "val_resize_size": 48}
-RECIPE = {
-    **{"batch_size": 5, **SIZES, "fgsm_eps": [1, 2, 8], "pgd_eps": 8, "pgd_step_size": 3, "pgd_steps": 3},
-    **{"occlusion_steps": 3, "occlusion_fill": "mean", "mixup_steps": 3, "cutmix_steps": 3},
-}
 
 
 def run_spec(task="robustness_imagenet", recipe=RECIPE):

@@ -8,7 +8,7 @@ from PIL import Image
 from robustness.curves import draw, make, panels
 from robustness.evaluate import publish
 from robustness.scores import ALEXNET, Scores, clean_test, corrupted
-from tests.robustness.conftest import RECIPE
+from tests.robustness.recipes import RECIPE
 from workflow.core.files import write_json
 from workflow.reporting.figures import made_of, records
 from workflow.reporting.statistics.bootstrap import Resampled

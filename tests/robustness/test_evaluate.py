@@ -11,24 +11,13 @@ from pretrain.evaluate import evaluate as pretrain_evaluate
 from robustness.evaluate import evaluate
 from robustness.task import TASKS
 from tests.kills import results
-from tests.robustness.conftest import RECIPE, SIZES, run_spec
+from tests.robustness.conftest import run_spec
+from tests.robustness.recipes import RECIPES, SIZES, SPECS
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data.synthetic import generate
 from workflow.reporting.statistics.bootstrap import resample
 from workflow.reporting.statistics.per_image import read
-
-RECIPES = {
-    "robustness_imagenet": RECIPE,
-    "imagenet_c": {"batch_size": 4, "crop_size": 48},
-    "imagenet_r": {"batch_size": 4, **SIZES},
-    "imagenet_a": {"batch_size": 4, **SIZES},
-}
-SPECS = {
-    "imagenet_c": {"classes": 2, "test": 2, "size": 48, "seed": 0},
-    "imagenet_r": {"classes": 3, "test": 7, "size": 48, "seed": 0},
-    "imagenet_a": {"classes": 2, "test": 7, "size": 48, "seed": 0},
-}
 
 
 @pytest.fixture(scope="module")

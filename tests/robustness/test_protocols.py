@@ -10,7 +10,7 @@ from backbones.backbone import Preprocessing
 from robustness.blocks import Block, predictions, shuffled_blocks
 from robustness.protocols import Protocols, fill_color
 from robustness.scores import clean_test
-from tests.robustness.conftest import RECIPE
+from tests.robustness.recipes import RECIPE
 
 
 def block(published, places=None):

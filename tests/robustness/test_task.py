@@ -3,7 +3,7 @@
 import pytest
 
 from robustness.task import TASKS, reachable
-from tests.robustness.conftest import RECIPE
+from tests.robustness.recipes import RECIPE
 
 BY_NAME = {task.name: task for task in TASKS}
 

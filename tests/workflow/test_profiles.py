@@ -16,7 +16,8 @@ NAMES = ["slurm", "cluster-generic"]
 HERE = {"make_data", "check_data", "checked", "vocabulary", "report", "all"}  # not sent to a node
 FETCH = {"fetch_data", "fetch_weights"}  # where the network is
 SENT = {"pretrain", "import_backbone", "random_backbone", "features", "detection", "captioning"}
-DRAWN = {"gallery", "draw_activations", "draw_detections", "draw_captions"}
+SENT |= {"evaluate_robustness"}
+DRAWN = {"gallery", "draw_activations", "draw_detections", "draw_captions", "draw_robustness_curves"}
 
 
 def needs(said: str) -> dict[str, dict[str, int]]:
@@ -48,7 +49,7 @@ def test_every_job_says_what_it_needs(name, snakemake, tmp_path):
     wanted = {"threads": 2 * (2 + 3), "gpu": 2, "mem_mb": 2 * (5000 + 3 * 1000), "runtime": 1000, "nodes": 1}
     assert {key: found["pretrain"][key] for key in wanted} == wanted
     assert all((found[rule]["gpu"], found[rule]["nodes"]) == (2, 1) for rule in ("detection", "captioning"))
-    assert [found[rule]["gpu"] for rule in ("features", "import_backbone")] == [1, 1]
+    assert [found[rule]["gpu"] for rule in ("features", "import_backbone", "evaluate_robustness")] == [1, 1, 1]
     assert {found[rule]["runtime"] for rule in SENT - {"features", "random_backbone"}} == {1000}
     assert {found[rule]["runtime"] for rule in DRAWN | {"random_backbone"}} == {60}
     assert not any(found[rule]["gpu"] for rule in DRAWN | {"random_backbone"})

@@ -270,8 +270,8 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
     assert status == 0
     assert jobs(said) == {
         **{"check_data": 3, "checked": 1, "pretrain": 10},
-        **{"detection": 30, "features": 10, "vocabulary": 1, "captioning": 10},
-        **{"gallery": 1, **FIGURES, "draw_detections": 3, "report": 1, "all": 1},
+        **{"detection": 30, "features": 10, "vocabulary": 1, "captioning": 10, "evaluate_robustness": 10},
+        **{"gallery": 1, **FIGURES, "draw_detections": 3, "draw_robustness_curves": 1, "report": 1, "all": 1},
     }
     asked = dict(re.findall(r"^    output: results/paper/report/([^\s,]+).*?mem_mb=(\d+)", said, re.M | re.S))
     assert asked["detections_ssd_voc.jpg"] == "2000"

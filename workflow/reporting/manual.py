@@ -1,8 +1,8 @@
 """The generated tables of the manual: `python -m workflow.reporting.manual` writes them between the marks of a page.
 
 Keys come from the schema of the config (workflow/config/schema.py), regularizers from their classes, and what differs
-from the paper from workflow/reporting/tables/choices.yaml. tests/workflow/reporting/test_manual.py fails if a page
-differs from it."""
+from the paper from workflow/reporting/tables/choices.yaml and the `report/choices.yaml` of rooms.
+tests/workflow/reporting/test_manual.py fails if a page differs from it."""
 
 import argparse
 import functools

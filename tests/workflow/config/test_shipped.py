@@ -15,8 +15,9 @@ THEIRS = {
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_that_is_shipped_opens(path):
-    below = [PROJECT / "config/demo.yaml"] if path.stem == "demo-all" else []
-    assert loading.load(*below, path)["experiment"] == path.stem.removesuffix("-all")
+    below = {"demo-all": "demo", "robustness": "paper"}.get(path.stem)
+    files = [PROJECT / f"config/{below}.yaml", path] if below else [path]
+    assert loading.load(*files)["experiment"] == (below or path.stem)
 
 
 def test_demo_and_paper_have_a_row_for_each_regularizer_of_the_paper():

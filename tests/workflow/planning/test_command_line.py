@@ -38,6 +38,9 @@ REQUIRED = {
     "captioning qualitative": DRAWN,
     "captioning describe": ["--run", "PHOTO"],
     "captioning cost": COST,
+    "robustness evaluate": TRANSFERRED,
+    "robustness curves": DRAWN,
+    "robustness cost": COST,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.checks import info
-from tests.robustness.conftest import SIZES
+from tests.robustness.recipes import SIZES
 from workflow.config.loading import load
 from workflow.core.errors import UserError
 from workflow.planning.dataset_classes import check_dataset_classes, class_faults, main, required_classes

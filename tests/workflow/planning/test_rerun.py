@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.checks import info
-from tests.robustness.conftest import RECIPE
+from tests.robustness.recipes import RECIPE
 from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     SMALL,
     changed,

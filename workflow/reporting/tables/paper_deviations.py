@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from workflow import registry
 from workflow.config.yaml_loader import load_yaml
 from workflow.core.compare import NOTHING, differing, equal
 from workflow.core.formatting import plain
@@ -23,8 +24,12 @@ class Departure(NamedTuple):
 
 
 def choices() -> list[tuple[str, str]]:
-    """(what, our choice) where the paper says otherwise or nothing: the table of docs/deviations.md, row by row."""
-    return [(row["what"], row["choice"].strip()) for row in yaml.safe_load(CHOICES.read_text(encoding="utf-8"))]
+    """(what, our choice) where the paper says otherwise or nothing: the table of docs/deviations.md, row by row; those
+    of a room of tasks may lie in its `report`."""
+    rooms = dict.fromkeys(task.room / "report" / CHOICES.name for task in registry.tasks().values())
+    files = [CHOICES, *(file for file in rooms if file.is_file())]
+    rows = [row for file in files for row in yaml.safe_load(file.read_text(encoding="utf-8"))]
+    return [(row["what"], row["choice"].strip()) for row in rows]
 
 
 def departures(config: dict[str, Any]) -> list[Departure]:
