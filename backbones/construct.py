@@ -24,6 +24,21 @@ def build(network: Network, classes: int, zero_init_residual: bool = False) -> n
     return getattr(importlib.import_module(module), function)(network.name, classes, zero_init_residual)
 
 
+def set_map_stride(module: nn.Module, network: Network, stride: int) -> None:
+    """Let the last map have another stride with the same weights, in place: the convolutions of the last stages lose
+    theirs.
+
+    Args:
+        module: the torch module of `network`.
+        network: its declaration.
+        stride: one of its `map_strides`.
+    """
+    for stage in network.stages[len(network.stages) - network.map_strides.index(stride) :]:
+        for name in stage.strided:
+            convolution = module.get_submodule(name)
+            convolution.stride = (1,) * len(convolution.stride)
+
+
 @functools.cache
 def parameters(network: Network, classes: int) -> int:
     """The number of weights that are trained, with a classifier of so many classes."""

@@ -45,6 +45,7 @@ def describe(name: str) -> Network:
         maps = module.forward_intermediates(
             torch.empty(1, 3, side, side), indices=list(range(len(parts))), intermediates_only=True, output_fmt="NCHW"
         )
+        found = pooled(module, side)
     at = {part: (index, tuple(each.shape)) for index, (part, each) in enumerate(zip(parts, maps, strict=True))}
     chosen = {stride: part for part, stride in parts.items() if stride >= FINEST}  # of several the last
     blocks = by_stage(residual_blocks(module, calls), calls, list(chosen.values()))
@@ -59,6 +60,7 @@ def describe(name: str) -> Network:
         ),
         input_size=side,
         layout=layout([(shapes.get(part, ()), at[part][1], -(-side // stride)) for stride, part in chosen.items()]),
+        pooled=found,
         batch_norm=any(isinstance(each, _BatchNorm) for each in module.modules()),
         libraries=("timm",),
     )
@@ -117,6 +119,21 @@ def suited(name: str, module: nn.Module) -> int:
     except Exception as error:
         raise UserError(f"{name} takes images of {height} × {width} px only; tasks have other sizes") from error
     return int(height)
+
+
+def pooled(module: Any, side: int) -> Literal["NCHW", "NHWC", ""]:
+    """Network.pooled of a network on the meta device, which then has memory for its weights, without values: a head
+    that computes with weights gives no mean."""
+    shape = tuple(module.forward_features(torch.empty(1, 3, side, side)).shape)
+    features = torch.rand(shape, device="cpu") + 1
+    with torch.no_grad():
+        given = module.to_empty(device="cpu").forward_head(features, pre_logits=True)
+    layouts: tuple[tuple[Literal["NCHW", "NHWC"], tuple[int, int]], ...] = (("NCHW", (2, 3)), ("NHWC", (1, 2)))
+    for layout, cells in layouts if len(shape) == 4 else ():
+        mean = features.mean(cells)
+        if mean.shape == given.shape and torch.allclose(mean, given, atol=1e-5):
+            return layout
+    return ""
 
 
 def feature_info(module: nn.Module) -> list[dict[str, Any]]:

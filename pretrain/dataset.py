@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 import backbones.images  # noqa: F401 (registers ImageNetVal)
-from pretrain.regularizers import build
+from backbones.regularizers import build
 from workflow.core.rng import rng
 from workflow.data.class_folders import ClassFolders
 from workflow.data.validation.decoding import SHRUNK, open_image, pixels, plain

@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from backbones import construct
 from backbones.backbone import IMAGENET
+from backbones.regularizers import Regularizer, build
+from backbones.regularizers.base import FeatureTransforms
 from pretrain.dataset import ImageNetTrain, augmentation
 from pretrain.photo_grid import Row, draw
-from pretrain.regularizers import Regularizer, build
-from pretrain.regularizers.base import FeatureTransforms
 from workflow import registry
 from workflow.config.loading import load
 from workflow.contracts import Network

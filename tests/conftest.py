@@ -15,6 +15,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.snakemake_call import caller
 from workflow.data import coco as coco_set
+from workflow.data import cub as cub_set
 from workflow.data import imagenet as imagenet_set
 from workflow.data import imagenet_c as imagenet_c_set
 from workflow.data import imagenet_r as imagenet_r_set
@@ -86,6 +87,13 @@ def imagenet_r(tmp_path_factory):
     """6 images of 3 classes, 48 px."""
     spec = {"classes": 3, "test": 6, "size": 48, "seed": 0}
     return _make(tmp_path_factory.mktemp("data"), imagenet_r_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def cub(tmp_path_factory):
+    """24 training and 10 test images of 4 classes with a box each, 40 px."""
+    spec = {"classes": 4, "train": 24, "test": 10, "size": 40, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), cub_set, {"synthetic": spec})
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from workflow.core.errors import UserError
 PROJECT = Path(__file__).parents[1]
 FILE = PROJECT / "docs/add_a_regularizer.md"
 PAGE = FILE.read_text(encoding="utf-8")
-SOURCE = PROJECT / "pretrain/regularizers/random_erasing.py"
-TEST = PROJECT / "tests/pretrain/regularizers/test_random_erasing.py"
+SOURCE = PROJECT / "backbones/regularizers/random_erasing.py"
+TEST = PROJECT / "tests/backbones/regularizers/test_random_erasing.py"
 
 
 def blocks(language: str) -> list[str]:

@@ -39,7 +39,7 @@ TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what} ({group.door}
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capfd, imagenet, imagenet_c, imagenet_r, voc, coco):
+def call(tmp_path, monkeypatch, capfd, imagenet, imagenet_c, imagenet_r, voc, coco, cub):
     """Do the damage of a case to a good input, call the door as the workflow does; (status, the terminal's lines)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
@@ -47,7 +47,9 @@ def call(tmp_path, monkeypatch, capfd, imagenet, imagenet_c, imagenet_r, voc, co
     def call(group, case):
         words = group.set_up(
             tmp_path,
-            SimpleNamespace(imagenet=imagenet, imagenet_c=imagenet_c, imagenet_r=imagenet_r, voc=voc, coco=coco),
+            SimpleNamespace(
+                imagenet=imagenet, imagenet_c=imagenet_c, imagenet_r=imagenet_r, voc=voc, coco=coco, cub=cub
+            ),
         )
         case.make(tmp_path / group.root)
         if "RUN" in words:

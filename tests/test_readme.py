@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from pretrain.regularizers import base
+from backbones.regularizers import base
 from tests.snakemake_call import caller
 from workflow import registry
 from workflow.config import loading, regularizers

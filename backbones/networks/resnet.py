@@ -20,7 +20,9 @@ def stages(depths: tuple[int, ...], bottlenecks: bool) -> tuple[Stage, ...]:
     for number, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), start=1):
         blocks = tuple(block(f"layer{number}.{index}", 3 if bottlenecks else 2) for index in range(depth))
         channels = width * EXPANSION if bottlenecks else width
-        found.append(Stage(f"layer{number}", channels, 2 ** (number + 1), index=number, blocks=blocks))
+        convolutions = ("conv1", "conv2", "downsample.0") if bottlenecks else ("conv1", "downsample.0")
+        strided = tuple(f"layer{number}.0.{each}" for each in convolutions) if number > 1 else ()
+        found.append(Stage(f"layer{number}", channels, 2 ** (number + 1), number, blocks, strided))
     return tuple(found)
 
 
@@ -34,6 +36,7 @@ def resnet(name: str, title: str, depths: tuple[int, ...], bottlenecks: bool = T
         classifier="fc",
         features=found[-1].channels,
         stages=found,
+        pooled="NCHW",
         strides=("3x3", "1x1") if bottlenecks else ("3x3",),
         libraries=("torchvision", "timm"),
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from tests.bad import coco, configs, doors, few, good, imported, robustness, sets
-from tests.bad.cases import Case
+from tests.bad.cases import Case, write
 from workflow.planning.preflight import check_before_start, load_plan
 
 HEAD = """# Input validation: every error message
@@ -34,11 +34,11 @@ class Group(NamedTuple):
     root: str = "."  # what the damage is done to, in the folder
 
 
-def data(name: str, section: dict) -> Callable[[Path, object], list[str]]:
-    """A copy of the drawn set at data/<name>."""
+def data(name: str, section: dict, without: tuple[str, ...] = ()) -> Callable[[Path, object], list[str]]:
+    """A copy of the drawn set at data/<name>, without some of its folders."""
 
     def set_up(folder: Path, drawn: object) -> list[str]:
-        shutil.copytree(getattr(drawn, name).root, folder / "data" / name)
+        shutil.copytree(getattr(drawn, name).root, folder / "data" / name, ignore=shutil.ignore_patterns(*without))
         whole = getattr(drawn, name).section | section
         return [
             "--dataset-config",
@@ -51,6 +51,19 @@ def data(name: str, section: dict) -> Callable[[Path, object], list[str]]:
         ]
 
     return set_up
+
+
+boxed = data("imagenet", {"val_boxes": "val_boxes"})
+
+
+def held_out(folder: Path, drawn: object) -> list[str]:
+    """CUB, with two held-out images of a set of their own."""
+    (folder / "more").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.effect_noise((20, 16), 90).save(folder / "more" / name)
+    write("lists/class_labels.txt", "a.png,0\nb.png,3\n")(folder)
+    write("lists/localization.txt", "a.png,1,2,9,8\nb.png,0,0,19,15\n")(folder)
+    return data("cub", {"held_out": {"images": "more", "lists": "lists"}})(folder, drawn)
 
 
 def weights(folder: Path, drawn: object) -> list[str]:
@@ -96,7 +109,11 @@ def small_dataset(name: str) -> Callable[[Path, object], list[str]]:
 karpathy = data("coco", {"split": "karpathy"})
 GROUPS = [
     Group("A config", "workflow.config", configs.CONFIGS + robustness.CONFIGS, lambda folder, drawn: [configs.FILE]),
-    Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}), "data/imagenet"),
+    Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}, ("val_boxes",)),
+          "data/imagenet"),
+    Group("ImageNet with boxes", "workflow.data.imagenet", sets.BOXED, boxed, "data/imagenet"),
+    Group("CUB-200-2011", "workflow.data.cub", sets.CUB, data("cub", {}), "data/cub"),
+    Group("Held-out images", "workflow.data.cub", sets.HELD_OUT, held_out),
     Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
     Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
     Group("ImageNet-C", "workflow.data.imagenet_c", robustness.IMAGENET_C, data("imagenet_c", {}), "data/imagenet_c"),
@@ -130,7 +147,7 @@ def main_of(group: Group) -> Callable[[], None]:
 
 def odd(group: Group) -> list[Case]:
     """What passes that door."""
-    return good.CASES.get(group.door, []) if group.set_up not in (karpathy, doors.nothing) else []
+    return good.CASES.get(group.door, []) if group.set_up not in (karpathy, boxed, doors.nothing) else []
 
 
 def cell(text: str) -> str:

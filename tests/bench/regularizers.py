@@ -40,9 +40,9 @@ def stepping(recipe: dict[str, Any], regularizers: dict[str, Any], folder: Path,
     import torch
     from torch.utils.data import default_collate
 
+    from backbones.regularizers import build
     from pretrain.dataset import ImageNetTrain
     from pretrain.model import Classifier
-    from pretrain.regularizers import build
     from workflow.data.synthetic.generate import make
     from workflow.training.cpu_convs import channels_last
     from workflow.training.hooks import PrecisionOptimWrapper

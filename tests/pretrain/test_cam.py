@@ -12,9 +12,9 @@ from torchvision.models import resnet50
 from backbones.backbone import IMAGENET, Preprocessing, save_backbone
 from backbones.construct import build
 from backbones.images import ImageNetVal
+from backbones.regularized_loss import changed
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows, unfit
 from pretrain.cli import main
-from pretrain.model import changed
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import sha256, write_json

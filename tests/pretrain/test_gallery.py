@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from backbones.backbone import IMAGENET
+from backbones.regularized_loss import changed
+from backbones.regularizers import REGULARIZERS, Regularizer, build
+from backbones.regularizers.cutout import FILL
 from pretrain.dataset import ImageNetTrain
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
-from pretrain.model import Classifier, changed
+from pretrain.model import Classifier
 from pretrain.photo_grid import Row, caption
-from pretrain.regularizers import REGULARIZERS, Regularizer, build
-from pretrain.regularizers.cutout import FILL
+from tests.backbones.regularizers.examples import PARAMETERS
 from tests.checks import info
-from tests.pretrain.regularizers.examples import PARAMETERS
 from workflow import registry
 from workflow.config.loading import load
 from workflow.core.dataset_info import DatasetInfo

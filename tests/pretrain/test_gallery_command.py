@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from backbones.regularizers.cutout import FILL
 from pretrain.cli import main
 from pretrain.gallery import gallery
-from pretrain.regularizers.cutout import FILL
 from tests.pretrain.test_gallery import ALWAYS, DEMO, config_of
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError

@@ -5,8 +5,9 @@ import torch
 from mmengine.logging import MessageHub
 from torchvision.models import resnet50
 
-from pretrain.model import Classifier, changed
-from pretrain.regularizers.base import Regularizer
+from backbones.regularized_loss import changed
+from backbones.regularizers.base import Regularizer
+from pretrain.model import Classifier
 from workflow import registry
 
 NETWORK = registry.network("resnet50")

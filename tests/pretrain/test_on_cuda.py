@@ -9,9 +9,9 @@ from backbones.backbone import IMAGENET, save_backbone
 from pretrain import cam, evaluate
 from pretrain.model import Classifier
 from pretrain.train import train
+from tests.backbones.regularizers.examples import COMBINED, PARAMETERS
 from tests.pretended_cuda.runtime import pretended_cuda
 from tests.pretended_cuda.trainings import costs_of_a_step, survives
-from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json, sha256, write_json
 from workflow.planning.run_spec import RunSpec

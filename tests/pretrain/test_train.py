@@ -18,9 +18,9 @@ from pretrain.dataset import ImageNetTrain
 from pretrain.evaluate import evaluate
 from pretrain.metric import write_per_image
 from pretrain.train import best, train
+from tests.backbones.regularizers.examples import COMBINED, PARAMETERS
 from tests.killed import Killed
 from tests.kills import results, survives
-from tests.pretrain.regularizers.examples import COMBINED, PARAMETERS
 from tests.together import begin, losses, trained
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json, sha256

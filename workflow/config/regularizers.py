@@ -1,12 +1,12 @@
-"""What the regularizers are called and which parameters they take, read from their sources without running them: a plan
-is made without torch. The one place where both stand is the `@register(...)` of each file in pretrain/regularizers/."""
+"""What the regularizers are called and which parameters they take, read from their sources without running them: a
+plan is made without torch. Both stand only in the `@register(...)` of each file in backbones/regularizers."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FOLDER = Path(__file__).parents[2] / "pretrain/regularizers"
+FOLDER = Path(__file__).parents[2] / "backbones/regularizers"
 
 
 class Declared(NamedTuple):

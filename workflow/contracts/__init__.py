@@ -182,6 +182,8 @@ class Stage:
         stride: pixels of the image per cell.
         index: of its map in `forward_intermediates` of the torch module.
         blocks: its residual blocks from input to output; none in a plain network.
+        strided: the convolutions without whose stride its output has twice as many cells a side; none if that is not
+            known.
     """
 
     name: str
@@ -189,6 +191,7 @@ class Stage:
     stride: int
     index: int
     blocks: tuple[Block, ...] = ()
+    strided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,8 @@ class Network:
         input_size: side of the images that it was designed for, px. It takes other sizes too.
         layout: of what the modules of the stages give; "" if it is no map, not the stage's, or not one cell for each
             stride.
+        pooled: layout of what `forward_features` gives if the classifier gets the mean over its cells and nothing else;
+            otherwise "".
         batch_norm: whether it has any batch norm.
         strides: the convolutions of a stage's first block that may have its stride with the same weights, the usual
             one first.
@@ -225,6 +230,7 @@ class Network:
     stages: tuple[Stage, ...]
     input_size: int = 224
     layout: Literal["NCHW", "NHWC", ""] = "NCHW"
+    pooled: Literal["NCHW", "NHWC", ""] = ""
     batch_norm: bool = True
     strides: tuple[str, ...] = ("3x3",)
     libraries: tuple[str, ...] = ()
@@ -239,6 +245,17 @@ class Network:
         """Whether each block of its last two stages says what DropBlock masks."""
         last = [block for stage in self.stages[-2:] for block in stage.blocks]
         return bool(last) and all(block.outputs for block in last)
+
+    @property
+    def map_strides(self) -> tuple[int, ...]:
+        """The strides that its last map can have with the same weights, px: its own, then those without the stride of
+        the last stage, of the last two, and so on."""
+        found = [self.stages[-1].stride]
+        for stage in reversed(self.stages):
+            if not stage.strided:
+                break
+            found.append(found[-1] // 2)
+        return tuple(found)
 
     @property
     def library_name(self) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
-from workflow.data.sets.imagenet import DATASET
+from workflow.data import imagenet_boxes
+from workflow.data.boxed_images import check_boxes, check_held_out, held_out_hashes
+from workflow.data.sets.imagenet import BOXES, DATASET
 from workflow.data.validation.errors import (
     ErrorList,
     check_split_overlap,
@@ -15,7 +17,7 @@ from workflow.data.validation.errors import (
     require_dir,
     text_error,
 )
-from workflow.data.validation.image_cache import ImageCache
+from workflow.data.validation.image_cache import ImageCache, ImageInfo
 from workflow.data.validation.image_scan import look_at_all
 from workflow.data.validation.unused import files_below, is_leftover, say_kinds, say_unused, walk
 
@@ -66,7 +68,7 @@ def _check_folders(root: Path, faults: ErrorList) -> None:
                 faults.add("class folders without images", f"{folder}: the class folder holds no image")
     for split in ("train", "val"):
         check_entries(root / split, faults)
-    ours = ("train", "val", "LOC_synset_mapping.txt", "fetched.json", ".fetch", ".snakemake_timestamp")
+    ours = ("train", "val", "LOC_synset_mapping.txt", "val_boxes", "fetched.json", ".fetch", ".snakemake_timestamp")
     say_unused(root, "neither train nor val", (entry.name for entry in root.iterdir() if entry.name not in ours))
     for extra in sorted(set(class_folders(root / "val")) - set(names)):
         faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
@@ -121,16 +123,38 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
         for split in ("train", "val")
     }
     check_split_overlap(looked["train"], looked["val"], len(looked["val"]) == OFFICIAL["val"], faults)
+    boxes = imagenet_boxes.boxes_folder(section, root)
+    if boxes:
+        official = len(looked["val"]) == OFFICIAL["val"]
+        imagenet_boxes.check(samples(root, "val"), classes(root), boxes, looked["val"], official, faults)
+    held = _look_at_held_out(section, len(classes(root)), looked["val"], faults, threads)
     faults.raise_if_any()
     counts = {split: len(found) for split, found in looked.items()}
     _warn_of_lost_images(root, counts)
+    hashes = imagenet_boxes.hashed(samples(root, "val"), boxes) if boxes and "val_boxes" in section else {}
+    hashes |= held_out_hashes(section["held_out"]) if held else {}
     return DatasetInfo(
         set=DATASET.name,
         root=str(root),
-        fingerprint=fingerprint(root, looked["train"] | looked["val"], {}),
+        fingerprint=fingerprint(root, looked["train"] | looked["val"] | held, hashes),
         classes=classes(root),
-        counts=counts,
+        kinds=[BOXES] if boxes else [],
+        counts=counts | ({"held_out": len(held)} if held else {}),
     )
+
+
+def _look_at_held_out(
+    section: dict, classes: int, test: dict[str, ImageInfo], faults: ErrorList, threads: int | None
+) -> dict[str, ImageInfo]:
+    """Look at the held-out images of a section, if it has any: none is among the test images."""
+    if "held_out" not in section:
+        return {}
+    images = check_held_out(section["held_out"], classes, faults)
+    memory = ImageCache(None, Path(section["held_out"]["images"]))
+    looked = look_at_all([image.path for image in images], "checking held-out images", faults, memory, threads)
+    check_boxes(images, looked, lambda image: section["held_out"]["lists"], faults)
+    check_split_overlap(looked, test, False, faults)
+    return looked
 
 
 main = command_line(check)

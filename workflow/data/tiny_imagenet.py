@@ -1,6 +1,7 @@
 """Two sets from Tiny ImageNet (tiny-imagenet-200, CS231n at Stanford): classes to pretrain on, objects to transfer to.
 
-`imagenet/` has 40 classes in ImageNet's layout, 64 x 64 px, 500 images each to train on and 50 to test on. `objects/`
+`imagenet/` has 40 classes in ImageNet's layout, 64 x 64 px, 500 images each to train on and 50 to test on, whose boxes
+are in `val_boxes/` in ImageNet's format. `objects/`
 has the objects of ten other classes, cut out by their boxes, for the scenes of workflow.data.synthetic: the images of
 the public train split from number 350 on, and those of its val split, are kept for test scenes."""
 
@@ -14,7 +15,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from workflow.core.errors import UserError, cli_entry_point
-from workflow.data.validation.decoding import decode
+from workflow.data.imagenet_boxes import MADE, write_annotation
+from workflow.data.validation.decoding import decode, open_image
 
 PRETRAINED = [
     "n01944390",
@@ -129,6 +131,8 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
             if target and _write(image, temporary / target):
                 part = "/".join(target.parts[:2])
                 counts[part] = counts.get(part, 0) + 1
+                if part == "imagenet/val":
+                    _write_box(image, temporary / "imagenet" / MADE)
     (temporary / "imagenet/LOC_synset_mapping.txt").write_text("".join(_names(source)), encoding="utf-8")
     temporary.rename(out)
     return counts
@@ -167,6 +171,13 @@ def _write(image: Listed, target: Path) -> bool:
     except OSError as error:
         raise UserError(f"{image.path}: {error.strerror or error}") from None
     return True
+
+
+def _write_box(image: Listed, folder: Path) -> None:
+    """Its box in ImageNet's format."""
+    folder.mkdir(exist_ok=True)
+    with open_image(str(image.path)) as photo:
+        write_annotation(folder, image.path.name, image.wnid, photo.size, image.box)
 
 
 @cli_entry_point

@@ -45,7 +45,7 @@ IGNORED = {
 }
 IGNORED |= {"regularizers"}
 Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe tells on the cost
-OF_ROOT = ("root", "source", "classes")  # keys of a data set that a drawn one has not
+OF_ROOT = ("root", "source", "classes", "val_boxes", "held_out")  # keys of a data set that a drawn one has not
 NOT_COUNTED = """
 Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
 they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, imported backbones, the report."""

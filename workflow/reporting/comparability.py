@@ -11,7 +11,7 @@ from workflow.core.files import digest
 from workflow.registry import PRETRAIN
 from workflow.reporting.outcome import FinishedRun, Outcome
 
-OF_THE_BACKBONE = {"network", "preprocessing", "stride"}  # keys of a protocol that travel with the weights
+OF_THE_BACKBONE = {"network", "preprocessing", "stride", "regularizers"}  # protocol keys that travel with the weights
 
 
 def check_columns(outcomes: list[Outcome], backbones: dict[str, dict[str, Any]]) -> None:
@@ -26,6 +26,7 @@ def check_columns(outcomes: list[Outcome], backbones: dict[str, dict[str, Any]])
             _compare_data(scored[0], outcome)
         for outcome in scored[1:]:  # last: data explain more, what is left another version of this project made
             _compare_protocol(scored[0], outcome, backbones)
+            _compare_references(scored[0], outcome)
     _check_seeds(outcomes)
 
 
@@ -64,6 +65,13 @@ def _compare_protocol(one: FinishedRun, other: FinishedRun, backbones: dict[str,
     keys = {key: pair for key, pair in keys.items() if key.split(".")[0] not in own}
     if keys:
         _refuse(one, other, "; ".join(f"protocol.{key}: {a} and {b}" for key, (a, b) in keys.items()))
+
+
+def _compare_references(one: FinishedRun, other: FinishedRun) -> None:
+    """What needs no network is the same for all rows."""
+    keys = differing(one.record.get("references", {}), other.record.get("references", {}))
+    if keys:
+        _refuse(one, other, "; ".join(f"references.{key}: {a} and {b}" for key, (a, b) in keys.items()))
 
 
 def _refuse(one: Outcome, other: Outcome, found: str) -> NoReturn:

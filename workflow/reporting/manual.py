@@ -93,7 +93,8 @@ def kind(schema: Mapping[str, Any]) -> str:
     """The type of a value with its limits, as Markdown: `integer, at least 1`."""
     schema = resolved(schema)
     if values := schema.get("enum", schema.get("examples")):
-        return " or ".join(f'`"{value}"`' if value.isdigit() else f"`{value}`" for value in values)
+        quoted = [f'"{value}"' if isinstance(value, str) and value.isdigit() else value for value in values]
+        return " or ".join(f"`{value}`" for value in quoted)
     if schema["type"] == "array":
         items = kind(schema["items"])
         return f"{schema['maxItems']} values: {items}" if "maxItems" in schema else f"list: {items}"

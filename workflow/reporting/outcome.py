@@ -33,7 +33,7 @@ class Provenance(TypedDict, total=False):
 class Record(TypedDict):
     """The content of metrics.json as the report reads it. `best` has metrics and the epoch or iteration that they are
     of; `per_class` has None for a class without an object in the test set; `parameters` is the size of a backbone's
-    network as published, with its classifier."""
+    network as published, with its classifier; `references` has metrics that need no network, by what gives them."""
 
     task: str
     backbone: str
@@ -47,6 +47,7 @@ class Record(TypedDict):
     best: NotRequired[dict[str, float]]
     per_class: NotRequired[dict[str, float | None]]
     parameters: NotRequired[int]
+    references: NotRequired[dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True, kw_only=True)

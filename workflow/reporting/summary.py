@@ -24,7 +24,8 @@ class Summary:
     """The content of every output. `networks`: those of the rows, in whose order these are; `tasks`: the instances of
     tasks, pretraining first, to their types; `dataset`: title of what backbones are pretrained on; `origins`: what a
     row is beyond its name; `protocols`: task to (key, text); `imported`: the rows whose backbone is a file, of which
-    there is no other pretraining; `controls`: those whose backbone is random, the negative controls."""
+    there is no other pretraining; `controls`: those whose backbone is random, the negative controls; `references`:
+    scores that need no network, which have rows of their own below the backbones: name to (task, metric) to value."""
 
     experiment: str
     networks: list[NetworkRows]
@@ -39,6 +40,7 @@ class Summary:
     protocols: dict[str, list[tuple[str, str]]]
     imported: list[str]
     controls: list[str]
+    references: dict[str, dict[tuple[str, str], float]]
 
     @property
     def backbones(self) -> list[str]:
@@ -68,6 +70,10 @@ class Summary:
     def metrics(self) -> list[Metric]:
         """Of all tasks."""
         return [metric for task in self.tasks.values() for metric in task.metrics]
+
+    def reference(self, name: str, column: Column) -> float | None:
+        """The score of a reference in a column; None if it has none."""
+        return self.references[name].get((column[0], column[1].name))
 
     def cell(self, backbone: str, column: Column) -> Cell:
         """The cell of a row and a column."""
@@ -110,7 +116,17 @@ def summarize(plan: Plan) -> Summary:
         imported=imported,
         controls=controls,
         protocols={task: footnotes.protocol(outcomes, task) for task in tasks},
+        references=references(outcomes),
     )
+
+
+def references(outcomes: list[Outcome]) -> dict[str, dict[tuple[str, str], float]]:
+    """The scores of the records that need no network: name to (task, metric) to value."""
+    found: dict[str, dict[tuple[str, str], float]] = {}
+    for outcome in outcomes:
+        for name, scores in outcome.record.get("references", {}).items() if isinstance(outcome, FinishedRun) else ():
+            found.setdefault(name, {}).update({(outcome.task, metric): value for metric, value in scores.items()})
+    return found
 
 
 class Best(NamedTuple):

@@ -41,7 +41,7 @@ PROVENANCE: dict[str, Kind] = {
     **dict.fromkeys(("seconds", "images_per_second", "data_wait", "peak_memory_mb"), MEASURE),
     **dict.fromkeys(("libraries", "machine"), OBJECT),
 }
-MORE: dict[str, Kind] = {"best": OBJECT, "per_class": OBJECT, "parameters": WHOLE}
+MORE: dict[str, Kind] = {"best": OBJECT, "per_class": OBJECT, "parameters": WHOLE, "references": OBJECT}
 CONFIG: dict[str, Kind] = {"recipe": OBJECT, "data": OBJECT, "workers": WHOLE}
 
 
@@ -118,6 +118,12 @@ def check_types(path: Path, record: dict[str, Any], config: dict[str, Any], name
     _metrics(path, "best.", best, task)
     if any(task.metric(key) for key in best):
         _needed(path, "best.", best, {"epoch" if "epoch" in best else "iteration": WHOLE})
+    references = record.get("references", {})
+    _typed(path, "references.", references, dict.fromkeys(references, OBJECT))
+    for name, scores in references.items():
+        if strange := [key for key in scores if task.metric(key) is None]:
+            raise UserError(f"{path}: references.{format_value(min(strange))[1:-1]} is not a metric of {task.name}")
+        _metrics(path, f"references.{format_value(name)[1:-1]}.", scores, task)
     classes = record.get("per_class", {})
     known = {name: value for name, value in classes.items() if value is not None}  # of no such object there is no AP
     _typed(path, "per_class.", known, dict.fromkeys(known, _within(100.0)))

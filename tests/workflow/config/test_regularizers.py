@@ -34,7 +34,7 @@ def test_it_reads_what_stands_in_the_sources(tmp_path, monkeypatch):
 
 
 def test_schema_and_constructors_are_in_step():
-    from pretrain.regularizers import REGULARIZERS
+    from backbones.regularizers import REGULARIZERS
 
     defs = loading.validator().schema["$defs"]
     known = defs["regularizers"]["properties"]

@@ -16,7 +16,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS
 from torch import nn
 
 import tests.workflow.training.test_engine  # noqa: F401 (registers Points)
-from pretrain.regularizers.base import per_rank_rng
+from backbones.regularizers.base import per_rank_rng
 from workflow.core.files import write_json
 from workflow.core.rng import rng
 from workflow.planning.run_spec import RunSpec

@@ -20,6 +20,7 @@ from workflow.core.escaping import say
 from workflow.core.files import read_json, write_json
 from workflow.data.fetch import unpack
 from workflow.data.fetch.download import PATIENCE, RetryPolicy, download, need_room
+from workflow.data.fetch.locking import one_at_a_time
 from workflow.data.validation.errors import os_errors_as_user_errors
 from workflow.data.validation.unused import is_leftover
 from workflow.registry import datasets
@@ -45,7 +46,7 @@ class Source:
     inside: str = ""
     into: str = ""
     only: list[str] | None = None
-    split: str | None = None
+    where: dict[str, str] = dataclasses.field(default_factory=dict)
     layout: str | None = None
     devkit: dict[str, Any] | None = None
     gives: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -134,8 +135,8 @@ def _layout(name: str, section: dict[str, Any]) -> str:
 
 
 def _needed(sources: Sequence[Source], section: dict[str, Any]) -> list[Source]:
-    """Those of the `split` that the config asks for."""
-    return [source for source in sources if source.split in (None, section.get("split"))]
+    """Those that the config asks for."""
+    return [source for source in sources if all(section.get(key) == value for key, value in source.where.items())]
 
 
 def _record(root: Path, sources: Sequence[Source], lacking: Sequence[str] = ()) -> dict[str, Any]:
@@ -277,7 +278,7 @@ def main() -> None:
     parser.add_argument("--check", type=Path, help="the set's CHECK.json: removed if anything is put in place")
     parser.add_argument("--times", type=int, default=1, help="how many times it was fetched, with this one")
     args = parser.parse_args()
-    with os_errors_as_user_errors(args.root):
+    with os_errors_as_user_errors(args.root), one_at_a_time(args.root):
         record = fetch(args.set, args.dataset_config, args.root, check=args.check) | {"times": args.times}
     if args.out:
         write_json(args.out, record)

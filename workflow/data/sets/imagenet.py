@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflow.contracts import DataSet
+from workflow.core.dataset_info import DatasetInfo
 
 PARTS = ("train", "val")
+BOXES = "boxes"  # kind of annotation that a set may lack
+WITH_BOXES = "training images, where val has boxes"
 
 
 def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
@@ -18,11 +21,17 @@ def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
     return {part: section["synthetic"][part] for part in PARTS}
 
 
+def missing(check: DatasetInfo, sample: str) -> str:
+    """A set may lack the boxes of its validation images."""
+    there = sample != WITH_BOXES or BOXES in (check.kinds or ())
+    return "" if there else "has no boxes of val (data: val_boxes names their folder)"
+
+
 DATASET = DataSet(
     name="imagenet",
     title="ImageNet",
     module="workflow.data.imagenet",
-    samples={"training images": ("counts", "train")},
+    samples={"training images": ("counts", "train"), WITH_BOXES: ("counts", "train")},
     classes=1000,
     pixels=430,
     counts={"": {"train": 1_281_167, "val": 50_000}},
@@ -30,4 +39,5 @@ DATASET = DataSet(
     parts=PARTS,
     small=small,
     made_counts=made_counts,
+    missing=missing,
 )

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from workflow.core.rng import rng
-from workflow.data.synthetic.scenes import progress, save, single_object_image
+from workflow.data.imagenet_boxes import MADE, write_annotation
+from workflow.data.synthetic.scenes import Scene, progress, save, single_object_scene
 from workflow.data.synthetic.sprites import Shapes
 
 
@@ -14,18 +13,19 @@ def wnids(classes: int) -> list[str]:
     return [f"n{label + 1:08d}" for label in range(classes)]
 
 
-def val_image(shapes: Shapes, spec: dict, index: int) -> tuple[int, str, np.ndarray]:
-    """Label, name and pixels of a validation image."""
+def val_image(shapes: Shapes, spec: dict, index: int) -> tuple[int, str, Scene]:
+    """Label, name and picture of a validation image."""
     label = index % len(shapes.names)
     draw = rng("synthetic", "imagenet", spec["seed"], "val", index)
-    return label, f"ILSVRC2012_val_{index + 1:08d}.JPEG", single_object_image(label, shapes, spec["size"], draw)
+    return label, f"ILSVRC2012_val_{index + 1:08d}.JPEG", single_object_scene(label, shapes, spec["size"], draw)
 
 
 def make(root: Path, spec: dict) -> None:
-    """{train,val}/<wnid>/<name>.JPEG and the class names in LOC_synset_mapping.txt."""
+    """{train,val}/<wnid>/<name>.JPEG, the boxes of val, and the class names in LOC_synset_mapping.txt."""
     shapes = Shapes(spec["classes"])
     names = shapes.names
     folders = wnids(len(names))
+    (root / MADE).mkdir()
     for split in ("train", "val"):
         for wnid in folders:
             (root / split / wnid).mkdir(parents=True)
@@ -33,9 +33,11 @@ def make(root: Path, spec: dict) -> None:
         label = index % len(names)
         draw = rng("synthetic", "imagenet", spec["seed"], "train", index)
         name = f"{folders[label]}_{index // len(names)}.JPEG"
-        save(root / "train" / folders[label] / name, single_object_image(label, shapes, spec["size"], draw))
+        save(root / "train" / folders[label] / name, single_object_scene(label, shapes, spec["size"], draw).pixels)
     for index in progress("ImageNet val", spec["val"]):
-        label, name, pixels = val_image(shapes, spec, index)
-        save(root / "val" / folders[label] / name, pixels)
+        label, name, picture = val_image(shapes, spec, index)
+        save(root / "val" / folders[label] / name, picture.pixels)
+        x0, y0, x1, y1 = picture.things[0].box
+        write_annotation(root / MADE, name, folders[label], (spec["size"], spec["size"]), (x0, y0, x1 - 1, y1 - 1))
     lines = [f"{wnid} {name}\n" for wnid, name in zip(folders, names, strict=True)]
     (root / "LOC_synset_mapping.txt").write_text("".join(lines))

@@ -112,11 +112,11 @@ def make(root: Path, spec: dict) -> None:
     shapes = Shapes(spec["classes"])
     folders = wnids(len(shapes.names))
     for index in progress("ImageNet-C", spec["test"]):
-        label, name, pixels = val_image(shapes, spec, index)
+        label, name, picture = val_image(shapes, spec, index)
         for corruption in CORRUPTIONS:
             for severity in SEVERITIES:
                 draw = rng("synthetic", corruption, spec["seed"], severity, index)
-                corrupted = np.clip(WAYS[corruption](pixels / 255, float(severity), draw), 0, 1)
+                corrupted = np.clip(WAYS[corruption](picture.pixels / 255, float(severity), draw), 0, 1)
                 folder = root / corruption / str(severity) / folders[label]
                 folder.mkdir(parents=True, exist_ok=True)
                 save(folder / name, (255 * corrupted).astype(np.uint8))

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from workflow.core.rng import rng
 from workflow.data.synthetic.imagenet import wnids
-from workflow.data.synthetic.scenes import progress, save, single_object_image
+from workflow.data.synthetic.scenes import progress, save, single_object_scene
 from workflow.data.synthetic.sprites import Shapes
 
 Look = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -24,7 +24,7 @@ def make(root: Path, spec: dict, name: str, look: Look) -> None:
     for index in progress(name, spec["test"]):
         label = index % len(folders)
         draw = rng("synthetic", name, spec["seed"], index)
-        photo = Image.fromarray(single_object_image(label, shapes, spec["size"], draw))
+        photo = Image.fromarray(single_object_scene(label, shapes, spec["size"], draw).pixels)
         save(root / folders[label] / f"{name}_{index}.JPEG", np.asarray(look(photo, draw)))
 
 

@@ -55,13 +55,16 @@ def _thing(label: int, look: Appearance, points: np.ndarray, width: int, height:
     return SceneObject(label, look, points, tuple(int(edge) for edge in box), truncated=truncated)
 
 
-def single_object_image(label: int, cast: ObjectSet, size: int, rng: np.random.Generator) -> np.ndarray:
-    """One object nearly filling a picture of size x size px: (size, size, 3) uint8 RGB."""
-    canvas = background(size, size, bool(rng.random() < 0.5), rng)
+def single_object_scene(label: int, cast: ObjectSet, size: int, rng: np.random.Generator) -> Scene:
+    """One object nearly filling a picture of size x size px."""
+    bright = bool(rng.random() < 0.5)
+    canvas = background(size, size, bright, rng)
     look = cast.look(label, rng)
     points = look.outline(size * rng.uniform(0.65, 0.95), rng)
-    look.paint(canvas, points + size / 2 + rng.normal(0, 0.05, 2) * size, rng)
-    return np.clip(canvas, 0, 255).astype(np.uint8)
+    points = points + size / 2 + rng.normal(0, 0.05, 2) * size
+    thing = _thing(label, look, points, size, size)
+    look.paint(canvas, points, rng)
+    return Scene(np.clip(canvas, 0, 255).astype(np.uint8), [thing], bright, cast.things)
 
 
 def _crowded(box: tuple, others: list[SceneObject]) -> bool:

@@ -79,6 +79,12 @@ def panel(summary: Summary, columns: list[Column]) -> list[str]:
             lines += [line([heading]), r"\addlinespace"]
         for backbone in network.rows:
             lines += row([summary.cell(backbone, column) for column in columns], mixed(summary))
+    for name in summary.references:
+        scores = [summary.reference(name, column) for column in columns]
+        if any(score is not None for score in scores):
+            pairs = zip(columns, scores, strict=True)
+            texts = ["" if score is None else number(metric, score) for (_, metric), score in pairs]
+            lines += [r"\midrule", line([rf"\emph{{{escape(name)}}}", *texts]), r"\addlinespace"]
     return [*lines[:-1], r"\bottomrule"]
 
 
@@ -172,6 +178,8 @@ def caption(summary: Summary) -> str:
             rf"Of one pretraining, so with the noise of its transfers alone (intervals: $^{{\mathrm{{t}}}}$): {names}."
         )
     parts += verdicts({cell.verdict for cell in others})
+    if summary.references:
+        parts.append(rf"\emph{{{escape(', '.join(summary.references))}}}: a reference that needs no network.")
     parts.append(stale(summary.stale))
     if any(cell.paper for cell in summary.cells.values()):
         parts.append(r"\emph{Paper}: CutMix, ICCV 2019, at its best epoch.")

@@ -20,6 +20,7 @@ TERMINAL_WIDTH = 116
 REASON_WIDTH = 60
 WIDE_REASON_WIDTH = 120  # there is room
 MARKS = {"better": "+", "worse": "-", "undecided": "?", ONE_PRETRAINING: "t"}  # on the terminal, where words are wide
+REFERENCE = "reference, no network"
 GROUPS = ("last epoch", "best epoch", "paper")
 
 
@@ -41,6 +42,12 @@ def long_csv(summary: Summary) -> str:
         network = summary.network(cell.backbone)
         more = [cell.metric.unit] * units + [network.name, network.size] * several
         writer.writerow([*about, mean, std, cell.n, *change, verdict, paper, *more])
+    known = {(task, metric.name): metric for task, declared in summary.tasks.items() for metric in declared.metrics}
+    for name, scores in summary.references.items():
+        for (task, one), value in scores.items():
+            metric = known[task, one]
+            row = [name, task, one, f"{value:z.{max(4, metric.digits)}f}", "", "", "", "", "", REFERENCE, ""]
+            writer.writerow(row + [metric.unit] * units + ["", ""] * several)
     return out.getvalue()
 
 
@@ -80,6 +87,9 @@ def markdown(summary: Summary) -> str:
         network = summary.network(backbone)
         about = [f"{_md(backbone)}{beyond}", *([network.name, network.size] if more else [])]
         lines.append(f"| {' | '.join([*about, *row])} |")
+    for name in summary.references:
+        row = [_score(summary, name, column, "") for column in columns]
+        lines.append(f"| {' | '.join([f'*{_md(name)}* ({REFERENCE})', *([''] * len(more)), *row])} |")
     lines += ["", f"## {classification(summary)}", "", *_md_classification(summary)]
     lines += ["", *(f"{_md(remark)}  " for remark in summary.remarks), ""]
     for task, protocol in summary.protocols.items():
@@ -92,6 +102,12 @@ def markdown(summary: Summary) -> str:
             f"- {_md(outcome.name)}: {_md(str(outcome.path) if isinstance(outcome, FinishedRun) else outcome.why)}"
         )
     return "\n".join(lines) + "\n"
+
+
+def _score(summary: Summary, name: str, column: Column, absent: str) -> str:
+    """The number of a reference in a column."""
+    value = summary.reference(name, column)
+    return absent if value is None else number(column[1], value)
 
 
 def _md_cell(cell: Cell) -> str:
@@ -152,12 +168,13 @@ def terminal(summary: Summary, page: Path) -> str:
 def _names(summary: Summary) -> list[str]:
     """The first column of the terminal's table from its heading down: backbones, of several networks with network and
     millions of parameters."""
-    names = ["backbone", *summary.backbones]
+    names = ["backbone", *summary.backbones, *summary.references]
     if not summary.several:
         return names
     of_rows = [summary.network(row) for row in summary.backbones]
-    networks = ["network", *(network.name for network in of_rows)]
+    networks = ["network", *(network.name for network in of_rows), *("none" for _ in summary.references)]
     sizes = ["params", *(f"{network.size} M" if network.size else "" for network in of_rows)]
+    sizes += ["" for _ in summary.references]
     first, second = max(map(len, names)), max(map(len, networks))
     columns = zip(names, networks, sizes, strict=True)
     return [f"{name:{first}}  {network:{second}}  {size:>8}" for name, network, size in columns]
@@ -195,9 +212,9 @@ def _column(summary: Summary, column: Column) -> Texts:
         sure = [c.verdict if c.verdict in TOO_FEW else text for c, text in zip(cells, sure, strict=True)]
     best = [f"{number(metric, b.value)}@{','.join(map(str, b.when))}" if (b := best_epoch(c)) else "" for c in cells]
     paper = [number(metric, c.paper.value) if c.paper else "" for c in cells]
-    parts = [[heading(metric), *ours]]
+    parts = [[heading(metric), *ours, *(_score(summary, name, column, "") for name in summary.references)]]
     more = (("95 %", sure), ("best", best), ("paper", paper))
-    parts += [[name, *texts] for name, texts in more if any(texts)]
+    parts += [[name, *texts, *("" for _ in summary.references)] for name, texts in more if any(texts)]
     return task, parts
 
 

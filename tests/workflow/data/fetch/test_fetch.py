@@ -7,16 +7,19 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
 
+from tests.waiting import PATIENCE
 from tests.workflow.data.conftest import below, tar_of
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.data import voc as voc_set
 from workflow.data.fetch.download import RetryPolicy
 from workflow.data.fetch.fetch import fetch, fetch_count, is_incomplete, official
+from workflow.data.fetch.locking import one_at_a_time
 
 HASTE = RetryPolicy(timeout=1, tries=2, wait=0.01)
 
@@ -34,14 +37,15 @@ def get_voc(server, voc_archives, voc_sources, tmp_path):
 
 
 def test_the_official_sources_are_complete():
-    for name in ("imagenet", "voc", "coco"):
+    for name in ("imagenet", "voc", "coco", "cub"):
         for source in official(name):
             assert source.published_by, source.file
             assert len(source.md5 or source.sha256) == (32 if source.md5 else 64)
             assert source.gives
-            assert (source.url is None) == (name == "imagenet")
-            assert source.url is None or (source.url.endswith(f"/{source.file}") and source.bytes > 1e7)
-    assert [source.file for source in official("coco") if source.split == "karpathy"] == ["caption_datasets.zip"]
+            assert (source.url is None) == source.file.startswith("ILSVRC2012_img"), "of registered users only"
+            assert source.url is None or source.url.endswith(f"/{source.file}")
+            assert source.bytes is None or source.bytes > 1e7
+    assert [source.file for source in official("coco") if source.where] == ["caption_datasets.zip"]
     assert sum(n for source in official("voc") for n in source.gives.values()) == 5011 + 4952 + 11540
 
 
@@ -52,7 +56,7 @@ def test_the_archives_of_a_set_are_those_of_its_layout(tmp_path):
     assert is_incomplete("mine", mine, tmp_path / "x")
     with pytest.raises(UserError, match=r"annotations_trainval2014\.zip: the archive is missing; data\.mine"):
         fetch("mine", mine | {"source": str(tmp_path)}, tmp_path / "x")
-    with pytest.raises(UserError, match=r"^data\.mine\.layout: must be coco or imagenet or voc, not mine$"):
+    with pytest.raises(UserError, match=r"^data\.mine\.layout: must be coco or cub or imagenet or voc, not mine$"):
         fetch("mine", {"root": "x"}, tmp_path / "x")
     assert official("none published") == []
 
@@ -243,3 +247,21 @@ def test_nothing_is_put_beside_another_set(get_voc, tmp_path, capsys, folder):
         assert set(record["archives"].values()) == {"not fetched"}
         assert [path.name for path in root.iterdir()] == [folder]
         assert f"holds {folder} and nothing of the official set, so nothing is fetched" in capsys.readouterr().out
+
+
+def test_two_sets_of_one_root_are_fetched_one_after_the_other(tmp_path):
+    """The second begins when the first is done."""
+    seen, root = [], tmp_path / "data/set"
+
+    def second():
+        with one_at_a_time(root):
+            seen.append("second")
+
+    with one_at_a_time(root):
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(0.2)
+        seen.append("first")
+    other.join(PATIENCE)
+    assert seen == ["first", "second"]
+    assert [path.name for path in root.parent.iterdir()] == [], "nothing is left"

@@ -7,7 +7,7 @@ import pytest
 
 from workflow.core.files import short
 from workflow.core.rng import rng
-from workflow.data.synthetic.scenes import scene, single_object_image
+from workflow.data.synthetic.scenes import scene, single_object_scene
 from workflow.data.synthetic.shapes import COLOURS
 from workflow.data.synthetic.sprites import Shapes
 
@@ -68,7 +68,7 @@ def test_a_portrait_shows_its_class():
     """The nearest class by mean silhouette is right far more often than chance, whatever the colour."""
 
     def silhouette(label: int, index: int) -> np.ndarray:
-        pixels = single_object_image(label, Shapes(4), 32, rng("test", label, index)).astype(float)
+        pixels = single_object_scene(label, Shapes(4), 32, rng("test", label, index)).pixels.astype(float)
         return np.ptp(pixels, axis=2) / (np.ptp(pixels) + 1)
 
     means = np.stack([np.mean([silhouette(label, i) for i in range(60)], axis=0) for label in range(4)])
@@ -91,7 +91,7 @@ def test_scenes_are_those_of_the_published_tables(scenes):
     assert area == pytest.approx(911902.6, rel=1e-4)
     light = np.array([[picture.pixels.mean(), picture.pixels.std()] for picture in scenes]).sum(axis=0)
     assert light == pytest.approx([95960.4, 32304.3], rel=1e-4)
-    faces = [single_object_image(label, Shapes(12), 48, rng("test", label)) for label in range(12)]
+    faces = [single_object_scene(label, Shapes(12), 48, rng("test", label)).pixels for label in range(12)]
     assert [face.mean() for face in faces] == pytest.approx(
         [70.66, 57.97, 64.11, 78.32, 40.18, 172.39, 100.74, 177.46, 101.85, 144.3, 173.84, 62.91], abs=0.05
     )

@@ -1,0 +1,5 @@
+"""`python -m localization SUBCOMMAND`."""
+
+from localization.cli import main
+
+main()

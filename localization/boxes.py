@@ -1,0 +1,150 @@
+"""From a class activation map to boxes, and how well they fit: the rules of the benchmark wsolevaluation (Choe et al.,
+CVPR 2020). A map has 8 bits, so thresholding it gives 255 different masks at most: `map > k` for k = 0 … 254, where k
+is the whole part of τ·255. All of them are scored once; every metric reads the result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional
+
+LEVELS = 255  # k = 0 … 254
+EMPTY = (0, 0, 0, 0)  # of a mask without foreground
+
+
+def level(threshold: float) -> int:
+    """The level k of a threshold τ, a share of a map's maximum, 0 ≤ τ < 1."""
+    return int(threshold * LEVELS)
+
+
+def threshold(level: int) -> float:
+    """The smallest threshold of a level, to three decimals, as the benchmark counts: 0, 0.001 … 0.999."""
+    return -(-level * 1000 // LEVELS) / 1000
+
+
+def quantize(maps: torch.Tensor, size: int, normalization: str, interpolation: str) -> np.ndarray:
+    """Maps as images of 8 bits.
+
+    Args:
+        maps: (N, h, w), of any range.
+        size: side that they are resized to, px.
+        normalization: `minmax` takes each map's own range to 0 … 255; `max` its maximum to 255, what is negative to 0.
+        interpolation: `bicubic` or `bilinear`.
+
+    Returns:
+        uint8 (N, size, size). A map that is constant, not finite or (`max`) nowhere positive is all zeros.
+    """
+    large = functional.interpolate(maps[:, None].float(), size=(size, size), mode=interpolation)[:, 0].double()
+    low = large.amin(dim=(1, 2), keepdim=True) if normalization == "minmax" else torch.zeros_like(large[:, :1, :1])
+    span = large.amax(dim=(1, 2), keepdim=True) - low
+    usable = large.isfinite().all(dim=2, keepdim=True).all(dim=1, keepdim=True) & (span > 0)
+    scaled = torch.where(usable, (large - low) / torch.where(usable, span, 1), 0).clamp(0, 1)
+    return (scaled * LEVELS).to(torch.uint8).cpu().numpy()
+
+
+def contours(image: np.ndarray, level: int, corner: tuple[int, int] = (0, 0)) -> tuple[list[Sequence[int]], int]:
+    """The contours of a mask.
+
+    Args:
+        image: uint8 (H, W), or a part of it that has the whole mask.
+        level: k of the mask `image > k`.
+        corner: x and y of the part's first pixel.
+
+    Returns:
+        (x, y, width, height) of each contour, those of holes too; and the place of the one with the largest area.
+    """
+    _, mask = cv2.threshold(image, level, 1, cv2.THRESH_BINARY)
+    found, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE, offset=corner)
+    largest = int(np.argmax([cv2.contourArea(each) for each in found])) if len(found) > 1 else 0
+    return [cv2.boundingRect(each) for each in found] or [EMPTY], largest
+
+
+def extents(image: np.ndarray) -> np.ndarray:
+    """First and last + 1 row, first and last + 1 column of the mask of each level, (LEVELS, 4); 0, H, 0, W where it is
+    empty."""
+    sides = [
+        np.stack([above.argmax(axis=1), len(line) - above[:, ::-1].argmax(axis=1)], axis=1)
+        for line in (image.max(axis=1), image.max(axis=0))
+        for above in [line[None] > np.arange(LEVELS)[:, None]]
+    ]
+    return np.concatenate(sides, axis=1)
+
+
+def as_boxes(rectangles: Sequence[Sequence[int]], side: tuple[int, ...]) -> np.ndarray:
+    """(x, y, width, height) as (x0, y0, x1, y1), float (M, 4), cut to an image of `side` (H, W): x1 is x + width, but
+    at most the last pixel, as in the benchmark."""
+    boxes = np.array(rectangles, dtype=float)
+    boxes[:, 2:] = np.minimum(boxes[:, :2] + boxes[:, 2:], (side[1] - 1, side[0] - 1))
+    return boxes
+
+
+def largest_box(image: np.ndarray, level: int) -> np.ndarray:
+    """The box (4,) of the largest contour of a mask, as `contours` finds it; (0, 0, 0, 0) if the mask is empty."""
+    rectangles, place = contours(image, level)
+    return as_boxes(rectangles, image.shape)[place]
+
+
+def iou(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Overlap of boxes (M, 4) with true ones (K, 4), (x0, y0, x1, y1) with their last pixels: (M, K)."""
+    low, high = np.maximum(boxes[:, None, :2], truth[None, :, :2]), np.minimum(boxes[:, None, 2:], truth[None, :, 2:])
+    inside = np.prod(np.maximum(high - low + 1, 0), axis=2)
+    areas = [np.prod(each[:, 2:] - each[:, :2] + 1, axis=1) for each in (boxes, truth)]
+    return inside / (areas[0][:, None] + areas[1][None] - inside)
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """How well the boxes of N images fit at each level; of several true boxes the best fitting one counts.
+
+    Args:
+        largest: IoU of the box of the largest contour by area, float32 (N, LEVELS).
+        best: IoU of the best of the boxes of all contours, float32 (N, LEVELS).
+    """
+
+    largest: np.ndarray
+    best: np.ndarray
+
+
+def overlaps(images: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Overlaps:
+    """Score maps at all levels.
+
+    Args:
+        images: uint8 (H, W) each.
+        truth: true boxes (K, 4) of each, in px of the map, with their last pixels.
+    """
+    found = np.zeros((2, len(images), LEVELS), dtype=np.float32)
+    for place, (image, boxes) in enumerate(zip(images, truth, strict=True)):
+        found[:, place] = _levels(image, np.asarray(boxes, dtype=float))
+    return Overlaps(*found)
+
+
+def _levels(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """IoU of the largest and of the best box of one map at each level, (2, LEVELS)."""
+    present = np.zeros(LEVELS + 1, dtype=bool)
+    present[image.ravel()] = True
+    different = np.flatnonzero(present[:LEVELS] | (np.arange(LEVELS) == 0))  # else the mask of the level before
+    corners = zip(different.tolist(), extents(image)[different].tolist(), strict=True)
+    masks = [contours(image[y0:y1, x0:x1], k, (x0, y0)) for k, (y0, y1, x0, x1) in corners]
+    starts = np.cumsum([0, *(len(each) for each, _ in masks[:-1])])
+    fits = iou(as_boxes([one for each, _ in masks for one in each], image.shape), truth).max(axis=1)
+    largest = fits[starts + [place for _, place in masks]]
+    which = np.searchsorted(different, np.arange(LEVELS), side="right") - 1
+    return np.stack([largest[which], np.maximum.reduceat(fits, starts)[which]])
+
+
+def to_map(boxes: np.ndarray, width: int, height: int, resize: int, crop: int) -> np.ndarray:
+    """True boxes on the map of a photo that was resized to a square and cropped in its centre.
+
+    Args:
+        boxes: (K, 4) in px of the photo.
+        width, height: of the photo, px.
+        resize: side of the square, px.
+        crop: side of the crop, px.
+
+    Returns:
+        Whole pixels (K, 4), truncated as the benchmark does; what is beyond the crop is cut off.
+    """
+    scaled = np.trunc(np.asarray(boxes, dtype=float) * ([resize / width, resize / height] * 2))
+    return np.clip(scaled - (resize - crop) // 2, 0, crop - 1 if crop < resize else crop)

@@ -1,0 +1,32 @@
+"""What localization costs here (workflow/planning/cost.py)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from backbones.backbone import metadata, publish_untrained
+from backbones.classifier import load_classifier
+from backbones.construct import IMAGENET_CLASSES
+from localization.evaluate import Evaluation
+from localization.photos import photos
+from localization.train import task
+from workflow.core.dataset_info import DatasetInfo
+from workflow.planning.run_spec import RunSpec
+from workflow.registry import tasks
+from workflow.training import timing
+from workflow.training.precision import configure_torch
+
+
+def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
+    """Seconds of a step and of a test image, boxes included; of what trains nothing, of an image."""
+    check, backbone, state = DatasetInfo.read(check_file), out / "backbone.safetensors", out / "state"
+    publish_untrained(backbone, network)
+    found, about = photos(check, {"synthetic": {}}), metadata(backbone)
+    if tasks()[run.type].kind == "train":
+        start = lambda model: model.load(backbone)  # noqa: E731
+        return timing.measure(run, task(run, check, about, {}, found, state), check.counts["train"], state, start)
+    configure_torch(run.threads)
+    names = (*check.classes, *(f"class {n}" for n in range(IMAGENET_CLASSES)))[:IMAGENET_CLASSES]
+    evaluation = Evaluation(run, replace(load_classifier(backbone), names=names), check.classes, found)
+    start = timing.now()
+    evaluation.score(range(len(found.all)))
+    return {"image": (timing.now() - start) / len(found.all)}
