@@ -49,7 +49,7 @@ WITHOUT_BATCH_NORM["feature_cutmix"] = EVERYWHERE["feature_cutmix"] | {"layers":
 
 @pytest.mark.parametrize(
     ("network", "parameters", "regularizers"),
-    [("resnet18", 11_689_512, EVERYWHERE), ("timm/test_convnext", 272_128, WITHOUT_BATCH_NORM)],
+    [("timm/test_resnet", 469_688, EVERYWHERE), ("timm/test_convnext", 272_128, WITHOUT_BATCH_NORM)],
 )
 def test_killed_and_started_again_ends_with_the_same_bits(
     network, parameters, regularizers, imagenet, tmp_path, monkeypatch
