@@ -3,6 +3,8 @@
 import copy
 from pathlib import Path
 
+import yaml
+
 from workflow.config.loading import load, overlay
 from workflow.planning.plan import plan
 from workflow.reporting.page.html_page import html
@@ -10,6 +12,14 @@ from workflow.reporting.summary import summarize
 from workflow.reporting.tables.paper_deviations import PAPER, Departure, choices, compared, departures
 
 HOUSE = Path(__file__).parents[4]
+
+
+def test_each_room_lists_its_own():
+    files = {file.parent.name: len(yaml.safe_load(file.read_text())) for file in HOUSE.glob("*/deviations.yaml")}
+    assert files.keys() >= {"pretrain", "detection", "captioning"}
+    of_all = yaml.safe_load((HOUSE / "workflow/reporting/tables/deviations.yaml").read_text())
+    assert len(choices()) == len(of_all) + sum(files.values())
+    assert len({what for what, _ in choices()}) == len(choices())
 
 
 def test_the_paper_s_config_departs_nowhere():
