@@ -121,11 +121,11 @@ def suited(name: str, module: nn.Module) -> int:
     return int(height)
 
 
-def pooled(module: Any, side: int) -> Literal["NCHW", "NHWC", ""]:
+def pooled(module: nn.Module, side: int) -> Literal["NCHW", "NHWC", ""]:
     """Network.pooled of a network on the meta device, which then has memory for its weights, without values: a head
     that computes with weights gives no mean."""
     shape = tuple(module.forward_features(torch.empty(1, 3, side, side)).shape)
-    features = torch.rand(shape, device="cpu") + 1
+    features = torch.rand(shape, device="cpu", generator=torch.Generator().manual_seed(0)) + 1
     with torch.no_grad():
         given = module.to_empty(device="cpu").forward_head(features, pre_logits=True)
     layouts: tuple[tuple[Literal["NCHW", "NHWC"], tuple[int, int]], ...] = (("NCHW", (2, 3)), ("NHWC", (1, 2)))
