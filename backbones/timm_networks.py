@@ -37,7 +37,7 @@ def describe(name: str) -> Network:
         near = difflib.get_close_matches(bare.partition(".")[0], timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(name.removesuffix(bare) + each for each in near)}?" if near else ""
         raise UserError(f"timm {timm.__version__} has no network {bare}{hint}")
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # or what is drawn next would depend on it
         module = create(bare, 1000).eval()
         side = suited(name, module)
         parts = {each["module"]: each["reduction"] for each in feature_info(module)}
@@ -125,7 +125,7 @@ def pooled(module: nn.Module, side: int) -> Literal["NCHW", "NHWC", ""]:
     """Network.pooled of a network on the meta device, which then has memory for its weights, without values: a head
     that computes with weights gives no mean."""
     shape = tuple(module.forward_features(torch.empty(1, 3, side, side)).shape)
-    features = torch.rand(shape, device="cpu", generator=torch.Generator().manual_seed(0)) + 1
+    features = torch.rand(shape, device="cpu") + 1
     with torch.no_grad():
         given = module.to_empty(device="cpu").forward_head(features, pre_logits=True)
     layouts: tuple[tuple[Literal["NCHW", "NHWC"], tuple[int, int]], ...] = (("NCHW", (2, 3)), ("NHWC", (1, 2)))

@@ -32,7 +32,7 @@ def run_of(*names, **changes):
 
 def test_a_run_survives_a_kill(imagenet, tmp_path):
     """With all regularizers but three of the four that mix, in the state the losses that wait for their point."""
-    run = run_of(*COMBINED, network="resnet18")
+    run = run_of(*COMBINED, network="timm/test_resnet")
 
     def go(folder):
         out = tmp_path / folder / "out"
