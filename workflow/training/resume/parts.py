@@ -34,7 +34,7 @@ class FinishedParts:
     def __init__(self, state: Path, of: Mapping[str, Any], name: str) -> None:
         self.state, self.folder, self.name = state, state / "parts", name
         self.of = dict(of)
-        if reason := self._other():
+        if reason := self._stale_reason():
             print(f"[{name}] {self.folder}: {reason}; its parts are computed again", flush=True)
             shutil.rmtree(self.folder)
             attempts.forget(state)
@@ -65,7 +65,7 @@ class FinishedParts:
             return None
         return {key: value for key, value in arrays.items() if key != "images"}
 
-    def _other(self) -> str:
+    def _stale_reason(self) -> str:
         """Why the parts that are there are not of this run; "" if they are."""
         for file in sorted(self.folder.glob("*.json")):
             try:

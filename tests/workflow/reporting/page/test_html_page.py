@@ -175,7 +175,7 @@ def test_an_empty_cell_shows_its_reason(experiment):
 def test_the_demo_s_notice_stands_above_the_table(experiment):
     small = experiment(data={"voc": {"synthetic": {}}})
     above = page(small)[0].partition("<table")[0]
-    assert "too little to tell a difference between its rows from noise" in above
+    assert "With one seed and short schedules, its rows cannot" in above
 
 
 def test_no_notice_on_real_data(experiment):
