@@ -26,7 +26,7 @@ demo: $(READY)
 	@$(BIN)/python -m workflow.reporting.report
 
 # Two halves of equal length at once, in processes of one thread; what the second one prints comes after the first.
-HALF := tests/workflow tests/backbones tests/pretrain
+HALF := tests/workflow tests/backbones
 test: $(READY)
 	@export OMP_NUM_THREADS=1; second=$$(mktemp) && trap 'rm -f "$$second"' EXIT && \
 	{ $(BIN)/pytest -m "not slow" $(HALF:%=--ignore=%) > "$$second" 2>&1 & } && \
