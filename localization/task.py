@@ -4,7 +4,9 @@ CUB-200-2011 and ImageNet (CutMix, Section 4.2; Choe et al., CVPR 2020)."""
 from collections.abc import Mapping
 from typing import Any
 
+from workflow import registry
 from workflow.contracts import Faults, Figure, Metric, Network, Recipe, Task
+from workflow.core.errors import UserError
 from workflow.data.sets.imagenet import WITH_BOXES
 
 METRICS = (
@@ -32,10 +34,13 @@ def no_map(network: Network, recipe: Recipe) -> str:
     return no_mean(network, recipe) or ("" if wanted in there else other)
 
 
-def crop_fits(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:
-    """A crop is a part of the resized photo."""
-    if recipe["crop_size"] > recipe["resize_size"]:
-        yield f"{path}.crop_size: {recipe['crop_size']} is larger than resize_size {recipe['resize_size']}"
+def networks_exist(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:
+    """Networks that have rates of their own exist."""
+    for name in recipe.get("lr_of_networks", {}):
+        try:
+            registry.network(name)
+        except UserError as error:
+            yield f"{path}.lr_of_networks.{name}: {error}"
 
 
 def two_samples(recipe: Recipe) -> bool:
@@ -54,7 +59,7 @@ def wsol(name: str, title: str, dataset: str, test_part: str, sample: str) -> Ta
         train_parts=("train",),
         test_part=test_part,
         sample=sample,
-        check=crop_fits,
+        check=networks_exist,
         rejects=no_map,
         two_samples=two_samples,
         figures=FIGURES,
@@ -71,7 +76,6 @@ TASKS = (
         kind="evaluate",
         test_part="val",
         sample=WITH_BOXES,
-        check=crop_fits,
         rejects=no_mean,
         figures=FIGURES,
     ),

@@ -7,7 +7,7 @@ import torchvision
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from backbones.construct import build, encoder, parameters
+from backbones.construct import build, encoder, parameters, set_map_stride
 from workflow import registry
 from workflow.core.errors import UserError
 
@@ -254,3 +254,40 @@ def test_a_name_is_declared_once(monkeypatch):
     monkeypatch.setattr("backbones.networks.resnet.NETWORKS", twice)
     with pytest.raises(ValueError, match="resnet18 is declared twice"):
         registry.networks.__wrapped__()
+
+
+@every_network
+def test_a_pooled_network_s_classifier_gets_the_mean_over_the_cells(network, module):
+    with torch.no_grad():
+        features = module.forward_features(IMAGES)
+        given = module.forward_head(features, pre_logits=True)
+    means = {}
+    if features.ndim == 4:
+        means = {"NCHW": features.mean((2, 3)), "NHWC": features.mean((1, 2))}
+    found = [
+        name for name, mean in means.items() if mean.shape == given.shape and torch.allclose(mean, given, atol=1e-5)
+    ]
+    assert found == ([network.pooled] if network.pooled else [])
+
+
+def test_networks_whose_maps_are_class_activation_maps():
+    assert {name: registry.network(name).pooled for name in (*NETWORKS, *(f"timm/{name}" for name in TIMM))} == {
+        **dict.fromkeys(NETWORKS, "NCHW"),
+        "timm/convnext_tiny": "",
+        "timm/swin_tiny_patch4_window7_224": "NHWC",
+        "timm/efficientnet_b0": "NCHW",
+        "timm/mobilenetv3_large_100": "",
+        "timm/seresnet50": "NCHW",
+        "timm/vit_tiny_patch16_224": "",
+    }
+
+
+@pytest.mark.parametrize("network", ["resnet18", "resnet50", "vgg16_gap"], indirect=True)
+def test_the_last_map_can_have_the_strides_that_are_declared(network):
+    assert network.map_strides[0] == network.stages[-1].stride
+    for stride in network.map_strides:
+        with torch.device("meta"):
+            other = build(network, classes=5).eval()
+            set_map_stride(other, network, stride)
+            features = other.forward_features(torch.empty(1, 3, SIDE, SIDE))
+        assert features.shape == (1, network.features, SIDE // stride, SIDE // stride)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.bad import coco, configs, doors, few, good, imported, robustness, sets
+from tests.bad import coco, configs, doors, few, good, imported, localization, robustness, sets
 from tests.bad.cases import Case, write
 from workflow.planning.preflight import check_before_start, load_plan
 
@@ -108,7 +108,8 @@ def small_dataset(name: str) -> Callable[[Path, object], list[str]]:
 
 karpathy = data("coco", {"split": "karpathy"})
 GROUPS = [
-    Group("A config", "workflow.config", configs.CONFIGS + robustness.CONFIGS, lambda folder, drawn: [configs.FILE]),
+    Group("A config", "workflow.config", configs.CONFIGS + robustness.CONFIGS + localization.CONFIGS,
+          lambda folder, drawn: [configs.FILE]),
     Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}, ("val_boxes",)),
           "data/imagenet"),
     Group("ImageNet with boxes", "workflow.data.imagenet", sets.BOXED, boxed, "data/imagenet"),

@@ -9,7 +9,7 @@ from localization import evaluate as module
 from localization.boxes import level
 from localization.cost import cost
 from localization.evaluate import evaluate
-from tests.localization.conftest import CAM, run
+from tests.localization.recipes import CAM, run
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 

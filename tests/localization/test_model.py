@@ -10,7 +10,7 @@ from backbones.backbone import load_weights, metadata
 from localization.model import Localizer
 from localization.photos import photos
 from localization.train import rates, regularizers, task
-from tests.localization.conftest import WSOL, run
+from tests.localization.recipes import WSOL, run
 from workflow.core.dataset_info import DatasetInfo
 
 IMAGES = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))

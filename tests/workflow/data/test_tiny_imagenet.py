@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from workflow.core.errors import UserError
+from workflow.data import imagenet, imagenet_boxes
 from workflow.data.tiny_imagenet import HELD_OUT, PRETRAINED, prepare
 from workflow.data.tiny_imagenet import main as tiny_imagenet_door
 
@@ -53,6 +54,16 @@ def test_the_two_sets(public, tmp_path):
     with Image.open(tmp_path / "out/objects/val/goldfish/val_40.png") as cut:
         assert cut.size == (31, 31)
         assert np.asarray(cut).min() > 200, "the box alone, with its last pixel"
+
+
+def test_boxes_of_val_are_written_in_imagenet_s_format(public, tmp_path):
+    """Of the images that are kept; the check and the localization tasks read them."""
+    prepare(public, tmp_path / "out")
+    root = tmp_path / "out/imagenet"
+    info = imagenet.check({"val_boxes": "val_boxes"}, root, threads=1)
+    assert (info.kinds, len(list((root / "val_boxes").iterdir()))) == (["boxes"], 40)
+    images = imagenet_boxes.read(imagenet.samples(root, "val"), info.classes, root / "val_boxes")
+    assert {image.boxes for image in images} == {((5.0, 10.0, 35.0, 40.0),)}
 
 
 def test_objects_too_small_to_be_told_are_left_out(public, tmp_path):

@@ -96,8 +96,18 @@ def remarks(
     if any(network.size for network in networks):
         which = "" if len(networks) > 1 else f"Network of all rows: {networks[0].words}. "
         texts.append(f"{which}Parameters are those of the published network, with its classifier of 1,000 classes.")
-    texts.append("Paper: CutMix, ICCV 2019, Tables 3 and 10, A1 of its supplement, and its poster (AutoAugment).")
+    if sources := paper_sources(table):
+        texts.append(f"Paper: {sources}.")
     return texts + code_remarks(outcomes) + machine_remarks(outcomes)
+
+
+def paper_sources(table: Cells) -> str:
+    """Where the paper's numbers in a table are printed: `CutMix, ICCV 2019, Table 3, Table 10; …`."""
+    places: dict[str, list[str]] = {}
+    for source in dict.fromkeys(cell.paper.source for cell in table.values() if cell.paper):
+        work, _, place = source.rpartition(", ")
+        places.setdefault(work, []).append(place)
+    return "; ".join(", ".join(filter(None, [work, *found])) for work, found in places.items())
 
 
 def interval_remarks(table: Cells, imported: Collection[str]) -> list[str]:
