@@ -57,13 +57,13 @@ def test_the_two_sets(public, tmp_path):
 
 
 def test_boxes_of_val_are_written_in_imagenet_s_format(public, tmp_path):
-    """Of the images that are kept; the check and the localization tasks read them."""
+    """Of the images that are kept, with the size of each."""
     prepare(public, tmp_path / "out")
     root = tmp_path / "out/imagenet"
-    info = imagenet.check({"val_boxes": "val_boxes"}, root, threads=1)
-    assert (info.kinds, len(list((root / "val_boxes").iterdir()))) == (["boxes"], 40)
-    images = imagenet_boxes.read(imagenet.samples(root, "val"), info.classes, root / "val_boxes")
+    assert len(list((root / "val_boxes").iterdir())) == 40
+    images = imagenet_boxes.read(imagenet.samples(root, "val"), imagenet.classes(root), root / "val_boxes")
     assert {image.boxes for image in images} == {((5.0, 10.0, 35.0, 40.0),)}
+    assert "<width>64</width>" in imagenet_boxes.file_of(root / "val_boxes", images[0].path).read_text()
 
 
 def test_objects_too_small_to_be_told_are_left_out(public, tmp_path):
