@@ -1,4 +1,5 @@
-"""`train` of a room, killed at chosen moments and started again: `python -m tests.kills ROOM FOLDER KILLS ARGUMENTS…`.
+"""`train` of a room, or what is named behind it ("ROOM SUBCOMMAND"), killed at chosen moments and started again:
+`python -m tests.kills ROOM FOLDER KILLS ARGUMENTS…`.
 
 Each attempt is a process of its own, forked when all that is slow has been imported, and ends itself by SIGKILL:
 `["step", n]` inside iteration n, or where the n-th file of a name gets that name: `["half", pattern, n]` as if half of
@@ -105,13 +106,14 @@ def attempt(main: Callable[[], None], folder: Path, number: int, kill: list | No
 
 def main() -> None:
     """The command line."""
-    room, folder, kills, *words = sys.argv[1:]
-    sys.argv[1:] = ["train", *words]
+    door, folder, kills, *words = sys.argv[1:]
+    room, _, subcommand = door.partition(" ")
+    sys.argv[1:] = [subcommand or "train", *words]
     for part in ("workflow.training.record", *(f"{room}.{part}" for part in PARTS)):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(part)
-    door = importlib.import_module(f"{room}.cli").main
-    ended = [attempt(door, Path(folder), n, kill) for n, kill in enumerate([*json.loads(kills), None])]
+    called = importlib.import_module(f"{room}.cli").main
+    ended = [attempt(called, Path(folder), n, kill) for n, kill in enumerate([*json.loads(kills), None])]
     (Path(folder) / "ended.json").write_text(json.dumps(ended))
 
 
