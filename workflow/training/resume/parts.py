@@ -34,6 +34,7 @@ class FinishedParts:
     def __init__(self, state: Path, of: Mapping[str, Any], name: str) -> None:
         self.state, self.folder, self.name = state, state / "parts", name
         self.of = dict(of)
+        self.code: dict[str, str] = {}
         if reason := self._stale_reason():
             print(f"[{name}] {self.folder}: {reason}; its parts are computed again", flush=True)
             shutil.rmtree(self.folder)
@@ -46,10 +47,12 @@ class FinishedParts:
 
     def keep(self, part: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
         """Write the arrays of a finished part, and return them."""
-        file = self.folder / f"{part}.npz"
+        file, code = self.folder / f"{part}.npz", code_hash.hashes()
         per_image.write(file, [], **arrays)
-        write_hashed(self.folder / f"{part}.json", {"code": code_hash.hashes(), "made_of": self.of}, [file])
-        attempts.keep(self.state)
+        write_hashed(self.folder / f"{part}.json", {"code": code, "made_of": self.of}, [file])
+        if code != self.code:  # takes as long as a small part
+            attempts.keep(self.state)
+            self.code = code
         return dict(arrays)
 
     def read(self, part: str) -> Arrays | None:
