@@ -44,32 +44,20 @@ def quantize(maps: torch.Tensor, size: int, normalization: str, interpolation: s
     return (scaled * LEVELS).to(torch.uint8).cpu().numpy()
 
 
-def contours(image: np.ndarray, level: int, corner: tuple[int, int] = (0, 0)) -> tuple[list[Sequence[int]], int]:
+def contours(image: np.ndarray, level: int) -> tuple[list[Sequence[int]], int]:
     """The contours of a mask.
 
     Args:
-        image: uint8 (H, W), or a part of it that has the whole mask.
+        image: uint8 (H, W).
         level: k of the mask `image > k`.
-        corner: x and y of the part's first pixel.
 
     Returns:
         (x, y, width, height) of each contour, those of holes too; and the place of the one with the largest area.
     """
     _, mask = cv2.threshold(image, level, 1, cv2.THRESH_BINARY)
-    found, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE, offset=corner)
+    found, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     largest = int(np.argmax([cv2.contourArea(each) for each in found])) if len(found) > 1 else 0
     return [cv2.boundingRect(each) for each in found] or [EMPTY], largest
-
-
-def extents(image: np.ndarray) -> np.ndarray:
-    """First and last + 1 row, first and last + 1 column of the mask of each level, (LEVELS, 4); 0, H, 0, W where it is
-    empty."""
-    sides = [
-        np.stack([above.argmax(axis=1), len(line) - above[:, ::-1].argmax(axis=1)], axis=1)
-        for line in (image.max(axis=1), image.max(axis=0))
-        for above in [line[None] > np.arange(LEVELS)[:, None]]
-    ]
-    return np.concatenate(sides, axis=1)
 
 
 def as_boxes(rectangles: Sequence[Sequence[int]], side: tuple[int, ...]) -> np.ndarray:
@@ -125,8 +113,7 @@ def _levels(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
     present = np.zeros(LEVELS + 1, dtype=bool)
     present[image.ravel()] = True
     different = np.flatnonzero(present[:LEVELS] | (np.arange(LEVELS) == 0))  # else the mask of the level before
-    corners = zip(different.tolist(), extents(image)[different].tolist(), strict=True)
-    masks = [contours(image[y0:y1, x0:x1], k, (x0, y0)) for k, (y0, y1, x0, x1) in corners]
+    masks = [contours(image, k) for k in different.tolist()]
     starts = np.cumsum([0, *(len(each) for each, _ in masks[:-1])])
     fits = iou(as_boxes([one for each, _ in masks for one in each], image.shape), truth).max(axis=1)
     largest = fits[starts + [place for _, place in masks]]

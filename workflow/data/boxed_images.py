@@ -111,6 +111,14 @@ def held_out_hashes(section: Mapping[str, Any]) -> dict[Path, str]:
     return {Path(section["lists"]) / name: sha256(Path(section["lists"]) / name) for name in (LABELS, BOXES)}
 
 
+def last_pixel_fault(box: Box, width: int, height: int) -> str | None:
+    """What is wrong with a box whose edges are its first and last pixels, in words; None if nothing is. Real sets have
+    boxes of one row or column of pixels."""
+    x0, y0, x1, y1 = box
+    thin = x0 <= x1 and y0 <= y1
+    return box_fault((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)) if thin else box, 0, width, height)
+
+
 def check_boxes(images: Sequence[BoxedImage], looked: Mapping[Any, ImageInfo], where: Any, faults: ErrorList) -> None:
     """Each image has a box, and each box lies on its image, whose pixels count from 0.
 
@@ -124,5 +132,5 @@ def check_boxes(images: Sequence[BoxedImage], looked: Mapping[Any, ImageInfo], w
         if not image.boxes:
             faults.add("images without a box", f"{where(image)}: {image.path} has no box")
         for box in image.boxes if image.path in looked else ():
-            if fault := box_fault(box, 0, looked[image.path].width, looked[image.path].height):
+            if fault := last_pixel_fault(box, looked[image.path].width, looked[image.path].height):
                 faults.add("bad boxes", f"{where(image)}: {Path(image.path).name}: {fault}")

@@ -98,6 +98,8 @@ def _bird(root: Path, entry: dict[str, Line], classes: int) -> Bird:
     if split not in ("0", "1"):
         raise UserError(f"{entry[SPLIT].where}: must be 1 (training) or 0 (test), not {split!r:.40}")
     x, y, width, height = (number(entry[BOXES], text, float) for text in entry[BOXES].fields[1:])
+    if not (width > 0 and height > 0):
+        raise UserError(f"{entry[BOXES].where}: width and height must be above 0, not {width:g} and {height:g}")
     return Bird(BoxedImage(f"{root}/images/{path}", int(label) - 1, ((x, y, x + width, y + height),)), split == "1")
 
 

@@ -57,6 +57,14 @@ def test_several_boxes_and_no_size(root):
     imagenet.check(SECTION, root, threads=1)
 
 
+@pytest.mark.parametrize("edges", [(20, 47, 45, 47), (0, 0, 0, 9), (47, 47, 47, 47), (0, 0, 48, 48)])
+def test_a_box_of_one_row_of_pixels_is_one(root, edges):
+    """As some of Tiny ImageNet's."""
+    write_annotation(root / "val_boxes", XML[10:], "n00000001", (48, 48), edges)
+    assert read(root)[0].boxes == (edges,)
+    assert imagenet.check(SECTION, root, threads=1).kinds == ["boxes"]
+
+
 def test_faults_of_the_official_set_are_warnings(root, capsys, monkeypatch):
     monkeypatch.setitem(imagenet.OFFICIAL, "val", 12)
     (root / XML).write_text((root / XML).read_text().replace("<name>n00000001", "<name>n00000002"))
