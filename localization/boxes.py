@@ -95,30 +95,54 @@ class Overlaps:
     best: np.ndarray
 
 
+@dataclass(frozen=True)
+class LevelBoxes:
+    """The boxes of a map at all levels.
+
+    Args:
+        boxes: of all different masks, one mask after the other, (M, 4).
+        starts: place of the first box of each mask.
+        largest: place of the box of the largest contour of each mask.
+        mask: which mask each level has, (LEVELS,).
+    """
+
+    boxes: np.ndarray
+    starts: np.ndarray
+    largest: np.ndarray
+    mask: np.ndarray
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> "LevelBoxes":
+        """Those of a map, uint8 (H, W)."""
+        present = np.zeros(LEVELS + 1, dtype=bool)
+        present[image.ravel()] = True
+        different = np.flatnonzero(present[:LEVELS] | (np.arange(LEVELS) == 0))  # else the mask of the level before
+        masks = [contours(image, k) for k in different.tolist()]
+        starts = np.cumsum([0, *(len(each) for each, _ in masks[:-1])])
+        boxes = as_boxes([one for each, _ in masks for one in each], image.shape)
+        mask = np.searchsorted(different, np.arange(LEVELS), side="right") - 1
+        return cls(boxes, starts, starts + [place for _, place in masks], mask)
+
+    def fits(self, truth: np.ndarray) -> np.ndarray:
+        """IoU of the largest and of the best box at each level with the true boxes (K, 4): (2, LEVELS)."""
+        found = iou(self.boxes, np.asarray(truth, dtype=float)).max(axis=1)
+        return np.stack([found[self.largest][self.mask], np.maximum.reduceat(found, self.starts)[self.mask]])
+
+
 def overlaps(images: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Overlaps:
     """Score maps at all levels.
 
     Args:
-        images: uint8 (H, W) each.
+        images: uint8 (H, W) each; one object that stands several times is boxed once.
         truth: true boxes (K, 4) of each, in px of the map, with their last pixels.
     """
     found = np.zeros((2, len(images), LEVELS), dtype=np.float32)
-    for place, (image, boxes) in enumerate(zip(images, truth, strict=True)):
-        found[:, place] = _levels(image, np.asarray(boxes, dtype=float))
+    last: tuple[np.ndarray, LevelBoxes] | None = None
+    for place, (image, true) in enumerate(zip(images, truth, strict=True)):
+        if last is None or last[0] is not image:
+            last = image, LevelBoxes.of(image)
+        found[:, place] = last[1].fits(true)
     return Overlaps(*found)
-
-
-def _levels(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """IoU of the largest and of the best box of one map at each level, (2, LEVELS)."""
-    present = np.zeros(LEVELS + 1, dtype=bool)
-    present[image.ravel()] = True
-    different = np.flatnonzero(present[:LEVELS] | (np.arange(LEVELS) == 0))  # else the mask of the level before
-    masks = [contours(image, k) for k in different.tolist()]
-    starts = np.cumsum([0, *(len(each) for each, _ in masks[:-1])])
-    fits = iou(as_boxes([one for each, _ in masks for one in each], image.shape), truth).max(axis=1)
-    largest = fits[starts + [place for _, place in masks]]
-    which = np.searchsorted(different, np.arange(LEVELS), side="right") - 1
-    return np.stack([largest[which], np.maximum.reduceat(fits, starts)[which]])
 
 
 def to_map(boxes: np.ndarray, width: int, height: int, resize: int, crop: int) -> np.ndarray:

@@ -74,6 +74,7 @@ TASKS = (
         dataset="imagenet",
         metrics=METRICS,
         kind="evaluate",
+        classifier=True,
         test_part="val",
         sample=WITH_BOXES,
         rejects=no_mean,
