@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from backbones.backbone import load_weights, save_backbone
 from localization import evaluate as module
 from localization.boxes import level
 from localization.cost import cost
@@ -80,9 +82,24 @@ def test_a_killed_evaluation_goes_on_with_its_finished_parts(call, monkeypatch, 
     assert resumed["files"]["per_image.npz"] == whole["files"]["per_image.npz"]
 
 
-def test_other_classes_are_refused(imagenet, backbone, tmp_path):
-    from backbones.backbone import load_weights, save_backbone
+def test_classes_are_found_by_their_names(call, imagenet, backbone, tmp_path):
+    """In another order, and among others, which no photo is taken for."""
+    weights, prepare = load_weights(backbone)
+    order = [2, 0, 3, 1]
+    weights["fc.weight"] = torch.cat([weights["fc.weight"][order], torch.zeros(1, 512)])
+    weights["fc.bias"] = torch.cat([weights["fc.bias"][order], torch.full((1,), 1e4)])
+    names = [f"n0000000{n + 1}" for n in order]
+    save_backbone(tmp_path / "b.safetensors", weights, prepare, "resnet18", classes=[*names, "n00000009"])
+    other, sizes = run("cam_imagenet", CAM, imagenet.section, resize_size=64, crop_size=64), {"resize_size": 64}
+    evaluate(other, tmp_path / "b.safetensors", imagenet.check, tmp_path / "s", tmp_path / "o")
+    before, after = call("a", **sizes, crop_size=64), read_json(tmp_path / "o/metrics.json")
+    assert after["metrics"] == before["metrics"]
+    predictions = [read_json(tmp_path / folder / "predictions.json") for folder in ("a", "o")]
+    assert predictions[0]["images"] == predictions[1]["images"]
+    np.testing.assert_allclose(*([photo["map"] for photo in one["photos"]] for one in predictions), atol=1e-4)
 
+
+def test_other_classes_are_refused(imagenet, backbone, tmp_path):
     weights, prepare = load_weights(backbone)
     other = tmp_path / "b.safetensors"
     save_backbone(other, weights, prepare, "resnet18", classes=["a", "b", "c", "d"])
