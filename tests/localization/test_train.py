@@ -11,6 +11,7 @@ from localization.train import train
 from localization.visualize import curves, maps
 from tests.kills import survives
 from tests.localization.recipes import CAM, WSOL, run
+from tests.together import losses, trained
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.reporting.figures import made_of, records
@@ -66,3 +67,16 @@ def test_a_killed_fine_tuning_ends_with_the_same_bits(cub, backbone, tmp_path):
     kills = [["step", 2], ["after", "*/predictions.json", 2], ["before", "*/metrics.json", 1]]
     words = ["--run-spec", told, "--backbone", backbone, "--dataset-info", cub.check]
     survives("localization", tmp_path, kills, [2, 5, 6], 8, *words)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(cub, backbone, tmp_path):
+    one_run = run("wsol_cub", WSOL, {}, lr=1e-4, classifier_lr=1e-3)
+    (tmp_path / "alone").mkdir()
+    train(one_run, backbone, cub.check, tmp_path / "alone/state", tmp_path / "alone/out")
+    one = read_json(tmp_path / "alone/out/metrics.json")
+    two = trained("localization", one_run, tmp_path, backbone=backbone, data=cub.check)
+    assert losses(two)[0] == pytest.approx(losses(one)[0], rel=0.2), "batch norm sees half a batch each"
+    with np.load(tmp_path / "out/per_image.npz") as evidence:
+        assert len(evidence["images"]) == 10, "each test photo once, whatever the processes"
+    assert two["metrics"].keys() == one["metrics"].keys()
