@@ -10,5 +10,6 @@ NETWORKS = (
         classifier="head",
         features=64,
         stages=(Stage("stage1", channels=16, stride=2, index=0), Stage("stage2", 32, 4, 1), Stage("stage3", 64, 8, 2)),
+        pooled="NCHW",
     ),
 )
