@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from backbones.classifier import PublishedClassifier
-from backbones.images import ImageNetVal
 from workflow.core.rng import rng
 from workflow.planning.run_spec import RunSpec
 from workflow.training.resume.interrupts import data_worker, guard_workers
@@ -44,7 +43,7 @@ def shuffled_blocks(images: int) -> list[np.ndarray]:
 
 def by_blocks(
     run: RunSpec,
-    images: ImageNetVal,
+    images: Dataset,
     device: torch.device,
     parts: FinishedParts,
     compute: Callable[[Block], Arrays],
@@ -54,7 +53,7 @@ def by_blocks(
 
     Args:
         run: gives workers and the name.
-        images: the set.
+        images: the set, as ImageNetVal gives it.
         device: where blocks are computed.
         parts: of the evaluation.
         compute: gives the arrays (N, …) of a block.
@@ -75,7 +74,7 @@ def name(number: int) -> str:
     return f"block{number:05d}"
 
 
-def _loaded(run: RunSpec, images: ImageNetVal, batches: list[list[int]]) -> Iterator[dict[str, torch.Tensor]]:
+def _loaded(run: RunSpec, images: Dataset, batches: list[list[int]]) -> Iterator[dict[str, torch.Tensor]]:
     ahead: dict[str, Any] = {"prefetch_factor": 1} if run.workers else {}  # a block is large
     loader = DataLoader(images, batch_sampler=batches, num_workers=run.workers, worker_init_fn=data_worker, **ahead)
     bar = tqdm(desc=f"[{run.name}]", total=len(images), unit="image", initial=len(images) - sum(map(len, batches)))

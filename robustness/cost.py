@@ -2,18 +2,39 @@
 
 from pathlib import Path
 
+import torch
+from torch.utils.data import Subset
+
 from backbones.backbone import publish_untrained
-from robustness.evaluate import evaluate
+from backbones.classifier import load_classifier
+from backbones.images import ImageNetVal
+from robustness.blocks import by_blocks
+from robustness.evaluate import masked, whole
+from robustness.protocols import Protocols
 from workflow.core.dataset_info import DatasetInfo
+from workflow.data.imagenet_c import folders
 from workflow.planning.run_spec import RunSpec
-from workflow.registry import tasks
 from workflow.training import timing
+from workflow.training.precision import configure_torch
+from workflow.training.resume.parts import FinishedParts
+
+FEW = 4  # images that are enough on a CPU: a photo passes through the network a hundred times
 
 
 def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
-    """Seconds of a test image, in all that its protocols do with it."""
-    check, backbone = DatasetInfo.read(check_file), out / "backbone.safetensors"
+    """Seconds of a test image, in all that its protocols do with it, of a batch on a GPU."""
+    configure_torch(run.threads)
+    check, backbone, recipe = DatasetInfo.read(check_file), out / "backbone.safetensors", run.recipe
     publish_untrained(backbone, network, check.classes)
+    classifier, outputs = load_classifier(backbone), list(range(len(check.classes)))
+    root = {"robustness_imagenet": f"{check.root}/val", "imagenet_c": str(next(folders(Path(check.root))))}
+    images = ImageNetVal(root.get(run.type, check.root), {"val_resize_size": recipe["crop_size"], **recipe})
+    few = Subset(images, range(min(len(images), recipe["batch_size"] if torch.cuda.is_available() else FEW)))
     start = timing.now()
-    evaluate(run, backbone, check_file, out / "state", out / "run")
-    return {"image": (timing.now() - start) / check.counts[tasks()[run.type].test_part]}
+    if run.type == "imagenet_c":
+        whole(run, few, classifier, "cost")
+    else:
+        scored = run.type == "robustness_imagenet"
+        compute = Protocols(classifier, recipe, outputs) if scored else masked(classifier, recipe, outputs)
+        by_blocks(run, few, classifier.device, FinishedParts(out / "state", {}, run.name), compute)
+    return {"image": (timing.now() - start) / len(few)}

@@ -1,10 +1,11 @@
 """Score the classifier of a published backbone under one of the room's protocols, in fp32."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from backbones.backbone import metadata
@@ -75,7 +76,7 @@ def score_corruptions(
     return Scores(names(images), metrics, flags, {"label": label, "errors": errors}, protocol)
 
 
-def whole(run: RunSpec, images: ImageNetVal, classifier: PublishedClassifier, part: str) -> Arrays:
+def whole(run: RunSpec, images: Dataset, classifier: PublishedClassifier, part: str) -> Arrays:
     """What the network takes each image of a set for, (N,)."""
     size = run.recipe["batch_size"]
     loader, found = DataLoader(images, size, num_workers=run.workers, worker_init_fn=data_worker), []
@@ -92,17 +93,22 @@ def score_other_images(
 ) -> Scores:
     """Other images of some of the network's classes, among which only these are predicted."""
     recipe, images = run.recipe, ImageNetVal(check.root, run.recipe)
-    outputs = classifier.outputs(check.classes)
-
-    def masked(block: Block) -> Arrays:
-        found = predictions(classifier, block.images, recipe["batch_size"], outputs)
-        return {"predicted": found, "label": block.labels.cpu().numpy()}
-
-    predicted = by_blocks(run, images, classifier.device, parts, masked)
+    compute = masked(classifier, recipe, classifier.outputs(check.classes))
+    predicted = by_blocks(run, images, classifier.device, parts, compute)
     metrics = {"accuracy": percent(predicted["predicted"] == predicted["label"])}
     sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
     split = f"{len(images)} images, {sizes}; the logits of their {len(check.classes)} classes"
     return Scores(names(images), metrics, {}, predicted, {"split": split, "precision": "fp32"})
+
+
+def masked(classifier: PublishedClassifier, recipe: Mapping[str, Any], outputs: list[int]) -> Callable[[Block], Arrays]:
+    """What the network takes each image of a block for among these outputs: the class of the data."""
+
+    def compute(block: Block) -> Arrays:
+        found = predictions(classifier, block.images, recipe["batch_size"], outputs)
+        return {"predicted": found, "label": block.labels.cpu().numpy()}
+
+    return compute
 
 
 SCORERS: dict[str, Scorer] = {

@@ -1,5 +1,6 @@
 """A small backbone that is right on every validation image of the tiny ImageNet, and its runs."""
 
+import importlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +12,9 @@ from torchvision.models import resnet18
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.classifier import load_classifier
 from backbones.images import ImageNetVal
-from tests.robustness.recipes import RECIPE, SIZES
+from tests.robustness.recipes import RECIPE, SIZES, SPECS
 from workflow.core.dataset_info import DatasetInfo
+from workflow.data.synthetic import generate
 from workflow.planning.run_spec import RunSpec
 
 
@@ -40,3 +42,14 @@ def published(imagenet, tmp_path_factory):
     save_backbone(path, network.state_dict(), IMAGENET, "resnet18", classes=check.classes)
     load = lambda: load_classifier(path)  # noqa: E731
     return SimpleNamespace(path=path, check=check, images=batch["images"], labels=batch["labels"], load=load)
+
+
+@pytest.fixture(scope="session")
+def checks(imagenet, tmp_path_factory):
+    """Task to the CHECK.json of its drawn data."""
+    folder, found = tmp_path_factory.mktemp("data"), {"robustness_imagenet": imagenet.check}
+    for name, spec in SPECS.items():
+        generate.make(name, spec, folder / name)
+        found[name] = folder / f"{name}.json"
+        importlib.import_module(f"workflow.data.{name}").check({}, folder / name, None, 1).write(found[name])
+    return found

@@ -1,7 +1,5 @@
 """The four evaluations on drawn data: what they leave, how they resume, which networks they refuse."""
 
-import importlib
-
 import numpy as np
 import pytest
 import torch
@@ -12,23 +10,11 @@ from robustness.evaluate import evaluate
 from robustness.task import TASKS
 from tests.kills import results
 from tests.robustness.conftest import run_spec
-from tests.robustness.recipes import RECIPES, SIZES, SPECS
+from tests.robustness.recipes import RECIPES, SIZES
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
-from workflow.data.synthetic import generate
 from workflow.reporting.statistics.bootstrap import resample
 from workflow.reporting.statistics.per_image import read
-
-
-@pytest.fixture(scope="module")
-def checks(imagenet, tmp_path_factory):
-    """Task to the CHECK.json of its drawn data."""
-    folder, found = tmp_path_factory.mktemp("data"), {"robustness_imagenet": imagenet.check}
-    for name, spec in SPECS.items():
-        generate.make(name, spec, folder / name)
-        found[name] = folder / f"{name}.json"
-        importlib.import_module(f"workflow.data.{name}").check({}, folder / name, None, 1).write(found[name])
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,15 @@ def test_the_mean_corruption_error_is_a_mean_of_ratios_to_alexnet(drawn):
     assert flags["corruption_errors"].shape == (40, 15, 5)
 
 
-def test_alexnet_itself_has_100_and_a_perfect_network_0():
+def test_the_rates_of_alexnet_are_the_published_ones():
+    """Of the benchmark's own code, in its order."""
+    published = """.886428 .894468 .922640 .819880 .826268 .785948 .798360 .866816 .826572 .819324 .564592 .853204
+    .646056 .717840 .606500"""
     assert tuple(ALEXNET) == CORRUPTIONS
+    assert list(ALEXNET.values()) == [float(rate) for rate in published.split()]
+
+
+def test_a_perfect_network_has_0_and_one_that_is_always_wrong_more_than_100():
     label = np.zeros(10, int)
     assert corrupted(np.zeros((10, 15, 5), int), label)[0]["mCE"].mean() == 0
     always_wrong = corrupted(np.ones((10, 15, 5), int), label)[0]

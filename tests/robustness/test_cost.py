@@ -1,0 +1,14 @@
+"""What an evaluation costs is measured on a few of its images."""
+
+import pytest
+
+from robustness.cost import cost
+from tests.robustness.conftest import run_spec
+from tests.robustness.recipes import RECIPES
+
+
+@pytest.mark.parametrize("task", RECIPES)
+def test_the_seconds_of_an_image_are_measured(task, checks, tmp_path):
+    found = cost(run_spec(task, RECIPES[task]), checks[task], tmp_path, "resnet18")
+    assert found.keys() == {"image"}
+    assert 0 < found["image"] < 60
