@@ -55,9 +55,9 @@ def contours(image: np.ndarray, level: int) -> tuple[list[Sequence[int]], int]:
         (x, y, width, height) of each contour, those of holes too; and the place of the one with the largest area.
     """
     _, mask = cv2.threshold(image, level, 1, cv2.THRESH_BINARY)
-    found, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
-    largest = int(np.argmax([cv2.contourArea(each) for each in found])) if len(found) > 1 else 0
-    return [cv2.boundingRect(each) for each in found] or [EMPTY], largest
+    outlines, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
+    largest = int(np.argmax([cv2.contourArea(outline) for outline in outlines])) if len(outlines) > 1 else 0
+    return [cv2.boundingRect(outline) for outline in outlines] or [EMPTY], largest
 
 
 def as_boxes(rectangles: Sequence[Sequence[int]], side: tuple[int, ...]) -> np.ndarray:
@@ -78,7 +78,7 @@ def iou(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Overlap of boxes (M, 4) with true ones (K, 4), (x0, y0, x1, y1) with their last pixels: (M, K)."""
     low, high = np.maximum(boxes[:, None, :2], truth[None, :, :2]), np.minimum(boxes[:, None, 2:], truth[None, :, 2:])
     inside = np.prod(np.maximum(high - low + 1, 0), axis=2)
-    areas = [np.prod(each[:, 2:] - each[:, :2] + 1, axis=1) for each in (boxes, truth)]
+    areas = [np.prod(group[:, 2:] - group[:, :2] + 1, axis=1) for group in (boxes, truth)]
     return inside / (areas[0][:, None] + areas[1][None] - inside)
 
 
@@ -118,15 +118,15 @@ class LevelBoxes:
         present[image.ravel()] = True
         different = np.flatnonzero(present[:LEVELS] | (np.arange(LEVELS) == 0))  # else the mask of the level before
         masks = [contours(image, k) for k in different.tolist()]
-        starts = np.cumsum([0, *(len(each) for each, _ in masks[:-1])])
-        boxes = as_boxes([one for each, _ in masks for one in each], image.shape)
+        starts = np.cumsum([0, *(len(rectangles) for rectangles, _ in masks[:-1])])
+        boxes = as_boxes([one for rectangles, _ in masks for one in rectangles], image.shape)
         mask = np.searchsorted(different, np.arange(LEVELS), side="right") - 1
         return cls(boxes, starts, starts + [place for _, place in masks], mask)
 
     def fits(self, truth: np.ndarray) -> np.ndarray:
         """IoU of the largest and of the best box at each level with the true boxes (K, 4): (2, LEVELS)."""
-        found = iou(self.boxes, np.asarray(truth, dtype=float)).max(axis=1)
-        return np.stack([found[self.largest][self.mask], np.maximum.reduceat(found, self.starts)[self.mask]])
+        overlap = iou(self.boxes, np.asarray(truth, dtype=float)).max(axis=1)
+        return np.stack([overlap[self.largest][self.mask], np.maximum.reduceat(overlap, self.starts)[self.mask]])
 
 
 def overlaps(images: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Overlaps:
@@ -136,13 +136,13 @@ def overlaps(images: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Overl
         images: uint8 (H, W) each; one object that stands several times is boxed once.
         truth: true boxes (K, 4) of each, in px of the map, with their last pixels.
     """
-    found = np.zeros((2, len(images), LEVELS), dtype=np.float32)
+    fits = np.zeros((2, len(images), LEVELS), dtype=np.float32)
     last: tuple[np.ndarray, LevelBoxes] | None = None
     for place, (image, true) in enumerate(zip(images, truth, strict=True)):
         if last is None or last[0] is not image:
             last = image, LevelBoxes.of(image)
-        found[:, place] = last[1].fits(true)
-    return Overlaps(*found)
+        fits[:, place] = last[1].fits(true)
+    return Overlaps(*fits)
 
 
 def to_map(boxes: np.ndarray, width: int, height: int, resize: int, crop: int) -> np.ndarray:

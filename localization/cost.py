@@ -20,13 +20,13 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
     """Seconds of a step and of a test image, boxes included; of what trains nothing, of an image."""
     check, backbone, state = DatasetInfo.read(check_file), out / "backbone.safetensors", out / "state"
     publish_untrained(backbone, network)
-    found, about = photos(check, {"synthetic": {}}), metadata(backbone)
+    dataset, meta = photos(check, {"synthetic": {}}), metadata(backbone)
     if tasks()[run.type].kind == "train":
         start = lambda model: model.load(backbone)  # noqa: E731
-        return timing.measure(run, task(run, check, about, {}, found, state), check.counts["train"], state, start)
+        return timing.measure(run, task(run, check, meta, {}, dataset, state), check.counts["train"], state, start)
     configure_torch(run.threads)
     names = (*check.classes, *(f"class {n}" for n in range(IMAGENET_CLASSES)))[:IMAGENET_CLASSES]
-    evaluation = Evaluation(run, replace(load_classifier(backbone), names=names), check.classes, found)
+    evaluation = Evaluation(run, replace(load_classifier(backbone), names=names), check.classes, dataset)
     start = timing.now()
-    evaluation.score(range(len(found.all)))
-    return {"image": (timing.now() - start) / len(found.all)}
+    evaluation.score(range(len(dataset.all)))
+    return {"image": (timing.now() - start) / len(dataset.all)}

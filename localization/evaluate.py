@@ -59,7 +59,7 @@ class Evaluation:
 
     def score(self, places: range) -> dict[str, np.ndarray]:
         """The arrays of some photos (results.Scored)."""
-        recipe, workers, found = self.run.recipe, self.run.workers, []
+        recipe, workers, scores = self.run.recipe, self.run.workers, []
         loader = DataLoader(
             Subset(self.images, places), recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker
         )
@@ -70,8 +70,8 @@ class Evaluation:
                     sets.truth(self.photos.all[place], recipe["resize_size"], recipe["crop_size"])
                     for place in batch["image"].tolist()
                 ]
-                found.append(results.score(maps, predicted, true, recipe).arrays())
-        return Scored.of(found).arrays()
+                scores.append(results.score(maps, predicted, true, recipe).arrays())
+        return Scored.of(scores).arrays()
 
     def maps(self) -> dict[int, np.ndarray]:
         """The maps of the photos that figures show, by their place."""
@@ -80,10 +80,10 @@ class Evaluation:
         return dict(zip(places, self.batch(batch)[0].numpy(), strict=True))
 
 
-def protocol(run: RunSpec, photos: Photos, about: Mapping[str, Any]) -> dict[str, Any]:
-    """How the numbers were made; `about` is what the backbone says of itself."""
+def protocol(run: RunSpec, photos: Photos, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """How the numbers were made; `meta` is what the backbone says of itself."""
     recipe = run.recipe
-    prepare = {key: about[key] for key in ("channel_order", "mean", "std")}
+    prepare = {key: meta[key] for key in ("channel_order", "mean", "std")}
     return {
         "split": f"{len(photos.test)} test images; thresholds chosen on {photos.chosen_on}",
         "map": f"class activation map of the {recipe['cam_class'].replace('_', ' ')} class, "
@@ -92,8 +92,8 @@ def protocol(run: RunSpec, photos: Photos, about: Mapping[str, Any]) -> dict[str
         "of the maximum and IoU above 0.5, MaxBoxAcc at IoU 0.5, MaxBoxAccV2 the mean over IoU 0.3, 0.5 and 0.7",
         "sizes": f"resized to {recipe['resize_size']} x {recipe['resize_size']}, centre crop {recipe['crop_size']}",
         "preprocessing": prepare,
-        "network": about["network"],
-        "stride": about["stride"],
+        "network": meta["network"],
+        "stride": meta["stride"],
     }
 
 
@@ -109,9 +109,9 @@ def evaluate(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: P
         parts = [range(first, min(first + PART, count)) for first in range(0, count, PART)]
         arrays = [finished(f"images{part.start}", lambda part=part: evaluation.score(part)) for part in parts]
         scored = Scored.of(arrays)
-        found = results.outcome(scored, photos, run.recipe)
-        results.write(out, found, photos, evaluation.maps(), run.recipe)
+        result = results.outcome(scored, photos, run.recipe)
+        results.write(out, result, photos, evaluation.maps(), run.recipe)
         references = {results.REFERENCE: results.reference(photos, run.recipe)}
-        write_record(out, run, None, of=of, metrics=found.metrics, protocol=protocol(run, photos, metadata(backbone)),
-                     check=check_file, backbone=backbone, thresholds=found.chosen.thresholds(),
+        write_record(out, run, None, of=of, metrics=result.metrics, protocol=protocol(run, photos, metadata(backbone)),
+                     check=check_file, backbone=backbone, thresholds=result.chosen.thresholds(),
                      references=references)  # fmt: skip

@@ -21,7 +21,7 @@ class BoxAccuracy(BaseMetric):
     """Evidence and predictions are left in a folder.
 
     Args:
-        check: what the check of the set has found, as in CHECK.json.
+        check: the result of the check of the set, as in CHECK.json.
         section: of the set in the config.
         recipe: of the run.
         keep: the folder.
@@ -54,10 +54,10 @@ class BoxAccuracy(BaseMetric):
                 kept = maps[n].numpy() if place in self.shown else None
                 self.results.append((place, {name: array[n : n + 1] for name, array in arrays.items()}, kept))
 
-    def compute_metrics(self, found: list[tuple[int, dict[str, np.ndarray], np.ndarray | None]]) -> dict[str, float]:
+    def compute_metrics(self, entries: list[tuple[int, dict[str, np.ndarray], np.ndarray | None]]) -> dict[str, float]:
         """All batches."""
-        found = sorted(found, key=lambda one: one[0])
-        outcome = results.outcome(Scored.of([arrays for _, arrays, _ in found]), self.photos, self.recipe)
-        maps = {place: kept for place, _, kept in found if kept is not None}
+        entries = sorted(entries, key=lambda one: one[0])
+        outcome = results.outcome(Scored.of([arrays for _, arrays, _ in entries]), self.photos, self.recipe)
+        maps = {place: kept for place, _, kept in entries if kept is not None}
         results.write(self.keep, outcome, self.photos, maps, self.recipe)
         return outcome.metrics

@@ -66,14 +66,14 @@ def photos(check: DatasetInfo, section: Mapping[str, Any]) -> Photos:
     """
     root = Path(check.root)
     if check.set == "cub":
-        test, held_out, folder = cub.samples(root, "test"), of_each_class(cub.samples(root, "train"), SIXTH), "images"
+        test, held_out, folder = cub.samples(root, "test"), every_nth(cub.samples(root, "train"), SIXTH), "images"
         chosen_on = f"{len(held_out)} training images, each sixth of a class"
     else:
         boxes = imagenet_boxes.boxes_folder(section, root)
         if boxes is None:
             raise UserError(f"{root}: the set has no boxes of val")
         images = imagenet_boxes.read(imagenet.samples(root, "val"), check.classes, boxes)
-        chosen, folder = set(of_each_class(images, 2)), "val"
+        chosen, folder = set(every_nth(images, 2)), "val"
         test, held_out = [image for image in images if image not in chosen], [*filter(chosen.__contains__, images)]
         chosen_on = f"{len(held_out)} of {len(images)} validation images, each second of a class; the others are tested"
     if "held_out" in section:
@@ -83,14 +83,14 @@ def photos(check: DatasetInfo, section: Mapping[str, Any]) -> Photos:
     return Photos(held_out, test, chosen_on, root, folder)
 
 
-def of_each_class(images: list[BoxedImage], step: int) -> list[BoxedImage]:
+def every_nth(images: list[BoxedImage], step: int) -> list[BoxedImage]:
     """Of each class its first image, and each `step`-th after it."""
     seen: dict[int, int] = {}
-    found = []
+    chosen = []
     for image in images:
         place = seen[image.label] = seen.get(image.label, -1) + 1
-        found += [image] if place % step == 0 else []
-    return found
+        chosen += [image] if place % step == 0 else []
+    return chosen
 
 
 def truth(image: BoxedImage, resize: int, crop: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a run publishes of its maps: evidence per image, predictions with the boxes found, and what its figures need."""
+"""What a run publishes of its maps: evidence per image, predictions with their boxes, and what its figures need."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,19 +111,19 @@ def outcome(scored: Scored, photos: Photos, recipe: Mapping[str, Any]) -> Outcom
 
 
 def write(
-    folder: Path, found: Outcome, photos: Photos, maps: Mapping[int, np.ndarray], recipe: Mapping[str, Any]
+    folder: Path, result: Outcome, photos: Photos, maps: Mapping[int, np.ndarray], recipe: Mapping[str, Any]
 ) -> None:
     """Write `per_image.npz` and `predictions.json`.
 
     Args:
         folder: of the results.
-        found: scores.
+        result: scores.
         photos: of the set.
         maps: place among all photos to its map (h, w), of those that figures show.
         recipe: of the run.
     """
-    evidence.write(folder / "per_image.npz", np.array(photos.names), **found.values)
-    columns = photos.names, photos.test, found.test.predicted.tolist(), found.test.boxes.tolist()
+    evidence.write(folder / "per_image.npz", np.array(photos.names), **result.values)
+    columns = photos.names, photos.test, result.test.predicted.tolist(), result.test.boxes.tolist()
     images = [
         {"image": name, "label": image.label, "predicted": label, "box": box}
         for name, image, label, box in zip(*columns, strict=True)
@@ -139,8 +139,8 @@ def write(
         for place in sorted(maps)
     ]
     content = {
-        "thresholds": found.chosen.thresholds(),
-        "curves": {name: np.round(curve, 4).tolist() for name, curve in curves(found.test.fits).items()},
+        "thresholds": result.chosen.thresholds(),
+        "curves": {name: np.round(curve, 4).tolist() for name, curve in curves(result.test.fits).items()},
         "sizes": sizes,
         "photos": pictures,
         "images": images,

@@ -29,9 +29,9 @@ def no_mean(network: Network, recipe: Recipe) -> str:
 
 def no_map(network: Network, recipe: Recipe) -> str:
     """Why a network cannot be fine-tuned for localization; "" if it can."""
-    wanted, there = recipe["map_stride"], network.map_strides
-    other = f"its last map can have a stride of {', '.join(map(str, there))} px, not of map_stride {wanted}"
-    return no_mean(network, recipe) or ("" if wanted in there else other)
+    wanted, strides = recipe["map_stride"], network.map_strides
+    reason = f"its last map can have a stride of {', '.join(map(str, strides))} px, not of map_stride {wanted}"
+    return no_mean(network, recipe) or ("" if wanted in strides else reason)
 
 
 def networks_exist(path: str, recipe: Mapping[str, Any], config: Mapping[str, Any]) -> Faults:

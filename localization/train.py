@@ -31,8 +31,8 @@ def regularizers(run: RunSpec, backbone: Path) -> dict[str, Any]:
     if run.recipe["regularizers"] == "none" or metadata(backbone).get("origin") != "pretrained":
         return {}
     config = read_json(backbone.with_name("config.json"), "recipe")
-    found: dict[str, Any] = config["recipe"]["regularizers"]
-    return found
+    row: dict[str, Any] = config["recipe"]["regularizers"]
+    return row
 
 
 def rates(recipe: Mapping[str, Any], network: str) -> tuple[float, float]:
@@ -41,33 +41,41 @@ def rates(recipe: Mapping[str, Any], network: str) -> tuple[float, float]:
     return of["lr"], of["classifier_lr"]
 
 
+def optimizer(recipe: Mapping[str, Any], network: str) -> dict[str, Any]:
+    """SGD, the classifier of a network at its rate."""
+    lr, classifier_lr = rates(recipe, network)
+    classifier = f"network.{registry.network(network).classifier}"
+    settings = {key: recipe[key] for key in ("momentum", "nesterov", "weight_decay")}
+    return {
+        "optimizer": {"type": "SGD", "lr": lr, **settings},
+        "paramwise_cfg": {"custom_keys": {classifier: {"lr_mult": classifier_lr / lr if lr else 0.0}}},
+    }
+
+
 def task(
-    run: RunSpec, check: DatasetInfo, about: Mapping[str, Any], row: Mapping[str, Any], found: Photos, state: Path
+    run: RunSpec, check: DatasetInfo, meta: Mapping[str, Any], row: Mapping[str, Any], dataset: Photos, state: Path
 ) -> dict[str, Any]:
     """The mmengine config of a run: model, loaders, evaluator, optimizer. The schedule is the engine's.
 
     Args:
         run: gives recipe, seed and workers.
         check: of the data.
-        about: metadata of the backbone.
+        meta: metadata of the backbone.
         row: regularizers to fine-tune with.
-        found: photos of the set.
+        dataset: photos of the set.
         state: folder of the resume state.
     """
     recipe, size = run.recipe, {"resize": run.recipe["resize_size"], "crop": run.recipe["crop_size"]}
     loading = {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     loading["collate_fn"] = {"type": "default_collate"}
-    lr, classifier_lr = rates(recipe, about["network"])
-    classifier = registry.network(about["network"]).classifier
-    own = {f"network.{classifier}": {"lr_mult": classifier_lr / lr if lr else 0.0}}
     regularized = {"regularizers": dict(row), "seed": run.seed}
     return {
         "model": {
             "type": "Localizer",
-            "network": about["network"],
+            "network": meta["network"],
             "classes": len(check.classes),
-            "prepare": {key: about[key] for key in ("channel_order", "mean", "std")},
-            "stride": about["stride"],
+            "prepare": {key: meta[key] for key in ("channel_order", "mean", "std")},
+            "stride": meta["stride"],
             **{key: recipe[key] for key in ("map_stride", "cam_class")},
             **regularized,
         },
@@ -78,7 +86,7 @@ def task(
             **loading,
         },
         "val_dataloader": {
-            "dataset": {"type": "TestPhotos", "images": [(one.path, one.label) for one in found.all], **size},
+            "dataset": {"type": "TestPhotos", "images": [(one.path, one.label) for one in dataset.all], **size},
             "sampler": {"type": "DefaultSampler", "shuffle": False},
             "batch_size": recipe["batch_size"] // get_world_size(),
             **loading,
@@ -90,46 +98,39 @@ def task(
             "recipe": recipe,
             "keep": str(state),
         },
-        "optim_wrapper": {
-            "optimizer": {
-                "type": "SGD",
-                "lr": lr,
-                **{key: recipe[key] for key in ("momentum", "nesterov", "weight_decay")},
-            },
-            "paramwise_cfg": {"custom_keys": own},
-        },
+        "optim_wrapper": optimizer(recipe, meta["network"]),
     }
 
 
 def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, publish predictions and evidence, and write the record last."""
-    check, about, recipe = DatasetInfo.read(check_file), metadata(backbone), run.recipe
+    check, meta, recipe = DatasetInfo.read(check_file), metadata(backbone), run.recipe
     of = made_of(run, check, backbone)
     with run_context(state, out, of):
-        found, row = photos(check, run.data), regularizers(run, backbone)
+        dataset, row = photos(check, run.data), regularizers(run, backbone)
         start = lambda model: model.load(backbone, of["backbone"])  # noqa: E731
-        done = fit(run, task(run, check, about, row, found, state), check.counts["train"], state, start)
+        fitted = fit(run, task(run, check, meta, row, dataset, state), check.counts["train"], state, start)
         for name in PUBLISHED:
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
-        prepare = Preprocessing(about["channel_order"], tuple(about["mean"]), tuple(about["std"]))
-        save_network(out, run, of, done.model.state_dict(), prepare, about, classes=check.classes)
-        words = protocol(run, found, about) | {
+        prepare = Preprocessing(meta["channel_order"], tuple(meta["mean"]), tuple(meta["std"]))
+        save_network(out, run, of, fitted.model.state_dict(), prepare, meta, classes=check.classes)
+        words = protocol(run, dataset, meta) | {
             "fine_tuning": f"a stride of {recipe['map_stride']} px a cell, a new classifier",
             "regularizers": row,
             "epoch": f"last of {recipe['epochs']}",
         }
-        best = max(done.evaluations, key=lambda each: each[HEADLINE])
+        best = max(fitted.evaluations, key=lambda evaluation: evaluation[HEADLINE])
         write_record(
             out,
             run,
-            done,
+            fitted,
             of=of,
-            metrics=done.metrics,
+            metrics=fitted.metrics,
             protocol=words,
             check=check_file,
             backbone=backbone,
             best=best,
             thresholds=read_json(out / "predictions.json", "thresholds")["thresholds"],
-            references={results.REFERENCE: results.reference(found, recipe)},
+            references={results.REFERENCE: results.reference(dataset, recipe)},
         )

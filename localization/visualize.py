@@ -19,7 +19,7 @@ from workflow.reporting.figures import COMMENT, QUALITY, comment, records
 
 CELL, MARGIN, DPI = 1.7, 1.6, 100  # inches: a photo, the names of rows
 MIX = 0.5  # share of the map in a pixel
-TRUE, FOUND = "white", "black"  # frames of boxes
+TRUE, PREDICTED = "white", "black"  # frames of boxes
 PANELS = {"BoxAcc": "largest contour, IoU 0.5", "BoxAccV2": "best contour, mean over IoU 0.3, 0.5, 0.7"}
 
 
@@ -55,8 +55,8 @@ def maps(runs: dict[str, Path], check: DatasetInfo, out: Path) -> None:
         out: the file.
     """
     keys = "photos", "sizes", "thresholds"
-    found = {name: read_json(folder / "predictions.json", *keys) for name, folder in runs.items()}
-    first = next(iter(found.values()))
+    contents = {name: read_json(folder / "predictions.json", *keys) for name, folder in runs.items()}
+    first = next(iter(contents.values()))
     figure = Figure(
         figsize=(MARGIN + CELL * SHOWN, CELL * (1 + len(runs))), dpi=DPI, facecolor="white", layout="constrained"
     )
@@ -69,16 +69,16 @@ def maps(runs: dict[str, Path], check: DatasetInfo, out: Path) -> None:
         for box in photo["true"]:
             frame(axes, box, TRUE, "-")
     places[0, 0].set_ylabel("photo")
-    for row, (name, content) in zip(places[1:], found.items(), strict=True):
+    for row, (name, content) in zip(places[1:], contents.items(), strict=True):
         row[0].set_ylabel(name, parse_math=False)
         sizes, at = content["sizes"], level(content["thresholds"]["MaxBoxAcc"])
         for axes, photo, image in zip(row, content["photos"], images, strict=True):
-            told = sizes["crop_size"], sizes["normalization"], sizes["interpolation"]
-            heat = quantize(torch.tensor(photo["map"])[None], *told)[0]
+            sizing = sizes["crop_size"], sizes["normalization"], sizes["interpolation"]
+            heat = quantize(torch.tensor(photo["map"])[None], *sizing)[0]
             axes.imshow(overlaid(image, heat))
             for box in photo["true"]:
                 frame(axes, box, TRUE, "-")
-            frame(axes, largest_box(heat, at), FOUND, "--")
+            frame(axes, largest_box(heat, at), PREDICTED, "--")
     save(figure, runs, out, "jpeg")
 
 
@@ -115,5 +115,5 @@ def save(figure: Figure, runs: dict[str, Path], out: Path, kind: str) -> None:
         if kind == "png":
             figure.savefig(temporary, format=kind, metadata={COMMENT: comment(records(runs))})
         else:
-            about = {"quality": QUALITY, "comment": comment(records(runs)).encode()}
-            figure.savefig(temporary, format=kind, pil_kwargs=about)
+            options = {"quality": QUALITY, "comment": comment(records(runs)).encode()}
+            figure.savefig(temporary, format=kind, pil_kwargs=options)

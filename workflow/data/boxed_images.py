@@ -51,15 +51,15 @@ def lines(file: Path, count: int, what: str, separator: str | None = None, limit
         text = decoded(file.read_bytes())
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not {error.encoding.upper()} text: byte {error.start}: {error.reason}") from None
-    found = [
+    entries = [
         Line(f"{file}:{number}", line.strip().split(separator, limit))
         for number, line in enumerate(text.splitlines(), start=1)
         if line.strip()
     ]
-    for where, fields in found:
+    for where, fields in entries:
         if len(fields) != count:
             raise UserError(f"{where}: a line must be {what}, not {' '.join(fields)!r:.80}")
-    return found
+    return entries
 
 
 def number(line: Line, text: str, kind: type[int] | type[float] = int) -> Any:
@@ -96,14 +96,14 @@ def held_out(section: Mapping[str, Any]) -> list[BoxedImage]:
 def check_held_out(section: Mapping[str, Any], classes: int, faults: ErrorList) -> list[BoxedImage]:
     """A held-out set whose lists can be read: each of its images exists and has a class of the data; the images."""
     require_dir(Path(section["images"]), "the folder of held-out images")
-    found = held_out(section)
+    entries = held_out(section)
     file = Path(section["lists"]) / LABELS
-    for image in found:
+    for image in entries:
         if not Path(image.path).is_file():
             faults.add("absent images", f"{file}: {image.path}: there is no such image")
         if not 0 <= image.label < classes:
             faults.add("unknown classes", f"{file}: {image.path}: class {image.label} is not one of 0 to {classes - 1}")
-    return [image for image in found if Path(image.path).is_file()]
+    return [image for image in entries if Path(image.path).is_file()]
 
 
 def held_out_hashes(section: Mapping[str, Any]) -> dict[Path, str]:

@@ -46,24 +46,24 @@ class Bird(NamedTuple):
 
 def by_id(root: Path, name: str, what: str, count: int = 2) -> dict[int, Line]:
     """id -> line of a list; UserError for a line that is not `id …`, or an id that stands twice."""
-    found: dict[int, Line] = {}
+    entries: dict[int, Line] = {}
     for line in lines(root / name, count, what, None, 1 if count == 2 else -1):
         key = number(line, line.fields[0])
-        if key in found:
+        if key in entries:
             raise UserError(f"{line.where}: id {key} stands twice")
-        found[key] = line
-    if not found:
+        entries[key] = line
+    if not entries:
         raise UserError(f"{root / name}: the list is empty")
-    return found
+    return entries
 
 
 def classes(root: str | Path) -> list[str]:
     """The class names in the order of their ids, which must be 1, 2, …: label = id - 1."""
-    found = by_id(Path(root), CLASSES, "a class id and a name")
-    for place, (key, line) in enumerate(sorted(found.items()), start=1):
+    entries = by_id(Path(root), CLASSES, "a class id and a name")
+    for place, (key, line) in enumerate(sorted(entries.items()), start=1):
         if key != place:
-            raise UserError(f"{line.where}: class id {key}: ids must be 1 to {len(found)}")
-    return [found[key].fields[1] for key in sorted(found)]
+            raise UserError(f"{line.where}: class id {key}: ids must be 1 to {len(entries)}")
+    return [entries[key].fields[1] for key in sorted(entries)]
 
 
 def read(root: str | Path) -> list[Bird]:
@@ -79,13 +79,14 @@ def read(root: str | Path) -> list[Bird]:
         SPLIT: by_id(root, SPLIT, "an id and 1 (training) or 0 (test)"),
         BOXES: by_id(root, BOXES, "an id, x, y, width and height", 5),
     }
-    for name, found in listed.items():
-        for key in found.keys() - listed[IMAGES].keys():
-            raise UserError(f"{found[key].where}: id {key} is not in {IMAGES}")
-        for key in listed[IMAGES].keys() - found.keys():
+    for name, entries in listed.items():
+        for key in entries.keys() - listed[IMAGES].keys():
+            raise UserError(f"{entries[key].where}: id {key} is not in {IMAGES}")
+        for key in listed[IMAGES].keys() - entries.keys():
             raise UserError(f"{listed[IMAGES][key].where}: id {key} is not in {name}")
     return [
-        _bird(root, {name: found[key] for name, found in listed.items()}, len(names)) for key in sorted(listed[IMAGES])
+        _bird(root, {name: entries[key] for name, entries in listed.items()}, len(names))
+        for key in sorted(listed[IMAGES])
     ]
 
 

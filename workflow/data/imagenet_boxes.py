@@ -13,13 +13,13 @@ from workflow.data.validation.errors import ErrorList, require_dir
 from workflow.data.validation.image_cache import ImageInfo
 from workflow.data.voc_xml import Annotation, parse
 
-MADE = "val_boxes"  # folder of a synthetic set
+SYNTHETIC = "val_boxes"  # folder of a synthetic set
 Labelled = Sequence[tuple[Any, int]]  # (path of an image, label)
 
 
 def boxes_folder(section: Mapping[str, Any], root: str | Path) -> Path | None:
     """Where the boxes of a set are: the folder that its section names, below `root`; None if it has none."""
-    name = section.get("val_boxes", MADE if "synthetic" in section else None)
+    name = section.get("val_boxes", SYNTHETIC if "synthetic" in section else None)
     folder = Path(root) / name if name else None
     return folder if folder and ("val_boxes" in section or folder.is_dir()) else None
 
@@ -51,7 +51,7 @@ def _annotation(folder: Path, image: Any) -> Annotation:
 
 
 def _boxed(path: Any, label: int, name: str, annotation: Annotation) -> BoxedImage:
-    return BoxedImage(str(path), label, tuple(box for other, box, _ in annotation.objects if other == name))
+    return BoxedImage(str(path), label, tuple(box for wnid, box, _ in annotation.objects if wnid == name))
 
 
 def check(
@@ -74,7 +74,7 @@ def check(
         faults: more go here.
     """
     seen = {str(path): info for path, info in looked.items()}
-    found, faults = [], ErrorList() if official else faults
+    boxed, faults = [], ErrorList() if official else faults
     require_dir(folder, "the folder of the boxes of val")
     for path, label in images:
         try:
@@ -82,13 +82,13 @@ def check(
         except UserError as error:
             faults.add("missing annotations", str(error))
             continue
-        found.append(_boxed(path, label, names[label], annotation))
+        boxed.append(_boxed(path, label, names[label], annotation))
         _check_annotation(file_of(folder, path), annotation, names[label], seen[str(path)], faults)
-    check_boxes(found, seen, lambda one: file_of(folder, one.path), faults)
+    check_boxes(boxed, seen, lambda one: file_of(folder, one.path), faults)
     stems: dict[str, Any] = {}
     for path, _ in images:
-        if (other := stems.setdefault(Path(path).stem, path)) != path:
-            faults.add("annotations of two images", f"{file_of(folder, path)}: may be of {other} or of {path}")
+        if (first := stems.setdefault(Path(path).stem, path)) != path:
+            faults.add("annotations of two images", f"{file_of(folder, path)}: may be of {first} or of {path}")
     for file in sorted(folder.glob("*.xml")):
         if file.stem not in stems:
             faults.add("annotations without an image", f"{file}: no image of val has this name")
@@ -98,9 +98,9 @@ def check(
 
 def _check_annotation(file: Path, annotation: Annotation, name: str, info: ImageInfo, faults: ErrorList) -> None:
     """Objects of the image's class only, on an image of the stated size."""
-    for number, (other, _, _) in enumerate(annotation.objects, start=1):
-        if other != name:
-            faults.add("wrong classes", f"{file}: object {number} ({other:.60}): the image is in the folder {name}")
+    for number, (wnid, _, _) in enumerate(annotation.objects, start=1):
+        if wnid != name:
+            faults.add("wrong classes", f"{file}: object {number} ({wnid:.60}): the image is in the folder {name}")
     if annotation.size and annotation.size != (info.width, info.height):
         sizes = "<size> says {}x{} px, the image has {}x{} px".format(*annotation.size, info.width, info.height)
         faults.add("wrong sizes", f"{file}: {sizes}")

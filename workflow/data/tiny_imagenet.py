@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from workflow.core.errors import UserError, cli_entry_point
-from workflow.data.imagenet_boxes import MADE, write_annotation
+from workflow.data.imagenet_boxes import SYNTHETIC, write_annotation
 from workflow.data.validation.decoding import decode, open_image
 
 PRETRAINED = [
@@ -132,7 +132,7 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
                 part = "/".join(target.parts[:2])
                 counts[part] = counts.get(part, 0) + 1
                 if part == "imagenet/val":
-                    _write_box(image, temporary / "imagenet" / MADE)
+                    _write_box(image, temporary / "imagenet" / SYNTHETIC)
     (temporary / "imagenet/LOC_synset_mapping.txt").write_text("".join(_names(source)), encoding="utf-8")
     temporary.rename(out)
     return counts

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from workflow.core.rng import rng
-from workflow.data.imagenet_boxes import MADE, write_annotation
+from workflow.data.imagenet_boxes import SYNTHETIC, write_annotation
 from workflow.data.synthetic.scenes import Scene, progress, save, single_object_scene
 from workflow.data.synthetic.sprites import Shapes
 
@@ -25,7 +25,7 @@ def make(root: Path, spec: dict) -> None:
     shapes = Shapes(spec["classes"])
     names = shapes.names
     folders = wnids(len(names))
-    (root / MADE).mkdir()
+    (root / SYNTHETIC).mkdir()
     for split in ("train", "val"):
         for wnid in folders:
             (root / split / wnid).mkdir(parents=True)
@@ -38,6 +38,6 @@ def make(root: Path, spec: dict) -> None:
         label, name, picture = val_image(shapes, spec, index)
         save(root / "val" / folders[label] / name, picture.pixels)
         x0, y0, x1, y1 = picture.things[0].box
-        write_annotation(root / MADE, name, folders[label], (spec["size"], spec["size"]), (x0, y0, x1 - 1, y1 - 1))
+        write_annotation(root / SYNTHETIC, name, folders[label], (spec["size"], spec["size"]), (x0, y0, x1 - 1, y1 - 1))
     lines = [f"{wnid} {name}\n" for wnid, name in zip(folders, names, strict=True)]
     (root / "LOC_synset_mapping.txt").write_text("".join(lines))
