@@ -75,6 +75,9 @@ def ssd(cfg: Config, run: RunSpec, classes: int, network: Network) -> None:
     head.anchor_generator.update(input_size=size, **ssd_anchors.priors(size, cells))
     cfg.model.test_cfg.score_thr = run.recipe["score_threshold"]
     difficult(cfg, run.recipe["difficult"], [cfg.model.train_cfg.assigner])
+    for step in cfg.train_pipeline:
+        if step.type == "Expand":
+            step.ratio_range = (1, run.recipe["expand_ratio"])
     resize(cfg, (size, size))
 
 

@@ -39,7 +39,7 @@ COMMON = {
 }
 COMMON |= {"precision": "fp32", "frozen_stages": 1, "freeze_bn": True, "eval_interval": 0}
 VOC = {"difficult": "background"}
-SSD = {**COMMON, **VOC, "size": 96, "score_threshold": 0.01}
+SSD = {**COMMON, **VOC, "size": 96, "expand_ratio": 4, "score_threshold": 0.01}
 FASTER = {
     **COMMON,
     "min_size": 96,

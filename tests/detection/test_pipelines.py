@@ -119,6 +119,15 @@ def test_ssd_expands_half_of_the_pictures_to_four_times_their_sides(ssd):
         assert not wide or (~inside).any()
 
 
+@pytest.mark.parametrize("limit", [1, 1.5])
+def test_the_recipe_limits_how_far_ssd_expands(build, limit):
+    built = steps(build("ssd_voc", expand_ratio=limit))
+    picture = np.full((*SIDES, 3), COLOUR, dtype=np.uint8)
+    ratios = [one["img"].shape[0] / HEIGHT for one in through(until(built, "SSDCrop"), picture)]
+    assert max(ratios) <= limit
+    assert limit == 1 or max(ratios) > 0.9 * limit
+
+
 def test_ssd_crops_most_pictures_and_all_end_at_the_recipes_size(ssd):
     picture = np.full((*SIDES, 3), COLOUR, dtype=np.uint8)
     whole = [one["img"].shape[:2] == SIDES for one in through([until(ssd, "Resize")[-1]], picture)]
