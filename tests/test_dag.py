@@ -233,6 +233,6 @@ def test_real_photos(snakemake, tmp_path, monkeypatch):
         "voc": {"root": f"{root}/VOCdevkit", "classes": "voc"},
         "coco": {"root": f"{root}/coco", "split": "2014"},
     }
-    rows = {name: DEMO["backbones"][name] for name in ("baseline", "mixup", "cutout", "cutmix")}
+    rows = {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}
     tiny = overlay(overlay(DEMO, TINY), {"pretrain": {"batch_size": 50}})  # 2,000 photos
     run_dag(tiny | {"experiment": "real", "data": data, "backbones": rows}, snakemake, tmp_path)

@@ -19,7 +19,9 @@ from workflow.planning.plan import Plan, PlannedRun, plan
 from workflow.planning.preflight import load_plan
 
 PROJECT = Path(__file__).parents[3]
-DEMO = load(PROJECT / "config/demo.yaml")
+ROWS = ("baseline", "mixup", "cutout", "cutmix")
+DEMO = load(PROJECT / "config/demo.yaml", PROJECT / "config/demo-all.yaml")
+DEMO["backbones"] = {name: DEMO["backbones"][name] for name in ROWS}
 
 
 def planned(*edits: tuple[str, object]) -> Plan:
@@ -50,7 +52,6 @@ def value(run: PlannedRun, field: str) -> Any:
 
 
 TASKS = ("ssd_voc", "faster_rcnn_voc", "nic_coco")
-ROWS = ("baseline", "mixup", "cutout", "cutmix")
 
 
 def test_paths_are_the_contracts():

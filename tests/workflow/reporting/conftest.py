@@ -128,6 +128,7 @@ def write(run: PlannedRun, recipe: dict[str, Any] | None = None, task: Task | No
     recipe = run.run["recipe"] if recipe is None else recipe
     noise = int(digest([run.task, run.backbone, run.seeds])[:10], 16) / 2**50  # two trainings never have one curve
     losses = [{"iteration": 10 * i, "loss": 3.0 / i + noise, "lr": 0.1} for i in range(1, 21)]
+    untrained = run.task == "pretrain" and run.origin == "random"
     weights = run.weights.encode()  # their content counts, not their kind
     record = {
         "task": run.task,
@@ -146,7 +147,7 @@ def write(run: PlannedRun, recipe: dict[str, Any] | None = None, task: Task | No
             "seconds": 104.2,
             "images_per_second": 61.53,
         },
-        "history": {"points": losses, "evaluations": [{"iteration": 100}, {"iteration": 200}]},
+        "history": {"points": [] if untrained else losses, "evaluations": [{"iteration": 100}, {"iteration": 200}]},
     }
     if run.task == "pretrain":
         record["best"] = {"epoch": 3, **{m: v - 1.25 for m, v in record["metrics"].items()}}
