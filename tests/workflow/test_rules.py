@@ -21,7 +21,10 @@ from workflow.planning.plan import Plan, plan
 
 DEMO = load(PROJECT / "config/demo.yaml")
 FIGURES = {"draw_activations": 1, "draw_detections": 2, "draw_captions": 1}  # of all backbones, with the demo's tasks
-SMALL = DEMO | {"backbones": {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")}}
+SMALL = DEMO | {
+    "backbones": {name: DEMO["backbones"][name] for name in ("baseline", "cutmix")},
+    "tasks": {name: DEMO["tasks"][name] for name in ("ssd_voc", "faster_rcnn_voc", "nic_coco")},
+}
 
 
 def jobs(said: str) -> dict[str, int]:
@@ -258,8 +261,10 @@ def test_the_demo_is_run_when_none_is_named(snakemake):
     status, said = snakemake("-n")
     assert status == 0
     assert jobs(said) == {
-        **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 4},
-        **{"detection": 8, "features": 4, "vocabulary": 1, "captioning": 4},
+        **{"make_data": 3, "check_data": 3, "checked": 1, "pretrain": 2, "random_backbone": 1},
+        **{"detection": 6, "features": 3, "vocabulary": 1, "captioning": 3},
+        **{"evaluate_localization": 3, "evaluate_robustness": 3},
+        **{"draw_localization": 1, "draw_box_accuracy": 1, "draw_robustness_curves": 1},
         **{"gallery": 1, **FIGURES, "report": 1, "all": 1},
     }
     assert "results/demo/report/transfer.csv" in said

@@ -19,9 +19,11 @@ from workflow.planning.plan import Plan, PlannedRun, plan
 from workflow.planning.preflight import load_plan
 
 PROJECT = Path(__file__).parents[3]
+TASKS = ("ssd_voc", "faster_rcnn_voc", "nic_coco")
 ROWS = ("baseline", "mixup", "cutout", "cutmix")
 DEMO = load(PROJECT / "config/demo.yaml", PROJECT / "config/demo-all.yaml")
 DEMO["backbones"] = {name: DEMO["backbones"][name] for name in ROWS}
+DEMO["tasks"] = {name: DEMO["tasks"][name] for name in TASKS}
 
 
 def planned(*edits: tuple[str, object]) -> Plan:
@@ -49,9 +51,6 @@ def differing(one: Plan, other: Plan, field: str) -> set[tuple[str, str]]:
 def value(run: PlannedRun, field: str) -> Any:
     """A field of a run, or the folder of a shared artifact of that name."""
     return run.shared.get(field, "") if field in ("features", "vocabulary") else getattr(run, field)
-
-
-TASKS = ("ssd_voc", "faster_rcnn_voc", "nic_coco")
 
 
 def test_paths_are_the_contracts():
