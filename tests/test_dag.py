@@ -16,20 +16,21 @@ import pytest
 import yaml
 
 from tests.bad.imported import Call
-from tests.snakemake_call import caller, link
+from tests.demo import CONFIGS, demo
+from tests.snakemake_call import caller, copy_project, link
 from tests.unpickling import free
 from tests.workflow.reporting import chromium
 from workflow.config.loading import load, overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import sha256
 from workflow.planning.plan import Plan, plan
+from workflow.registry import task_of
 from workflow.reporting.page.sections import sections, words
 from workflow.reporting.summary import summarize
 
 pytestmark = pytest.mark.slow
 
-CONFIGS = Path(__file__).parents[1] / "config"
-DEMO = load(CONFIGS / "demo.yaml")
+DEMO = demo()
 RCNN = {
     **{"iterations": 3, "batch_size": 2, "warmup_iters": 1, "milestones": [2], "min_size": 96, "max_size": 96},
     **{"rois_per_image": 8, "rpn_post_nms_top_n": {"train": 32, "test": 16}},
@@ -40,7 +41,7 @@ TINY = {
     "tasks": {
         "ssd_voc": {"iterations": 3, "batch_size": 2, "warmup_iters": 1, "milestones": [2], "size": 96},
         "faster_rcnn_voc": RCNN,
-        "faster_rcnn_coco": ON_COCO | RCNN,  # the demo does without
+        "faster_rcnn_coco": ON_COCO | RCNN,  # the demo does without it
         "nic_coco": {
             "epochs": 1,
             "resize_size": 64,
@@ -82,6 +83,9 @@ def check_results(todo: Plan, folder: Path) -> None:
         "faster_rcnn_coco": {"AP", "AP50", "AP75"},
         "nic_coco": {"BLEU-1", "BLEU-4", "METEOR", "ROUGE_L", "CIDEr"},
     }
+    metrics |= {
+        name: {each.name for each in task_of(todo.config, name).metrics} for name in set(todo.tasks) - metrics.keys()
+    }
     for backbone in todo.backbones:
         for task, names in metrics.items():
             assert names <= {metric for b, t, metric in found if (b, t) == (backbone, task)}
@@ -92,8 +96,9 @@ def check_results(todo: Plan, folder: Path) -> None:
 
 def trained(todo: Plan) -> dict[str, list[str]]:
     """Task to the names of the runs that its learning curves show."""
-    found = {task: [] for task in ("pretrain", *todo.tasks)}
-    for run in todo.runs:
+    learning = [name for name in todo.tasks if task_of(todo.config, name).kind == "train"]
+    found = {task: [] for task in ("pretrain", *learning)}
+    for run in (run for run in todo.runs if run.task in found):
         if run.task != "pretrain" or run.origin == "pretrained":
             transfer = f"s{run.seeds['transfer']}" if "transfer" in run.seeds else ""
             found[run.task].append(f"{run.backbone} p{run.seeds['pretrain']}{transfer}")
@@ -119,8 +124,8 @@ def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
         held = {Path(name).name: name for name in archive.namelist()}
         text = archive.read(held["report.html"]).decode()
         files = [folder / file for file in todo.report if file.endswith((".html", ".svg", ".png", ".jpg"))]
-        detections = sum(figure.suffix == ".jpg" for figure, _ in todo.task_figures.values())
-        assert len(files) == 3 + 2 + 1 + len(todo.tasks) + detections, "tables, pictures, curves, detections"
+        pictures = sum(figure.suffix in (".jpg", ".png") for figure, _ in todo.task_figures.values())
+        assert len(files) == 3 + 2 + len(trained(todo)) + pictures, "tables, pictures, curves, pictures of tasks"
         for file in files:
             assert archive.read(held[file.name]) == file.read_bytes()
     shown = [("detections", "detection"), ("captions", "captioning")]
@@ -131,20 +136,7 @@ def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
 @pytest.fixture
 def moved(tmp_path):
     """A checkout with its environment in a folder with a blank and an umlaut, and Snakemake there."""
-    house = tmp_path / "Bäck bone"
-    house.mkdir()
-    for name in (
-        "Snakefile",
-        "environment.yml",
-        "config",
-        "workflow",
-        "backbones",
-        "pretrain",
-        "detection",
-        "captioning",
-    ):
-        source = CONFIGS.parent / name
-        shutil.copytree(source, house / name) if source.is_dir() else shutil.copy(source, house / name)
+    house = copy_project(tmp_path / "Bäck bone")
     shutil.copytree(sys.prefix, house / ".venv", symlinks=True, copy_function=link)
     yield house, caller(house, house, str(house / ".venv/bin/python"))
     shutil.rmtree(house / ".venv")  # tens of thousands of names
@@ -173,8 +165,9 @@ def test_every_regularizer_and_scratch(moved, watched, monkeypatch, capsys):
     page = (report / "transfer.html").read_text()
     assert (report / "gallery.png").stat().st_size > 50_000
     assert "ImageNet classification" in page
-    assert page.count("data:image/png;base64,") == 2, "gallery and class activation maps"
-    assert page.count("data:image/jpeg;base64,") == 3 + 6, "of each detector, and with captions"
+    suffixes = [figure.suffix for figure, _ in plan(everything).task_figures.values()]
+    assert page.count("data:image/png;base64,") == 2 + suffixes.count(".png"), "gallery, activation maps, curves"
+    assert page.count("data:image/jpeg;base64,") == suffixes.count(".jpg") + 6, "of each task, and with captions"
     if chromium.executable():
         with capsys.disabled():
             todo = plan(everything | {"experiment": "tiny"})

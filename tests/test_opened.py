@@ -20,7 +20,7 @@ from tests.snakemake_call import copy_project
 from tests.test_dag import DEMO, DRAWN, TINY
 from tests.test_readme import commands
 from workflow import registry
-from workflow.config.loading import overlay
+from workflow.config.loading import load, overlay
 
 PAGE = (PROJECT / "docs/add_a_task.md").read_text(encoding="utf-8")
 ROWS = ADDED / "probe.yaml"
@@ -107,7 +107,9 @@ def test_the_tutorial_s_commands_are_for_what_there_is(opened):
     status, output = opened.call("-m", "snakemake", "-n", "--configfile", "config/demo.yaml", "probe.yaml")
     assert status == 0, output
     planned = jobs(output)
-    assert (planned["probe"], planned["evaluate_probe"], planned["detection"]) == (8, 4, 8), "beside the demo's"
+    rows = len(load(PROJECT / "config/demo.yaml")["backbones"])
+    expected = (2 * rows, rows, 2 * rows)
+    assert (planned["probe"], planned["evaluate_probe"], planned["detection"]) == expected, "next to the demo's"
 
 
 def test_its_config_is_checked(opened):

@@ -9,16 +9,17 @@ import torch
 import yaml
 from torchvision.models import resnet18
 
+from tests.demo import demo
 from tests.robustness.recipes import RECIPES, SPECS
 from tests.snakemake_call import caller
 from tests.test_dag import TINY, cells
 from workflow import registry
-from workflow.config.loading import load, overlay
+from workflow.config.loading import overlay
 from workflow.planning.plan import plan
 
 pytestmark = pytest.mark.slow
 
-DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
+DEMO = demo()
 SMALL = overlay(DEMO, {"pretrain": TINY["pretrain"] | {"network": "resnet18", "precision": "fp32"}}) | {
     **{"experiment": "robust", "tasks": RECIPES},
     "backbones": {"baseline": {}, "mine": {"checkpoint": "mine.pth"}, "scratch": {"init": "random"}},

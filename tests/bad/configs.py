@@ -8,12 +8,15 @@ from typing import Any
 import yaml
 
 from tests.bad.cases import Case, Damage, write
-from tests.conftest import PROJECT
+from tests.demo import demo
+from workflow.config.loading import overlay
 from workflow.config.yaml_loader import GROWN
 
 FILE = "x.yaml"
 GONE = object()
-DEMO = yaml.safe_load((PROJECT / "config/demo.yaml").read_text())
+# The demo's config, with the values that lines of the table quote.
+QUOTED = {"faster_rcnn_voc": {"batch_size": 4}, "nic_coco": {"resize_size": 96, "crop_size": 80}}
+DEMO = overlay(demo(), {"pretrain": {"batch_size": 64}, "tasks": QUOTED | {"ssd_voc": {"batch_size": 8}}})
 ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
 )

@@ -1,7 +1,5 @@
 """The gallery shows what the code that trains does, each regularizer by one rule and none by its name."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -15,15 +13,16 @@ from pretrain.model import Classifier
 from pretrain.photo_grid import Row, caption
 from tests.backbones.regularizers.examples import PARAMETERS
 from tests.checks import info
+from tests.demo import demo
 from workflow import registry
-from workflow.config.loading import load
+from workflow.config.loading import overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.rng import rng
 from workflow.planning.plan import plan
 
 NETWORK = registry.networks()["resnet50"]
 
-DEMO = load(Path(__file__).parents[2] / "config/demo.yaml")
+DEMO = overlay(demo(), {"pretrain": {"crop_size": 48, "val_resize_size": 48, "crop_scale": [0.35, 1.0]}})
 ALWAYS = {"probability": 1.0}
 VISIBLE = {  # those that change the images themselves
     name: PARAMETERS[name]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.demo import demo
 from workflow.config import consistency, loading, regularizers
 from workflow.config.__main__ import main
 from workflow.core.errors import UserError
@@ -16,14 +17,14 @@ from workflow.reporting.manual import resolved
 PROJECT = Path(__file__).parents[3]
 # The demo's config, with the values that the messages below quote.
 PINNED = {
-    "pretrain": {"epochs": 5, "milestones": [3, 4], "crop_size": 48, "val_resize_size": 48},
+    "pretrain": {"epochs": 5, "milestones": [3, 4], "batch_size": 64, "crop_size": 48, "val_resize_size": 48},
     "tasks": {
-        "ssd_voc": {"iterations": 200, "milestones": [140], "warmup_iters": 40},
-        "faster_rcnn_voc": {"min_size": 160, "max_size": 160},
-        "nic_coco": {"resize_size": 96, "crop_size": 80},
+        "ssd_voc": {"iterations": 200, "milestones": [140], "warmup_iters": 40, "batch_size": 8},
+        "faster_rcnn_voc": {"min_size": 160, "max_size": 160, "batch_size": 4},
+        "nic_coco": {"resize_size": 96, "crop_size": 80, "batch_size": 20},
     },
 }
-DEMO = loading.load(PROJECT / "config/demo.yaml", overrides=PINNED)
+DEMO = loading.overlay(demo(), PINNED)
 GONE = object()
 COCO = {key: value for key, value in DEMO["tasks"]["faster_rcnn_voc"].items() if key != "difficult"}
 

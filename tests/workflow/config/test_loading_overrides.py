@@ -6,6 +6,7 @@ import pytest
 import yaml
 from snakemake.cli import parse_config
 
+from tests.workflow.config.test_shipped import with_base
 from workflow.config import loading
 from workflow.core.errors import UserError
 
@@ -21,7 +22,7 @@ def given(*entries: str) -> dict:
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
 def test_each_section_of_each_config_comes_through_the_command_line(file):
-    expected = loading.load(*({DEMO: None, file: None} if file.stem == "demo-all" else [file]))
+    expected = loading.load(*with_base(file))
     entries = [f"{key}={yaml.safe_dump(value, default_flow_style=True)}" for key, value in expected.items()]
     text = parse_config(entries)
     assert text["seeds"] != expected["seeds"], "Snakemake has mended its issue 2099: is `typed` needed still?"

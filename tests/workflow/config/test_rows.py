@@ -34,7 +34,7 @@ def test_a_task_that_cannot_take_the_network_of_a_row_is_refused_for_that_row(mo
     config = overlay(DEMO, {"backbones": {"r18": row, "scratch18": row | {"init": "random"}}})
     assert list(faults_of_sense(config)) == [
         f"backbones.{name}: tasks.ssd_voc cannot take a ResNet-18 (backbones.{name}.network: resnet18): "
-        "too small at 112 px; it takes resnet50"
+        f"too small at {DEMO['tasks']['ssd_voc']['size']} px; it takes resnet50"
         for name in ("r18", "scratch18")
     ]
 

@@ -12,6 +12,7 @@ import torch
 import workflow.planning.cost as cost_of_all
 from detection.cost import cost
 from tests.checks import info
+from tests.demo import CONFIGS, demo
 from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config.loading import load, overlay
 from workflow.core.dataset_info import DatasetInfo
@@ -25,9 +26,8 @@ from workflow.planning.run_spec import RunSpec
 from workflow.registry import datasets, task_of
 from workflow.training import timing
 
-CONFIGS = Path(__file__).parents[3] / "config"
 PAPER = load(CONFIGS / "paper.yaml")
-DEMO = load(CONFIGS / "demo.yaml")
+DEMO = demo()
 
 
 def made_up(todo):
@@ -62,8 +62,10 @@ def test_a_task_that_trains_nothing_costs_each_of_its_images_once(parts, images)
 
 
 def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
-    assert counts(DEMO, "imagenet", Path("nothing")) == {"train": 3200, "val": 400}
-    drawn = {"train_images": 400, "train_captions": 2000, "test_images": 150}
+    photos, captioned = (DEMO["data"][name]["synthetic"] for name in ("imagenet", "coco"))
+    assert counts(DEMO, "imagenet", Path("nothing")) == {part: photos[part] for part in ("train", "val")}
+    train = captioned["train"]
+    drawn = {"train_images": train, "train_captions": 5 * train, "test_images": captioned["val"]}
     assert counts(DEMO, "coco", Path("nothing")) == drawn
     info(counts={"train": 7}).write(tmp_path / "check.json")
     assert counts(PAPER, "imagenet", tmp_path / "check.json") == {"train": 7}
@@ -109,7 +111,8 @@ def test_shapes_take_the_place_of_missing_photos(tmp_path, capsys):
 def test_fewer_cores_than_a_job_is_to_have_are_said(monkeypatch):
     monkeypatch.setattr("workflow.planning.cost.measure", lambda todo, folder: made_up(todo))
     here = len(os.sched_getaffinity(0))
-    assert f"measured on GPU, with {here} cores at hand\n\nimagenet: 3,200 train" in report(DEMO, [1])
+    photos = DEMO["data"]["imagenet"]["synthetic"]["train"]
+    assert f"measured on GPU, with {here} cores at hand\n\nimagenet: {photos:,} train" in report(DEMO, [1])
     said = report(overlay(DEMO, {"resources": {"cpu_threads": here, "num_workers": 1}}), [1])
     assert f"warning: a job is to have {here + 1} cores (threads + workers)" in said
 
@@ -120,7 +123,8 @@ def test_the_matrix_counts_every_job_once_and_shares_features():
     assert len(every) == 4 + 4 + 4 * 3 * 2, "backbones, their features, two seeds of three tasks"
     assert sum(name.startswith("results/features/") for name in every) == 4
     features = next(job for name, job in every.items() if name.startswith("results/features/"))
-    assert features.seconds == pytest.approx((400 * 2 + 150) * 0.01)
+    drawn, views = DEMO["data"]["coco"]["synthetic"], DEMO["tasks"]["nic_coco"]["num_views"]
+    assert features.seconds == pytest.approx((drawn["train"] * views + drawn["val"]) * 0.01)
     captioner = next(job for name, job in every.items() if "/nic_coco/" in name)
     assert [every[need].seconds for need in captioner.needs] == [features.seconds]
     assert makespan(every, 1) == pytest.approx(sum(job.seconds for job in every.values()))
@@ -139,7 +143,7 @@ def test_instances_are_counted_by_their_own_names_and_what_they_share_once():
     every = jobs(todo, made_up(todo), counts_of(todo))
     assert sum(name.startswith("results/features/") for name in every) == 4
     last = {name.split("/")[2]: job.seconds for name, job in every.items() if name.endswith("metrics.json")}
-    assert last["ssd_voc"] - last["mine"] == pytest.approx((150 - 7) * 0.1)
+    assert last["ssd_voc"] - last["mine"] == pytest.approx((DEMO["data"]["voc"]["synthetic"]["test07"] - 7) * 0.1)
 
 
 def test_an_imported_backbone_is_waited_for_by_nobody(tmp_path):
@@ -156,11 +160,14 @@ def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others
     config = overlay(DEMO, {"pretrain": {"epochs": 4, "eval_interval": 1}, "backbones": long})
     todo = plan(config)
     assert len(kinds(todo)) == 4
-    assert len(kinds(plan(overlay(DEMO, {"backbones": {"cutmix": {"pretrain": {"crop_size": 40}}}})))) == 5
+    smaller = {"cutmix": {"pretrain": {"crop_size": DEMO["pretrain"]["crop_size"] - 8}}}
+    assert len(kinds(plan(overlay(DEMO, {"backbones": smaller})))) == 5
     lines = table(todo, made_up(todo), counts_of(todo))
     (pretraining,) = [line for line in lines if line.startswith("pretrain")]
     assert pretraining.split()[1] == "4"
-    hours = (3 * (200 + 4 * 40) + 400 + 8 * 40) / 3600
+    drawn = DEMO["data"]["imagenet"]["synthetic"]
+    epoch = drawn["train"] // DEMO["pretrain"]["batch_size"] + drawn["val"] * 0.1
+    hours = (3 * 4 + 8) * epoch / 3600
     assert pretraining.endswith(f"{hours:.1f} h")
 
 

@@ -54,10 +54,11 @@ def test_a_recipe_is_asked_for_once():
     assert [each["epochs"] for each in own] == [DEMO["pretrain"]["epochs"], 9]
     assert own[1]["at"] == {"batch_size": "pretrain.batch_size", "warmup_iters": "pretrain.warmup_iters",
                             "epochs": "backbones.own.pretrain.epochs"}  # fmt: skip
+    nic = DEMO["tasks"]["nic_coco"]
     assert required_sizes(DEMO, "coco") == [
-        {"of": "training captions", "key": "tasks.nic_coco", "batch_size": 20, "epochs": 6,
+        {"of": "training captions", "key": "tasks.nic_coco", "batch_size": nic["batch_size"], "epochs": nic["epochs"],
          "at": {key: f"tasks.nic_coco.{key}" for key in ("batch_size", "epochs")},
-         "preflight": {"room": "captioning", "recipe": DEMO["tasks"]["nic_coco"]}}]  # fmt: skip
+         "preflight": {"room": "captioning", "recipe": nic}}]  # fmt: skip
 
 
 @pytest.mark.parametrize("images", [16, 23, 24, 160])

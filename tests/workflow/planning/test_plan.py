@@ -12,18 +12,14 @@ from typing import Any
 import pytest
 
 from tests.checks import info
-from workflow.config.loading import load
+from tests.demo import ROWS, TASKS, demo
 from workflow.core.errors import UserError
 from workflow.core.files import write_json
 from workflow.planning.plan import Plan, PlannedRun, plan
 from workflow.planning.preflight import load_plan
 
 PROJECT = Path(__file__).parents[3]
-TASKS = ("ssd_voc", "faster_rcnn_voc", "nic_coco")
-ROWS = ("baseline", "mixup", "cutout", "cutmix")
-DEMO = load(PROJECT / "config/demo.yaml", PROJECT / "config/demo-all.yaml")
-DEMO["backbones"] = {name: DEMO["backbones"][name] for name in ROWS}
-DEMO["tasks"] = {name: DEMO["tasks"][name] for name in TASKS}
+DEMO = demo()
 
 
 def planned(*edits: tuple[str, object]) -> Plan:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow.config.loading import load
+from tests.demo import demo
 from workflow.planning.plan import plan
 from workflow.planning.preflight import MANY, load_plan, refuse_no_folders, warn_of_many
 
 PROJECT = Path(__file__).parents[3]
-DEMO = load(PROJECT / "config/demo.yaml")
+DEMO = demo()
 
 
 def of(pretrain: int, transfer: int) -> dict:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.demo import demo
 from workflow.config.loading import load, overlay
 from workflow.core.errors import UserError
 from workflow.planning.plan import plan
@@ -14,7 +14,7 @@ from workflow.planning.preflight import load_plan
 from workflow.planning.run_spec import RunSpec
 from workflow.planning.tracking import VARIABLE
 
-DEMO = load(Path(__file__).parents[3] / "config/demo.yaml")
+DEMO = demo()
 ROWS = {"baseline": {}, "scratch": {"init": "random"}}
 SMALL = DEMO | {"backbones": ROWS}
 TRACKED = overlay(SMALL, {"resources": {"tracking": "tensorboard"}})

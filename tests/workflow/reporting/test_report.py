@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from workflow.config.loading import load
+from tests.demo import PROJECT, demo
 from workflow.core.files import sha256, write_hashed, write_record_file
 from workflow.planning.plan import plan
 from workflow.reporting import report
 from workflow.reporting.figures import comment, jpeg, records
 
-DEMO = Path(report.__file__).parents[2] / "config/demo.yaml"
+CONFIG = demo("baseline", "cutmix", "scratch")
+DEMO = json.dumps(CONFIG)
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def main(monkeypatch, tmp_path, capsys):
 
 def finished(finish):
     """The demo's plan with a record of each run."""
-    todo = plan(load(DEMO))
+    todo = plan(CONFIG)
     for run in todo.runs:
         finish(run)
     return todo
@@ -79,10 +80,8 @@ def test_a_table_can_be_made_before_anything_has_run(main):
 
 
 def test_the_demo_s_records_fill_its_table(main, finish):
-    config = load(DEMO)
-    for run in plan(config).runs:
-        finish(run)
-    text = main("--config", json.dumps(config), "--out", "elsewhere")
+    finished(finish)
+    text = main("--config", DEMO, "--out", "elsewhere")
     assert "pending" not in text
     assert "With one seed and short schedules, its rows cannot" in " ".join(text.split())
     assert 'href="../results/demo/ssd_voc/cutmix/p0s0/metrics.json"' in Path("elsewhere/transfer.html").read_text()
@@ -130,7 +129,7 @@ def test_no_section_goes_without_a_word(main):
 
 
 def test_the_same_records_give_the_same_bytes(main, finish):
-    for run in plan(load(DEMO)).runs[::2]:
+    for run in plan(CONFIG).runs[::2]:
         finish(run)
     main("--config", DEMO, "--out", "one")
     main("--config", DEMO, "--out", "two")
@@ -139,7 +138,7 @@ def test_the_same_records_give_the_same_bytes(main, finish):
 
 
 def test_two_data_sets_end_it_with_one_line_and_no_table(main, finish, capsys):
-    for run in plan(load(DEMO)).runs:
+    for run in plan(CONFIG).runs:
         finish(run)
         if (run.task, run.backbone) == ("ssd_voc", "cutmix"):
             record = json.loads(Path(run.record).read_text())
@@ -158,17 +157,17 @@ def test_two_data_sets_end_it_with_one_line_and_no_table(main, finish, capsys):
 
 def test_records_of_another_config_are_stale_and_in_no_number(main, finish):
     """The demo's, copied to where another config stands: one row is pretrained otherwise, one task has another rate."""
-    config = load(DEMO)
-    for run in plan(config).runs:
-        finish(run)
+    finished(finish)
+    config = json.loads(DEMO)
+    rate = config["tasks"]["ssd_voc"]["lr"]
     config["backbones"]["cutmix"]["regularizers"]["cutmix"]["alpha"] = 0.2
     config["tasks"]["ssd_voc"]["lr"] = 0.6
     text = main("--config", json.dumps(config))
     assert "\n5 of 12 runs are stale: made with another recipe, data or backbone, and in no number; run" in text
     assert "\n1 of 12 runs are pending\n" in text
-    assert "\nssd_voc scratch p0s0: stale: recipe.lr 0.006, now 0.6\n" in text
+    assert f"\nssd_voc scratch p0s0: stale: recipe.lr {rate}, now 0.6\n" in text
     assert re.search(r"\nnic_coco cutmix p0s0: stale: backbone \w{10}, now none\n", text)
-    assert re.search(r"\nssd_voc cutmix p0s0: stale: recipe.lr 0.006, now 0.6; backbone \w{10}, now none\n", text)
+    assert re.search(rf"\nssd_voc cutmix p0s0: stale: recipe.lr {rate}, now 0.6; backbone \w{{10}}, now none\n", text)
     rows = list(csv.DictReader(Path("results/demo/report/transfer.csv").read_text().splitlines()))
     numbers = {(row["task"], row["backbone"]) for row in rows if row["mean"]}
     others = {(task, name) for task in ("pretrain", "faster_rcnn_voc", "nic_coco") for name in config["backbones"]}
@@ -179,5 +178,5 @@ def test_it_starts_without_torch():
     heavy = {"torch", "pandas", "mmengine", "matplotlib", "pretrain"}
     code = f"import sys, workflow.reporting.report; print({heavy} & set(sys.modules))"
     call = [sys.executable, "-c", code]
-    found = subprocess.run(call, cwd=DEMO.parents[1], capture_output=True, text=True, check=True)
+    found = subprocess.run(call, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"

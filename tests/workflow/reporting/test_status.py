@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.demo import demo
 from tests.test_doors import CALL, HEAVY
 from tests.waiting import read_line
 from workflow.config.loading import load
@@ -149,7 +150,7 @@ def test_a_progress_that_cannot_be_read_is_none(small, content):
 
 
 def test_data_checks_and_features(tmp_path, holding, monkeypatch):
-    todo = plan(load(HOUSE / "config/demo.yaml"))
+    todo = plan(demo())
     checks = [Path(check) for check in todo.checks.values()]
     write_json(checks[0], {})
     checks[1].with_suffix(".check.log").write_text("12 images\nerror: voc: 2 errors\n  one\n")
