@@ -60,9 +60,10 @@ def test_rows_and_columns_that_one_has_alone_are_named():
 
 
 def test_the_demo_departs_in_its_data_and_sizes():
-    found = {departure.key: departure for departure in departures(load(HOUSE / "config/demo.yaml"))}
-    assert found["pretrain.epochs"][1:] == ("3", "300")
-    assert found["data.voc"].here.startswith("synthetic classes 6")
+    demo = load(HOUSE / "config/demo.yaml")
+    found = {departure.key: departure for departure in departures(demo)}
+    assert found["pretrain.epochs"][1:] == (str(demo["pretrain"]["epochs"]), "300")
+    assert found["data.voc"].here.startswith(f"synthetic classes {demo['data']['voc']['synthetic']['classes']}")
     assert not {"experiment", "resources"} & found.keys()
 
 
