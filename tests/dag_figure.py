@@ -23,20 +23,28 @@ class Box(NamedTuple):
     lines: tuple[str, ...]
 
 
+DRAWN = "activations", "detections", "captions", "localization", "box_accuracy", "robustness_curves"
 BOXES = {
     "data": Box(
-        ("make_data", "fetch_data", "fetch_weights", "data", "check_data", "checked"), 0, 0.6,
-        ("ImageNet, VOC, COCO:", "generated or official,", "validated"),
+        ("make_data", "fetch_data", "fetch_weights", "data", "check_data", "checked"), 0, 1.8,
+        ("ImageNet, VOC, COCO,", "CUB: generated or", "official, validated"),
     ),
     "backbone": Box(
-        ("pretrain", "import_backbone", "random_backbone"), 1, 0.6,
+        ("pretrain", "import_backbone", "random_backbone"), 1, 1.8,
         ("one per regularizer", "and seed: pretrained,", "imported or random"),
     ),
     "detection": Box(("detection",), 2.5, 0, ("SSD300, Faster R-CNN:", "fine-tuned", "on VOC and COCO")),
     "features": Box(("features", "vocabulary"), 2, 1.2, ("of COCO's images,", "computed once;", "vocabulary")),
     "captioning": Box(("captioning",), 3, 1.2, ("NIC: trained on", "features and captions", "of COCO")),
+    "localization": Box(
+        ("localization", "evaluate_localization"), 2.5, 2.4,
+        ("class activation maps", "and their boxes,", "on ImageNet and CUB"),
+    ),
+    "robustness": Box(
+        ("evaluate_robustness",), 2.5, 3.6, ("the classifier under", "attacks, occlusion", "and corruptions"),
+    ),
     "report": Box(
-        ("gallery", "draw_activations", "draw_detections", "draw_captions", "report", "all"), 4, 0.6,
+        ("gallery", "report", "all", *(f"draw_{name}" for name in DRAWN)), 4, 1.8,
         ("one table with", "intervals and verdicts,", "figures, one page"),
     ),
 }  # fmt: skip
