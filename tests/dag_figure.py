@@ -33,9 +33,9 @@ BOXES = {
         ("pretrain", "import_backbone", "random_backbone"), 1, 1.8,
         ("one per regularizer", "and seed: pretrained,", "imported or random"),
     ),
-    "detection": Box(("detection",), 2.5, 0, ("SSD300, Faster R-CNN:", "fine-tuned", "on VOC and COCO")),
-    "features": Box(("features", "vocabulary"), 2, 1.2, ("of COCO's images,", "computed once;", "vocabulary")),
-    "captioning": Box(("captioning",), 3, 1.2, ("NIC: trained on", "features and captions", "of COCO")),
+    "detection": Box(("detection",), 2.5, 1.2, ("SSD300, Faster R-CNN:", "fine-tuned", "on VOC and COCO")),
+    "features": Box(("features", "vocabulary"), 2, 0, ("of COCO's images,", "computed once;", "vocabulary")),
+    "captioning": Box(("captioning",), 3, 0, ("NIC: trained on", "features and captions", "of COCO")),
     "localization": Box(
         ("localization", "evaluate_localization"), 2.5, 2.4,
         ("class activation maps", "and their boxes,", "on ImageNet and CUB"),
