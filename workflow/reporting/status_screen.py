@@ -44,9 +44,15 @@ def _print(todo: Plan, out: TextIO, first: str = "") -> None:
     terminal = out.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    unicode = (out.encoding or "").lower().startswith("utf")
+    encoding = out.encoding or "ascii"
+    unicode = encoding.lower().startswith("utf")
     text = "\n".join(screen(todo, statuses(todo), width, color, "█░" if unicode else "#-"))
-    print(first + text, flush=True, file=out)
+    print(first + (text if unicode else encodable(text, encoding)), flush=True, file=out)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """A text of the same length in the characters of an encoding."""
+    return text.replace("…", "~").encode(encoding, "replace").decode(encoding)
 
 
 def screen(plan: Plan, found: Sequence[Status], width: int | None, color: bool, cells: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from workflow.core.files import write_json
 from workflow.planning.plan import plan
 from workflow.planning.progress import Progress
 from workflow.reporting.status import Status, running, statuses
-from workflow.reporting.status_screen import screen
+from workflow.reporting.status_screen import encodable, screen
 
 HOUSE = Path(__file__).parents[3]
 HOLDING = """
@@ -230,6 +230,11 @@ def test_a_terminal_has_colors_unless_they_are_unwanted(tmp_path):
     assert "\x1b[32m" in on_terminal(tmp_path)
     assert "\x1b" not in on_terminal(tmp_path, NO_COLOR="1")
     assert "data" in on_terminal(tmp_path, PYTHONIOENCODING="ascii")
+
+
+def test_what_a_terminal_has_no_character_for_is_replaced():
+    assert encodable("robustness… Bäck", "ascii") == "robustness~ B?ck"
+    assert encodable("robustness… Bäck", "latin-1") == "robustness~ Bäck"
 
 
 def test_it_watches_until_ctrl_c_and_ends_well():
