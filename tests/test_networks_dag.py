@@ -12,17 +12,18 @@ import yaml
 from safetensors.torch import load_file
 
 from tests.robustness.recipes import RECIPE
+from tests.demo import demo
 from tests.snakemake_call import caller
 from tests.test_dag import DRAWN, ON_COCO, RCNN, TINY, cells
 from workflow import registry
-from workflow.config.loading import load, overlay
+from workflow.config.loading import overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.data.voc_lists import members
 from workflow.planning.plan import Plan, plan
 
 pytestmark = pytest.mark.slow
 
-DEMO = load(Path(__file__).parents[1] / "config/demo.yaml")
+DEMO = demo("baseline")
 PYRAMID = {"iterations": 2, "batch_size": 2, "warmup_iters": 1, "milestones": [1], "min_size": 96, "max_size": 96}
 SCORED = {"robustness_imagenet": RECIPE}
 RESIDUAL, OTHERS = ("resnet18", "resnet50"), ("timm/convnext_tiny", "timm/swin_tiny_patch4_window7_224")

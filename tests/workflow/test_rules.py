@@ -262,7 +262,7 @@ def matrix(config: dict) -> dict[str, int]:
     rows, of = config["backbones"].values(), Counter()
     for name in config["tasks"]:
         task = task_of(config, name)
-        of[f"evaluate_{task.room}" if task.kind == "evaluate" else task.room] += 1
+        of[f"evaluate_{task.folder}" if task.kind == "evaluate" else task.folder] += 1
     localized, drawn = of["localization"] + of["evaluate_localization"], config["data"].values()
     counts = {
         **{"make_data": sum("synthetic" in each for each in drawn), "check_data": len(drawn), "checked": 1},
