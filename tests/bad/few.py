@@ -16,7 +16,7 @@ from workflow.core.files import hashed
 from workflow.planning.plan import plan
 
 # What the drawn sets of the tests are just enough for.
-SMALL = overlay(DEMO, {"pretrain": {"batch_size": 8, "warmup_iters": 2}, "tasks": {
+SMALL = overlay(DEMO, {"pretrain": {"epochs": 4, "milestones": [3], "batch_size": 8, "warmup_iters": 2}, "tasks": {
     "ssd_voc": {"batch_size": 16}, "nic_coco": {"batch_size": 60, "min_word_count": 4}}})  # fmt: skip
 COUNTS = {"imagenet": {"train": 40, "val": 12}, "voc": {"trainval07": 8, "trainval12": 8, "test07": 6},
           "coco": {"train_images": 12, "train_captions": 60, "test_images": 6, "test_captions": 30}}  # fmt: skip
