@@ -11,8 +11,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from tests.robustness.recipes import RECIPE
 from tests.demo import demo
+from tests.robustness.recipes import RECIPE
 from tests.snakemake_call import caller
 from tests.test_dag import DRAWN, ON_COCO, RCNN, TINY, cells
 from workflow import registry

@@ -78,9 +78,14 @@ def page(small, drawn):
     return folder / "transfer.html"
 
 
-@pytest.mark.parametrize("seeds", [(1, 1), (3, 5)])
-def test_everything_is_drawn_and_nothing_is_asked_for(experiment, voc, coco, tmp_path, capsys, seeds):
-    small, drawn = complete(experiment(ROWS, seeds=seeds)), figures(tmp_path, voc, coco)
+THREE = ("ssd_voc", "faster_rcnn_voc", "nic_coco")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "tasks"), [((1, 1), (*THREE, "faster_rcnn_coco", "wsol_imagenet", "wsol_cub")), ((3, 5), THREE)]
+)
+def test_everything_is_drawn_and_nothing_is_asked_for(experiment, voc, coco, tmp_path, capsys, seeds, tasks):
+    small, drawn = complete(experiment(ROWS, seeds=seeds, tasks=tasks)), figures(tmp_path, voc, coco)
     file, name = page(small, drawn), f"small-{seeds[0] * seeds[1]}-runs"
     ids = {section.id for section in sections(summarize(small.plan), drawn.keys())}
     with capsys.disabled():
