@@ -66,7 +66,7 @@ def score_corruptions(
         for severity in SEVERITIES:
             images = ImageNetVal(folder(check.root, corruption, severity), recipe)
             part = f"{corruption}-{severity}"
-            tables.append(parts(part, lambda images=images, part=part: whole(run, images, classifier, part)))
+            tables.append(parts(part, lambda images=images, part=part: predict_images(run, images, classifier, part)))
     predicted = np.stack([each["predicted"] for each in tables], axis=1).reshape(-1, len(ALEXNET), len(SEVERITIES))
     label = outputs[np.array(images.folder.targets)]
     metrics, flags = corrupted(predicted, label)
@@ -76,7 +76,7 @@ def score_corruptions(
     return Scores(names(images), metrics, flags, {"label": label, "errors": errors}, protocol)
 
 
-def whole(run: RunSpec, images: Dataset, classifier: PublishedClassifier, part: str) -> Arrays:
+def predict_images(run: RunSpec, images: Dataset, classifier: PublishedClassifier, part: str) -> Arrays:
     """What the network takes each image of a set for, (N,)."""
     size = run.recipe["batch_size"]
     loader, found = DataLoader(images, size, num_workers=run.workers, worker_init_fn=data_worker), []
