@@ -7,6 +7,7 @@ from typing import Any
 from workflow.config import rows
 from workflow.contracts import Task
 from workflow.core.formatting import plain
+from workflow.registry import PRETRAIN
 from workflow.reporting.metrics import percent
 from workflow.reporting.networks import NetworkRows, against
 from workflow.reporting.outcome import FinishedRun, Outcome, Provenance
@@ -153,8 +154,12 @@ def _rows(found: Iterable[tuple[str, str]]) -> str:
 
 
 def code_remarks(outcomes: list[Outcome]) -> list[str]:
-    """Law 5: where two rows of a column were made by different code."""
-    return _different(outcomes, "by different code", lambda trail: str(trail.get("code"))[:10])
+    """Law 5: where two rows of a column were made by different code. What publishes a backbone that is not trained here
+    is not the code of its column."""
+    trained = [
+        o for o in outcomes if o.task != PRETRAIN or (isinstance(o, FinishedRun) and o.record["history"]["points"])
+    ]
+    return _different(trained, "by different code", lambda trail: str(trail.get("code"))[:10])
 
 
 def machine_remarks(outcomes: list[Outcome]) -> list[str]:

@@ -37,6 +37,12 @@ def test_different_code_is_reported_and_equal_code_is_not(experiment):
     assert text.endswith("; cutmix: c0ffeec0ff.")
 
 
+def test_the_code_that_publishes_a_random_backbone_is_not_compared(experiment):
+    small = experiment({"baseline": {}, "scratch": {"init": "random"}})
+    small.edit(small.run("pretrain", "scratch"), provenance={"code": "c0ffee" * 4})
+    assert not [text for text in summarize(small.plan).remarks if "different code" in text]
+
+
 MACHINE = {"cpu": "A (family 6)", "simd": "AVX512", "bf16": "emulated", "threads": 1, "torch": "2.14.1", "gpu": None}
 
 
