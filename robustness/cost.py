@@ -9,7 +9,7 @@ from backbones.backbone import publish_untrained
 from backbones.classifier import load_classifier
 from backbones.images import ImageNetVal
 from robustness.blocks import by_blocks
-from robustness.evaluate import masked, whole
+from robustness.evaluate import masked, predict_images
 from robustness.protocols import Protocols
 from workflow.core.dataset_info import DatasetInfo
 from workflow.data.imagenet_c import folders
@@ -32,7 +32,7 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
     few = Subset(images, range(min(len(images), recipe["batch_size"] if torch.cuda.is_available() else FEW)))
     start = timing.now()
     if run.type == "imagenet_c":
-        whole(run, few, classifier, "cost")
+        predict_images(run, few, classifier, "cost")
     else:
         scored = run.type == "robustness_imagenet"
         compute = Protocols(classifier, recipe, outputs) if scored else masked(classifier, recipe, outputs)

@@ -16,8 +16,9 @@ NAMES = ["slurm", "cluster-generic"]
 HERE = {"make_data", "check_data", "checked", "vocabulary", "report", "all"}  # not sent to a node
 FETCH = {"fetch_data", "fetch_weights"}  # where the network is
 SENT = {"pretrain", "import_backbone", "random_backbone", "features", "detection", "captioning"}
-SENT |= {"evaluate_robustness"}
+SENT |= {"localization", "evaluate_localization", "evaluate_robustness"}
 DRAWN = {"gallery", "draw_activations", "draw_detections", "draw_captions", "draw_robustness_curves"}
+DRAWN |= {"draw_localization", "draw_box_accuracy"}
 
 
 def needs(said: str) -> dict[str, dict[str, int]]:

@@ -62,4 +62,4 @@ def test_every_word_recurs(pictures):
 
 def test_sentences_are_those_of_the_published_tables(pictures):
     """Where the generator speaks otherwise, the results in docs/ are of other data: they must be made anew."""
-    assert short([sentences for _, sentences in pictures]) == "2b06f9b44d"
+    assert short([sentences for _, sentences in pictures]) == "c382c97387"
