@@ -185,8 +185,9 @@ def test_a_file_of_each_layout_is_the_same_backbone(snakemake, tmp_path, monkeyp
 
     monkeypatch.chdir(tmp_path)
     slow = {task: {"lr": 1.0e-5} for task in TINY["tasks"]}  # untrained features are large, and losses would overflow
-    # The weights are solved for in fp32.
-    config = overlay(overlay(DEMO, TINY), {"pretrain": {"precision": "fp32"}, "tasks": slow})
+    # The weights are solved for in fp32, at 48 px.
+    solved = {"precision": "fp32", "crop_size": 48, "val_resize_size": 48}
+    config = overlay(overlay(DEMO, TINY), {"pretrain": solved, "tasks": slow})
     config |= {"experiment": "imported", "data": DRAWN, "backbones": {"baseline": {}}}
     check = plan(config).checks["imagenet"]
     (tmp_path / "data.yaml").write_text(yaml.safe_dump(config))
