@@ -43,7 +43,7 @@ class BoxAccuracy(BaseMetric):
         """Places of the photos whose maps are kept."""
         return set(results.shown(self.photos))
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, torch.Tensor]]) -> None:
+    def process(self, data_batch: object, data_samples: Sequence[Mapping[str, torch.Tensor]]) -> None:
         """One batch: an entry for each image."""
         for batch in data_samples:
             places, maps = batch["image"].tolist(), batch["maps"].float().cpu()

@@ -22,7 +22,6 @@ from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
-HEADLINE = "MaxBoxAccV2"
 PUBLISHED = ("predictions.json", "per_image.npz")
 
 
@@ -120,7 +119,8 @@ def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path
             "regularizers": row,
             "epoch": f"last of {recipe['epochs']}",
         }
-        best = max(fitted.evaluations, key=lambda evaluation: evaluation[HEADLINE])
+        headline = registry.tasks()[run.type].headline.name
+        best = max(fitted.evaluations, key=lambda evaluation: evaluation[headline])
         write_record(
             out,
             run,

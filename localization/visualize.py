@@ -1,7 +1,7 @@
 """The figures of localization: maps of the same photos with boxes, and box accuracy over thresholds."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,12 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic, read_json
 from workflow.data.validation.decoding import decode
 from workflow.reporting.figures import COMMENT, QUALITY, comment, records
+from workflow.reporting.page.curves import look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
 
 CELL, MARGIN, DPI = 1.7, 1.6, 100  # inches: a photo, the names of rows
 MIX = 0.5  # share of the map in a pixel
@@ -37,7 +43,7 @@ def overlaid(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return ((1 - MIX) * grey + MIX * 255 * colormaps["turbo"](heat)[..., :3]).astype(np.uint8)
 
 
-def frame(axes: Any, box: Any, colour: str, style: str) -> None:
+def frame(axes: "Axes", box: "Sequence[float]", colour: str, style: str) -> None:
     """A box on a photo, with its last pixels."""
     x0, y0, x1, y1 = box
     for width, tint, line in ((2.6, "black" if colour == "white" else "white", "-"), (1.4, colour, style)):
@@ -93,12 +99,12 @@ def curves(runs: dict[str, Path], out: Path) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     thresholds = np.arange(LEVELS) / LEVELS
     for axes, (curve, words) in zip(figure.subplots(1, 2, sharey=True), PANELS.items(), strict=True):
-        for number, (name, folder) in enumerate(runs.items()):
+        for name, folder in runs.items():
             content = read_json(folder / "predictions.json", "curves", "thresholds")
-            axes.plot(thresholds, content["curves"][curve], color=f"C{number % 10}", label=name)
+            axes.plot(thresholds, content["curves"][curve], **look(list(runs), name), label=name)
             if curve == "BoxAcc":
                 at = level(content["thresholds"]["MaxBoxAcc"])
-                axes.plot(thresholds[at], content["curves"][curve][at], "o", color=f"C{number % 10}")
+                axes.plot(thresholds[at], content["curves"][curve][at], "o", color=look(list(runs), name)["color"])
         axes.set(xlabel="threshold, share of the maximum")
         axes.set_title(f"{curve}: {words}", fontsize="medium")
         axes.grid(alpha=0.3)

@@ -13,8 +13,8 @@ from matplotlib import colormaps
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backbones.backbone import load_weights, metadata, network_of, set_stride
-from backbones.construct import build
+from backbones.backbone import load_weights, metadata, network_of
+from backbones.classifier import class_count, load_classifier
 from backbones.images import ImageNetVal
 from pretrain.gallery import class_names
 from pretrain.photo_grid import Row, draw
@@ -60,8 +60,7 @@ def unfit(folder: Path, classes: int) -> str:
     network = network_of(file)
     if not network.layout:
         return f"no module of a {network.title} gives its last map"
-    last = network.classifier
-    found = len(load_weights(file)[0].get(f"{last}.bias", []))
+    last, found = network.classifier, class_count(network, load_weights(file)[0])
     return "" if found == classes else f"its {last} has {found} outputs" if found else f"it has no {last}"
 
 
@@ -74,23 +73,20 @@ def chosen(folder: Path, check: DatasetInfo) -> tuple["Tensor", list[int]]:
 
 def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Tensor", "Tensor"]:
     """Maps (N, h, w) of the classes `labels`, and the probabilities (N, classes) that the backbone gives."""
-    file = folder / "backbone.safetensors"
-    (weights, prepare), declared = load_weights(file), network_of(file)
-    network = build(declared, len(weights[f"{declared.classifier}.bias"])).eval()
-    network.load_state_dict(weights)
-    set_stride(network, metadata(file)["stride"], declared)
+    classifier = load_classifier(folder / "backbone.safetensors")
+    declared = classifier.network
     features: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        features.append(output)
-        return output.clone()  # what comes next may change it in place
+        features.append(output.detach().requires_grad_())  # gradients are wanted from here on
+        return features[0].clone()  # what comes next may change it in place
 
-    network.get_submodule(declared.stages[-1].name).register_forward_hook(keep)
-    logits = network(prepare(photos))
+    classifier.module.get_submodule(declared.stages[-1].name).register_forward_hook(keep)
+    logits = classifier(photos.to(classifier.device))
     (slopes,) = torch.autograd.grad(logits[range(len(labels)), labels].sum(), features)
     cells = "nchw" if declared.layout == "NCHW" else "nhwc"
     maps = torch.einsum(f"{cells},{cells.replace('h', 'y').replace('w', 'x')}->nhw", features[0], slopes)
-    return maps.detach(), logits.detach().softmax(1)
+    return maps.detach().cpu(), logits.detach().softmax(1).cpu()
 
 
 def enlarged(photos: "Tensor") -> "Tensor":

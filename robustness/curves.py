@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustness.occlusion import sizes
 from robustness.scores import ALEXNET
 from robustness.task import TASKS
+from workflow.contracts import Resampling
 from workflow.core.files import atomic, read_json
 from workflow.reporting.figures import COMMENT, comment, records
 from workflow.reporting.page.curves import look
@@ -67,7 +69,7 @@ def named(curve: str, count: int, start: int = 0) -> list[str]:
     return [f"{curve} {start + number}" for number in range(count)]
 
 
-def draw(axes: Any, panel: Panel, runs: dict[str, dict[str, Resampled]]) -> None:
+def draw(axes: Axes, panel: Panel, runs: dict[str, dict[str, Resampled]]) -> None:
     """The lines of a panel; a point on its own is a dot with a bar."""
     tail = 100 * (1 - LEVEL) / 2
     for name, points in runs.items():
@@ -104,13 +106,14 @@ def make(runs: dict[str, Path], out: Path) -> None:
     for axes in list(places):
         axes.set_axis_off()
     handles = figure.axes[0].get_lines()
-    names = [name.replace("$", r"\$") for name in runs]
-    figure.legend(handles, names, loc="outside upper left", ncols=8, frameon=False, fontsize=9)
+    legend = figure.legend(handles, list(runs), loc="outside upper left", ncols=8, frameon=False, fontsize=9)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     with atomic(out) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={COMMENT: comment(records(runs))})
 
 
-def points(folder: Path, resampling: Any) -> dict[str, Resampled]:
+def points(folder: Path, resampling: tuple[Resampling, ...]) -> dict[str, Resampled]:
     """Every point of every curve of a run, with its resamples."""
     evidence = read(folder / "per_image.npz", resampling)
     return resample(evidence) if evidence else {}

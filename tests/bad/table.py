@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.bad import coco, configs, doors, few, good, imported, localization, robustness, sets
+from tests.bad import boxed_sets, coco, configs, doors, few, good, imported, localization, robustness, sets
 from tests.bad.cases import Case, write
 from workflow.planning.preflight import check_before_start, load_plan
 
@@ -112,9 +112,9 @@ GROUPS = [
           lambda folder, drawn: [configs.FILE]),
     Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}, ("val_boxes",)),
           "data/imagenet"),
-    Group("ImageNet with boxes", "workflow.data.imagenet", sets.BOXED, boxed, "data/imagenet"),
-    Group("CUB-200-2011", "workflow.data.cub", sets.CUB, data("cub", {}), "data/cub"),
-    Group("Held-out images", "workflow.data.cub", sets.HELD_OUT, held_out),
+    Group("ImageNet with boxes", "workflow.data.imagenet", boxed_sets.BOXED, boxed, "data/imagenet"),
+    Group("CUB-200-2011", "workflow.data.cub", boxed_sets.CUB, data("cub", {}), "data/cub"),
+    Group("Held-out images", "workflow.data.cub", boxed_sets.HELD_OUT, held_out),
     Group("Pascal VOC", "workflow.data.voc", sets.VOC, data("voc", {}), "data/voc"),
     Group("COCO", "workflow.data.coco", coco.COCO, data("coco", {}), "data/coco"),
     Group("ImageNet-C", "workflow.data.imagenet_c", robustness.IMAGENET_C, data("imagenet_c", {}), "data/imagenet_c"),

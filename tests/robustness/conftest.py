@@ -5,13 +5,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 from torch.utils.data import DataLoader
 from torchvision.models import resnet18
 
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.classifier import load_classifier
 from backbones.images import ImageNetVal
+from tests.pretrain.solved import solve
 from tests.robustness.recipes import RECIPE, SIZES, SPECS
 from workflow.core.dataset_info import DatasetInfo
 from workflow.data.synthetic import generate
@@ -29,17 +29,8 @@ def published(imagenet, tmp_path_factory):
     check = DatasetInfo.read(imagenet.check)
     images = ImageNetVal(f"{imagenet.root}/val", SIZES)
     (batch,) = DataLoader(images, len(images))
-    torch.manual_seed(0)
-    network = resnet18(num_classes=len(check.classes)).eval()
-    fc, network.fc = network.fc, torch.nn.Identity()
-    with torch.no_grad():
-        features = network(IMAGENET(batch["images"])).double()
-        targets = torch.nn.functional.one_hot(batch["labels"]).double()
-        fc.weight.copy_(torch.linalg.lstsq(features, targets, driver="gelsd").solution.T)
-        fc.bias.zero_()
-    network.fc = fc
     path: Path = tmp_path_factory.mktemp("published") / "backbone.safetensors"
-    save_backbone(path, network.state_dict(), IMAGENET, "resnet18", classes=check.classes)
+    save_backbone(path, solve(check, resnet18), IMAGENET, "resnet18", classes=check.classes)
     load = lambda: load_classifier(path)  # noqa: E731
     return SimpleNamespace(path=path, check=check, images=batch["images"], labels=batch["labels"], load=load)
 

@@ -23,36 +23,38 @@ def predicted(published, places=None, **changes):
 
 
 @pytest.fixture(scope="module")
-def found(published):
+def arrays(published):
     return predicted(published)
 
 
-def test_the_ends_of_the_curves_are_the_clean_images(found):
-    assert np.array_equal(found["clean"], found["label"]), "the network is right on all"
+def test_the_ends_of_the_curves_are_the_clean_images(arrays):
+    assert np.array_equal(arrays["clean"], arrays["label"]), "the network is right on all"
     for curve, place in (("center", 0), ("boundary", -1), ("mixup", -1), ("cutmix", 0)):
-        assert np.array_equal(found[curve][:, place], found["clean"])
+        assert np.array_equal(arrays[curve][:, place], arrays["clean"])
     for curve, place in (("mixup", 0), ("cutmix", -1)):
-        assert np.array_equal(found[curve][:, place], found["partner"]), "all of the other image"
-    assert np.array_equal(found["partner"], np.roll(found["label"], -1))
+        assert np.array_equal(arrays[curve][:, place], arrays["partner"]), "all of the other image"
+    assert np.array_equal(arrays["partner"], np.roll(arrays["label"], -1))
 
 
-def test_what_is_all_hidden_is_one_class(found):
-    center, boundary = found["center"][:, -1], found["boundary"][:, 0]
+def test_what_is_all_hidden_is_one_class(arrays):
+    center, boundary = arrays["center"][:, -1], arrays["boundary"][:, 0]
     assert np.array_equal(center, boundary)
     assert len(set(center.tolist())) == 1
-    _, flags = clean_test(found)
-    share = 100 * np.mean(found["label"] == center[0])
+    _, flags = clean_test(arrays)
+    share = 100 * np.mean(arrays["label"] == center[0])
     assert 100 - 100 * flags["center"][:, -1].mean() == share, "accuracy is that class's share of the images"
 
 
-def test_metrics_are_counted_from_the_flags(found):
-    metrics, flags = clean_test(found)
+def test_metrics_are_counted_from_the_flags(arrays):
+    metrics, flags = clean_test(arrays)
     assert metrics["accuracy"].mean() == 100
     assert flags["fgsm"].shape == (12, 4)
-    assert np.array_equal(metrics["fgsm_accuracy"], 100.0 * (found["fgsm"][:, 2] == found["label"]))
-    assert np.array_equal(metrics["pgd_accuracy"], 100.0 * (found["pgd"] == found["label"]))
-    assert metrics["center_occlusion_error"] == pytest.approx(100 * (found["label"] != found["center"].T).mean(axis=0))
-    neither = (found["label"] != found["mixup"].T) & (found["partner"] != found["mixup"].T)
+    assert np.array_equal(metrics["fgsm_accuracy"], 100.0 * (arrays["fgsm"][:, 2] == arrays["label"]))
+    assert np.array_equal(metrics["pgd_accuracy"], 100.0 * (arrays["pgd"] == arrays["label"]))
+    assert metrics["center_occlusion_error"] == pytest.approx(
+        100 * (arrays["label"] != arrays["center"].T).mean(axis=0)
+    )
+    neither = (arrays["label"] != arrays["mixup"].T) & (arrays["partner"] != arrays["mixup"].T)
     assert metrics["mixup_error"] == pytest.approx(100 * neither.mean(axis=0))
     assert not flags["mixup"][:, [0, -1]].any(), "at both ends one of the two is seen, and either is right"
 
@@ -66,19 +68,19 @@ def test_either_class_of_a_pair_is_right():
 
 
 def test_a_bound_of_nothing_is_the_clean_accuracy(published):
-    found = predicted(published, fgsm_eps=[1e-30], pgd_eps=1e-30, pgd_step_size=1e-30)
-    assert np.array_equal(found["fgsm"][:, 0], found["clean"])
-    assert np.array_equal(found["pgd"], found["clean"])
+    arrays = predicted(published, fgsm_eps=[1e-30], pgd_eps=1e-30, pgd_step_size=1e-30)
+    assert np.array_equal(arrays["fgsm"][:, 0], arrays["clean"])
+    assert np.array_equal(arrays["pgd"], arrays["clean"])
 
 
-def test_attacks_hurt(found):
-    metrics, _ = clean_test(found)
+def test_attacks_hurt(arrays):
+    metrics, _ = clean_test(arrays)
     assert metrics["fgsm_accuracy"].mean() < 100
     assert metrics["pgd_accuracy"].mean() <= metrics["fgsm_accuracy"].mean()
 
 
 @pytest.mark.parametrize("batch_size", [1, 12])
-def test_no_draw_depends_on_the_batch(published, found, batch_size, monkeypatch):
+def test_no_draw_depends_on_the_batch(published, arrays, batch_size, monkeypatch):
     """The starts of PGD are those of the images, however they are passed."""
     seen = {}
     from robustness import protocols

@@ -19,7 +19,7 @@ LARGE = {"classes": 4, "train": 4, "val": 258, "size": 48, "seed": 0}  # two blo
 SHORT = {"batch_size": 64, "fgsm_eps": [8], "pgd_steps": 1, "pgd_step_size": 8, "occlusion_steps": 1, "cutmix_steps": 1}
 
 
-def said(tmp_path, run, backbone, check, kills):
+def attempt_logs(tmp_path, run, backbone, check, kills):
     """What each attempt printed of a run that was killed at each of `kills` and ended as if it had not been."""
     words = ["--run-spec", json.dumps(asdict(run)), "--backbone", backbone, "--dataset-info", check]
     for name, plan in (("whole", []), ("killed", kills)):
@@ -34,7 +34,7 @@ def said(tmp_path, run, backbone, check, kills):
 def test_corruptions(published, imagenet_c, tmp_path):
     kills = [["before", "*/parts/shot_noise-3.json", 1], ["half", "*/parts/fog-1.npz", 1], ["after", "*/fog-2.json", 1]]
     run = run_spec("imagenet_c", RECIPES["imagenet_c"])
-    attempts = said(tmp_path, run, published.path, imagenet_c.check, kills)
+    attempts = attempt_logs(tmp_path, run, published.path, imagenet_c.check, kills)
     computed = [set(re.findall(r"\] (\w+-\d):", text)) for text in attempts]
     assert [len(parts) for parts in computed] == [8, 39, 2, 28], "the part that it was in is computed again"
     assert computed[0] & computed[1] == {"shot_noise-3"}
@@ -47,6 +47,6 @@ def test_blocks(published, tmp_path):
     imagenet.check({}, tmp_path / "data").write(tmp_path / "data.json")
     kills = [["before", "*/parts/block00001.json", 1], ["before", "*/metrics.json", 1]]
     run = run_spec(recipe=RECIPE | SHORT)
-    attempts = said(tmp_path, run, published.path, tmp_path / "data.json", kills)
+    attempts = attempt_logs(tmp_path, run, published.path, tmp_path / "data.json", kills)
     began = [re.search(r"(\d+)/258", text)[1] for text in attempts]
     assert began == ["0", "129", "258"], "images whose block was finished"

@@ -8,16 +8,16 @@ from workflow.data.sets.imagenet_c import CORRUPTIONS, SEVERITIES
 
 
 @pytest.fixture
-def drawn():
+def predictions_and_labels():
     draw = np.random.default_rng(0)
     label = draw.integers(0, 3, 40)
     return draw.integers(0, 3, (40, len(CORRUPTIONS), len(SEVERITIES))), label
 
 
-def test_the_mean_corruption_error_is_a_mean_of_ratios_to_alexnet(drawn):
+def test_the_mean_corruption_error_is_a_mean_of_ratios_to_alexnet(predictions_and_labels):
     """CE of a corruption: the errors of its severities, summed, over those of AlexNet, whose published rate is their
     mean."""
-    predicted, label = drawn
+    predicted, label = predictions_and_labels
     metrics, flags = corrupted(predicted, label)
     errors = [
         [np.mean([p != t for p, t in zip(predicted[:, c, s], label, strict=True)]) for s in range(5)] for c in range(15)

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,8 @@ import yaml
 from tests.checks import info
 from tests.demo import demo
 from tests.snakemake_call import PROJECT, copy_project
-from workflow.config.loading import load, overlay
+from workflow.config.loading import overlay
 from workflow.planning.plan import Plan, plan
-from workflow.registry import task_of
 
 DEMO = demo()
 FIGURES = {"draw_activations": 1, "draw_detections": 2, "draw_captions": 1}  # of all backbones, with DEMO's tasks
@@ -255,55 +253,3 @@ def test_a_named_config_replaces_the_demo(dry_run):
         "detection": 1,
         **{"gallery": 1, "draw_activations": 1, "draw_detections": 1, "report": 1, "all": 1},
     }
-
-
-def matrix(config: dict) -> dict[str, int]:
-    """The jobs that a config plans at first, with one seed: rule to count."""
-    rows, of = config["backbones"].values(), Counter()
-    for name in config["tasks"]:
-        task = task_of(config, name)
-        of[f"evaluate_{task.folder}" if task.kind == "evaluate" else task.folder] += 1
-    localized, drawn = of["localization"] + of["evaluate_localization"], config["data"].values()
-    counts = {
-        **{"make_data": sum("synthetic" in each for each in drawn), "check_data": len(drawn), "checked": 1},
-        **{"random_backbone": sum("init" in row for row in rows), "pretrain": sum("init" not in row for row in rows)},
-        **{rule: count * len(rows) for rule, count in of.items()},
-        **{"features": len(rows), "vocabulary": 1, "gallery": 1, "draw_activations": 1},
-        **{"draw_detections": of["detection"], "draw_captions": of["captioning"]},
-        **{"draw_localization": localized, "draw_box_accuracy": localized},
-        **{"draw_robustness_curves": of["evaluate_robustness"], "report": 1, "all": 1},
-    }
-    return {rule: count for rule, count in counts.items() if count}
-
-
-def test_the_demo_is_run_when_none_is_named(snakemake):
-    status, said = snakemake("-n")
-    assert status == 0
-    assert jobs(said) == matrix(load(PROJECT / "config/demo.yaml"))
-    assert "results/demo/report/transfer.csv" in said
-
-
-def test_the_paper_is_planned_as_a_full_matrix(snakemake):
-    status, said = snakemake("-n", "--configfile", str(PROJECT / "config/paper.yaml"))
-    assert status == 0
-    assert jobs(said) == matrix(load(PROJECT / "config/paper.yaml"))
-    asked = dict(re.findall(r"^    output: results/paper/report/([^\s,]+).*?mem_mb=(\d+)", said, re.M | re.S))
-    assert asked["detections_ssd_voc.jpg"] == "2000"
-    assert asked["detections_faster_rcnn_coco.jpg"] == "6000", "val2014's detections alone are 2.3 GB"
-    assert asked["transfer.csv"] == "3000", "of which the bootstrap of val2014 takes 1.1 GB"
-    for backbone in ("baseline", "mixup", "dropblock", "label_smoothing"):
-        for task in ("ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco", "nic_coco"):
-            assert f"results/paper/{task}/{backbone}/p0s0/metrics.json" in outputs(said)
-
-
-def test_a_missing_root_is_refused_before_any_training(snakemake, tmp_path):
-    root = "no such; touch x $(touch y) `touch z`"
-    paper = overlay(load(PROJECT / "config/paper.yaml"), {"data": {"voc": {"root": root}}})
-    (tmp_path / "x.yaml").write_text(yaml.safe_dump(paper))
-    status, said = snakemake("--cores", "1", "--keep-going", "--configfile", "x.yaml")
-    assert status != 0
-    assert f"error: {root}" in said, "on the terminal, with the folder's name"
-    assert "the same command resumes" in said
-    assert "rule pretrain:" not in said
-    assert any(f"error: {root}" in log.read_text() for log in tmp_path.glob("results/data/voc-*.check.log"))
-    assert not {path.name for path in tmp_path.iterdir()} & {"x", "y", "z"}, "nothing of it was run"

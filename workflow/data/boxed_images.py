@@ -4,7 +4,7 @@ layout of the benchmark wsolevaluation (Choe et al., CVPR 2020): CUBV2, and the 
 Such a set has a folder of images, and one of lists: `class_labels.txt`, a line `image,class` each (classes count from
 0), and `localization.txt`, a line `image,x0,y0,x1,y1` for each box in px."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,7 +119,12 @@ def last_pixel_fault(box: Box, width: int, height: int) -> str | None:
     return box_fault((x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)) if thin else box, 0, width, height)
 
 
-def check_boxes(images: Sequence[BoxedImage], looked: Mapping[Any, ImageInfo], where: Any, faults: ErrorList) -> None:
+def check_boxes(
+    images: Sequence[BoxedImage],
+    looked: Mapping[Any, ImageInfo],
+    where: Callable[[BoxedImage], Path],
+    faults: ErrorList,
+) -> None:
     """Each image has a box, and each box lies on its image, whose pixels count from 0.
 
     Args:

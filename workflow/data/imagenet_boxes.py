@@ -24,7 +24,7 @@ def boxes_folder(section: Mapping[str, Any], root: str | Path) -> Path | None:
     return folder if folder and ("val_boxes" in section or folder.is_dir()) else None
 
 
-def file_of(folder: Path, image: Any) -> Path:
+def file_of(folder: Path, image: str | Path) -> Path:
     """The annotation of an image."""
     return folder / f"{Path(image).stem}.xml"
 
@@ -43,14 +43,14 @@ def read(images: Labelled, names: Sequence[str], folder: Path) -> list[BoxedImag
     return [_boxed(path, label, names[label], _annotation(folder, path)) for path, label in images]
 
 
-def _annotation(folder: Path, image: Any) -> Annotation:
+def _annotation(folder: Path, image: str | Path) -> Annotation:
     file = file_of(folder, image)
     if not file.is_file():
         raise UserError(f"{file}: the annotation of {image} is missing")
     return parse(file.read_bytes(), file)
 
 
-def _boxed(path: Any, label: int, name: str, annotation: Annotation) -> BoxedImage:
+def _boxed(path: str | Path, label: int, name: str, annotation: Annotation) -> BoxedImage:
     return BoxedImage(str(path), label, tuple(box for wnid, box, _ in annotation.objects if wnid == name))
 
 

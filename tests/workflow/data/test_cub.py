@@ -15,22 +15,22 @@ FIRST = "001.circle/circle_train_0000.jpg"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def generated(tmp_path_factory):
     root = tmp_path_factory.mktemp("cub") / "cub"
     generate.make("cub", SPEC, root)
     return root
 
 
 @pytest.fixture
-def root(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "cub")
+def root(generated, tmp_path):
+    return shutil.copytree(generated, tmp_path / "cub")
 
 
-def test_a_synthetic_set_is_fine(made):
-    found = cub.check({"synthetic": SPEC}, made, threads=1)
+def test_a_synthetic_set_is_fine(generated):
+    found = cub.check({"synthetic": SPEC}, generated, threads=1)
     assert found.counts == {"train": 12, "test": 8}
     assert found.classes == ["001.circle", "002.square", "003.triangle", "004.star"]
-    images = cub.samples(made, "test")
+    images = cub.samples(generated, "test")
     assert [image.label for image in images] == [0, 1, 2, 3, 0, 1, 2, 3]
     for image in images:
         ((x0, y0, x1, y1),) = image.boxes

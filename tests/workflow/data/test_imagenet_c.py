@@ -19,15 +19,15 @@ SPEC = {"classes": 2, "test": 4, "size": 32, "seed": 0}
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
+def generated(tmp_path_factory):
     root = tmp_path_factory.mktemp("c") / "data"
     generate.make("imagenet_c", SPEC, root)
     return root
 
 
 @pytest.fixture
-def root(drawn, tmp_path):
-    shutil.copytree(drawn, tmp_path / "c")
+def root(generated, tmp_path):
+    shutil.copytree(generated, tmp_path / "c")
     return tmp_path / "c"
 
 
@@ -42,11 +42,12 @@ def test_a_synthetic_set_is_fine_and_is_remembered(root, tmp_path):
     assert imagenet_c.check({}, root, tmp_path / "memory.sqlite", 1).fingerprint != info.fingerprint
 
 
-def test_a_corruption_takes_more_away_in_its_last_severity_than_in_its_first(drawn):
+def test_a_corruption_takes_more_away_in_its_last_severity_than_in_its_first(generated):
     label, name, original = val_image(Shapes(2), SPEC, 1)
-    assert imagenet_c.folder(drawn, "fog", 3) == f"{drawn}/fog/3"
+    assert imagenet_c.folder(generated, "fog", 3) == f"{generated}/fog/3"
     for corruption in CORRUPTIONS:
-        files = (f"{imagenet_c.folder(drawn, corruption, severity)}/{wnids(2)[label]}/{name}" for severity in (1, 5))
+        folders = [imagenet_c.folder(generated, corruption, severity) for severity in (1, 5)]
+        files = (f"{folder}/{wnids(2)[label]}/{name}" for folder in folders)
         copies = [decode(file).astype(float) for file in files]
         first, last = (np.abs(copy - original.pixels).mean() for copy in copies)
         assert last > first > 0, corruption
