@@ -80,27 +80,29 @@ def imagenet_wnids() -> tuple[str, ...]:
     return tuple(ImageNetInfo().label_names())
 
 
-def build_classifier(network: Network, weights: Mapping[str, torch.Tensor], stride: str) -> nn.Module:
-    """The torch module of complete weights with their classifier, in eval mode, on the device in use, its convolutions
-    laid out for speed. Its weights get no gradients.
+def build_classifier(network: Network, weights: Mapping[str, torch.Tensor], stride: str, device: str = "") -> nn.Module:
+    """The torch module of complete weights with their classifier, in eval mode, its convolutions laid out for speed.
+    Its weights get no gradients.
 
     Args:
         network: its declaration.
         weights: all of its tensors, of any number of classes.
         stride: which convolution of a stage's first block has the stride.
+        device: that it is on; "": CUDA where there is a device, otherwise the CPU.
     """
     module = build(network, class_count(network, weights)).eval().requires_grad_(False)
     module.load_state_dict(weights)
     set_stride(module, stride, network)
-    return channels_last(module.to("cuda" if torch.cuda.is_available() else "cpu"))
+    return channels_last(module.to(device or ("cuda" if torch.cuda.is_available() else "cpu")))
 
 
-def load_classifier(path: Path, expected: str | None = None) -> PublishedClassifier:
+def load_classifier(path: Path, expected: str | None = None, device: str = "") -> PublishedClassifier:
     """Open a published backbone with its classifier; `workflow.training.precision.configure_torch` comes first.
 
     Args:
         path: `backbone.safetensors`.
         expected: its SHA-256, if a run has recorded it.
+        device: as of `build_classifier`.
 
     Raises:
         UserError: if the file is not a published backbone, is damaged or another one, or has no classifier.
@@ -111,7 +113,7 @@ def load_classifier(path: Path, expected: str | None = None) -> PublishedClassif
         what = f"it has no {network.classifier}, so it classifies nothing (as encoders of self-supervised methods)"
         raise UserError(f"{path}: {what}")
     names = tuple(about.get("classes", ()))
-    module = build_classifier(network, weights, about["stride"])
+    module = build_classifier(network, weights, about["stride"], device)
     return PublishedClassifier(path, network, module, prepare, class_count(network, weights), names)
 
 

@@ -73,7 +73,7 @@ def chosen(folder: Path, check: DatasetInfo) -> tuple["Tensor", list[int]]:
 
 def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Tensor", "Tensor"]:
     """Maps (N, h, w) of the classes `labels`, and the probabilities (N, classes) that the backbone gives."""
-    classifier = load_classifier(folder / "backbone.safetensors")
+    classifier = load_classifier(folder / "backbone.safetensors", device="cpu")  # as all that draws
     declared = classifier.network
     features: list[Tensor] = []
 
@@ -82,7 +82,7 @@ def activations(folder: Path, photos: "Tensor", labels: list[int]) -> tuple["Ten
         return features[0].clone()  # what comes next may change it in place
 
     classifier.module.get_submodule(declared.stages[-1].name).register_forward_hook(keep)
-    logits = classifier(photos.to(classifier.device))
+    logits = classifier(photos)
     (slopes,) = torch.autograd.grad(logits[range(len(labels)), labels].sum(), features)
     cells = "nchw" if declared.layout == "NCHW" else "nhwc"
     maps = torch.einsum(f"{cells},{cells.replace('h', 'y').replace('w', 'x')}->nhw", features[0], slopes)
