@@ -12,19 +12,20 @@ import torch
 from mmengine.registry import DATASETS, FUNCTIONS
 from torch.nn.utils.rnn import pad_sequence
 
-from captioning import encoder, feature_cache
+from captioning import encoder
 from captioning.vocabulary import PAD
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.core.rng import rng
 from workflow.data import coco
+from workflow.training.shared_artifact import read_array
 
 
 class CachedViews:
     """The views of a split's images as cached features (2048,)."""
 
     def __init__(self, folder: str, split: str) -> None:
-        self.views = feature_cache.read(folder, split)
+        self.views = read_array(folder, split)
         self.folder, self.split = folder, split
 
     def name(self, row: int) -> str:

@@ -3,9 +3,7 @@ each training image stands in for a fresh crop each time; they follow from the i
 so every epoch and every transfer seed shares them. A test image has its centre view. Kept as float16: 11 significant
 bits, where a bf16 encoder has 8, at half the size of float32."""
 
-import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,19 @@ from backbones.backbone import load_backbone, network_of
 from backbones.backbone import load_weights as read_backbone
 from captioning.encoder import Encoder, centre_view, load, random_view
 from captioning.task import FEATURE_KEYS
-from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import atomic, digest, read_hashed, read_json, sha256, write_hashed
+from workflow.core.files import sha256, write_hashed
 from workflow.core.rng import rng
 from workflow.data import coco
 from workflow.planning.run_spec import RunSpec
+from workflow.training import shared_artifact
 from workflow.training.batches import fill_batch
 from workflow.training.cpu_convs import channels_last
 from workflow.training.hooks import autocast
-from workflow.training.machine import machine
 from workflow.training.precision import configure_torch
 from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.shared_artifact import made_with, write_array
 
 BATCH = 64  # views in one pass of the encoder, about
 
@@ -77,16 +75,15 @@ def encoded(encoder: Encoder, views: Views, run: RunSpec) -> Iterator[np.ndarray
 def fill(path: Path, encoder: Encoder, views: Views, run: RunSpec) -> None:
     """Compute one split into one .npy file, atomically."""
     bar = tqdm(total=views.shape[0] * views.shape[1], unit="view", desc=f"[{run.name}] {path.stem} features")
-    with atomic(path) as temporary, bar:
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=views.shape)
-        with temporary.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)  # a full disk is an error, not a SIGBUS
-        done = 0
-        for batch in encoded(encoder, views, run):
-            array[done : done + len(batch)] = batch
-            done += len(batch)
-            bar.update(batch.shape[0] * batch.shape[1])
-        array.flush()
+    with bar:
+        write_array(path, views.shape, counted(encoded(encoder, views, run), bar))
+
+
+def counted(batches: Iterator[np.ndarray], bar: tqdm) -> Iterator[np.ndarray]:
+    """The same batches (images, views, width); the bar counts their views."""
+    for batch in batches:
+        yield batch
+        bar.update(batch.shape[0] * batch.shape[1])
 
 
 def make(run: RunSpec, backbone: Path, check_file: Path, out: Path) -> None:
@@ -106,45 +103,6 @@ def make(run: RunSpec, backbone: Path, check_file: Path, out: Path) -> None:
     write_hashed(out / "index.json", index, [out / f"{split}.npy" for split in ("train", "test")])
 
 
-def made_with() -> dict[str, Any]:
-    """By which code, libraries and machine; they are recorded, and said where a run has others (law 5)."""
-    return {
-        "code": code_hash.hashes(),
-        "libraries": code_hash.libraries(),
-        "machine": asdict(machine(torch.get_num_threads())),
-    }
-
-
-def read(folder: str | Path, split: str) -> np.ndarray:
-    """The features of a split, (images, views, width) float16, mapped read-only."""
-    return np.asarray(np.load(Path(folder) / f"{split}.npy", mmap_mode="r"))
-
-
 def verify(folder: Path, run: RunSpec, check: DatasetInfo, backbone: Path) -> dict[str, Any]:
-    """The index; UserError, naming the key or file, unless the features in `folder` were made of this run's backbone,
-    data and views, and are as they were made."""
-    if not (folder / "index.json").is_file():
-        raise UserError(f"{folder}/index.json is missing: run `python -m captioning features` first")
-    index = read_hashed(folder / "index.json", "files", "made_with", whole=folder)
-    for key, value in origin(run, check, backbone).items():
-        if index.get(key) != value:
-            raise UserError(f"{folder}/index.json: made with {key} {index.get(key)}, but this run has {value}")
-    return index
-
-
-def identity(folder: Path) -> str:
-    """What tells the content of an artifact, features or vocabulary, from another's."""
-    return digest(read_json(folder / "index.json", "files")["files"])
-
-
-def differences(folder: Path, index: dict[str, Any]) -> list[str]:
-    """What an artifact with this index was made with and this process has not, and whether it has been made again since
-    it was opened, a line each."""
-    made, here = index["made_with"], made_with()
-    found = [f"{folder}: made by another {name}" for name in code_hash.edited(made["code"])]
-    for kind in ("libraries", "machine"):
-        for name, value in made.get(kind, {}).items():
-            if name != "threads" and here[kind].get(name) != value:
-                found.append(f"{folder}: made with {name} {value}, this run has {here[kind].get(name)}")
-    again = not (folder / "index.json").is_file() or identity(folder) != digest(index["files"])
-    return found + [f"{folder} has changed since it was loaded"] * again
+    """The index of the features; UserError unless they are those of this run's backbone, data and views."""
+    return shared_artifact.verify(folder, origin(run, check, backbone), "captioning features")

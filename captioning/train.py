@@ -18,6 +18,7 @@ from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
 from workflow.planning.run_spec import RunSpec
+from workflow.training import shared_artifact
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
@@ -101,7 +102,7 @@ def train(
     """Train, keep the predictions, and write the record last."""
     check, recipe = DatasetInfo.read(check_file), run.recipe
     folders = {"vocabulary": vocabulary} | ({} if recipe["finetune_encoder"] else {"features": features})
-    of = made_of(run, check, backbone, **{name: feature_cache.identity(folder) for name, folder in folders.items()})
+    of = made_of(run, check, backbone, **{name: shared_artifact.identity(folder) for name, folder in folders.items()})
     with run_context(state, out, of):
         shared = {"vocabulary": verify(vocabulary, check, recipe["min_word_count"])}
         if not recipe["finetune_encoder"]:
@@ -129,7 +130,7 @@ def train(
             protocol=protocol(recipe, check, prepare, about, len(json.loads(words)) - len(SPECIAL)),
             check=check_file,
             backbone=backbone,
-            changed=[line for name in shared for line in feature_cache.differences(folders[name], shared[name])],
+            changed=[line for name in shared for line in shared_artifact.differences(folders[name], shared[name])],
             artifacts={name: {key: index[key] for key in ("files", "made_with")} for name, index in shared.items()},
             best=best(done.evaluations, samples // recipe["batch_size"]),
         )

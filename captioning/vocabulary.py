@@ -15,8 +15,9 @@ from captioning.jvm import tokenize
 from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import atomic, read_hashed, read_json, write_hashed, write_json
+from workflow.core.files import atomic, read_json, write_hashed, write_json
 from workflow.data import coco
+from workflow.training import shared_artifact
 
 PAD, BOS, EOS, UNK = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -94,16 +95,9 @@ def make(check: DatasetInfo, min_word_count: int, out: Path) -> tuple[int, int]:
 
 
 def verify(folder: Path, check: DatasetInfo, min_word_count: int) -> dict[str, Any]:
-    """The index; UserError, naming the key or file, unless `folder` is of these data and this count, and as it was
-    made."""
-    index = folder / "index.json"
-    if not index.is_file():
-        raise UserError(f"{index} is missing: run `python -m captioning vocabulary` first")
-    made = read_hashed(index, "data", "min_word_count", "files", "made_with", whole=folder)
-    for key, value in {"data": check.fingerprint, "min_word_count": min_word_count}.items():
-        if made[key] != value:
-            raise UserError(f"{index}: made with {key} {made[key]}, but this run has {value}")
-    return made
+    """The index of the vocabulary; UserError unless it is of these data and this count."""
+    of = {"data": check.fingerprint, "min_word_count": min_word_count}
+    return shared_artifact.verify(folder, of, "captioning vocabulary")
 
 
 def captions(folder: Path) -> int:

@@ -13,7 +13,7 @@ import torch
 import yaml
 from PIL import Image
 
-from captioning import feature_cache, qualitative
+from captioning import qualitative
 from captioning.dataset import CaptionTrain
 from tests.bad.imported import Call
 from tests.bench.workflow import ROOMS
@@ -23,6 +23,7 @@ from workflow.config.loading import overlay
 from workflow.core.errors import UserError
 from workflow.planning.plan import plan
 from workflow.reporting.statistics import per_image, resamples
+from workflow.training.shared_artifact import read_array
 
 SOURCES = [path for room in ROOMS for path in sorted((PROJECT / room).rglob("*.py"))]
 NEVER = {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "yaml.unsafe_load", "marshal.loads"}
@@ -85,7 +86,7 @@ READERS = {
     "evidence": lambda folder: per_image.read(pickled(folder / "per_image.npz", "images", "hit")),
     "examples": lambda folder: qualitative.captions(pickled(folder / "per_image.npz", "images", "CIDEr").parent),
     "captions": lambda folder: CaptionTrain(str(pickled(folder / "c.npz", "words", "ends", "rows")), {}, 0),
-    "features": lambda folder: feature_cache.read(pickled(folder / "test.npy").parent, "test"),
+    "features": lambda folder: read_array(pickled(folder / "test.npy").parent, "test"),
 }
 
 

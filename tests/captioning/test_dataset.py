@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from captioning import dataset, feature_cache
+from captioning import dataset
 from captioning.dataset import CaptionTrain
 from captioning.jvm import tokenize
 from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 from workflow.core.dataset_info import DatasetInfo
 from workflow.data import coco as coco_set
+from workflow.training.shared_artifact import read_array
 
 
 @pytest.fixture
@@ -24,7 +25,10 @@ def test_each_caption_is_there_once_with_a_view_of_its_image(train, artifacts):
     images = coco_set.read(DatasetInfo.read(artifacts.check), "train")
     captions = [(row, caption) for row, image in enumerate(images) for caption in image.captions]
     assert len(data) == len(captions)
-    features, said = feature_cache.read(artifacts.features, "train"), tokenize([caption for _, caption in captions])
+    features, said = (
+        read_array(artifacts.features, "train"),
+        tokenize([caption for _, caption in captions]),
+    )
     for index, ((row, _), caption) in enumerate(zip(captions, said, strict=True)):
         sample = data[index, 0]
         assert sample["tokens"].tolist() == [BOS, *words.encode(caption), EOS]
@@ -33,7 +37,7 @@ def test_each_caption_is_there_once_with_a_view_of_its_image(train, artifacts):
 
 def test_the_view_is_drawn_anew_by_seed_epoch_and_sample(train, artifacts):
     """Both views of an image come up, each in half of the draws; the same key draws the same."""
-    features, trains = feature_cache.read(artifacts.features, "train"), [train(seed) for seed in range(20)]
+    features, trains = read_array(artifacts.features, "train"), [train(seed) for seed in range(20)]
 
     def first(index, epoch, seed):
         view = trains[seed][index, epoch]["inputs"]

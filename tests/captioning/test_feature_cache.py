@@ -25,8 +25,10 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json
 from workflow.data import coco as coco_set
+from workflow.training import shared_artifact
 from workflow.training.machine import machine
 from workflow.training.resume.checkpointing import lock
+from workflow.training.shared_artifact import read_array
 
 RESNET50 = registry.networks()["resnet50"]
 
@@ -37,11 +39,18 @@ def run_of(run, **changes):
 
 def make(run, artifacts, out):
     feature_cache.make(run, artifacts.backbone, artifacts.check, out)
-    return feature_cache.read(out, "train"), feature_cache.read(out, "test"), read_json(out / "index.json")
+    return (
+        read_array(out, "train"),
+        read_array(out, "test"),
+        read_json(out / "index.json"),
+    )
 
 
 def test_shapes_and_rows(artifacts):
-    train, test = feature_cache.read(artifacts.features, "train"), feature_cache.read(artifacts.features, "test")
+    train, test = (
+        read_array(artifacts.features, "train"),
+        read_array(artifacts.features, "test"),
+    )
     check, index = DatasetInfo.read(artifacts.check), read_json(artifacts.features / "index.json")
     assert train.shape == (12, 2, 2048)
     assert test.shape == (6, 1, 2048)
@@ -61,7 +70,7 @@ def test_views_differ_and_their_number_is_a_switch(artifacts, run, tmp_path):
     assert train.shape[1] == 3
     assert all(len(np.unique(views, axis=0)) == 3 for views in train)
     # The same views come first: their draws follow from image and view alone.
-    np.testing.assert_allclose(train[:, :2], feature_cache.read(artifacts.features, "train"), rtol=2e-2, atol=1e-3)
+    np.testing.assert_allclose(train[:, :2], read_array(artifacts.features, "train"), rtol=2e-2, atol=1e-3)
 
 
 def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(artifacts, run, monkeypatch):
@@ -80,20 +89,21 @@ def test_a_view_is_cropped_by_its_image_and_number_and_by_nothing_else(artifacts
 
 def test_views_do_not_depend_on_the_transfer_seed(artifacts, run, tmp_path):
     other = replace(run, seeds={"pretrain": 0, "transfer": 5})
-    assert np.array_equal(make(other, artifacts, tmp_path)[0], feature_cache.read(artifacts.features, "train"))
+    assert np.array_equal(make(other, artifacts, tmp_path)[0], read_array(artifacts.features, "train"))
 
 
 @pytest.mark.parametrize(("key", "value"), [("crop_size", 24), ("resize_size", 48)])
 def test_size_switches_change_the_features(artifacts, run, tmp_path, key, value):
     assert not np.allclose(
-        make(run_of(run, **{key: value}), artifacts, tmp_path)[1], feature_cache.read(artifacts.features, "test")
+        make(run_of(run, **{key: value}), artifacts, tmp_path)[1],
+        read_array(artifacts.features, "test"),
     )
 
 
 def test_bf16_is_near_fp32(artifacts, run, tmp_path):
     test, full = (
         make(run_of(run, precision="bf16"), artifacts, tmp_path)[1],
-        feature_cache.read(artifacts.features, "test"),
+        read_array(artifacts.features, "test"),
     )
     assert not np.array_equal(test, full)
     assert np.abs(test - full).max() < 0.1 * np.abs(full).max()
@@ -115,7 +125,7 @@ def test_features_equal_torchvision(artifacts):
         load_backbone(artifacts.backbone, encoder.network)
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(feature_cache.read(artifacts.features, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(read_array(artifacts.features, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
 
 
 def test_a_bgr_backbone_sees_bgr(artifacts, run, tmp_path):
@@ -125,9 +135,7 @@ def test_a_bgr_backbone_sees_bgr(artifacts, run, tmp_path):
     assert torch.equal(Encoder(caffe, RESNET50).prepare(photo), photo[:, [2, 1, 0]] - mean)
     save_backbone(tmp_path / "bgr.safetensors", load_weights(artifacts.backbone)[0], caffe, "resnet50")
     feature_cache.make(run, tmp_path / "bgr.safetensors", artifacts.check, tmp_path)
-    assert not np.allclose(
-        feature_cache.read(tmp_path, "test"), feature_cache.read(artifacts.features, "test"), rtol=0.1
-    )
+    assert not np.allclose(read_array(tmp_path, "test"), read_array(artifacts.features, "test"), rtol=0.1)
 
 
 def test_the_stride_is_the_backbones(artifacts, run, tmp_path):
@@ -138,10 +146,8 @@ def test_the_stride_is_the_backbones(artifacts, run, tmp_path):
     image = coco_set.read(DatasetInfo.read(artifacts.check), "test")[0]
     with torch.inference_mode():
         found = encoder(load(image.path, 40)[None, :, 4:36, 4:36])
-    np.testing.assert_allclose(feature_cache.read(tmp_path, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
-    assert not np.allclose(
-        feature_cache.read(tmp_path, "test"), feature_cache.read(artifacts.features, "test"), rtol=0.1
-    )
+    np.testing.assert_allclose(read_array(tmp_path, "test")[0], found.numpy(), rtol=1e-3, atol=1e-4)
+    assert not np.allclose(read_array(tmp_path, "test"), read_array(artifacts.features, "test"), rtol=0.1)
 
 
 def test_features_that_float16_cannot_hold_are_refused(artifacts, run, tmp_path):
@@ -192,19 +198,19 @@ def test_by_what_they_were_made_is_recorded_and_what_differs_named(artifacts, ru
         code_hash.PROJECT / "captioning/encoder.py"
     )
     assert index["made_with"]["libraries"] == code_hash.libraries()
-    assert feature_cache.differences(artifacts.features, index) == []
+    assert shared_artifact.differences(artifacts.features, index) == []
     made_with = json.loads(json.dumps(index["made_with"]))
     made_with["code"]["captioning/encoder.py"] = "another"
     made_with["libraries"]["torch"], made_with["machine"]["cpu"] = "2.0", "another CPU"
     made_with["machine"]["threads"] = 64
-    assert feature_cache.differences(artifacts.features, index | {"made_with": made_with}) == [
+    assert shared_artifact.differences(artifacts.features, index | {"made_with": made_with}) == [
         f"{artifacts.features}: made by another captioning/encoder.py",
         f"{artifacts.features}: made with torch 2.0, this run has {code_hash.libraries()['torch']}",
         f"{artifacts.features}: made with cpu another CPU, this run has {machine(1).cpu}",
     ]
     folder = shutil.copytree(artifacts.features, tmp_path / "features")
     (folder / "index.json").unlink()
-    assert feature_cache.differences(folder, index) == [f"{folder} has changed since it was loaded"]
+    assert shared_artifact.differences(folder, index) == [f"{folder} has changed since it was loaded"]
 
 
 def test_the_door(artifacts, run, tmp_path, monkeypatch):
@@ -216,7 +222,7 @@ def test_the_door(artifacts, run, tmp_path, monkeypatch):
     words = [str(word) for pair in {**arguments, "--out": tmp_path}.items() for word in pair]
     monkeypatch.setattr("sys.argv", ["captioning", "features", *words])
     main()
-    assert np.array_equal(feature_cache.read(tmp_path, "train"), feature_cache.read(artifacts.features, "train"))
+    assert np.array_equal(read_array(tmp_path, "train"), read_array(artifacts.features, "train"))
 
 
 def test_whoever_waited_for_the_same_features_computes_none(artifacts, run, tmp_path, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from tests.pretended_cuda.runtime import pretended_cuda
 from tests.pretended_cuda.trainings import survives
 from workflow.core.files import read_json
 from workflow.training import engine
+from workflow.training.shared_artifact import read_array
 
 pytestmark = pytest.mark.usefixtures("no_meteor")
 
@@ -44,6 +45,6 @@ def test_features_are_those_of_the_cpu(artifacts, run, tmp_path):
     with pretended_cuda() as device:
         feature_cache.make(run, artifacts.backbone, artifacts.check, tmp_path)
     for split in ("train", "test"):
-        found, expected = (feature_cache.read(folder, split) for folder in (tmp_path, artifacts.features))
+        found, expected = (read_array(folder, split) for folder in (tmp_path, artifacts.features))
         np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
     assert sum(device.costs.kernels.values()) > 100, "they were made on the device"

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from captioning import dataset, feature_cache, vocabulary
+from captioning import dataset, vocabulary
 from captioning.model import NIC
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL
 from workflow.core.dataset_info import DatasetInfo
+from workflow.training.shared_artifact import read_array
 
 LONGEST = 20  # as in the paper's recipe
 WIDTHS = (1, 2, 3, 5, 20)
@@ -42,7 +43,7 @@ def speaker(request, artifacts, tmp_path_factory):
         loss.backward()
         optimizer.step()
     photos = torch.cat(
-        [torch.tensor(feature_cache.read(artifacts.features, split)).flatten(0, 1) for split in ("train", "test")]
+        [torch.tensor(read_array(artifacts.features, split)).flatten(0, 1) for split in ("train", "test")]
     )
     with torch.inference_mode():
         return SimpleNamespace(model=model.eval(), image=model(photos), trained=request.param > 0)

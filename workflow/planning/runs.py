@@ -142,8 +142,8 @@ def artifact_runs(config: dict[str, Any], run: PlannedRun) -> Iterator[PlannedRu
         if one.per_backbone and one.name in run.shared:
             recipe = {key: run.run["recipe"][key] for key in one.keys}
             seeds = {"pretrain": run.seeds["pretrain"]}
-            # The type, as several instances share the folder; one GPU, as loading takes the time.
-            less = {"task": registry.task_of(config, run.task).name, "recipe": recipe, "seeds": seeds}
+            # Its own name, as tasks of several types share the folder; one GPU, as loading takes the time.
+            less = {"task": one.name, "recipe": recipe, "seeds": seeds}
             spec, artifact = run.run | less | {"gpus": min(run.gpus, 1)}, run.shared[one.name]
             made = replace(run, seeds=seeds, subcommand=one.name, state="", run=spec, shared={}, artifact=artifact)
             yield replace(made, keep_network=False)

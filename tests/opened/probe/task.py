@@ -23,7 +23,7 @@ SCORES = Resampling(
 
 TASKS = (
     Task(
-        name="linear_probe",
+        name="sgd_probe",
         title="Linear probe",
         metrics=(Metric("log_loss", better="lower", unit="nats", digits=3, maximum=float("inf"), headline=True),),
         figures=(CONFUSION,),
