@@ -34,7 +34,7 @@ CONFIG = overlay(DEMO, TINY) | {
 }
 for rows in (ROWS, ADDED / "plainnet.yaml"):
     CONFIG = overlay(CONFIG, yaml.safe_load(rows.read_text(encoding="utf-8")))
-TASKS = {"sgd_probe", "fast_probe", "nearest_mean"}
+TASKS = {"logistic_probe", "fast_probe", "nearest_mean"}
 ITS = "plain network (pretrain.network: plainnet)"
 CHANGES = [
     ({"tasks": {"fast_probe": {"lr": -1}}}, "tasks.fast_probe.lr: must be above 0, not -1"),
@@ -163,11 +163,11 @@ def test_it_has_its_sections_in_the_manual(opened):
     sets = [name for name in names if name.startswith("data.")][: len(registry.datasets())]
     assert names.index(sets[-1]) + 1 == names.index("data.dots")
     built_in = [name for name in names if name.startswith("tasks.")][: len(registry.transfer_tasks())]
-    assert names.index(built_in[-1]) + 1 == names.index("tasks.sgd_probe")
-    assert names.index("tasks.nearest_mean") == names.index("tasks.sgd_probe") + 1
+    assert names.index(built_in[-1]) + 1 == names.index("tasks.logistic_probe")
+    assert names.index("tasks.nearest_mean") == names.index("tasks.logistic_probe") + 1
     assert (
         "| `lr` | number, above 0 |  | required | Learning rate of SGD after the warm-up. |"
-        in sections["tasks.sgd_probe"]
+        in sections["tasks.logistic_probe"]
     )
     assert "| `synthetic.test` | integer, at least 1 | images | required |" in sections["data.dots"]
 
@@ -185,7 +185,7 @@ def check_report(folder: Path) -> None:
     rows = (report / "transfer.csv").read_text(encoding="utf-8").splitlines()
     cells = {tuple(row.split(",")[1:3]): row for row in rows[1:]}
     units = {pair: row.rpartition(",")[2] for pair, row in cells.items() if pair[0] in TASKS}
-    assert units == {("sgd_probe", "log_loss"): "nats", ("fast_probe", "log_loss"): "nats",
+    assert units == {("logistic_probe", "log_loss"): "nats", ("fast_probe", "log_loss"): "nats",
                      ("nearest_mean", "accuracy"): "%", ("nearest_mean", "auroc"): "%"}  # fmt: skip
     (card,) = (folder / "results/backbones").glob("baseline-*/seed0/README.md")
     assert "# baseline: a plain network, pretrained" in card.read_text(encoding="utf-8").splitlines()
@@ -196,12 +196,12 @@ def check_report(folder: Path) -> None:
     assert "log\\_loss (nats) $\\downarrow$" in tex
     page = (report / "transfer.html").read_text(encoding="utf-8")
     section = page.partition('<h2 id="confusion">')[2].partition("</section>")[0]
-    assert re.findall("<h3>(.*)</h3>", section) == ["fast_probe", "sgd_probe"]
+    assert re.findall("<h3>(.*)</h3>", section) == ["fast_probe", "logistic_probe"]
     assert section.count("data:image/png;base64,") == 2
     assert "a cell counts test images" in section
     assert "log_loss (nats) ↓</th>" in page
     assert {path.name for path in report.glob("curves_*.svg")} == {
-        f"curves_{name}.svg" for name in ("pretrain", "sgd_probe", "fast_probe")}  # fmt: skip
+        f"curves_{name}.svg" for name in ("pretrain", "logistic_probe", "fast_probe")}  # fmt: skip
 
 
 @pytest.mark.slow

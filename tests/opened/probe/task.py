@@ -23,7 +23,7 @@ SCORES = Resampling(
 
 TASKS = (
     Task(
-        name="sgd_probe",
+        name="logistic_probe",
         title="Linear probe",
         metrics=(Metric("log_loss", better="lower", unit="nats", digits=3, maximum=float("inf"), headline=True),),
         figures=(CONFUSION,),
