@@ -25,8 +25,8 @@ def build(network: Network, classes: int, zero_init_residual: bool = False) -> n
 
 
 def set_map_stride(module: nn.Module, network: Network, stride: int) -> None:
-    """Let the last map have another stride with the same weights, in place: the convolutions of the last stages lose
-    theirs.
+    """Let the last map have another stride with the same weights, in place: what has a stride in the last stages loses
+    it.
 
     Args:
         module: the torch module of `network`.
@@ -35,8 +35,8 @@ def set_map_stride(module: nn.Module, network: Network, stride: int) -> None:
     """
     for stage in network.stages[len(network.stages) - network.map_strides.index(stride) :]:
         for name in stage.strided:
-            convolution = module.get_submodule(name)
-            convolution.stride = (1,) * len(convolution.stride)
+            strided = module.get_submodule(name)
+            strided.stride = (1,) * len(strided.stride)
 
 
 @functools.cache

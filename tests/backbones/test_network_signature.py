@@ -146,7 +146,8 @@ CHANGES = {
         {"conv1.weight": (64, 1, 7, 7)},
         r"for images of 1 channels\): it has conv1\.weight of shape \(64, 1, 7, 7\)",
     ),
-    "cifar": ({"conv1.weight": (64, 3, 3, 3)}, r"a first convolution of 3×3\)"),
+    "cifar": ({"conv1.weight": (64, 3, 3, 3)}, r"looks like resnet50_cifar \(declare `network: resnet50_cifar`\)"),
+    "stem": ({"conv1.weight": (64, 3, 5, 5)}, r"a first convolution of 5×5\)"),
     "bias": (
         {"layer1.0.conv1.bias": (64,)},
         r"convolutions with a bias\): it has layer1\.0\.conv1\.bias, which a ResN",

@@ -14,9 +14,11 @@ from workflow.core.errors import UserError
 NETWORKS = registry.networks()
 TIMM = ("convnext_tiny", "swin_tiny_patch4_window7_224", "efficientnet_b0", "mobilenetv3_large_100", "seresnet50",
         "vit_tiny_patch16_224")  # fmt: skip
+PYRAMIDS = ("pyramidnet20_a48_basic", "pyramidnet11_a7_bottleneck")
 LARGE = ("resnet34", "resnet101", "resnet152", "resnext101_32x8d", "wide_resnet50_2", "timm/resnext101_32x4d",
-         "timm/seresnet101", "timm/regnety_002", "timm/densenet121", "timm/hrnet_w18")  # fmt: skip
-NAMES = [*(name for name in NETWORKS if name not in LARGE), *(f"timm/{name}" for name in TIMM)]
+         "timm/seresnet101", "timm/regnety_002", "timm/densenet121", "timm/hrnet_w18", "resnet50_cifar",
+         "resnet110_bottleneck_cifar", "pyramidnet200_a240_bottleneck")  # fmt: skip
+NAMES = [*(name for name in NETWORKS if name not in LARGE), *PYRAMIDS, *(f"timm/{name}" for name in TIMM)]
 SIDE = 64  # px, a multiple of every stride
 every_network = pytest.mark.parametrize("network", NAMES, indirect=True)
 IMAGES = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
@@ -108,19 +110,21 @@ def test_an_encoder_gives_the_features(network, module):
 
 @every_network
 def test_blocks_have_modules_for_each_regularizer(network, module):
-    """A mask has an output to act on, each is called, and no norm of a block is left out."""
+    """A mask has an output to act on, each is called, and no norm behind a convolution of a block is left out."""
     names = [output for block in network.blocks for output in block.outputs]
     names += [branch for block in network.blocks for branch in block.branches if branch not in names]
     assert len(set(names)) == len(names)
     named = dict(module.named_modules())
+    called = [*outputs(module, list(named))]
     for block in network.blocks:
         assert len(block.branches) == len(block.ends) > 0
         assert all(isinstance(named[end].weight, nn.Parameter) for end in block.ends)
         if block.outputs:
             skip = block.outputs[-1]
             above = skip.removesuffix("downsample")
-            norms = {name for name, each in named.items() if name.startswith(above) and isinstance(each, _BatchNorm)}
-            assert {name for name in norms if not name.startswith(f"{skip}.")} == {*block.outputs} - {skip}
+            inside = [name for name in called if name.startswith(above) and not name.startswith(f"{skip}.")]
+            first = next(place for place, name in enumerate(inside) if isinstance(named[name], nn.Conv2d))
+            assert [name for name in inside[first:] if isinstance(named[name], _BatchNorm)] == [*block.outputs[:-1]]
     assert outputs(module, names).keys() == {*names, ""}
 
 
@@ -192,17 +196,17 @@ def test_torchvision_s_networks_are_torchvision_s_bit_by_bit():
 @pytest.mark.parametrize("network", LARGE, indirect=True)
 def test_large_networks_are_as_declared_and_as_in_their_library(network):
     """Without numbers: shapes and names."""
-    library = network.libraries[0]
-    make = {"torchvision": torchvision.models.get_model, "timm": timm.create_model}[library]
+    makers = {"torchvision": torchvision.models.get_model, "timm": timm.create_model}
     with torch.device("meta"):
-        own, theirs = build(network, 5).eval(), make(network.library_name, num_classes=5)
+        own = build(network, 5).eval()
+        libraries = [makers[library](network.library_name, num_classes=5) for library in network.libraries[:1]]
         indices = [stage.index for stage in network.stages]
         found = own.forward_intermediates(torch.empty(1, 3, SIDE, SIDE), indices=indices, intermediates_only=True)
         assert own.forward_head(own.forward_features(torch.empty(1, 3, SIDE, SIDE)), pre_logits=True).shape == (
             1, network.features)  # fmt: skip
     shapes = [tuple(each.shape) for each in found]
     assert shapes == [(1, each.channels, SIDE // each.stride, SIDE // each.stride) for each in network.stages]
-    assert [*own.state_dict()] == [*theirs.state_dict()]
+    assert all([*own.state_dict()] == [*theirs.state_dict()] for theirs in libraries)
     for block in network.blocks:
         for name in (*block.branches, *block.ends, *block.outputs):
             own.get_submodule(name)
@@ -282,7 +286,10 @@ def test_networks_whose_maps_are_class_activation_maps():
     }
 
 
-@pytest.mark.parametrize("network", ["resnet18", "resnet50", "vgg16_gap"], indirect=True)
+@pytest.mark.parametrize(
+    "network", ["resnet18", "resnet50", "vgg16_gap", "resnet18_cifar", "resnet110_bottleneck_cifar", *PYRAMIDS],
+    indirect=True,
+)  # fmt: skip
 def test_the_last_map_can_have_the_strides_that_are_declared(network):
     assert network.map_strides[0] == network.stages[-1].stride
     for stride in network.map_strides:

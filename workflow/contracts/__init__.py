@@ -182,8 +182,8 @@ class Stage:
         stride: pixels of the image per cell.
         index: of its map in `forward_intermediates` of the torch module.
         blocks: its residual blocks from input to output; none in a plain network.
-        strided: the convolutions without whose stride its output has twice as many cells a side; none if that is not
-            known.
+        strided: the modules (convolutions, pooling) without whose `stride` its output has twice as many cells a side;
+            none if that is not known.
     """
 
     name: str
