@@ -6,7 +6,7 @@ find its place, and every place its tensor.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ def preprocessing(declared: str | dict) -> Preprocessing:
     if declared == "imagenet":
         return IMAGENET
     return Preprocessing(declared["channel_order"], tuple(declared["mean"]), tuple(declared["std"]))
+
+
+def recipe_preprocessing(recipe: Mapping[str, Any]) -> Preprocessing:
+    """Of a network that is pretrained by a recipe: its `mean` and `std`, of RGB."""
+    return Preprocessing("RGB", tuple(recipe["mean"]), tuple(recipe["std"]))
 
 
 def save_backbone(

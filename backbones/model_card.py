@@ -12,6 +12,7 @@ from backbones.checkpoint_weights import set_words
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.escaping import printable
 from workflow.core.formatting import plain
+from workflow.data.labelled import count_in_words, train_count
 from workflow.planning.run_spec import RunSpec
 
 KINDS = {"pretrained": "pretrained", "imported": "imported from a file", "random": "not trained"}
@@ -163,11 +164,11 @@ def use(out: Path) -> Iterator[str]:
 
 def data(kind: str, check: DatasetInfo, metrics: dict[str, float]) -> Iterator[str]:
     """What it was trained or scored on; of a network that saw no data, what its classifier has its size from."""
-    names, counts = check.classes, check.counts
+    names = check.classes
     role = "Trained and scored on" if kind == "pretrained" else "Scored on" if metrics else "Not scored; planned with"
     yield (
-        f"{role} {escaped(check.set)}: {len(names)} classes, {counts['train']} training and {counts['val']} "
-        f"validation images, fingerprint `{check.fingerprint}`."
+        f"{role} {escaped(check.set)}: {len(names)} classes, {train_count(check)} training and "
+        f"{count_in_words(check)}, fingerprint `{check.fingerprint}`."
     )
     more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     yield f"Classes: {', '.join(code(name) for name in names[:NAMES_SHOWN])}{more}."

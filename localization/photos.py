@@ -19,7 +19,7 @@ from workflow.core.rng import rng
 from workflow.data import boxed_images, cub, imagenet, imagenet_boxes
 from workflow.data.boxed_images import BoxedImage
 from workflow.data.class_folders import ClassFolders
-from workflow.data.validation.decoding import open_image
+from workflow.data.validation.decoding import open_image, pixels
 from workflow.training.seeding import seed_everything
 
 SIXTH = 6  # of CUB's 30 training images a class five are held out, as CUBV2 has five
@@ -138,11 +138,7 @@ class TrainPhotos(torch.utils.data.Dataset):
     """
 
     def __init__(self, kind: str, root: str, resize: int, crop: int, regularizers: dict[str, Any], seed: int) -> None:
-        self.images: Any = (
-            [(image.path, image.label) for image in cub.samples(root, "train")]
-            if kind == "cub"
-            else ClassFolders(f"{root}/train")
-        )
+        self.images = cub.open_part(root, "train") if kind == "cub" else ClassFolders(f"{root}/train")
         steps = [v2.Resize((resize, resize), antialias=True), v2.RandomCrop(crop), v2.RandomHorizontalFlip()]
         self.transform, self.regularizers, self.seed = v2.Compose(steps), build(regularizers), seed
 
@@ -152,12 +148,12 @@ class TrainPhotos(torch.utils.data.Dataset):
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         index, epoch = key
         seed_everything(self.seed, "sample", epoch, index)
-        path, label = self.images[index]
-        image = self.transform(decode(path))
+        with self.images.open(index) as photo:
+            image = self.transform(torch.from_numpy(pixels(photo)).permute(2, 0, 1))
         for regularizer in self.regularizers:
             image = regularizer.image(image, rng(self.seed, regularizer.name, epoch, index))
-        return {"images": image, "labels": np.int64(label), "image": np.int64(index)}
+        return {"images": image, "labels": np.int64(self.images.targets[index]), "image": np.int64(index)}
 
     def name(self, index: int) -> str:
         """The file of a sample."""
-        return self.images[index][0]
+        return f"{self.images.root}/{self.images.name(index)}"

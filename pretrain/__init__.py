@@ -1,1 +1,1 @@
-"""Pretraining: one network on ImageNet per regularizer, imported files and random weights."""
+"""Pretraining: one network per regularizer, imported files and random weights."""

@@ -3,7 +3,7 @@
 The map of a class is the sum of the last stage's channels, each times the gradient of the class's logit with respect to
 it, summed over its cells. Where the classifier reads the mean of that stage, that is the classifier's weight (Zhou et
 al., CVPR 2016), and the mean of the map is the logit but for the bias; elsewhere it is Grad-CAM (Selvaraju et al., ICCV
-2017) before its ReLU. Five validation photos, evenly spread over the set: nobody chose them.
+2017) before its ReLU. Five test photos, evenly spread over the set: nobody chose them.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from backbones.backbone import load_weights, metadata, network_of
 from backbones.classifier import class_count, load_classifier
-from backbones.images import ImageNetVal
+from backbones.images import open_test_images
 from pretrain.gallery import class_names
 from pretrain.photo_grid import Row, draw
 from workflow.core.dataset_info import DatasetInfo
@@ -66,7 +66,7 @@ def unfit(folder: Path, classes: int) -> str:
 
 def chosen(folder: Path, check: DatasetInfo) -> tuple["Tensor", list[int]]:
     """The photos uint8 (N, 3, H, W), cut as this backbone is scored, and their labels."""
-    images = ImageNetVal(f"{check.root}/val", read_json(folder / "config.json")["recipe"])
+    images = open_test_images(check, read_json(folder / "config.json")["recipe"])
     found = [images[place] for place in spread(len(images), PHOTOS)]
     return torch.stack([each["images"] for each in found]), [int(each["labels"]) for each in found]
 

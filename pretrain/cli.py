@@ -27,7 +27,7 @@ def train(args: Namespace) -> None:
 
 
 def import_backbone(args: Namespace) -> None:
-    """Score a finished network on ImageNet val and publish it.
+    """Score a finished network on the test images and publish it.
 
     The file is one of torch or safetensors, of torchvision, timm, mmpretrain and others. No code of it runs.
     """
@@ -51,7 +51,7 @@ def preflight(args: Namespace) -> None:
 
 
 def evaluate(args: Namespace) -> None:
-    """Score a published backbone on ImageNet val: of a pretrained one, these are the numbers of its record."""
+    """Score a published backbone on the test images: of a pretrained one, these are the numbers of its record."""
     from pretrain.evaluate import evaluate
     from workflow.core.files import read_json
 
@@ -96,4 +96,4 @@ SUBCOMMANDS: Subcommands = {
     cam: FIGURE,
     cost: COST,
 }
-main = command_line("pretrain", "ImageNet classification, which makes every backbone.", SUBCOMMANDS)
+main = command_line("pretrain", "Classification, which makes every backbone.", SUBCOMMANDS)

@@ -7,6 +7,7 @@ import pretrain.metric
 import pretrain.model  # noqa: F401 (registers)
 from pretrain.train import task
 from workflow.core.dataset_info import DatasetInfo
+from workflow.data.labelled import train_count
 from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 
@@ -14,4 +15,4 @@ from workflow.training import timing
 def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short pretraining of the network, which the recipe names too."""
     check, state = DatasetInfo.read(check_file), out / "state"
-    return timing.measure(run, task(run, check, state), check.counts["train"], state)
+    return timing.measure(run, task(run, check, state), train_count(check), state)

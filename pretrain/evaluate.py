@@ -1,4 +1,4 @@
-"""Score a published backbone on ImageNet val.
+"""Score a published backbone on the test images of its pretraining set.
 
 Checked: for a pretrained backbone these are the numbers of its record, and its per_image.npz.
 """
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from backbones.backbone import Preprocessing, load_weights, metadata, network_of
 from backbones.classifier import build_classifier, class_count
-from backbones.images import ImageNetVal
+from backbones.images import open_test_images
 from pretrain.metric import errors, ranks, write_per_image
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
@@ -41,7 +41,7 @@ def evaluate(
     recipe = recipe | {"network": network.name}
     found = ranked(weights, prepare, metadata(backbone)["stride"], check, recipe, threads)
     if evidence:
-        write_per_image(evidence, f"{check.root}/val", found)
+        write_per_image(evidence, check, found)
     return errors(found)
 
 
@@ -55,7 +55,7 @@ def ranked(
     workers: int = 0,
     sample: int | None = None,
 ) -> list[int]:
-    """How many classes each validation image's true one is outscored by, of weights whose classifier has the data's
+    """How many classes each test image's true one is outscored by, of weights whose classifier has the data's
     classes. `recipe` names their network too.
 
     `sample`: of so many images at most, evenly spread over the set.
@@ -63,9 +63,9 @@ def ranked(
     configure_torch(threads)
     network, found = build_classifier(registry.network(recipe["network"]), weights, stride), []
     device = next(network.parameters()).device
-    images = ImageNetVal(f"{check.root}/val", recipe)
+    images = open_test_images(check, recipe)
     images = Subset(images, spread(len(images), sample or len(images)))
-    bar = tqdm(total=len(images), unit="image", desc=f"scoring on ImageNet val ({prepare.channel_order}, {stride})")
+    bar = tqdm(total=len(images), unit="image", desc=f"scoring ({prepare.channel_order}, {stride})")
     loader = DataLoader(images, recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker)
     with guard_workers("scoring", workers), torch.no_grad(), autocast(recipe["precision"]), bar:
         for batch in loader:

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from backbones import construct
-from backbones.backbone import IMAGENET
+from backbones.backbone import Preprocessing, recipe_preprocessing
 from backbones.regularizers import Regularizer, build
 from backbones.regularizers.base import FeatureTransforms
-from pretrain.dataset import ImageNetTrain, augmentation
+from pretrain.dataset import TrainImages, augmentation, open_train_images
 from pretrain.photo_grid import Row, draw
 from workflow import registry
 from workflow.config.loading import load
@@ -26,6 +26,7 @@ from workflow.core.errors import UserError
 from workflow.core.files import atomic
 from workflow.core.formatting import plain
 from workflow.core.rng import rng
+from workflow.data.validation.errors import os_errors_as_user_errors
 from workflow.planning.plan import plan
 from workflow.training.precision import configure_torch
 
@@ -36,23 +37,23 @@ NAMES = "LOC_synset_mapping.txt"  # as ImageNet's Kaggle edition has it: `n01440
 
 
 def gallery(shown: list[Any], check: DatasetInfo) -> list[Row]:
-    """The rows of `shown` (workflow.planning.plan.Plan.gallery), from the training photos of a checked ImageNet."""
-    root, classes, seed = Path(check.root) / "train", len(check.classes), shown[0].seeds["pretrain"]
-    if not root.is_dir():
-        raise UserError(f"{root}: the folder of the training photos is missing")
-    # The folder is listed once: ImageNet has 1.3 million files.
-    bare = ImageNetTrain(str(root), {**shown[0].run["recipe"], "regularizers": {}}, seed)
-    indices = samples(bare.folder.targets, classes)
-    targets = torch.eye(classes)[[bare.folder.targets[index] for index in indices]]
+    """The rows of `shown` (workflow.planning.plan.Plan.gallery), from the training photos of a checked set."""
+    classes, seed = len(check.classes), shown[0].seeds["pretrain"]
+    with os_errors_as_user_errors(Path(check.root)):  # the folder is listed once: ImageNet has 1.3 million files
+        bare = open_train_images(check, {**shown[0].run["recipe"], "regularizers": {}}, seed)
+    labels = bare.source.targets.tolist()
+    indices = samples(labels, classes)
+    targets = torch.eye(classes)[[labels[index] for index in indices]]
     rows = []
     for run in sorted(shown, key=lambda run: bool(run.run["recipe"]["regularizers"])):
         recipe, plain_set, own_set = run.run["recipe"], copy.copy(bare), copy.copy(bare)
         plain_set.transform = own_set.transform = augmentation(recipe)
-        own_set.regularizers = build(recipe["regularizers"])
+        own_set.regularizers = build(recipe["regularizers"], recipe["mean"])
         photos = torch.stack([augmented(plain_set, own_set, index) for index in indices])
         network = registry.network(recipe["network"])
         words = [f"{name}: {plain(parameters)}" for name, parameters in recipe["regularizers"].items()]
-        rows.append(regularized(Row(run.backbone, words, photos, targets), own_set.regularizers, seed, network))
+        row, prepare = Row(run.backbone, words, photos, targets), recipe_preprocessing(recipe)
+        rows.append(regularized(row, own_set.regularizers, seed, network, prepare))
     return rows
 
 
@@ -62,7 +63,7 @@ def samples(labels: list[int], classes: int) -> list[int]:
     return [labels.index(n * classes // count) for n in range(count)]
 
 
-def augmented(plain: "ImageNetTrain", own: "ImageNetTrain", index: int) -> "Tensor":
+def augmented(plain: TrainImages, own: TrainImages, index: int) -> Tensor:
     """A photo uint8 (3, H, W) as in training, of the first epoch in which a regularizer of images acts on it."""
     acting = any(type(regularizer).image is not Regularizer.image for regularizer in own.regularizers)
     for epoch in range(PATIENCE if acting else 0):
@@ -72,15 +73,17 @@ def augmented(plain: "ImageNetTrain", own: "ImageNetTrain", index: int) -> "Tens
     return own[index, 0]["images"]
 
 
-def regularized(row: Row, regularizers: "list[Regularizer]", seed: int, network: Network) -> Row:
+def regularized(
+    row: Row, regularizers: "list[Regularizer]", seed: int, network: Network, prepare: Preprocessing
+) -> Row:
     """`row` as the network gets it, and what is done inside: as pretrain.model does it, on its photos as one batch."""
-    images, everything = IMAGENET(row.photos), []
+    images, everything = prepare(row.photos), []
     for regularizer in regularizers:
         images, row.targets, changes = acting(regularizer, images, row.targets, seed, network)
         everything.append(changes)
     for changes in filter(None, everything):
-        images = inside(row, images, changes, network)
-    row.photos = pixels(images)
+        images = inside(row, images, changes, network, prepare)
+    row.photos = pixels(images, prepare)
     return row
 
 
@@ -99,7 +102,9 @@ def acting(
     return mixed, blended, changes
 
 
-def inside(row: Row, images: "Tensor", changes: "FeatureTransforms", network: Network) -> "Tensor":
+def inside(
+    row: Row, images: "Tensor", changes: "FeatureTransforms", network: Network, prepare: Preprocessing
+) -> "Tensor":
     """Show on the photos what is done to features; what that is shows in what becomes of features that are all one.
 
     Ones stay ones: samples are mixed, so the photos are, pooled to the cells of the module. Whole samples change alike:
@@ -116,7 +121,7 @@ def inside(row: Row, images: "Tensor", changes: "FeatureTransforms", network: Ne
         return images
     name, mask = dropped_cells(done)
     row.words.append(f"striped: dropped at {name}, one channel of it")
-    return torch.where(enlarged(mask[:, None].float(), images) > 0, striped(images), images)
+    return torch.where(enlarged(mask[:, None].float(), images) > 0, striped(images, prepare), images)
 
 
 def shapes(names: list[str], images: "Tensor", network: Network) -> dict[str, tuple[int, ...]]:
@@ -162,12 +167,12 @@ def dropped_cells(done: "dict[str, Tensor]") -> "tuple[str, Tensor]":
     return name, (out == 0)[torch.arange(len(out)), (out == 0).flatten(2).any(2).int().argmax(1)]
 
 
-def striped(images: "Tensor") -> "Tensor":
+def striped(images: "Tensor", prepare: Preprocessing) -> "Tensor":
     """Photos that hardly shine through dark and grey stripes, which are seen on a black photo too."""
     height, width = images.shape[-2:]
     across = torch.arange(height)[:, None] + torch.arange(width)
     dark = across // max(1, height // 28) % 2 == 0
-    stripes = IMAGENET(torch.where(dark, 20, 110).expand(1, 3, -1, -1))
+    stripes = prepare(torch.where(dark, 20, 110).expand(1, 3, -1, -1))
     return torch.lerp(stripes, images, SHINE)
 
 
@@ -176,9 +181,9 @@ def enlarged(cells: "Tensor", images: "Tensor") -> "Tensor":
     return functional.interpolate(cells, size=images.shape[-2:], mode="nearest-exact")
 
 
-def pixels(images: "Tensor") -> "Tensor":
+def pixels(images: "Tensor", prepare: Preprocessing) -> "Tensor":
     """What the network gets as uint8 RGB again, same shape."""
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET.mean, IMAGENET.std))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (prepare.mean, prepare.std))
     return (images * std + mean).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -200,8 +205,9 @@ def make(config: str, check_file: Path, out: Path) -> None:
     if not check_file.is_file():
         raise UserError(f"{check_file}: no such data check; `snakemake gallery` makes the data and checks them")
     check = DatasetInfo.read(check_file)
-    if check.set != "imagenet":
-        raise UserError(f"{check_file}: is the check of {check.set}, not of imagenet")
+    wanted = registry.layout_of(todo.config, registry.data_name(todo.config, registry.PRETRAIN)).name
+    if check.set != wanted:
+        raise UserError(f"{check_file}: is the check of {check.set}, not of {wanted}")
     configure_torch(todo.resources["cpu_threads"])
     picture = draw(gallery(todo.gallery, check), class_names(check), todo.gallery_of)
     with atomic(out) as temporary:

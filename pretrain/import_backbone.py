@@ -1,5 +1,5 @@
 """Bring a finished network: its weights are read (no code of the file runs), compared with the declared network,
-scored on ImageNet val where they carry a classifier of its classes, and published with a card and a record.
+scored on the data's test images where they carry a classifier of its classes, and published with a card and a record.
 
 Reads torch files and safetensors of torchvision, timm, mmpretrain and others: the set of keys that fills the network is
 searched for wherever it lies (training checkpoints, self-supervised encoders, detectors), with an EMA or without.
@@ -24,12 +24,13 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
 from workflow.core.files import sha256
+from workflow.data import labelled
 from workflow.planning.run_spec import RunSpec
 from workflow.reporting.figures import spread
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
-SAMPLE = 1000  # validation images that other declarations are tried on
+SAMPLE = 1000  # test images that other declarations are tried on
 CAUSES = (
     "channel order, mean or std (preprocessing), the place of the stride (stride: 1x1 in Caffe's networks), "
     "another order of the classes, other classes of the same number, or a projection in the place of the classifier"
@@ -115,16 +116,17 @@ def verdict(own: int, classes: int) -> str:
         return "not scored: the file has no classifier (the fc of a self-supervised encoder is a projection)"
     if own != classes:
         return f"not scored: its classifier, which is kept, has {own} outputs, and the data have {classes} classes"
-    return f"its classifier has the data's {classes} classes: scored on ImageNet val before it is published"
+    return f"its classifier has the data's {classes} classes: scored before it is published"
 
 
 def refuse_chance(checkpoint: Path, metrics: dict[str, float], check: DatasetInfo) -> None:
     """UserError if the scores of a backbone are those of guessing."""
-    classes, images = len(check.classes), check.counts["val"]
+    classes, images = len(check.classes), labelled.test_count(check)
     if near_chance(metrics["top1_error"], classes, images):
+        tested = labelled.count_in_words(check)
         raise UserError(
-            f"checkpoint {checkpoint}: right on {100 - metrics['top1_error']:.2f} % of {images} validation images of "
-            f"{classes} classes, which is near chance; nothing is published. Likely causes: {CAUSES}"
+            f"checkpoint {checkpoint}: right on {100 - metrics['top1_error']:.2f} % of {tested} of {classes} classes, "
+            f"which is near chance; nothing is published. Likely causes: {CAUSES}"
         )
 
 
@@ -146,14 +148,14 @@ def refuse_misdeclared(
     check: DatasetInfo,
     ranks: list[int],
 ) -> None:
-    """UserError if another channel order or stride is clearly better on a sample of the validation images."""
+    """UserError if another channel order or stride is clearly better on a sample of the test images."""
     declared = [ranks[n] for n in spread(len(ranks), SAMPLE)]
     for words, other, stride in others(prepare, run.recipe["stride"], run.recipe["network"]):
         found = ranked(weights, other, stride, check, run.recipe, run.threads, run.workers, SAMPLE)
         if better(declared, found):
             mine, its = (100 - errors(each)["top1_error"] for each in (declared, found))
             raise UserError(
-                f"checkpoint {checkpoint}: right on {mine:.1f} % of {len(declared)} validation images as declared, but "
+                f"checkpoint {checkpoint}: right on {mine:.1f} % of {len(declared)} test images as declared, but "
                 f"on {its:.1f} % with {words}; nothing is published. Declare it so"
             )
 
@@ -173,7 +175,7 @@ def import_checkpoint(run: RunSpec, checkpoint: Path, check_file: Path, out: Pat
         ranks = ranked(weights, prepare, stride, check, recipe, run.threads, run.workers)
         metrics = errors(ranks)
         sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
-        split = f"{check.counts['val']} validation images, {sizes}"
+        split = f"{labelled.count_in_words(check)}, {sizes}"
         print(f"[{run.name}] " + ", ".join(f"{key} {value:.2f} %" for key, value in metrics.items()), flush=True)
         refuse_chance(checkpoint, metrics, check)
         refuse_misdeclared(run, checkpoint, weights, prepare, check, ranks)
@@ -181,7 +183,7 @@ def import_checkpoint(run: RunSpec, checkpoint: Path, check_file: Path, out: Pat
     save_backbone(published, weights, prepare, recipe["network"], stride, origin="imported", **from_file)
     protocol = {"epoch": "imported", "split": split}
     about |= {"stride": stride}
-    write_per_image(out / "per_image.npz", f"{check.root}/val", ranks)
+    write_per_image(out / "per_image.npz", check, ranks)
     write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, imported=about)
     write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
                  checkpoint=about, parameters=published_parameters(recipe["network"]))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Top-1 and top-5 error in percent, as ImageNet tables give them: the mean over the images, each 0 or 100."""
+"""Top-1 and top-5 error in percent, as tables of classifiers give them: the mean over the images, each 0 or 100."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
 from backbones.classifier import ranks
-from workflow.data.class_folders import ClassFolders
+from workflow.core.dataset_info import DatasetInfo
+from workflow.data import labelled
 from workflow.training import per_image
 
 
@@ -23,26 +24,28 @@ def errors(ranks: Sequence[int]) -> dict[str, float]:
     return {name: float(values.mean()) for name, values in per_image_errors(ranks).items()}
 
 
-def write_per_image(path: Path, root: str | Path, ranks: Sequence[int]) -> None:
-    """Write the evidence of a score on all images of the folder `root`, in ImageNetVal's order, named relative to it.
+def write_per_image(path: Path, check: DatasetInfo, ranks: Sequence[int]) -> None:
+    """Write the evidence of a score on all test images of a set, in their order, named as their source names them.
 
     What was not scored, without ranks, leaves a file without images and without errors. ValueError if the images are
     not as many as the ranks.
     """
-    images = ClassFolders(str(root)).paths if ranks else []
-    names = [path.decode(errors="surrogateescape") for path, _ in zip(images, ranks, strict=True)]
+    names = []
+    if ranks:
+        source = labelled.open_test(check)
+        names = [source.name(place) for place, _ in zip(range(len(source)), ranks, strict=True)]
     per_image.write(path, np.array(names, dtype=str), **(per_image_errors(ranks) if ranks else {}))
 
 
 @METRICS.register_module()
 class TopError(BaseMetric):
-    """`top1_error` and `top5_error` over all images of the folder `root`; the evidence goes into the folder `keep`."""
+    """`top1_error` and `top5_error` over all test images of a set; the evidence goes into the folder `keep`."""
 
     default_prefix = ""  # without one mmengine warns
 
-    def __init__(self, root: str, keep: str) -> None:
+    def __init__(self, check: DatasetInfo, keep: str) -> None:
         super().__init__(collect_dir=f"{keep}/parts")
-        self.root, self.keep = root, Path(keep)
+        self.check, self.keep = check, Path(keep)
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict]) -> None:
         """One batch."""
@@ -51,5 +54,5 @@ class TopError(BaseMetric):
 
     def compute_metrics(self, results: list[int]) -> dict[str, float]:
         """All batches."""
-        write_per_image(self.keep / "per_image.npz", self.root, results)
+        write_per_image(self.keep / "per_image.npz", self.check, results)
         return errors(results)

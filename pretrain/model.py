@@ -7,7 +7,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch.nn import functional
 
-from backbones.backbone import IMAGENET
+from backbones.backbone import IMAGENET, Preprocessing
 from backbones.construct import build as construct
 from backbones.regularized_loss import regularized_loss
 from backbones.regularizers import build
@@ -24,6 +24,7 @@ class Classifier(BaseModel):
         zero_init_residual: start each residual branch at zero.
         regularizers: of the config; all but those that act on an image are applied here.
         seed: of their draws.
+        preprocessing: of the images.
     """
 
     def __init__(
@@ -33,11 +34,12 @@ class Classifier(BaseModel):
         zero_init_residual: bool = False,
         regularizers: dict | None = None,
         seed: int = 0,
+        preprocessing: Preprocessing = IMAGENET,
     ) -> None:
         super().__init__({"type": "BaseDataPreprocessor", "non_blocking": True})  # it brings uint8 to the device
         self.declared = registry.network(network)
         self.network = construct(self.declared, classes, zero_init_residual)
-        self.prepare = IMAGENET
+        self.prepare = preprocessing
         self.regularizers = build(regularizers or {})
         self.seed, self.classes = seed, classes
 

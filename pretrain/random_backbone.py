@@ -13,13 +13,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
-from backbones.backbone import IMAGENET, save_backbone
+from backbones.backbone import Preprocessing, recipe_preprocessing, save_backbone
 from backbones.construct import build, published_parameters
-from backbones.images import ImageNetVal
+from backbones.images import TestImages
 from backbones.model_card import write_card
 from pretrain.metric import write_per_image
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
+from workflow.data import labelled
 from workflow.planning.run_spec import RunSpec
 from workflow.reporting.figures import spread
 from workflow.training.cpu_convs import channels_last
@@ -31,12 +32,13 @@ from workflow.training.seeding import seed_everything
 IMAGES, BATCH = 512, 64  # that the statistics are taken of, evenly spread over the training set, and at once
 
 
-def calibrate(network: torch.nn.Module, images: Dataset, threads: int) -> int:
+def calibrate(network: torch.nn.Module, images: Dataset, prepare: Preprocessing, threads: int) -> int:
     """Give each batch norm of a network in place the mean and variance of its inputs: averages over batches.
 
     Args:
         network: its blocks normalise by the batch meanwhile, so that each sees inputs as it will in use.
         images: a data set of {"images": uint8 (3, H, W)}.
+        prepare: their preprocessing.
         threads: of the CPU.
 
     Returns:
@@ -54,7 +56,7 @@ def calibrate(network: torch.nn.Module, images: Dataset, threads: int) -> int:
     channels_last(network.train())
     with torch.no_grad():
         for batch in tqdm(DataLoader(used, BATCH), desc="statistics of random features", unit="batch"):
-            network(IMAGENET(batch["images"]))
+            network(prepare(batch["images"]))
     for norm, momentum in zip(norms, usual, strict=True):
         norm.momentum = momentum
     network.eval()
@@ -74,12 +76,13 @@ def make(run: RunSpec, check_file: Path, out: Path) -> None:
             for end in map(network.get_submodule, block.ends):
                 if isinstance(end, torch.nn.modules.batchnorm._BatchNorm):
                     torch.nn.init.constant_(end.weight, len(stage.blocks) ** -0.5)
-    images = calibrate(network, ImageNetVal(f"{check.root}/train", run.recipe), run.threads)
+    prepare = recipe_preprocessing(run.recipe)
+    images = calibrate(network, TestImages(labelled.open_train(check), run.recipe), prepare, run.threads)
     print(f"[{run.name}] batch norm has the statistics of {images} training images", flush=True)
     about = {"origin": "random", "classes": classes, "recipe": run.recipe_hash}
-    save_backbone(out / "backbone.safetensors", network.state_dict(), IMAGENET, declared.name, **about)
+    save_backbone(out / "backbone.safetensors", network.state_dict(), prepare, declared.name, **about)
     protocol = {"epoch": "untrained", "split": "not scored"}
-    write_per_image(out / "per_image.npz", f"{check.root}/val", [])
+    write_per_image(out / "per_image.npz", check, [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
     write_record(out, run, None, of=of, metrics={}, protocol=protocol, check=check_file,
                  backbone=out / "backbone.safetensors", parameters=published_parameters(declared.name))  # fmt: skip

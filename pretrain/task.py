@@ -1,4 +1,4 @@
-"""The task that makes every backbone: ImageNet classification with or without a regularizer (CutMix, Section 4.1)."""
+"""The task that makes every backbone: classification with or without a regularizer (CutMix, Section 4.1)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +19,7 @@ TASKS = (
         title="classification",
         folder="pretrain",
         dataset="imagenet",
+        labelled=True,
         metrics=(
             Metric("top1_error", better="lower", digits=2, headline=True),
             Metric("top5_error", better="lower", digits=2, table="terminal"),

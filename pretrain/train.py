@@ -10,12 +10,13 @@ from mmengine.dist import get_world_size
 import pretrain.dataset
 import pretrain.metric
 import pretrain.model  # noqa: F401 (registers)
-from backbones.backbone import IMAGENET, save_backbone
+from backbones.backbone import recipe_preprocessing, save_backbone
 from backbones.construct import published_parameters
 from backbones.model_card import write_card
 from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
+from workflow.data.labelled import count_in_words, train_count
 from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.record import made_of, write_record
@@ -26,16 +27,17 @@ def task(run: RunSpec, check: DatasetInfo, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     workers["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
-    cfg = code_hash.config(Path(__file__).parent / "configs/classifier_imagenet.py")
+    cfg = code_hash.config(Path(__file__).parent / "configs/classifier.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     of_network = {"network": recipe["network"], "zero_init_residual": recipe["zero_init_residual"]}
-    cfg.model.update(classes=len(check.classes), **of_network, **regularized)
+    of_data = {"classes": len(check.classes), "preprocessing": recipe_preprocessing(recipe)}
+    cfg.model.update(**of_data, **of_network, **regularized)
     cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
-    cfg.train_dataloader.dataset.update(root=f"{check.root}/train", recipe=recipe, seed=run.seed)
+    cfg.train_dataloader.dataset.update(check=check, recipe=recipe, seed=run.seed)
     cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
     cfg.val_dataloader.update(batch_size=recipe["batch_size"] // get_world_size(), **workers)
-    cfg.val_dataloader.dataset.update(root=f"{check.root}/val", recipe=recipe)
-    cfg.val_evaluator.update(root=f"{check.root}/val", keep=str(state))
+    cfg.val_dataloader.dataset.update(check=check, recipe=recipe)
+    cfg.val_evaluator.update(check=check, keep=str(state))
     cfg.optim_wrapper.optimizer.update({key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")})
     return cfg.to_dict()
 
@@ -51,14 +53,13 @@ def train(run: RunSpec, check_file: Path, state: Path, out: Path) -> None:
     check, recipe = DatasetInfo.read(check_file), run.recipe
     of = made_of(run, check, None)
     with run_context(state, out, of):
-        done = fit(run, task(run, check, state), check.counts["train"], state)
+        done, prepare = fit(run, task(run, check, state), train_count(check), state), recipe_preprocessing(recipe)
         about = {"origin": "pretrained", "classes": check.classes, "recipe": run.recipe_hash}
-        save_backbone(
-            out / "backbone.safetensors", done.model.network.state_dict(), IMAGENET, recipe["network"], **about
-        )
+        weights = done.model.network.state_dict()
+        save_backbone(out / "backbone.safetensors", weights, prepare, recipe["network"], **about)
         sizes = f"resize {recipe['val_resize_size']}, crop {recipe['crop_size']}"
         protocol = {
-            "split": f"{check.counts['val']} validation images, {sizes}",
+            "split": f"{count_in_words(check)}, {sizes}",
             "epoch": f"last of {recipe['epochs']}",
         }
         found = best(done.evaluations, done.budget.iterations // recipe["epochs"])

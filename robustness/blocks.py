@@ -53,7 +53,7 @@ def by_blocks(
 
     Args:
         run: gives workers and the name.
-        images: the set, as ImageNetVal gives it.
+        images: the set, as TestImages gives it.
         device: where blocks are computed.
         parts: of the evaluation.
         compute: gives the arrays (N, …) of a block.

@@ -7,12 +7,14 @@ from torch.utils.data import Subset
 
 from backbones.backbone import publish_untrained
 from backbones.classifier import load_classifier
-from backbones.images import ImageNetVal
+from backbones.images import TestImages
 from robustness.blocks import by_blocks
 from robustness.evaluate import masked, predict_images
 from robustness.protocols import Protocols
 from workflow.core.dataset_info import DatasetInfo
+from workflow.data.class_folders import ClassFolders
 from workflow.data.imagenet_c import folders
+from workflow.data.labelled import open_test
 from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 from workflow.training.precision import configure_torch
@@ -27,11 +29,12 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
     check, backbone, recipe = DatasetInfo.read(check_file), out / "backbone.safetensors", run.recipe
     publish_untrained(backbone, network, check.classes)
     classifier, outputs = load_classifier(backbone), list(range(len(check.classes)))
-    root = {"robustness_imagenet": f"{check.root}/val", "imagenet_c": str(next(folders(Path(check.root))))}
-    images = ImageNetVal(root.get(run.type, check.root), {"val_resize_size": recipe["crop_size"], **recipe})
+    corrupted = run.type == "imagenet_c"
+    source = ClassFolders(str(next(folders(Path(check.root))))) if corrupted else open_test(check)
+    images = TestImages(source, {"val_resize_size": recipe["crop_size"], **recipe})
     few = Subset(images, range(min(len(images), recipe["batch_size"] if torch.cuda.is_available() else FEW)))
     start = timing.now()
-    if run.type == "imagenet_c":
+    if corrupted:
         predict_images(run, few, classifier, "cost")
     else:
         scored = run.type == "robustness_imagenet"

@@ -10,12 +10,13 @@ from tqdm import tqdm
 
 from backbones.backbone import metadata
 from backbones.classifier import PublishedClassifier, load_classifier
-from backbones.images import ImageNetVal
+from backbones.images import TestImages, open_test_images
 from robustness.blocks import Block, by_blocks, predictions
 from robustness.protocols import Protocols
 from robustness.scores import ALEXNET, Scores, clean_test, corrupted, percent
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import write_json
+from workflow.data.class_folders import ClassFolders
 from workflow.data.imagenet_c import SEVERITIES, folder
 from workflow.planning.run_spec import RunSpec
 from workflow.training import per_image
@@ -28,14 +29,14 @@ from workflow.training.resume.parts import Arrays, FinishedParts
 Scorer = Callable[[RunSpec, DatasetInfo, PublishedClassifier, FinishedParts], Scores]
 
 
-def names(images: ImageNetVal) -> list[str]:
-    """The files of a set relative to its folder, in its order."""
-    return [path.decode(errors="surrogateescape") for path in images.folder.paths]
+def names(images: TestImages) -> list[str]:
+    """What the images of a set are called, in its order."""
+    return [images.source.name(place) for place in range(len(images))]
 
 
 def score_clean_test(run: RunSpec, check: DatasetInfo, classifier: PublishedClassifier, parts: FinishedParts) -> Scores:
     """Attacks, occlusion and blended pairs on the validation images."""
-    recipe, images = run.recipe, ImageNetVal(f"{check.root}/val", run.recipe)
+    recipe, images = run.recipe, open_test_images(check, run.recipe)
     protocols = Protocols(classifier, recipe, classifier.outputs(check.classes))
     predicted = by_blocks(run, images, classifier.device, parts, protocols)
     metrics, flags = clean_test(predicted)
@@ -64,11 +65,11 @@ def score_corruptions(
     tables = []
     for corruption in ALEXNET:
         for severity in SEVERITIES:
-            images = ImageNetVal(folder(check.root, corruption, severity), recipe)
+            images = TestImages(ClassFolders(folder(check.root, corruption, severity)), recipe)
             part = f"{corruption}-{severity}"
             tables.append(parts(part, lambda images=images, part=part: predict_images(run, images, classifier, part)))
     predicted = np.stack([each["predicted"] for each in tables], axis=1).reshape(-1, len(ALEXNET), len(SEVERITIES))
-    label = outputs[np.array(images.folder.targets)]
+    label = outputs[images.source.targets]
     metrics, flags = corrupted(predicted, label)
     split = f"{len(images)} images in {len(ALEXNET)} corruptions of {len(SEVERITIES)} severities"
     protocol = {"split": f"{split}, crop {recipe['crop_size']}", "precision": "fp32"}
@@ -92,7 +93,7 @@ def score_other_images(
     run: RunSpec, check: DatasetInfo, classifier: PublishedClassifier, parts: FinishedParts
 ) -> Scores:
     """Other images of some of the network's classes, among which only these are predicted."""
-    recipe, images = run.recipe, ImageNetVal(check.root, run.recipe)
+    recipe, images = run.recipe, open_test_images(check, run.recipe)
     compute = masked(classifier, recipe, classifier.outputs(check.classes))
     predicted = by_blocks(run, images, classifier.device, parts, compute)
     metrics = {"accuracy": percent(predicted["predicted"] == predicted["label"])}

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from backbones.images import ImageNetVal
+from backbones.images import TestImages
 from captioning import encoder
 from captioning.jvm import tokenize
 from detection import coco_metric
 from detection.coco_metric import QuietCocoDataset
 from detection.evaluate import ground_truth
 from detection.visualize import scenes
-from pretrain.dataset import ImageNetTrain
+from pretrain.dataset import TrainImages
 from tests.bad import imported
 from tests.bad.cases import fits, writable
 from tests.bad.doors import WORDS
@@ -122,11 +122,13 @@ def read_for_training(door, check):
             "crop_size": 32,
             "val_resize_size": 32,
             "crop_scale": (0.3, 1),
+            "crop_padding": 0,
+            "mean": (124, 116, 104),
             "color_jitter": 0.4,
             "pca_lighting": 0.1,
         }
-        train = ImageNetTrain(f"{content.root}/train", recipe | {"regularizers": {}}, 0)
-        val = ImageNetVal(f"{content.root}/val", recipe)
+        train = TrainImages(ClassFolders(f"{content.root}/train"), recipe | {"regularizers": {}}, 0)
+        val = TestImages(ClassFolders(f"{content.root}/val"), recipe)
         assert all(tuple(train[index, 0]["images"].shape) == (3, 32, 32) for index in range(len(train)))
         assert all(tuple(val[index]["images"].shape) == (3, 32, 32) for index in range(len(val)))
     elif door == "workflow.data.voc":

@@ -138,6 +138,16 @@ def layout_of(config: Mapping[str, Any], name: str) -> DataSet:
     return datasets()[config["data"][name].get("layout", name)]
 
 
+def parts_of(config: Mapping[str, Any], instance: str) -> tuple[tuple[str, ...], str]:
+    """Which counts of its data set's check are the training images of a task instance (none if it needs none), and
+    which its test images."""
+    task = task_of(config, instance)
+    labelled = layout_of(config, data_name(config, instance)).labelled if task.labelled else None
+    if not labelled:
+        return task.train_parts, task.test_part
+    return (labelled.train,) if task.train_parts else (), labelled.test
+
+
 def _yaml(file: Path) -> Any:
     return yaml.safe_load(file.read_text(encoding="utf-8"))
 

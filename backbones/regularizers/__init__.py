@@ -8,17 +8,27 @@ regularizer moves another's draws, and a resumed run draws what an undisturbed o
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from typing import Any
 
-from backbones.regularizers.base import REGULARIZERS, Regularizer
+from backbones.backbone import IMAGENET
+from backbones.regularizers.base import REGULARIZERS, Regularizer, mean_color
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 
-def build(config: dict[str, dict[str, Any]]) -> list[Regularizer]:
-    """The regularizers of a backbone, by name: the order in which a config lists them means nothing, as in its hash."""
-    return [REGULARIZERS[name](**config[name]) for name in sorted(config)]
+def build(config: dict[str, dict[str, Any]], mean: Sequence[float] = IMAGENET.mean) -> list[Regularizer]:
+    """The regularizers of a backbone, by name: the order in which a config lists them means nothing, as in its hash.
+
+    Args:
+        config: name to parameters.
+        mean: colour that is zero after normalisation, for those that fill parts of an image.
+    """
+    found = [REGULARIZERS[name](**config[name]) for name in sorted(config)]
+    for each in found:
+        each.fill = mean_color(mean)
+    return found
 
 
 __all__ = ["REGULARIZERS", "Regularizer", "build"]

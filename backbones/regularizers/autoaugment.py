@@ -6,6 +6,7 @@ on a CPU is done by OpenCV or with whole numbers, to the same pixels.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import cv2
@@ -13,10 +14,7 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from backbones.backbone import IMAGENET
 from backbones.regularizers.base import Regularizer, register, seeded
-
-FILL = [round(value) for value in IMAGENET.mean]
 
 
 def factor(bins: int, height: int, width: int) -> torch.Tensor:
@@ -37,7 +35,7 @@ class Policy(v2.AutoAugment):
     ) -> torch.Tensor:
         """One operation, the faster way where there is one (a test compares all of the policy's)."""
         if transform_id in MOVES:
-            return moved(image, transform_id, magnitude)
+            return moved(image, transform_id, magnitude, self.fill)
         if transform_id in FASTER:
             return FASTER[transform_id](image, magnitude)
         planes = image.contiguous()  # a decoded image is not, and torch is slow at it
@@ -65,10 +63,10 @@ def source(operation: str, magnitude: float, height: int, width: int) -> np.ndar
     return found.permute(1, 2, 0).to(torch.int16).contiguous().numpy()
 
 
-def moved(image: torch.Tensor, operation: str, magnitude: float) -> torch.Tensor:
-    """Turned or sheared; what is uncovered has the mean colour."""
+def moved(image: torch.Tensor, operation: str, magnitude: float, fill: Sequence[int]) -> torch.Tensor:
+    """Turned or sheared; what is uncovered has the colour `fill`."""
     places = source(operation, magnitude, *image.shape[-2:])
-    border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": FILL}
+    border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": fill}
     return image_of(cv2.remap(pixels(image), places, None, cv2.INTER_NEAREST, **border))
 
 
@@ -109,15 +107,16 @@ FASTER = {"Equalize": equalized, "Sharpness": sharpened, "Solarize": solarized}
 
 @register("autoaugment", {})
 class AutoAugment(Regularizer):
-    """Two operations on each image, by one of the 25 sub-policies; what they uncover has ImageNet's mean colour.
+    """Two operations on each image, by one of the 25 sub-policies; what they uncover has the mean colour.
 
     Args:
         probability: probability of augmenting an image (paper: 1.0; the operations have probabilities of their own).
     """
 
-    def __init__(self, probability: float) -> None:
-        super().__init__(probability)
-        self.policy = Policy(v2.AutoAugmentPolicy.IMAGENET, fill=FILL)
+    @functools.cached_property
+    def policy(self) -> Policy:
+        """With the mean colour, which is known when the first image comes."""
+        return Policy(v2.AutoAugmentPolicy.IMAGENET, fill=list(self.fill))
 
     def image(self, image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """See the class."""

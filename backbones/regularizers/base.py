@@ -1,7 +1,7 @@
 """What a regularizer is: a name, its parameters, and the four places at which it may act."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,20 +9,28 @@ import torch
 from mmengine.dist import get_dist_info
 from torch.autograd.function import FunctionCtx
 
+from backbones.backbone import IMAGENET
 from workflow.contracts import Network
 
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
 FeatureTransforms = dict[str, Callable[[torch.Tensor], torch.Tensor]]
 
 
+def mean_color(mean: Sequence[float]) -> list[int]:
+    """R, G and B as pixels have them of a colour: the mean is zero after normalisation, up to this rounding (below 0.01
+    standard deviations)."""
+    return [round(value) for value in mean]
+
+
 class Regularizer:
     """Does nothing at any place; a regularizer overrides the one at which it acts.
 
-    Every regularizer has a `probability`: how often it acts (per image, or per batch).
+    Every regularizer has a `probability`: how often it acts (per image, or per batch). `fill` is the mean colour.
     """
 
     name: str
     mixes: bool
+    fill: Sequence[int] = mean_color(IMAGENET.mean)
 
     def __init__(self, probability: float) -> None:
         self.probability = probability

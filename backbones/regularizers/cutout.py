@@ -3,16 +3,13 @@
 import numpy as np
 import torch
 
-from backbones.backbone import IMAGENET
 from backbones.regularizers.base import Regularizer, register
-
-# The mean colour is zero after normalisation, up to the rounding of uint8 (below 0.01 standard deviations).
-FILL = torch.tensor(IMAGENET.mean).round().to(torch.uint8).view(3, 1, 1)
 
 
 @register("cutout", {"size": "count"})
 class Cutout(Regularizer):
-    """Blank one square of each image; its centre is uniform over the image, so it may hang over the edge.
+    """Fill one square of each image with the mean colour; its centre is uniform over the image, so it may hang over the
+    edge.
 
     Args:
         size: side of the square in pixels of the crop (CutMix paper: 112 of 224).
@@ -28,6 +25,6 @@ class Cutout(Regularizer):
         if not self.applies(rng):
             return image
         top, left = (int(rng.integers(side)) - self.size // 2 for side in image.shape[-2:])
-        image = image.clone()
-        image[:, max(top, 0) : max(top + self.size, 0), max(left, 0) : max(left + self.size, 0)] = FILL
+        image, colour = image.clone(), torch.tensor(self.fill, dtype=torch.uint8).view(3, 1, 1)
+        image[:, max(top, 0) : max(top + self.size, 0), max(left, 0) : max(left + self.size, 0)] = colour
         return image

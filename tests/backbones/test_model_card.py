@@ -15,11 +15,13 @@ from pretrain.train import train
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json, sha256
 from workflow.planning.run_spec import RunSpec
+from workflow.planning.runs import DRAWN
 from workflow.training.record import made_of
 
 RECIPE = {
     "epochs": 1, "batch_size": 20, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 0, "milestones": [], "precision": "fp32", "crop_size": 32, "val_resize_size": 36,
+    "crop_padding": 0, "mean": IMAGENET.mean, "std": IMAGENET.std,
     "crop_scale": [0.4, 1.0], "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True, "eval_interval": 1,
     "network": "resnet50",
     "regularizers": {"cutmix": {"alpha": 1.0, "probability": 0.5}},
@@ -90,7 +92,7 @@ def test_a_pretrained_backbones_card(imagenet, tmp_path):
 
 def test_a_random_backbones_card(imagenet, tmp_path):
     make(
-        run_of({"init": "random", "network": "resnet50", "crop_size": 48, "val_resize_size": 48}),
+        run_of({"init": "random", **{key: RECIPE[key] for key in DRAWN}}),
         imagenet.check,
         tmp_path,
     )

@@ -16,8 +16,9 @@ SIZE = 224
 
 
 def ours(files: list[Path]) -> None:
-    """As ImageNetTrain does, to uint8."""
-    transform = augmentation({"crop_size": SIZE, "crop_scale": [0.08, 1.0], "color_jitter": 0, "pca_lighting": 0})
+    """As TrainImages does, to uint8."""
+    crop = {"crop_size": SIZE, "crop_scale": [0.08, 1.0], "crop_padding": 0}
+    transform = augmentation({**crop, "color_jitter": 0, "pca_lighting": 0})
     for number, file in enumerate(files):
         seed_everything(0, "sample", 0, number)
         with Image.open(file) as photo:

@@ -41,14 +41,15 @@ def stepping(recipe: dict[str, Any], regularizers: dict[str, Any], folder: Path,
     from torch.utils.data import default_collate
 
     from backbones.regularizers import build
-    from pretrain.dataset import ImageNetTrain
+    from pretrain.dataset import TrainImages
     from pretrain.model import Classifier
+    from workflow.data.class_folders import ClassFolders
     from workflow.data.synthetic.generate import make
     from workflow.training.cpu_convs import channels_last
     from workflow.training.hooks import PrecisionOptimWrapper
 
     make("imagenet", {"classes": 4, "train": IMAGES, "val": 4, "size": 400, "seed": 0}, folder)
-    data = ImageNetTrain(f"{folder}/train", {**recipe, "regularizers": regularizers}, 0)
+    data = TrainImages(ClassFolders(f"{folder}/train"), {**recipe, "regularizers": regularizers}, 0)
     model = channels_last(Classifier("resnet50", 1000, regularizers=regularizers).train())
     rates = {key: recipe[key] for key in ("lr", "momentum", "nesterov", "weight_decay")}
     optimizer = PrecisionOptimWrapper("bf16", optimizer=torch.optim.SGD(model.parameters(), fused=True, **rates))

@@ -5,14 +5,15 @@ from torch.utils.data import DataLoader
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET
-from backbones.images import ImageNetVal
+from backbones.images import TestImages
+from workflow.data.class_folders import ClassFolders
 
 SCORE = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48, "batch_size": 12, "precision": "fp32"}
 
 
 def solve(check, constructor=resnet50):
     """Weights of a ResNet, random but for an fc that gives every validation image its class, by least squares."""
-    images = ImageNetVal(f"{check.root}/val", SCORE)
+    images = TestImages(ClassFolders(f"{check.root}/val"), SCORE)
     (batch,) = DataLoader(images, len(images))
     torch.manual_seed(0)
     network = constructor(num_classes=len(check.classes)).eval()

@@ -8,7 +8,7 @@ from PIL import Image
 from pretrain.dataset import EIGENVALUES, EIGENVECTORS, Lighting, augmentation
 from workflow.training.seeding import seed_everything
 
-RECIPE = {"crop_size": 16, "crop_scale": (1, 1), "color_jitter": 0.0, "pca_lighting": 0.0, "regularizers": {}}
+RECIPE = {"crop_size": 16, "crop_scale": (1, 1), "crop_padding": 0, "color_jitter": 0.0, "pca_lighting": 0.0}
 LUMA = torch.tensor([0.2989, 0.587, 0.114]).view(3, 1, 1)  # ITU-R 601, by which torchvision makes grey
 
 

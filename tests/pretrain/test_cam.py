@@ -11,13 +11,14 @@ from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET, Preprocessing, save_backbone
 from backbones.construct import build
-from backbones.images import ImageNetVal
+from backbones.images import TestImages
 from backbones.regularized_loss import changed
 from pretrain.cam import activations, chosen, enlarged, overlaid, rows, unfit
 from pretrain.cli import main
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import sha256, write_json
+from workflow.data.class_folders import ClassFolders
 from workflow.reporting.figures import made_of
 
 RECIPE = {"val_resize_size": 48, "crop_size": 48}
@@ -99,7 +100,7 @@ def test_preprocessing_and_stride_are_the_backbone_s_own(backbone, imagenet):
 
 def test_photos_are_spread_over_the_validation_set(backbone, imagenet):
     photos, labels = chosen(backbone(), DatasetInfo.read(imagenet.check))
-    val = ImageNetVal(f"{imagenet.root}/val", RECIPE)
+    val = TestImages(ClassFolders(f"{imagenet.root}/val"), RECIPE)
     assert labels == [val[place]["labels"] for place in (0, 2, 4, 7, 9)]
     assert torch.equal(photos[3], val[7]["images"])
 

@@ -9,10 +9,17 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from backbones.images import ImageNetVal, decode
-from pretrain.dataset import Crop, ImageNetTrain
+from backbones.backbone import IMAGENET
+from backbones.images import TestImages, decode
+from pretrain.dataset import Crop, TrainImages
 from workflow.core.errors import UserError
+from workflow.data.class_folders import ClassFolders
 from workflow.data.validation.decoding import pixels
+
+RECIPE = {
+    "crop_size": 32, "crop_scale": (0.3, 1), "crop_padding": 0, "mean": IMAGENET.mean, "color_jitter": 0,
+    "pca_lighting": 0, "regularizers": {},
+}  # fmt: skip
 
 
 def photo(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -129,10 +136,10 @@ def test_only_so_much_is_decoded_less_that_no_side_of_the_box_is_enlarged(write,
 def test_an_image_regularizer_draws_by_seed_epoch_and_sample(imagenet):
     """Of one photo, always cut alike by the transform."""
     cutout = {"cutout": {"size": 6, "probability": 1.0}}
-    recipe = {"crop_size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": cutout}
+    recipe = RECIPE | {"regularizers": cutout}
 
     def hole(index, epoch, seed=0):
-        train = ImageNetTrain(f"{imagenet.root}/train", recipe, seed)
+        train = TrainImages(ClassFolders(f"{imagenet.root}/train"), recipe, seed)
         train.transform = lambda photo: torch.full((3, 32, 32), 255, dtype=torch.uint8)
         return tuple((train[index, epoch]["images"][0] != 255).nonzero().flatten().tolist())
 
@@ -160,8 +167,7 @@ def test_a_truncated_jpeg_is_told(write):
 
 def test_a_sample_s_name_is_the_file_that_it_is_read_from(imagenet):
     """It stands in the message of a loss that is not finite."""
-    recipe = {"crop_size": 32, "crop_scale": (0.3, 1), "color_jitter": 0, "pca_lighting": 0, "regularizers": {}}
-    train = ImageNetTrain(f"{imagenet.root}/train", recipe, 0)
+    train = TrainImages(ClassFolders(f"{imagenet.root}/train"), RECIPE, 0)
     train.transform = lambda photo: photo.filename
     names = [train.name(index) for index in range(len(train))]
     assert names == [train[index, 0]["images"] for index in range(len(train))]
@@ -173,7 +179,7 @@ def test_a_validation_image_is_the_centre_of_the_photo_at_its_shorter_side(tmp_p
     for name, label in (("a/x.JPEG", 0), ("b/x.JPEG", 1)):
         (tmp_path / name).parent.mkdir()
         photo(60, 40, label).save(tmp_path / name, "JPEG")
-    val = ImageNetVal(str(tmp_path), {"val_resize_size": 32, "crop_size": 20})
+    val = TestImages(ClassFolders(str(tmp_path)), {"val_resize_size": 32, "crop_size": 20})
     for label, name in enumerate("ab"):
         whole = v2.functional.resize(decode(str(tmp_path / name / "x.JPEG")), [32, 48], antialias=True)
         assert torch.equal(val[label]["images"], whole[:, 6:26, 14:34])

@@ -6,8 +6,8 @@ import torch
 from backbones.backbone import IMAGENET
 from backbones.regularized_loss import changed
 from backbones.regularizers import REGULARIZERS, Regularizer, build
-from backbones.regularizers.cutout import FILL
-from pretrain.dataset import ImageNetTrain
+from backbones.regularizers.cutout import Cutout
+from pretrain.dataset import TrainImages
 from pretrain.gallery import class_names, gallery, inside, pixels, regularized, samples, striped
 from pretrain.model import Classifier
 from pretrain.photo_grid import Row, caption
@@ -18,6 +18,7 @@ from workflow import registry
 from workflow.config.loading import overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.rng import rng
+from workflow.data.class_folders import ClassFolders
 from workflow.planning.plan import plan
 
 NETWORK = registry.networks()["resnet50"]
@@ -57,8 +58,8 @@ def rows(imagenet):
 def test_baseline_comes_first_and_is_what_training_sees(imagenet, rows):
     found = rows(cutout={"size": 24, **ALWAYS})
     assert list(found) == ["baseline", "cutout"]
-    own = ImageNetTrain(f"{imagenet.root}/train", DEMO["pretrain"] | {"regularizers": {}}, SEED)
-    indices = [own.folder.targets.index(label) for label in range(4)]
+    own = TrainImages(ClassFolders(f"{imagenet.root}/train"), DEMO["pretrain"] | {"regularizers": {}}, SEED)
+    indices = [own.source.targets.tolist().index(label) for label in range(4)]
     assert torch.equal(found["baseline"].photos, torch.stack([own[i, 0]["images"] for i in indices]))
     assert torch.equal(found["baseline"].targets, torch.eye(4))
 
@@ -81,7 +82,7 @@ def test_photos_are_the_first_of_evenly_spaced_classes(classes, labels):
 
 def test_cutout_s_cells_have_its_fill_colour_and_their_label(rows):
     row = rows(cutout={"size": 24, **ALWAYS})["cutout"]
-    filled = (row.photos == FILL).all(1).flatten(1).float().mean(1)
+    filled = (row.photos == torch.tensor(Cutout.fill).view(3, 1, 1)).all(1).flatten(1).float().mean(1)
     assert (filled > 0.05).all()
     assert torch.equal(row.targets, torch.eye(4))
     assert row.words == ["cutout: size 24, probability 1.0"]
@@ -93,7 +94,7 @@ def test_cutmix_s_weights_are_its_targets(imagenet, rows):
     (cutmix,) = build({"cutmix": {"alpha": 1.0, **ALWAYS}})
     images, targets = cutmix.batch(IMAGENET(photos), torch.eye(4), rng(SEED, "cutmix", 0))
     assert torch.equal(found["cutmix"].targets, targets)
-    assert torch.equal(found["cutmix"].photos, pixels(images))
+    assert torch.equal(found["cutmix"].photos, pixels(images, IMAGENET))
     kept = (found["cutmix"].photos == photos).all(1).flatten(1).float().mean(1)
     assert (kept >= targets.diagonal() - 1e-6).all()
     largest = targets[0].max().item()
@@ -119,7 +120,8 @@ def test_what_never_acts_leaves_the_photos_as_they_are(rows):
 
 @pytest.mark.parametrize(("side", "width"), [(16, 1), (55, 1), (56, 2), (224, 8)])
 def test_stripes_are_dark_and_grey_across_and_let_a_little_of_the_photo_through(side, width):
-    found = pixels(striped(IMAGENET(torch.full((2, 3, side, side), 100, dtype=torch.uint8))))
+    plain = IMAGENET(torch.full((2, 3, side, side), 100, dtype=torch.uint8))
+    found = pixels(striped(plain, IMAGENET), IMAGENET)
     line = found[1, 2, 0].tolist()
     assert line == [32 if n // width % 2 == 0 else 108 for n in range(side)]  # 0.15 * 100 + 0.85 * (20 or 110)
     assert found[0, 0, 3].tolist()[: side - 3] == line[3:], "they run down to the left"
@@ -139,7 +141,7 @@ def test_at_the_input_manifold_mixup_looks_like_mixup(rows):
     found = rows(manifold_mixup={"alpha": 1.0, "layers": ["input"], **ALWAYS})
     weights = found["manifold_mixup"].targets
     blended = torch.einsum("nc,chwx->nhwx", weights, IMAGENET(found["baseline"].photos))
-    assert (found["manifold_mixup"].photos.int() - pixels(blended).int()).abs().max() <= 1
+    assert (found["manifold_mixup"].photos.int() - pixels(blended, IMAGENET).int()).abs().max() <= 1
     assert found["manifold_mixup"].words[1:] == ["at the input"]
 
 
@@ -214,7 +216,9 @@ class Unheard(Regularizer):
 )
 def test_a_regularizer_of_ones_own_is_shown_by_what_it_does(changes, words, kept):
     photos = torch.arange(2 * 3 * 32 * 32).remainder(251).view(2, 3, 32, 32).to(torch.uint8)
-    row = regularized(Row("mine", [], photos, torch.eye(2)), [Unheard(**changes)], seed=0, network=NETWORK)
+    row = regularized(
+        Row("mine", [], photos, torch.eye(2)), [Unheard(**changes)], seed=0, network=NETWORK, prepare=IMAGENET
+    )
     assert [text.startswith(words) for text in row.words] == ([True] if words else [])
     assert (row.kept.tolist() if kept else row.kept) == kept
     assert torch.equal(row.photos, photos) == (words is None or kept is not None)
@@ -224,7 +228,7 @@ def test_a_mask_without_a_part_that_is_left_is_shown_too():
     """Blocks as large as the map: whole channels are gone, others are not."""
     row, images = Row("mine", [], None, None), IMAGENET(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     gone = torch.arange(2048).view(1, -1, 1, 1) % 2
-    assert not torch.equal(inside(row, images, {"layer4": lambda x: x * gone}, NETWORK), images)
+    assert not torch.equal(inside(row, images, {"layer4": lambda x: x * gone}, NETWORK, IMAGENET), images)
     assert row.words == ["striped: dropped at layer4, one channel of it"]
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pretrain.metric import TopError, errors, per_image_errors, ranks, write_per_image
+from workflow.core.dataset_info import DatasetInfo
 from workflow.data.class_folders import ClassFolders
 
 
@@ -31,19 +32,19 @@ def test_a_network_that_says_the_same_of_all_classes_is_right_on_one():
 
 
 def test_what_is_left_names_each_image_relative_to_the_root_with_its_errors(imagenet, tmp_path):
-    root, places = f"{imagenet.root}/val", [0, 1, 4, 5, 3, 0, 0, 0, 2, 0, 0, 9]
-    write_per_image(tmp_path / "e.npz", root, places)
+    check, places = DatasetInfo.read(imagenet.check), [0, 1, 4, 5, 3, 0, 0, 0, 2, 0, 0, 9]
+    write_per_image(tmp_path / "e.npz", check, places)
     with np.load(tmp_path / "e.npz") as found:
-        assert found["images"].tolist() == [path.decode() for path in ClassFolders(root).paths]
-        assert [f"{root}/{name}" for name in found["images"]] == [path for path, _ in ClassFolders(root)]
+        assert found["images"].tolist() == [path.decode() for path in ClassFolders(f"{check.root}/val").paths]
+        assert all((imagenet.root / "val" / name).is_file() for name in found["images"])
         assert found["top1_error"].tolist() == [100.0 * (place > 0) for place in places]
         assert found["top5_error"].tolist() == [100.0 * (place > 4) for place in places]
     with pytest.raises(ValueError, match="shorter"):
-        write_per_image(tmp_path / "e.npz", root, places[:-1])
+        write_per_image(tmp_path / "e.npz", check, places[:-1])
 
 
 def test_the_metric_of_a_training_is_the_mean_over_all_batches_and_leaves_them(imagenet, tmp_path):
-    metric, labels = TopError(f"{imagenet.root}/val", str(tmp_path)), torch.tensor([0, 1, 2])
+    metric, labels = TopError(DatasetInfo.read(imagenet.check), str(tmp_path)), torch.tensor([0, 1, 2])
     for wrong in range(4):
         logits = torch.eye(8)[labels].clone()
         logits[:wrong, 7] = 2

@@ -19,6 +19,7 @@ from workflow.planning.run_spec import RunSpec
 RECIPE = {
     "epochs": 1, "batch_size": 16, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 2, "milestones": [], "precision": "fp32", "crop_size": 32, "val_resize_size": 36,
+    "crop_padding": 0, "mean": IMAGENET.mean, "std": IMAGENET.std,
     "crop_scale": [0.4, 1.0], "color_jitter": 0.4, "pca_lighting": 0.1, "zero_init_residual": False,
     "eval_interval": 1, "regularizers": {},
     "network": "resnet50",

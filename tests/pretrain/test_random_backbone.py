@@ -8,14 +8,15 @@ from safetensors.torch import load_file
 from torchvision.models import resnet50
 
 from backbones.backbone import IMAGENET
-from backbones.images import ImageNetVal
+from backbones.images import TestImages
 from pretrain import random_backbone
 from pretrain.random_backbone import make
 from workflow.core.files import read_json
+from workflow.data.class_folders import ClassFolders
 from workflow.planning.run_spec import RunSpec
 from workflow.training.seeding import seed_everything
 
-SIZES = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48}
+SIZES = {"network": "resnet50", "crop_size": 48, "val_resize_size": 48, "mean": IMAGENET.mean, "std": IMAGENET.std}
 
 
 def run_of(seed=0, threads=1, **changes):
@@ -59,7 +60,7 @@ def test_each_batch_norm_has_the_statistics_of_its_inputs(imagenet, tmp_path):
     """Of one batch that is all training images: normalised by them, each feature has mean 0 and variance 1."""
     network = resnet50(num_classes=4).eval()
     network.load_state_dict(weights(imagenet, tmp_path))
-    images = ImageNetVal(f"{imagenet.root}/train", SIZES)
+    images = TestImages(ClassFolders(f"{imagenet.root}/train"), SIZES)
     outputs = []
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -80,8 +81,8 @@ def test_each_batch_norm_has_the_statistics_of_its_inputs(imagenet, tmp_path):
 
 def test_batches_count_alike_and_so_does_the_whole_set(imagenet, tmp_path, monkeypatch):
     monkeypatch.setattr(random_backbone, "BATCH", 10)
-    images, network = ImageNetVal(f"{imagenet.root}/train", SIZES), resnet50(num_classes=4)
-    assert random_backbone.calibrate(network, images, threads=1) == 40
+    images, network = TestImages(ClassFolders(f"{imagenet.root}/train"), SIZES), resnet50(num_classes=4)
+    assert random_backbone.calibrate(network, images, IMAGENET, threads=1) == 40
     with torch.no_grad():
         batches = IMAGENET(torch.stack([images[n]["images"] for n in range(40)])).split(10)
         means = [network.conv1(batch).mean(dim=(0, 2, 3)) for batch in batches]
@@ -89,7 +90,7 @@ def test_batches_count_alike_and_so_does_the_whole_set(imagenet, tmp_path, monke
     assert network.bn1.momentum == 0.1
     assert not network.training
     monkeypatch.setattr(random_backbone, "IMAGES", 12)
-    assert random_backbone.calibrate(network, images, threads=1) == 12
+    assert random_backbone.calibrate(network, images, IMAGENET, threads=1) == 12
 
 
 def test_a_network_without_batch_norm_stays_as_its_library_starts_it(imagenet, tmp_path):

@@ -13,23 +13,27 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from backbones.images import ImageNetVal
-from pretrain.dataset import ImageNetTrain
+from backbones.backbone import IMAGENET
+from backbones.images import TestImages
+from pretrain.dataset import TrainImages
 from pretrain.evaluate import evaluate
 from pretrain.metric import write_per_image
 from pretrain.train import best, train
 from tests.backbones.regularizers.examples import COMBINED, PARAMETERS
+from tests.checks import info
 from tests.killed import Killed
 from tests.kills import results, survives
 from tests.together import begin, losses, trained
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json, sha256
+from workflow.data.class_folders import ClassFolders
 from workflow.planning.run_spec import RunSpec
 from workflow.training.resume import checkpointing as saving
 
 RECIPE = {
     "epochs": 2, "batch_size": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 2, "milestones": [1], "precision": "fp32", "crop_size": 32, "val_resize_size": 36,
+    "crop_padding": 0, "mean": IMAGENET.mean, "std": IMAGENET.std,
     "crop_scale": [0.4, 1.0], "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True,
     "eval_interval": 1, "regularizers": {},
     "network": "resnet50",
@@ -103,12 +107,13 @@ def test_the_evidence_names_the_images_that_were_scored(tmp_path):
     for name in ("a/.ipynb_checkpoints/0-checkpoint.jpg", "a/1.jpg", "b/2.jpg"):
         (tmp_path / "val" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "val" / name).touch()
-    write_per_image(tmp_path / "e.npz", tmp_path / "val", [0, 7])
+    check = info(set="imagenet", root=str(tmp_path))
+    write_per_image(tmp_path / "e.npz", check, [0, 7])
     with np.load(tmp_path / "e.npz") as found:
         assert found["images"].tolist() == ["a/1.jpg", "b/2.jpg"]
         assert found["top1_error"].tolist() == [0.0, 100.0]
     with pytest.raises(ValueError, match="zip"):
-        write_per_image(tmp_path / "f.npz", tmp_path / "val", [0, 7, 3])
+        write_per_image(tmp_path / "f.npz", check, [0, 7, 3])
     assert not (tmp_path / "f.npz").exists()
 
 
@@ -133,15 +138,15 @@ def test_the_best_epoch_is_shown_beside_the_last():
 )
 def test_each_switch_of_the_augmentation_changes_the_images(change, imagenet):
     root = f"{imagenet.root}/train"
-    plain, changed = (ImageNetTrain(root, recipe, seed=0) for recipe in (RECIPE, {**RECIPE, **change}))
+    plain, changed = (TrainImages(ClassFolders(root), recipe, seed=0) for recipe in (RECIPE, {**RECIPE, **change}))
     assert any(not torch.equal(plain[(i, 0)]["images"], changed[(i, 0)]["images"]) for i in range(8))
 
 
 def test_a_regularizer_never_moves_another_draw(imagenet):
     """Outside the holes the pixels are the baseline's: cutout's draws are its own."""
-    root = f"{imagenet.root}/train"
-    plain, cut = (ImageNetTrain(root, {**RECIPE, "regularizers": r}, seed=0) for r in ({}, {"cutout": BOTH["cutout"]}))
-    wide = ImageNetTrain(root, {**RECIPE, "regularizers": {"cutout": {"size": 16, "probability": 0.5}}}, seed=0)
+    source, once = ClassFolders(f"{imagenet.root}/train"), {"cutout": BOTH["cutout"]}
+    plain, cut = (TrainImages(source, {**RECIPE, "regularizers": each}, seed=0) for each in ({}, once))
+    wide = TrainImages(source, {**RECIPE, "regularizers": {"cutout": {"size": 16, "probability": 0.5}}}, seed=0)
     acted = 0
     for i in range(16):
         a, b, c = (s[(i, 1)]["images"] for s in (plain, cut, wide))
@@ -154,16 +159,16 @@ def test_a_regularizer_never_moves_another_draw(imagenet):
 
 
 def test_epochs_draw_anew_and_seeds_differ(imagenet):
-    data = ImageNetTrain(f"{imagenet.root}/train", RECIPE, seed=0)
-    other = ImageNetTrain(f"{imagenet.root}/train", RECIPE, seed=1)
+    data = TrainImages(ClassFolders(f"{imagenet.root}/train"), RECIPE, seed=0)
+    other = TrainImages(ClassFolders(f"{imagenet.root}/train"), RECIPE, seed=1)
     assert torch.equal(data[(0, 0)]["images"], data[(0, 0)]["images"])
     assert not torch.equal(data[(0, 0)]["images"], data[(0, 1)]["images"])
     assert not torch.equal(data[(0, 0)]["images"], other[(0, 0)]["images"])
 
 
 def test_validation_is_a_centre_crop(imagenet):
-    whole = ImageNetVal(f"{imagenet.root}/val", {"val_resize_size": 36, "crop_size": 36})[0]["images"]
-    crop = ImageNetVal(f"{imagenet.root}/val", {"val_resize_size": 36, "crop_size": 32})[0]["images"]
+    whole = TestImages(ClassFolders(f"{imagenet.root}/val"), {"val_resize_size": 36, "crop_size": 36})[0]["images"]
+    crop = TestImages(ClassFolders(f"{imagenet.root}/val"), {"val_resize_size": 36, "crop_size": 32})[0]["images"]
     assert crop.shape == (3, 32, 32)
     assert torch.equal(crop, whole[:, 2:34, 2:34])
 

@@ -10,10 +10,11 @@ from torchvision.models import resnet18
 
 from backbones.backbone import IMAGENET, save_backbone
 from backbones.classifier import load_classifier
-from backbones.images import ImageNetVal
+from backbones.images import TestImages
 from tests.pretrain.solved import solve
 from tests.robustness.recipes import RECIPE, SIZES, SPECS
 from workflow.core.dataset_info import DatasetInfo
+from workflow.data.class_folders import ClassFolders
 from workflow.data.synthetic import generate
 from workflow.planning.run_spec import RunSpec
 
@@ -27,7 +28,7 @@ def run_spec(task="robustness_imagenet", recipe=RECIPE):
 def published(imagenet, tmp_path_factory):
     """path: of the backbone; check: of the data; images, labels: all of them; load(): the classifier."""
     check = DatasetInfo.read(imagenet.check)
-    images = ImageNetVal(f"{imagenet.root}/val", SIZES)
+    images = TestImages(ClassFolders(f"{imagenet.root}/val"), SIZES)
     (batch,) = DataLoader(images, len(images))
     path: Path = tmp_path_factory.mktemp("published") / "backbone.safetensors"
     save_backbone(path, solve(check, resnet18), IMAGENET, "resnet18", classes=check.classes)

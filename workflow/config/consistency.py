@@ -48,13 +48,21 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
 
 
 def data_faults(task: str, config: dict[str, Any]) -> Iterator[str]:
-    """The data set of a task is there and of the layout that the task reads."""
-    name, wanted = registry.data_name(config, task), registry.task_of(config, task).dataset
+    """The data set of a task is there, and of the layout that the task reads, or of labelled images if it reads any."""
+    name, declared = registry.data_name(config, task), registry.task_of(config, task)
     path = task if task == PRETRAIN else f"tasks.{task}"
     if name not in config["data"]:
         yield f"data.{name}: missing data set ({path} needs it)"
-    elif (layout := registry.layout_of(config, name).name) != wanted:
-        yield f"{path}.data: must be a data set with layout {wanted}, not {name} (layout {layout})"
+        return
+    layout = registry.layout_of(config, name)
+    if not declared.labelled:
+        if layout.name != declared.dataset:
+            yield f"{path}.data: must be a data set with layout {declared.dataset}, not {name} (layout {layout.name})"
+    elif not layout.labelled or (declared.train_parts and not layout.labelled.train):
+        lacks = "training images" if layout.labelled else "classes of its images"
+        fits = [each.name for each in registry.datasets().values()
+                if each.labelled and (each.labelled.train or not declared.train_parts)]  # fmt: skip
+        yield f"{path}.data: {name} (layout {layout.name}) has no {lacks}; layouts that have: {', '.join(fits)}"
 
 
 def unknown_networks(config: dict[str, Any]) -> Iterator[str]:
@@ -200,6 +208,10 @@ def recipe_faults(path: str, recipe: dict[str, Any]) -> Iterator[str]:
     """Schedules that go beyond their end, sizes that do not fit into each other."""
     if "epochs" in recipe or "iterations" in recipe:
         yield from schedule_faults(path, recipe)
+    if "mean" in recipe:
+        yield from unit_faults(path, recipe)
+    if recipe.get("crop_padding") and set(recipe["crop_scale"]) != {1}:
+        yield f"{path}.crop_scale: must be [1.0, 1.0] where crop_padding is above 0: that crop scales nothing"
     for small, large in (("crop_size", "val_resize_size"), ("crop_size", "resize_size"), ("min_size", "max_size")):
         if small in recipe and large in recipe and recipe[small] > recipe[large]:
             yield f"{path}.{small}: {recipe[small]} is larger than {large} ({recipe[large]})"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from workflow.contracts.labelled_images import LabelledImages
 from workflow.contracts.task_parts import (
     INDEX,
     Array,
@@ -29,6 +30,7 @@ __all__ = [
     "DataSet",
     "Faults",
     "Figure",
+    "LabelledImages",
     "Metric",
     "Network",
     "NetworkFamily",
@@ -51,6 +53,9 @@ class Task:
         folder: its room, a top-level package with `task.py`, `schema.yaml` and `cli.py`. `python -m FOLDER KIND` runs
             it, `python -m FOLDER cost` measures what its runs cost (workflow/training/timing.py).
         dataset: the layout of the data that it needs, and the name of the set where the instance names none.
+        labelled: whether it takes any set of labelled images; `dataset` is then that of instances that name none, and
+            the parts have the names that the set gives them. Where there are `train_parts`, the set must have training
+            images.
         metrics: its columns; one is the headline.
         kind: "train" has a schedule, transfer seeds and a resume state; "evaluate" scores a published network.
         train_parts: names in the counts of the data check that make up a training set; what trains nothing passes
@@ -80,6 +85,7 @@ class Task:
     dataset: str
     metrics: tuple[Metric, ...]
     kind: Literal["train", "evaluate"] = "train"
+    labelled: bool = False
     train_parts: tuple[str, ...] = ()
     test_part: str = ""
     sample: str = ""
@@ -137,6 +143,7 @@ class DataSet:
         small: function(section, batch) that gives the `synthetic` counts of a set to time a task on.
         made_counts: function(section) that gives the counts that a synthetic set will have.
         check_section: function(key, section) that gives a line for each fault that no schema can find.
+        labelled: how its images are opened with their classes; None: they have none each.
     """
 
     name: str
@@ -153,6 +160,7 @@ class DataSet:
     from_photos: bool = False
     missing: Callable[[DatasetInfo, str], str] = lambda check, sample: ""
     check_section: Callable[[str, Mapping[str, Any]], Faults] = lambda path, section: iter(())
+    labelled: LabelledImages | None = None
 
 
 @dataclass(frozen=True)

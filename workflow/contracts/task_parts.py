@@ -109,9 +109,9 @@ class SharedArtifact:
         folder: function(recipe, data key, path of the weights) that gives the folder, "" where the run needs none.
         keys: the keys of the recipe that it depends on.
         per_backbone: whether it depends on the backbone; otherwise on the data only.
-        units: function(recipe, counts of the data) that gives the number of units it is computed in. The task's
-            subcommand `cost` measures the seconds of one, under `name` in cost.json. None: it takes no time to speak
-            of.
+        units: function(recipe, counts of the data) that gives the number of units it is computed in. A task that takes
+            any labelled images gets the counts of `train` and `test`. The task's subcommand `cost` measures the seconds
+            of one unit, under `name` in cost.json. None: it takes no time to speak of.
     """
 
     name: str

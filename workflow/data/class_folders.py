@@ -1,32 +1,30 @@
-"""The images of a folder per class, in the order of torchvision's ImageFolder, kept small: of ImageNet's 1.3 million
-that has 300 MB of Python objects, which every loading process copies for itself as it counts references to them."""
-
-import array
+"""The images of a folder per class, in the order of torchvision's ImageFolder."""
 
 import numpy as np
 
 from workflow.data.imagenet import class_folders, images
+from workflow.data.labelled import FileImages
 
 
-class ClassFolders:
-    """`paths` (relative, as bytes) and `targets` of the images of ROOT/<class>/; FileNotFoundError if there is none."""
+class ClassFolders(FileImages):
+    """The images of ROOT/<class>/; FileNotFoundError if there is none."""
 
     def __init__(self, root: str) -> None:
-        self.root = root
-        names = class_folders(root)
-        self.targets = array.array("i")
-        found = []
-        for label, name in enumerate(names):
+        names, labels = [], []
+        for label, name in enumerate(class_folders(root)):
             files = [path[len(root) + 1 :].encode(errors="surrogateescape") for path in images(f"{root}/{name}")]
-            found.append(np.array(files, dtype=np.bytes_))
-            self.targets.extend([label] * len(files))
-        if not self.targets:
+            names.append(np.array(files, dtype=np.bytes_))
+            labels.append(np.full(len(files), label, dtype=np.int32))
+        if not sum(map(len, names)):
             raise FileNotFoundError(f"{root}: no images in class folders")
-        self.paths = np.concatenate(found)
+        super().__init__(root, np.concatenate(names), np.concatenate(labels))
 
-    def __len__(self) -> int:
-        return len(self.targets)
 
-    def __getitem__(self, index: int) -> tuple[str, int]:
-        """The path of an image and its label."""
-        return f"{self.root}/{self.paths[index].decode(errors='surrogateescape')}", self.targets[index]
+def of_split(root: str, part: str) -> ClassFolders:
+    """The images of ROOT/PART/<class>/."""
+    return ClassFolders(f"{root}/{part}")
+
+
+def of_root(root: str, part: str) -> ClassFolders:
+    """The images of ROOT/<class>/, of a set that has one part."""
+    return ClassFolders(root)

@@ -4,6 +4,8 @@ image_class_labels.txt, train_test_split.txt (1: training, 0: test), bounding_bo
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
@@ -17,6 +19,7 @@ from workflow.data.boxed_images import (
     lines,
     number,
 )
+from workflow.data.labelled import FileImages
 from workflow.data.sets.cub import DATASET, PARTS
 from workflow.data.validation.errors import (
     ErrorList,
@@ -107,6 +110,13 @@ def _bird(root: Path, entry: dict[str, Line], classes: int) -> Bird:
 def samples(root: str | Path, part: str) -> list[BoxedImage]:
     """The images of part `train` or `test`, in the order of their ids."""
     return [bird.image for bird in read(root) if bird.training == (part == "train")]
+
+
+def open_part(root: str, part: str) -> FileImages:
+    """The images of part `train` or `test` with their classes, in the order of their ids."""
+    folder, images = f"{root}/images", samples(root, part)
+    names = [image.path[len(folder) + 1 :].encode(errors="surrogateescape") for image in images]
+    return FileImages(folder, np.array(names, dtype=np.bytes_), np.array([image.label for image in images]))
 
 
 def _check_parts(root: Path, parts: dict[str, list[BoxedImage]], names: list[str], faults: ErrorList) -> None:

@@ -29,7 +29,7 @@ from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
 from workflow.planning.schedule import Schedule
-from workflow.registry import PRETRAIN, data_name, layout_of, network_name, task_of
+from workflow.registry import PRETRAIN, data_name, layout_of, network_name, parts_of, task_of
 
 # What of a recipe says nothing of the cost of a step (of the regularizers: some percent at most).
 IGNORED = {
@@ -44,6 +44,7 @@ IGNORED = {
     "eval_interval",
 }
 IGNORED |= {"regularizers"}
+Parts = tuple[int, int]  # images to train on, and to test on
 Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe tells on the cost
 OF_ROOT = ("root", "source", "classes", "val_boxes", "held_out")  # keys of a data set that a drawn one has not
 NOT_COUNTED = """
@@ -155,14 +156,29 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
     return found
 
 
-def spent(task: Task, run: PlannedRun, cost: dict[str, Any], found: dict[str, int]) -> tuple[int, float, float]:
-    """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated."""
-    trained, tested = sum(found[part] for part in task.train_parts), found[task.test_part]
+def spent(task: Task, run: PlannedRun, cost: dict[str, Any], parts: Parts) -> tuple[int, float, float]:
+    """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated;
+    `parts`: how many images there are to train on, and to test on."""
+    trained, tested = parts
     if task.kind == "evaluate":
         return 0, 0.0, (trained + tested) * cost["image"]
     schedule = Schedule.of(run.run["recipe"], trained)
     passes = math.ceil(schedule.iterations / schedule.eval_interval)
     return schedule.iterations, schedule.iterations * cost["step"], passes * tested * cost["image"]
+
+
+def images(todo: Plan, task: str, found: dict[str, dict[str, int]]) -> Parts:
+    """How many images a task instance trains on, and how many it tests on."""
+    (train, test), numbers = parts_of(todo.config, task), found[data_name(todo.config, task)]
+    return sum(numbers[part] for part in train), numbers[test]
+
+
+def numbers_of(todo: Plan, task: str, found: dict[str, dict[str, int]]) -> dict[str, int]:
+    """The counts of a task instance's data; of labelled images, whose parts have other names in each set, those of
+    `train` and `test`."""
+    trained, tested = images(todo, task, found)
+    labelled = task_of(todo.config, task).labelled
+    return {"train": trained, "test": tested} if labelled else found[data_name(todo.config, task)]
 
 
 Units = Callable[[Recipe, Counts], int]
@@ -177,9 +193,9 @@ def jobs(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[st
     """All jobs that take long, by the file or folder that they leave."""
     every: dict[str, Job] = {}
     for key, runs in kinds(todo).items():
-        task, numbers = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])]
+        task, numbers = task_of(todo.config, key[0]), numbers_of(todo, key[0], found)
         for run in runs:
-            _, training, evaluating = spent(task, run, costs[key], numbers)
+            _, training, evaluating = spent(task, run, costs[key], images(todo, run.task, found))
             if run.task == PRETRAIN:
                 every[run.weights] = Job(training + evaluating)
                 continue
@@ -197,7 +213,7 @@ def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[s
     lines = [f"{'':28}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
     seen: set[str] = set()  # folders that another kind has a line for
     for key, runs in kinds(todo).items():
-        task, numbers, cost = task_of(todo.config, key[0]), found[data_name(todo.config, key[0])], costs[key]
+        task, numbers, cost = task_of(todo.config, key[0]), numbers_of(todo, key[0], found), costs[key]
         for made, _, units in shared(task, runs[0]):
             folders = {folder for run in runs for each, folder, _ in shared(task, run) if each == made} - seen
             if not folders:
@@ -206,7 +222,7 @@ def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[s
             number = units(runs[0].run["recipe"], numbers)
             seconds, name = number * cost[made.name], named(todo, (made.name, *key[1:]))
             lines.append(row(name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))
-        each = [spent(task, run, cost, numbers) for run in runs]
+        each = [spent(task, run, cost, images(todo, run.task, found)) for run in runs]
         steps, training, testing = each[0]
         whole = sum(sum(seconds) for _, *seconds in each)
         lines.append(row(named(todo, key), len(runs), cost.get("step", 0.0), steps, training, testing, whole))

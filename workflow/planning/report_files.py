@@ -14,6 +14,9 @@ from workflow.planning.planned_run import PlannedRun
 SEEN = (
     "network",
     "crop_size",
+    "mean",
+    "std",
+    "crop_padding",
     "crop_scale",
     "color_jitter",
     "pca_lighting",

@@ -18,8 +18,9 @@ from workflow.planning.planned_run import MACHINE, PlannedRun
 PLACES = {"train": "p{p}s{s}", "evaluate": "p{p}"}  # of a task's record, below its backbone
 SUBCOMMANDS = {"pretrained": "train", "imported": "import_backbone", "random": "random_backbone"}  # of pretrain
 IMAGENET = "imagenet"  # RGB, with ImageNet's mean and std
-DRAWN = ("network", "crop_size", "val_resize_size")  # of pretraining, that a random backbone is made by
-SCORE = (*DRAWN, "batch_size", "precision")  # of it, by which an imported backbone is scored
+SIZES = ("network", "crop_size", "val_resize_size")
+DRAWN = (*SIZES, "mean", "std")  # of pretraining, that a random backbone is made by
+SCORE = (*SIZES, "batch_size", "precision")  # of it, by which an imported backbone is scored
 
 
 def section_key(config: dict[str, Any], name: str) -> str:

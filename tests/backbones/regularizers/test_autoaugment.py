@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from backbones.regularizers.autoaugment import FASTER, FILL, MOVES, AutoAugment, Policy
+from backbones.regularizers.autoaugment import FASTER, MOVES, AutoAugment, Policy
 from workflow.core.rng import rng
 
 PARAMETERS = {}
@@ -60,7 +60,7 @@ def test_every_operation_gives_the_pixels_of_torchvision(name, level, kind):
     magnitude = 0.0 if level is None else float(magnitudes(10, *image.shape[-2:])[level])
     for value in (magnitude, -magnitude) if signed else (magnitude,):
         expected = v2.AutoAugment._apply_image_or_video_transform(
-            ours, image, name, value, "nearest", {torch.Tensor: FILL}
+            ours, image, name, value, "nearest", {torch.Tensor: [124, 116, 104]}
         )
         assert torch.equal(ours._apply_image_or_video_transform(image, name, value, "nearest", ours._fill), expected)
         assert torch.equal(image, KINDS[kind]), "what is given is left as it was"

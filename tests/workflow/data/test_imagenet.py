@@ -155,7 +155,7 @@ def test_images_in_folders_below_a_class_s_are_used_in_torchvision_s_order(split
     assert len(expected) == {"train": 40, "val": 12}[split]
     assert [(str(path), label) for path, label in door.samples(root, split)] == expected
     folders = ClassFolders(str(root / split))
-    assert [folders[index] for index in range(len(folders))] == expected
+    assert [(f"{folders.root}/{folders.name(n)}", folders.targets[n]) for n in range(len(folders))] == expected
     assert door.check({}, root).counts[split] == len(expected)
 
 

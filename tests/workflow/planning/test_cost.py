@@ -18,7 +18,19 @@ from workflow.config.loading import load, overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import write_json
-from workflow.planning.cost import counts, jobs, kinds, made_of, report, row, sizes, spent, synthetic_check, table
+from workflow.planning.cost import (
+    counts,
+    images,
+    jobs,
+    kinds,
+    made_of,
+    report,
+    row,
+    sizes,
+    spent,
+    synthetic_check,
+    table,
+)
 from workflow.planning.cost import main as cost_door
 from workflow.planning.makespan import makespan
 from workflow.planning.plan import plan
@@ -45,20 +57,22 @@ def test_a_run_of_the_paper_is_its_steps_and_its_evaluations():
     numbers = counts_of(todo)
     unit = {"step": 1.0, "image": 0.1}
 
-    def of(name, data):
-        return spent(task_of(PAPER, name), first[name], unit, numbers[data])
+    def of(name):
+        return spent(task_of(PAPER, name), first[name], unit, images(todo, name, numbers))
 
-    assert of("pretrain", "imagenet") == (300 * 5004, 300 * 5004, 300 * 50_000 * 0.1)
-    assert of("ssd_voc", "voc") == (120_000, 120_000, pytest.approx(12 * 495.2))
-    assert of("nic_coco", "coco")[0] == 100 * (414_113 // 20)
+    assert of("pretrain") == (300 * 5004, 300 * 5004, 300 * 50_000 * 0.1)
+    assert of("ssd_voc") == (120_000, 120_000, pytest.approx(12 * 495.2))
+    assert of("nic_coco")[0] == 100 * (414_113 // 20)
 
 
-@pytest.mark.parametrize(("parts", "images"), [((), 4952), (("trainval07",), 4952 + 5011)])
-def test_a_task_that_trains_nothing_costs_each_of_its_images_once(parts, images):
+@pytest.mark.parametrize(("parts", "number"), [((), 4952), (("trainval07",), 4952 + 5011)])
+def test_a_task_that_trains_nothing_costs_each_of_its_images_once(parts, number):
     todo = plan(PAPER)
     run = next(run for run in todo.runs if run.task == "ssd_voc")
     task = dataclasses.replace(task_of(PAPER, "ssd_voc"), kind="evaluate", train_parts=parts)
-    assert spent(task, run, {"image": 0.1}, counts_of(todo)["voc"]) == (0, 0.0, pytest.approx(images / 10))
+    numbers = counts_of(todo)["voc"]
+    trained = sum(numbers[part] for part in parts)
+    assert spent(task, run, {"image": 0.1}, (trained, numbers["test07"])) == (0, 0.0, pytest.approx(number / 10))
 
 
 def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):

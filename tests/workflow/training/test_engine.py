@@ -205,7 +205,7 @@ def test_no_warmup_no_warmup_schedule():
 
 SGD = {"lr": 0.02, "momentum": 0.9}
 OPTIMIZED = {
-    "pretrain/configs/classifier_imagenet.py": {**SGD, "nesterov": True, "weight_decay": 1e-4},
+    "pretrain/configs/classifier.py": {**SGD, "nesterov": True, "weight_decay": 1e-4},
     "detection/configs/voc0712.py": {**SGD, "weight_decay": 5e-4},
     "captioning/configs/nic_coco.py": {"lr": 1e-3},
 }

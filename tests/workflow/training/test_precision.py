@@ -22,6 +22,7 @@ PROJECT = Path(__file__).parents[3]
 PRETRAIN = {
     "epochs": 1, "batch_size": 8, "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4,
     "warmup_iters": 0, "milestones": [], "precision": "fp32", "crop_size": 32, "val_resize_size": 36,
+    "crop_padding": 0, "mean": IMAGENET.mean, "std": IMAGENET.std,
     "crop_scale": [0.4, 1.0], "color_jitter": 0.0, "pca_lighting": 0.0, "zero_init_residual": True,
     "eval_interval": 1, "regularizers": {},
     "network": "resnet50",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workflow.contracts import DataSet
+from workflow.contracts import DataSet, LabelledImages
 from workflow.core.dataset_info import DatasetInfo
 
 PARTS = ("train", "val")
@@ -40,4 +40,5 @@ DATASET = DataSet(
     small=small,
     made_counts=made_counts,
     missing=missing,
+    labelled=LabelledImages("workflow.data.class_folders:of_split", test="val"),
 )

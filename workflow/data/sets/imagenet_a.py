@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workflow.contracts import DataSet
+from workflow.contracts import DataSet, LabelledImages
 
 
 def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
@@ -28,4 +28,5 @@ DATASET = DataSet(
     parts=("test",),
     small=small,
     made_counts=made_counts,
+    labelled=LabelledImages("workflow.data.class_folders:of_root", train=""),
 )
