@@ -108,16 +108,20 @@ def inside(
     """Show on the photos what is done to features; what that is shows in what becomes of features that are all one.
 
     Ones stay ones: samples are mixed, so the photos are, pooled to the cells of the module. Whole samples change alike:
-    modules are switched, `row.kept` says which. Else parts of the features are dropped: they are striped.
+    modules are switched, `row.kept` says which. So it does if values are scaled and none is dropped. Else parts of the
+    features are dropped: they are striped.
     """
     sizes = shapes(list(changes), images, network)
     done = {name: change(torch.ones(sizes[name])) for name, change in changes.items()}
     if all(torch.allclose(out, torch.ones(())) for out in done.values()):
         return mixed_cells(row, images, changes, sizes)
-    if all((out.flatten(1) == out.flatten(1)[:, :1]).all() for out in done.values()):
-        row.kept = torch.stack([out.flatten(1)[:, 0] > 0 for out in done.values()], 1)
-        names = list(done)
-        row.words.append(f"{names[0]} to {names[-1]}, a square each: filled is kept, hollow dropped")
+    alike = all((out.flatten(1) == out.flatten(1)[:, :1]).all() for out in done.values())
+    if alike or all(out.all() for out in done.values()):
+        scaled = [len(out[out != 0].unique()) > 1 for out in done.values()]
+        kept = [(out.flatten(1)[:, 0] > 0) & (not many) for out, many in zip(done.values(), scaled, strict=True)]
+        row.kept = torch.stack(kept, 1)
+        names, hollow = list(done), "scaled at random" if any(scaled) else "dropped"
+        row.words.append(f"{names[0]} to {names[-1]}, a square each: filled is kept, hollow {hollow}")
         return images
     name, mask = dropped_cells(done)
     row.words.append(f"striped: dropped at {name}, one channel of it")

@@ -212,7 +212,7 @@ def test_the_rows_of_imported_backbones_fit_the_schema():
 
 
 def test_the_regularizers_that_it_names_are_those_that_there_are():
-    (named,) = re.findall(r"There are ten: (.+?)\. Another", README, re.S)
+    (named,) = re.findall(r"There are eleven: (.+?)\. Another", README, re.S)
     assert re.findall(r"`(\w+)`", named) == list(regularizers.declared())
 
 

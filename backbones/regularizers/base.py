@@ -75,11 +75,12 @@ def register(
     """Class decorator: the name in config, path and table.
 
     `parameters` says, for each argument of the constructor but `probability`, what the config may give: the name of a
-    definition in workflow/schemas/config.schema.yaml, or a JSON schema. `mixes`: it pairs each image with a partner and
-    blends their targets, so no other one that does so may be beside it. `residual`: it acts in residual blocks, so a
-    network must have some; `masks`: on their batch-normalized convolutions and skip connections. The planning reads
-    these from the source, without torch (workflow/config/regularizers.py), so they are written out here. ValueError if
-    the name is taken.
+    definition in workflow/schemas/config.schema.yaml, or a JSON schema. Those whose schema has a `default` may be left
+    out; they stand behind `probability`, with the same default in the constructor. `mixes`: it pairs each image with a
+    partner and blends their targets, so no other one that does so may be beside it. `residual`: it acts in residual
+    blocks, so a network must have some; `masks`: on their batch-normalized convolutions and skip connections. The
+    planning reads these from the source, without torch (workflow/config/regularizers.py), so they are written out here.
+    ValueError if the name is taken.
     """
 
     def add(cls: type[Regularizer]) -> type[Regularizer]:

@@ -2,7 +2,8 @@
 
 A mask for each channel of each sample, blocks that lie wholly on the map, what is left scaled up: torchvision's
 operation. On a CPU that would nearly double a step, so there the few blocks are drawn and zeroed by their places. The
-CutMix paper quotes its authors' ResNet-50: blocks of 7 cells, keep 0.9, in the last two stages.
+CutMix paper quotes its authors' ResNet-50: blocks of 7 cells, keep 0.9, in the last two stages. On CIFAR it has blocks
+of 4 cells, a side that torchvision does not take: the operation is written here for all sides.
 """
 
 import functools
@@ -11,7 +12,7 @@ import math
 import numpy as np
 import torch
 from torch.autograd.function import FunctionCtx
-from torchvision.ops import drop_block2d
+from torch.nn import functional
 
 from backbones.regularizers.base import FeatureTransforms, Regularizer, per_rank_rng, register, seeded
 from workflow.contracts import Network
@@ -21,14 +22,15 @@ from workflow.contracts import Network
 SHARES = (0.25, 1.0)
 
 
-@register("dropblock", {"block_size": "odd", "keep_prob": "share"}, residual=True, masks=True)
+@register("dropblock", {"block_size": "count", "keep_prob": "share"}, residual=True, masks=True)
 class DropBlock(Regularizer):
     """Zero square blocks of the features in the last two stages; the rate rises linearly from 0 to its end value.
 
     Whether it acts is drawn for the whole batch; of several processes each draws the squares of its own samples.
 
     Args:
-        block_size: side of a block in cells, odd; on a smaller map, the largest odd number that fits (paper: 7).
+        block_size: side of a block in cells (paper: 7; CutMix on CIFAR: 4); on a smaller map, the largest odd number
+            that fits.
         keep_prob: fraction of the cells kept in the last stage at the end of the training (paper: 0.9); it falls
             linearly from 1.
         probability: probability of applying it to a batch.
@@ -55,12 +57,22 @@ class DropBlock(Regularizer):
 def masked(features: torch.Tensor, rate: float, block: int, rng: np.random.Generator) -> torch.Tensor:
     """Features (N, C, H, W) with blocks zeroed and the rest scaled to keep the mean."""
     side = min(block, *features.shape[-2:])
-    side -= (side + 1) % 2  # torchvision takes odd sides alone
+    if side < block:
+        side -= (side + 1) % 2
     if features.device.type == "cpu":
         return Dropped.apply(features, rate, side, rng)
-    ones = torch.ones_like(features, dtype=torch.float32)  # the scale is a mean over the mask: bf16 is too coarse
     with seeded(rng, features.device):
-        return (features * drop_block2d(ones, rate, side)).to(features.dtype)
+        return (features * block_mask(features, rate, side)).to(features.dtype)
+
+
+def block_mask(features: torch.Tensor, rate: float, side: int) -> torch.Tensor:
+    """A factor for features (N, C, H, W): zero in blocks of side × side cells, elsewhere what keeps the mean. It is
+    float32, as bf16 is too coarse. Torch's generator draws it, for odd sides as in torchvision's `drop_block2d`."""
+    rows, columns = (cells - side + 1 for cells in features.shape[-2:])
+    probability = rate * features[0, 0].numel() / (side**2 * rows * columns)
+    corners = torch.empty(*features.shape[:2], rows, columns, device=features.device).bernoulli_(probability)
+    kept = 1 - functional.max_pool2d(functional.pad(corners, [side - 1] * 4), side, stride=1)
+    return kept * (kept.numel() / (kept.sum() + 1e-6))
 
 
 class Dropped(torch.autograd.Function):

@@ -37,10 +37,15 @@ class StochasticDepth(Regularizer):
         """See the class."""
         if not self.applies(rng):
             return {}, targets
-        blocks = network.blocks
-        depths = {branch: n for n, block in enumerate(blocks, start=1) for branch in block.branches}
-        rates = {branch: self.drop_prob * depth / len(blocks) for branch, depth in depths.items()}
+        rates = branch_rates(network, self.drop_prob)
         return {name: functools.partial(dropped, rate=rate, rng=rng) for name, rate in rates.items()}, targets
+
+
+def branch_rates(network: Network, last: float) -> dict[str, float]:
+    """The rate of each residual branch: it rises linearly over the blocks, to `last` at the last one."""
+    blocks = network.blocks
+    depths = {branch: depth for depth, block in enumerate(blocks, start=1) for branch in block.branches}
+    return {branch: last * depth / len(blocks) for branch, depth in depths.items()}
 
 
 def dropped(branch: torch.Tensor, rate: float, rng: np.random.Generator) -> torch.Tensor:

@@ -209,11 +209,15 @@ class Unheard(Regularizer):
     ("changes", "words", "kept"),
     [
         ({"layer3": lambda x: x * 0}, "layer3 to layer3, a square each", [[False]] * 2),
+        ({"layer2": lambda x: x * 2, "layer3": lambda x: x * torch.tensor([-0.5, 2.0]).view(2, 1, 1, 1)},
+         "layer2 to layer3, a square each: filled is kept, hollow scaled at random", [[True, False]] * 2),
+        ({"layer3": lambda x: x * torch.linspace(-1, 1, x.numel()).view(x.shape)},
+         "layer3 to layer3, a square each: filled is kept, hollow scaled at random", [[False]] * 2),
         ({"layer1": lambda x: x, "layer2": lambda x: x.flip(0)}, "at layer2: 4 × 4 cells", None),
         ({"layer2": lambda x: torch.cat([x[..., :2] * 0, x[..., 2:]], -1)}, "striped: dropped at layer2", None),
         ({"layer2": lambda x: x, "layer4": lambda x: x}, None, None),
     ],
-)
+)  # fmt: skip
 def test_a_regularizer_of_ones_own_is_shown_by_what_it_does(changes, words, kept):
     photos = torch.arange(2 * 3 * 32 * 32).remainder(251).view(2, 3, 32, 32).to(torch.uint8)
     row = regularized(

@@ -41,7 +41,8 @@ def _declarations(file: Path) -> Iterator[Declared]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of each regularizer's parameters: all are required, and `probability` is one of each."""
+    """The JSON schema of each regularizer's parameters: all but those with a `default` are required, and `probability`
+    is one of each."""
     return {name: _schema({**each.parameters, "probability": "fraction"}) for name, each in declared().items()}
 
 
@@ -49,7 +50,7 @@ def _schema(parameters: dict[str, str | dict[str, Any]]) -> dict[str, Any]:
     names = {key: {"$ref": f"#/$defs/{name}"} for key, name in parameters.items() if isinstance(name, str)}
     return {
         "type": "object",
-        "required": list(parameters),
+        "required": [key for key, kind in parameters.items() if isinstance(kind, str) or "default" not in kind],
         "additionalProperties": False,
         "properties": {**parameters, **names},
     }

@@ -167,7 +167,6 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         "minProperties": lambda: "must not be empty",
         "minLength": lambda: "must not be empty",
         "maxLength": lambda: f"must have at most {rule} characters",
-        "not": lambda: f"must be {schema['expected']}",
         "uniqueItems": lambda: "must not contain duplicates",
         "ascending": lambda: "must be in ascending order",
     }

@@ -111,8 +111,7 @@ def limits(schema: Mapping[str, Any]) -> str:
         return f", {low} to {high}"
     words = [("at least", low), ("above", above), ("at most", high), ("below", below)]
     text = " and ".join(f"{word} {value}" for word, value in words if value is not None)
-    odd = ", odd" if "not" in schema else ""
-    return (f", {text}" if text else "") + odd
+    return f", {text}" if text else ""
 
 
 def regularizers() -> str:

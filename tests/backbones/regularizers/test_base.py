@@ -36,8 +36,11 @@ def applied(regularizer, *keys):
 def test_what_the_planning_reads_is_what_the_constructors_take():
     assert declared().keys() == REGULARIZERS.keys()
     for name, each in declared().items():
-        taken = list(inspect.signature(REGULARIZERS[name].__init__).parameters)[1:]
-        assert [*each.parameters, "probability"] == taken
+        taken = list(inspect.signature(REGULARIZERS[name].__init__).parameters.values())[1:]
+        optional = {key: kind["default"] for key, kind in each.parameters.items() if "default" in kind}
+        required = [key for key in each.parameters if key not in optional]
+        assert [*required, "probability", *optional] == [each.name for each in taken]
+        assert optional == {each.name: each.default for each in taken if each.default is not each.empty}
         assert each.mixes == REGULARIZERS[name].mixes
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.ops import drop_block2d
 
-from backbones.regularizers.dropblock import DropBlock, masked, sample_blocks
+from backbones.regularizers.dropblock import DropBlock, block_mask, masked, sample_blocks
 from workflow import registry
 from workflow.core.rng import rng
 
@@ -84,6 +84,39 @@ def test_channels_and_samples_have_masks_of_their_own():
 def test_each_module_draws_its_own():
     found = list(changes(1.0, keep=0.5, block=3).values())
     assert not torch.equal(found[0](torch.ones(2, 4, 8, 8)), found[1](torch.ones(2, 4, 8, 8)))
+
+
+@pytest.mark.parametrize(("rate", "side"), [(0.1, 7), (0.3, 3), (0.2, 1), (0.0, 3)])
+def test_on_a_gpu_odd_blocks_are_torchvision_s_to_the_bit(rate, side):
+    """The mask of a GPU, with the CPU's generator."""
+    ones = torch.ones(4, 8, 9, 14)
+    torch.manual_seed(1)
+    found = block_mask(ones.bfloat16(), rate, side)
+    torch.manual_seed(1)
+    assert torch.equal(found, drop_block2d(ones, rate, side))
+
+
+@pytest.mark.parametrize("side", [2, 4])
+def test_even_blocks_are_whole_squares_and_drop_as_often_on_a_cpu_as_on_a_gpu(side):
+    torch.manual_seed(1)
+    ones = torch.ones(100, 100, 8, 9)
+    masks = (masked(ones, 0.1, side, rng(3)), block_mask(ones, 0.1, side))
+    for holes in ((mask == 0).float() for mask in masks):
+        whole = -torch.nn.functional.max_pool2d(-holes, side, stride=1)
+        opened = torch.nn.functional.max_pool2d(torch.nn.functional.pad(whole, [side - 1] * 4), side, stride=1)
+        assert holes.sum() > 1000
+        assert torch.equal(opened, holes)
+    one, other = ((mask == 0).float().mean((0, 1)) for mask in masks)
+    assert (one - other).abs().max() < 0.02
+    assert all(abs(mask.mean() - 1) < 1e-3 for mask in masks)
+
+
+def test_on_a_map_smaller_than_a_block_the_side_is_odd():
+    """As ever: the bits of earlier trainings depend on it."""
+    for cells, block in ((2, 7), (3, 4), (4, 7)):
+        odd = cells - (cells + 1) % 2
+        ones = torch.ones(2, 16, cells, cells)
+        assert torch.equal(masked(ones, 0.3, block, rng(5)), masked(ones, 0.3, odd, rng(5)))
 
 
 SETTINGS = [(0.1, 7, 7, 7), (0.025, 7, 14, 14), (0.3, 3, 9, 12), (0.4, 1, 5, 5), (0.6, 5, 8, 6), (1.0, 3, 6, 6)]

@@ -15,7 +15,7 @@ from workflow.config.loading import load
 from workflow.core.rng import rng
 from workflow.training.cpu_convs import channels_last
 
-MASKED = ["resnet18", "resnet50", "timm/seresnet50"]
+MASKED = ["resnet18", "resnet50", "timm/seresnet50", "pyramidnet11_a7_bottleneck"]
 NAMES = [*MASKED, "timm/convnext_tiny", "timm/swin_tiny_patch4_window7_224"]
 MORE = [*NAMES, "timm/efficientnet_b0", "timm/mobilenetv3_large_100"]
 SIDE = 64
@@ -87,10 +87,11 @@ def test_feature_cutmix_pastes_a_box_of_cells_of_one_partner(networks, name):
 
 @pytest.mark.parametrize("name", MORE)
 def test_stochastic_depth_drops_the_branches_of_the_network(networks, name):
-    """Dropped at a rate of one, the last block is its skip connection."""
+    """Dropped at a rate of one, the last block is its skip connection. ShakeDrop acts on the same."""
     declared, module = networks(name)
     changes, _ = transforms("stochastic_depth", {"drop_prob": 1.0}, declared)
     assert list(changes) == [branch for block in declared.blocks for branch in block.branches]
+    assert list(transforms("shakedrop", {"drop_prob": 0.5}, declared)[0]) == list(changes)
     seen = {}
     for branch in declared.blocks[-1].branches:
         with torch.no_grad(), changed(module, [{branch: changes[branch]}], declared):
@@ -151,6 +152,7 @@ def test_a_step_with_all_that_stack_reaches_every_weight(name, precision):
     stacked = {
         "feature_cutmix": {"alpha": 1.0, "layers": [declared.stages[1].name]},
         "stochastic_depth": {"drop_prob": 0.0},
+        "shakedrop": {"drop_prob": 0.9, "level": "pixel"},
     }
     stacked |= {"dropblock": {"block_size": 3, "keep_prob": 0.9}} if declared.maskable else {}
     torch.manual_seed(0)

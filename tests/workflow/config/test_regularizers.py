@@ -19,13 +19,19 @@ KINDS = {int: "integer", float: "number", str: "string", list: "array"}
 
 def test_it_reads_what_stands_in_the_sources(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
-        'import absent\n@register("mine", {"depth": "count", "mode": {"enum": ["a"]}}, mixes=True, residual=True)\n'
+        'import absent\n@register("mine", {"depth": "count", "mode": {"enum": ["a"]}, '
+        '"way": {"enum": ["b"], "default": "b"}}, '
+        "mixes=True, residual=True)\n"
         "class Mine(Regularizer):\n    pass\n"
         "@other\nclass Unregistered:\n    pass\n"
     )
     monkeypatch.setattr(regularizers, "FOLDER", tmp_path)
     assert regularizers.declared() == {
-        "mine": ("mine", {"depth": "count", "mode": {"enum": ["a"]}}, True, True, False, "", ())
+        "mine": (
+            "mine",
+            {"depth": "count", "mode": {"enum": ["a"]}, "way": {"enum": ["b"], "default": "b"}},
+            *(True, True, False, "", ()),
+        )
     }
     found = regularizers.schema()["mine"]
     assert found["required"] == ["depth", "mode", "probability"]
@@ -41,7 +47,8 @@ def test_schema_and_constructors_are_in_step():
     assert known.keys() == REGULARIZERS.keys()
     for name, regularizer in REGULARIZERS.items():
         parameters = inspect.signature(regularizer).parameters
-        assert known[name]["properties"].keys() == parameters.keys() == set(known[name]["required"])
+        assert known[name]["properties"].keys() == parameters.keys()
+        assert {*known[name]["required"]} == {key for key, each in parameters.items() if each.default is each.empty}
         for key, parameter in parameters.items():
             schema, annotation = known[name]["properties"][key], parameter.annotation
             kinds = (defs[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema)["type"]

@@ -53,7 +53,7 @@ def test_a_definition_gives_its_type_and_the_key_its_text():
         {
             "required": ["size"],
             "properties": {
-                "size": {"$ref": "#/$defs/odd", "unit": "px", "description": "Side."},
+                "size": {"$ref": "#/$defs/count", "unit": "px", "description": "Side."},
                 "pair": {"type": "object", "description": "Both.", "properties": {
                     "a": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.5, "description": "One."}
                 }},
@@ -63,7 +63,7 @@ def test_a_definition_gives_its_type_and_the_key_its_text():
         }
     )  # fmt: skip
     assert row.splitlines()[2:] == [
-        "| `size` | integer, at least 1, odd | px | required | Side. |",
+        "| `size` | integer, at least 1 | px | required | Side. |",
         "| `pair` | mapping |  |  | Both. |",
         "| `pair.a` | number, at least 0 and below 1 |  | 0.5 | One. |",
         '| `split` | `"2014"` or `karpathy` |  |  | Which. |',
