@@ -18,7 +18,6 @@ from workflow.planning.run_spec import RunSpec
 KINDS = {"pretrained": "pretrained", "imported": "imported from a file", "random": "not trained"}
 NAMES_SHOWN = 20  # of the classes; all of them are in CHECK.json
 WEIGHTS = "backbone.safetensors"
-HUB = {"imagenet": "ILSVRC/imagenet-1k"}  # data set -> its name on the Hugging Face hub
 LOAD = 'network.load_state_dict(safetensors.torch.load_file("backbone.safetensors"))'
 SWAP = """for block in network.modules():  # stride: 1x1, in the first convolution of a stage's first block
     if hasattr(block, "conv3"):
@@ -70,7 +69,7 @@ def front_matter(run: RunSpec, network: str, check: DatasetInfo, metrics: dict[s
     official = registry.datasets()[check.set]
     complete = any(check.counts.items() >= counts.items() for counts in official.counts.values())
     published = complete and len(check.classes) == official.classes
-    data = HUB.get(check.set, check.set) if published else "imagefolder"
+    data = (official.hub or check.set) if published else "imagefolder"
     title = official.title if published else f"{len(check.classes)} classes in folders"
     scores = [
         EvalResult(

@@ -26,6 +26,7 @@ from workflow.core.errors import UserError
 from workflow.core.files import atomic
 from workflow.core.formatting import plain
 from workflow.core.rng import rng
+from workflow.data.imagenet import folder_names
 from workflow.data.validation.errors import os_errors_as_user_errors
 from workflow.planning.plan import plan
 from workflow.training.precision import configure_torch
@@ -33,7 +34,6 @@ from workflow.training.precision import configure_torch
 PHOTOS = 5
 PATIENCE = 1000  # iterations in which a regularizer that acts now and then has to act once
 SHINE = 0.15  # how much of the photo is still seen in a dropped cell
-NAMES = "LOC_synset_mapping.txt"  # as ImageNet's Kaggle edition has it: `n01440764 tench, Tinca tinca`
 
 
 def gallery(shown: list[Any], check: DatasetInfo) -> list[Row]:
@@ -193,11 +193,7 @@ def pixels(images: "Tensor", prepare: Preprocessing) -> "Tensor":
 
 def class_names(check: DatasetInfo) -> list[str]:
     """Names for people, where the root has ImageNet's list of them; else those of the folders."""
-    listed, names = Path(check.root) / NAMES, {}
-    if listed.is_file():
-        for line in listed.read_text(encoding="utf-8").splitlines():
-            wnid, _, words = line.partition(" ")
-            names[wnid] = words.split(",")[0].strip()
+    names = folder_names(check.root)
     return [names.get(folder) or folder for folder in check.classes]
 
 

@@ -14,8 +14,12 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.snakemake_call import caller
+from workflow.data import cifar10 as cifar10_set
+from workflow.data import cifar100 as cifar100_set
 from workflow.data import coco as coco_set
 from workflow.data import cub as cub_set
+from workflow.data import fashion_mnist as fashion_mnist_set
+from workflow.data import image_folder as image_folder_set
 from workflow.data import imagenet as imagenet_set
 from workflow.data import imagenet_c as imagenet_c_set
 from workflow.data import imagenet_r as imagenet_r_set
@@ -59,6 +63,34 @@ def imagenet(tmp_path_factory):
     """40 training and 12 validation images of 4 classes, 48 px."""
     spec = {"classes": 4, "train": 40, "val": 12, "size": 48, "seed": 0}
     return _make(tmp_path_factory.mktemp("data"), imagenet_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def cifar10(tmp_path_factory):
+    """20 training and 8 test images of 4 classes, 32 px, in the official binary files."""
+    spec = {"classes": 4, "train": 20, "test": 8, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), cifar10_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def cifar100(tmp_path_factory):
+    """12 training and 8 test images of 4 classes, 32 px, in the official binary files."""
+    spec = {"classes": 4, "train": 12, "test": 8, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), cifar100_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist(tmp_path_factory):
+    """20 training and 8 test images of 4 classes, grey, 28 px, in compressed IDX files."""
+    spec = {"classes": 4, "train": 20, "test": 8, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), fashion_mnist_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory):
+    """20 training and 8 test images of 4 classes, 40 px, in folders."""
+    spec = {"classes": 4, "train": 20, "test": 8, "size": 40, "seed": 0}
+    return _make(tmp_path_factory.mktemp("data"), image_folder_set, {"synthetic": spec})
 
 
 @pytest.fixture(scope="session")

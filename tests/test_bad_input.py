@@ -34,23 +34,30 @@ from workflow.data.validation.decoding import decode
 from workflow.data.voc_lists import members
 from workflow.planning.dataset_size import required_sizes
 
+SETS = (
+    "imagenet",
+    "imagenet_c",
+    "imagenet_r",
+    "voc",
+    "coco",
+    "cub",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
+    "image_folder",
+)
 TABLE = [pytest.param(group, case, id=f"{group.title}: {case.what} ({group.door})")
          for group in GROUPS for case in group.cases]  # fmt: skip
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capfd, imagenet, imagenet_c, imagenet_r, voc, coco, cub):
+def call(tmp_path, monkeypatch, capfd, request):
     """Do the damage of a case to a good input, call the door as the workflow does; (status, the terminal's lines)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
 
     def call(group, case):
-        words = group.set_up(
-            tmp_path,
-            SimpleNamespace(
-                imagenet=imagenet, imagenet_c=imagenet_c, imagenet_r=imagenet_r, voc=voc, coco=coco, cub=cub
-            ),
-        )
+        words = group.set_up(tmp_path, SimpleNamespace(**{name: request.getfixturevalue(name) for name in SETS}))
         case.make(tmp_path / group.root)
         if "RUN" in words:
             words[words.index("RUN")] = run()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.bad import boxed_sets, coco, configs, doors, few, good, imported, localization, robustness, sets
+from tests.bad import boxed_sets, coco, configs, doors, few, good, imported, localization, robustness, sets, small_sets
 from tests.bad.cases import Case, write
 from workflow.planning.preflight import check_before_start, load_plan
 
@@ -120,6 +120,12 @@ GROUPS = [
     Group("ImageNet-C", "workflow.data.imagenet_c", robustness.IMAGENET_C, data("imagenet_c", {}), "data/imagenet_c"),
     Group("ImageNet-R and ImageNet-A", "workflow.data.imagenet_r", robustness.IMAGENET_R, data("imagenet_r", {}),
           "data/imagenet_r"),
+    Group("CIFAR-10", "workflow.data.cifar10", small_sets.CIFAR10, data("cifar10", {}), "data/cifar10"),
+    Group("CIFAR-100", "workflow.data.cifar100", small_sets.CIFAR100, data("cifar100", {}), "data/cifar100"),
+    Group("FashionMNIST", "workflow.data.fashion_mnist", small_sets.IDX, data("fashion_mnist", {}),
+          "data/fashion_mnist"),
+    Group("Folders of one's own", "workflow.data.image_folder", small_sets.FOLDERS, data("image_folder", {}),
+          "data/image_folder"),
     Group("Classes of a test set", "workflow.planning.dataset_classes", robustness.CLASSES, robustness.checked),
     Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
     *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], small_dataset(name))

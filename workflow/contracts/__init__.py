@@ -144,6 +144,8 @@ class DataSet:
         made_counts: function(section) that gives the counts that a synthetic set will have.
         check_section: function(key, section) that gives a line for each fault that no schema can find.
         labelled: how its images are opened with their classes; None: they have none each.
+        fixed_size: whether each image has `pixels` a side, so that a synthetic set has no `size` to choose.
+        hub: name of the published set on the Hugging Face hub, if it is there.
     """
 
     name: str
@@ -161,6 +163,8 @@ class DataSet:
     missing: Callable[[DatasetInfo, str], str] = lambda check, sample: ""
     check_section: Callable[[str, Mapping[str, Any]], Faults] = lambda path, section: iter(())
     labelled: LabelledImages | None = None
+    fixed_size: bool = False
+    hub: str = ""
 
 
 @dataclass(frozen=True)

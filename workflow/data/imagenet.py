@@ -7,7 +7,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
 from workflow.data import imagenet_boxes
-from workflow.data.boxed_images import check_boxes, check_held_out, held_out_hashes
+from workflow.data.boxed_images import check_boxes, check_held_out, held_out_hashes, lines
 from workflow.data.sets.imagenet import BOXES, DATASET
 from workflow.data.validation.errors import (
     ErrorList,
@@ -22,6 +22,7 @@ from workflow.data.validation.image_scan import look_at_all
 from workflow.data.validation.unused import files_below, is_leftover, say_kinds, say_unused, walk
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+NAMES = "LOC_synset_mapping.txt"  # as ImageNet's Kaggle edition has it: `n01440764 tench, Tinca tinca`
 OFFICIAL = {"classes": DATASET.classes, **DATASET.counts[""]}
 
 
@@ -33,6 +34,19 @@ def class_folders(folder: str | Path) -> list[str]:
 def classes(root: str | Path) -> list[str]:
     """The class folders of the training split, sorted: label = place in this list."""
     return class_folders(Path(root) / "train")
+
+
+def folder_names(root: str | Path) -> dict[str, str]:
+    """Names for people of the class folders of a set that has a list of them: the first one of each line.
+
+    Raises:
+        UserError: it is no text, or a line has no name.
+    """
+    path, found = Path(root) / NAMES, {}
+    for line in lines(path, 2, "a class folder and its names", None, 1) if path.is_file() else ():
+        folder, words = line.fields
+        found[folder] = words.split(",")[0].strip()
+    return found
 
 
 def images(folder: str | Path) -> list[str]:
@@ -48,30 +62,33 @@ def samples(root: str | Path, split: str) -> list[tuple[Path, int]]:
     return [(Path(path), label) for label, name in labels for path in images(Path(root) / split / name)]
 
 
-def _check_folders(root: Path, faults: ErrorList) -> None:
-    """Both splits have the same class folders, none of them without an image."""
-    for split in ("train", "val"):
-        folder = require_dir(root / split, f"ImageNet's folder {split}")
+def check_folders(root: Path, splits: tuple[str, str], title: str, faults: ErrorList) -> None:
+    """Both splits have the same class folders, none of them without an image; the first is that of the training."""
+    train, test = splits
+    for split in splits:
+        folder = require_dir(root / split, f"{title}'s folder {split}")
         if not class_folders(folder):
             count = len(images(folder))
             flat = f"holds {count} images that are not sorted into them" if count else "is empty"
             raise UserError(f"{folder}: there are no class folders; it {flat}")
-    names = classes(root)
+    names = class_folders(root / train)
     if len(names) < 2:
-        raise UserError(f"{root / 'train'}: there must be two class folders at least, found {len(names)}")
-    for split in ("train", "val"):
+        raise UserError(f"{root / train}: there must be two class folders at least, found {len(names)}")
+    for split in splits:
         for name in names:
             folder = root / split / name
             if not folder.is_dir():
-                faults.add("missing class folders", f"{folder}: the class folder is missing, train has it")
+                faults.add("missing class folders", f"{folder}: the class folder is missing, {train} has it")
             elif not images(folder):
                 faults.add("class folders without images", f"{folder}: the class folder holds no image")
-    for split in ("train", "val"):
+    for split in splits:
         check_entries(root / split, faults)
-    ours = ("train", "val", "LOC_synset_mapping.txt", "val_boxes", "fetched.json", ".fetch", ".snakemake_timestamp")
-    say_unused(root, "neither train nor val", (entry.name for entry in root.iterdir() if entry.name not in ours))
-    for extra in sorted(set(class_folders(root / "val")) - set(names)):
-        faults.add("unknown class folders", f"{root / 'val' / extra}: train has no such class folder")
+    ours = (*splits, NAMES, "val_boxes", "fetched.json", ".fetch", ".snakemake_timestamp")
+    others = (entry.name for entry in root.iterdir() if entry.name not in ours)
+    say_unused(root, f"neither {train} nor {test}", others)
+    for extra in sorted(set(class_folders(root / test)) - set(names)):
+        faults.add("unknown class folders", f"{root / test / extra}: {train} has no such class folder")
+    folder_names(root)  # figures read it
 
 
 def check_entries(folder: Path, faults: ErrorList) -> None:
@@ -110,7 +127,7 @@ def check(section: dict, root: Path, remember: Path | None = None, threads: int 
     """
     root, faults, memory = Path(root), ErrorList(), ImageCache(remember, root)
     require_dir(root, "the ImageNet folder")
-    _check_folders(root, faults)
+    check_folders(root, ("train", "val"), DATASET.title, faults)
     faults.raise_if_any()
     looked = {
         split: look_at_all(

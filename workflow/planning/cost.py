@@ -102,7 +102,8 @@ def synthetic_check(config: dict[str, Any], name: str, batch: int, folder: Path)
 
     section, data = config["data"][name], layout_of(config, name)
     own, listed = section.get("synthetic", {}), section.get("classes")
-    spec = {**made_of(name, own), **data.small(section, batch), "size": own.get("size", data.pixels), "seed": 0}
+    size = {} if data.fixed_size else {"size": own.get("size", data.pixels)}
+    spec = {**made_of(name, own, data.classes), **data.small(section, batch), **size, "seed": 0}
     generate.make(data.name, spec, folder / name)
     kept = {key: value for key, value in section.items() if key not in OF_ROOT}
     check = importlib.import_module(data.module).check({**kept, "synthetic": spec}, folder / name)
@@ -112,13 +113,13 @@ def synthetic_check(config: dict[str, Any], name: str, batch: int, folder: Path)
     return folder / f"{name}.json"
 
 
-def made_of(name: str, own: dict[str, Any]) -> dict[str, Any]:
-    """What the drawn set shows: the photos that the config names, if they are there, or shapes."""
+def made_of(name: str, own: dict[str, Any], classes: int) -> dict[str, Any]:
+    """What the drawn set shows: the photos that the config names, if they are there, or shapes of `classes` at most."""
     if "photos" in own and Path(own["photos"]).is_dir():
         return {"photos": own["photos"]}
     if "photos" in own:
         say(f"data.{name}.synthetic.photos: no folder {own['photos']}: shapes in their place")
-    return {"classes": own.get("classes", 12)}
+    return {"classes": own.get("classes", min(12, classes))}
 
 
 def batch_sizes(todo: Plan) -> dict[str, int]:

@@ -56,6 +56,14 @@ BAD = [
     ("pretrain/epoch", 3, "pretrain.epoch: unknown key (known: network, data, epochs, batch_size, lr,"),
     ("pretrain/milestones", [3, 5], "pretrain.milestones: 5 is not before the end (5 epochs)"),
     ("pretrain/milestones", [4, 3], "pretrain.milestones: must rise, not [4, 3]"),
+    ("pretrain/crop_padding", 4, "pretrain.crop_scale: must be [1.0, 1.0] where crop_padding is above 0: that crop "
+     "scales nothing"),
+    ("pretrain/std", [0, 1, 1], "pretrain.std[0]: must be above 0, not 0"),
+    ("pretrain/mean", [1, 2], "pretrain.mean: must have 3 values, not [1, 2]"),
+    ("backbones/a", {"pretrain": {"mean": [0.5, 0.5, 0.4], "std": [0.2, 0.2, 0.2]}},
+     "backbones.a.pretrain: mean and std are in units of 0 to 1, but pixels go from 0 to 255: write mean: [127.5, "
+     "127.5, 102.0], std: [51.0, 51.0, 51.0]"),
+    ("pretrain/data", "voc", "pretrain.data: voc (layout voc) has no classes of its images; layouts that have: "),
     ("pretrain/nesterov", "yes", "pretrain.nesterov: must be true or false, not 'yes'"),
     ("pretrain/precision", "fp16", "pretrain.precision: must be bf16 or fp32, not 'fp16'"),
     ("pretrain/momentum", 1.0, "pretrain.momentum: must be below 1, not 1.0"),
@@ -82,7 +90,7 @@ BAD = [
     ("seeds", GONE, "seeds: missing key"),
     ("data/voc", GONE, "data.voc: missing data set (tasks.ssd_voc needs it)"),
     ("data/imagenet", GONE, "data.imagenet: missing data set"),
-    ("data/voc2012", {}, "data.voc2012: unknown data set (known: coco, "),
+    ("data/voc2012", {}, "data.voc2012: unknown data set (known: cifar10, "),
     ("data/imagenet", {}, "data.imagenet: needs exactly one of synthetic and root"),
     ("data/imagenet/root", "x", "data.imagenet: needs exactly one of synthetic and root"),
     ("data/voc", {"root": "x"}, "data.voc.classes: missing key"),
@@ -247,4 +255,4 @@ def test_schema_knows_how_many_shapes_can_be_drawn():
 
     sets = loading.validator().schema["properties"]["data"]["properties"]
     keys = [resolved(each["properties"]["synthetic"]["properties"]["classes"]) for each in sets.values()]
-    assert {key["maximum"] for key in keys} == {len(SHAPES)}
+    assert {key["maximum"] for key in keys} == {len(SHAPES), 10}, "10 where the set has no more"

@@ -115,7 +115,7 @@ def test_it_says_whose_numbers_the_hours_are_of(tmp_path):
 
 def test_shapes_take_the_place_of_missing_photos(tmp_path, capsys):
     own = {"photos": str(tmp_path), "size": 48, "seed": 0}
-    assert made_of("voc", own) == {"photos": str(tmp_path)}
+    assert made_of("voc", own, 20) == {"photos": str(tmp_path)}
     config = overlay(DEMO, {"data": {"voc": {"synthetic": own | {"photos": "nowhere", "classes": None}}}})
     del config["data"]["voc"]["synthetic"]["classes"]
     assert len(DatasetInfo.read(synthetic_check(config, "voc", 2, tmp_path)).classes) == 12

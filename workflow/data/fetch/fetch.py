@@ -203,6 +203,9 @@ def _unpack(name: str, source: Source, origin: str | None, archive: Path, part: 
         labels, where = _obtain(name, devkit, origin, part.parent, patience)
         _verify(labels, devkit, where)
         unpack.unpack_labelled(archive, part, labels)
+    elif source.layout == "file":
+        part.mkdir(parents=True)
+        shutil.copyfile(archive, part / archive.name)
     else:
         unpack.unpack(archive, part / source.into, source.inside, source.only)
 

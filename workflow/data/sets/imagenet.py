@@ -40,5 +40,6 @@ DATASET = DataSet(
     small=small,
     made_counts=made_counts,
     missing=missing,
+    hub="ILSVRC/imagenet-1k",
     labelled=LabelledImages("workflow.data.class_folders:of_split", test="val"),
 )

@@ -24,7 +24,7 @@ def _checked(data: DataSet, spec: dict) -> dict:
     if not isinstance(spec, dict):
         raise UserError(f"synthetic {name}: must be a mapping, not {spec!r:.60}")
     made_of = {} if "photos" in spec and data.from_photos else {"classes": 2}
-    least = {**made_of, **dict.fromkeys(data.parts, 1), "size": 32, "seed": 0}
+    least = {**made_of, **dict.fromkeys(data.parts, 1), **({} if data.fixed_size else {"size": 32}), "seed": 0}
     for key in sorted({*least, *(() if made_of else ("photos",))} ^ spec.keys()):
         raise UserError(f"synthetic {name}: key '{key}' is {'missing' if key in least else 'unknown'}")
     for key, low in least.items():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from workflow.core.rng import rng
+from workflow.data.imagenet import NAMES
 from workflow.data.imagenet_boxes import SYNTHETIC, write_annotation
 from workflow.data.synthetic.scenes import Scene, progress, save, single_object_scene
 from workflow.data.synthetic.sprites import Shapes
@@ -40,4 +41,4 @@ def make(root: Path, spec: dict) -> None:
         x0, y0, x1, y1 = picture.things[0].box
         write_annotation(root / SYNTHETIC, name, folders[label], (spec["size"], spec["size"]), (x0, y0, x1 - 1, y1 - 1))
     lines = [f"{wnid} {name}\n" for wnid, name in zip(folders, names, strict=True)]
-    (root / "LOC_synset_mapping.txt").write_text("".join(lines))
+    (root / NAMES).write_text("".join(lines))
