@@ -36,7 +36,7 @@ def regularized_loss(
     drawing = [(each, rng(seed, each.name, iteration)) for each in regularizers]
     changes = []
     for regularizer, draws in drawing:
-        images, targets = regularizer.batch(images, targets, draws)
+        images, targets = regularizer.batch(images, targets, draws, progress)
     for regularizer, draws in drawing:
         inside, targets = regularizer.feature_transforms(images, targets, draws, progress, declared)
         changes.append(inside)

@@ -93,7 +93,7 @@ def acting(
     """Images, targets and changes inside, in the first iteration in which there is one, at the end of the schedule."""
     for iteration in range(PATIENCE):
         draws = rng(seed, regularizer.name, iteration)
-        mixed, blended = regularizer.batch(images, targets, draws)
+        mixed, blended = regularizer.batch(images, targets, draws, 1.0)
         changes, blended = regularizer.feature_transforms(mixed, blended, draws, 1.0, network)
         blended = regularizer.target(blended, draws)
         same = torch.equal(mixed, images) and torch.equal(blended, targets)

@@ -35,18 +35,20 @@ class Regularizer:
     def __init__(self, probability: float) -> None:
         self.probability = probability
 
-    def applies(self, rng: np.random.Generator) -> bool:
-        """The first draw of every call, so that the draws after it do not depend on the probability."""
-        return rng.random() < self.probability
+    def applies(self, rng: np.random.Generator, share: float = 1.0) -> bool:
+        """The first draw of every call, so that the draws after it do not depend on the probability; a regularizer may
+        act with a share of it only."""
+        return rng.random() < self.probability * share
 
     def image(self, image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """One training image, uint8 (3, H, W), after crop, flip and colours."""
         return image
 
     def batch(
-        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """One batch on the device: normalised images (N, 3, H, W) and class probabilities (N, classes)."""
+        """One batch on the device: normalised images (N, 3, H, W) and class probabilities (N, classes). `progress` is
+        the share of the training that is done, 0 to 1."""
         return images, targets
 
     def feature_transforms(
@@ -55,8 +57,7 @@ class Regularizer:
         """What changes the output of which modules in this iteration, and the targets.
 
         The modules are named as `network` declares them (stages, and in each the branches and outputs of its blocks);
-        `""` stands for the images. What stages give is changed as maps (N, C, H, W), whatever their layout. `progress`
-        is the share of the training that is done, 0 to 1.
+        `""` stands for the images. What stages give is changed as maps (N, C, H, W), whatever their layout.
         """
         return {}, targets
 

@@ -30,7 +30,7 @@ class Mixup(Regularizer):
         self.alpha = alpha
 
     def batch(
-        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator
+        self, images: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator, progress: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See the class."""
         if not self.applies(rng):

@@ -92,7 +92,7 @@ def test_cutmix_s_weights_are_its_targets(imagenet, rows):
     found = rows(cutmix={"alpha": 1.0, **ALWAYS})
     photos = found["baseline"].photos
     (cutmix,) = build({"cutmix": {"alpha": 1.0, **ALWAYS}})
-    images, targets = cutmix.batch(IMAGENET(photos), torch.eye(4), rng(SEED, "cutmix", 0))
+    images, targets = cutmix.batch(IMAGENET(photos), torch.eye(4), rng(SEED, "cutmix", 0), 1.0)
     assert torch.equal(found["cutmix"].targets, targets)
     assert torch.equal(found["cutmix"].photos, pixels(images, IMAGENET))
     kept = (found["cutmix"].photos == photos).all(1).flatten(1).float().mean(1)

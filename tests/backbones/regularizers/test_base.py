@@ -25,7 +25,7 @@ def regularizer_of(name, probability=1.0):
 def applied(regularizer, *keys):
     """All that a regularizer does at its four places, with the draws of `keys`, as one vector."""
     image = regularizer.image((IMAGES[0] * 255).to(torch.uint8), rng(*keys)).float()
-    batch, targets = regularizer.batch(IMAGES, torch.eye(6), rng(*keys))
+    batch, targets = regularizer.batch(IMAGES, torch.eye(6), rng(*keys), 0.0)
     changes, blended = regularizer.feature_transforms(IMAGES, torch.eye(6), rng(*keys), 1.0, NETWORK)
     features = [change(FEATURES) for change in changes.values()]
     names = torch.tensor([float(sum(name.encode())) for name in changes])
@@ -57,7 +57,7 @@ def test_the_mixing_ones_are_those_that_blend_targets():
 
 
 def blends(regularizer):
-    batch = regularizer.batch(IMAGES, torch.eye(6), rng(0, 7))[1]
+    batch = regularizer.batch(IMAGES, torch.eye(6), rng(0, 7), 0.0)[1]
     inside = regularizer.feature_transforms(IMAGES, torch.eye(6), rng(0, 7), 1.0, NETWORK)[1]
     return not (torch.equal(batch, torch.eye(6)) and torch.equal(inside, torch.eye(6)))
 

@@ -48,7 +48,7 @@ def test_the_size_is_the_side_in_pixels(size):
 def test_probability_0_is_the_identity_and_the_label_never_changes():
     assert Cutout(10, 0.0).image(IMAGE, rng(1)) is IMAGE
     images, targets = torch.rand(2, 3, 8, 8), torch.eye(2)
-    assert Cutout(4, 1.0).batch(images, targets, rng(1)) == (images, targets)
+    assert Cutout(4, 1.0).batch(images, targets, rng(1), 0.0) == (images, targets)
 
 
 def test_the_input_is_left_alone():

@@ -20,7 +20,7 @@ STRIDES = {stage.name: stage.stride for stage in NETWORK.stages}
 def test_at_the_input_it_is_cutmix_exactly():
     cutmix, feature = CutMix(1.0, 0.8), FeatureCutMix(1.0, ["input"], 0.8)
     for i in range(20):
-        images, targets = cutmix.batch(IMAGES, TARGETS, rng(0, i))
+        images, targets = cutmix.batch(IMAGES, TARGETS, rng(0, i), 0.0)
         changes, blended = feature.feature_transforms(IMAGES, TARGETS, rng(0, i), 0.0, NETWORK)
         assert set(changes) <= {""}
         assert torch.equal(changes.get("", lambda x: x)(IMAGES), images)
@@ -58,7 +58,7 @@ def test_the_label_weight_is_the_share_of_cells_that_was_not_pasted(layer):
 def test_on_any_map_as_much_is_pasted_as_by_cutmix(layer, pixels):
     images, targets = torch.zeros(2, 3, pixels, pixels), torch.eye(2)
     cutmix, feature = CutMix(1.0, 1.0), FeatureCutMix(1.0, [layer], 1.0)
-    pasted = [1 - cutmix.batch(images, targets, rng(i))[1][0, 0] for i in range(1500)]
+    pasted = [1 - cutmix.batch(images, targets, rng(i), 0.0)[1][0, 0] for i in range(1500)]
     cells = [1 - feature.feature_transforms(images, targets, rng(i), 0.0, NETWORK)[1][0, 0] for i in range(1500)]
     assert np.mean(pasted) > 0.1
     assert abs(np.mean(pasted) - np.mean(cells)) < 0.03

@@ -26,6 +26,6 @@ def test_the_share_goes_to_all_classes_alike():
 def test_it_stacks_with_mixing():
     images, targets = torch.rand(4, 3, 2, 2), torch.eye(4)
     smoothing, mixup = LabelSmoothing(0.1, 1.0), Mixup(1.0, 1.0)
-    after = smoothing.target(mixup.batch(images, targets, rng(1))[1], rng(2))
-    before = mixup.batch(images, smoothing.target(targets, rng(2)), rng(1))[1]
+    after = smoothing.target(mixup.batch(images, targets, rng(1), 0.0)[1], rng(2))
+    before = mixup.batch(images, smoothing.target(targets, rng(2)), rng(1), 0.0)[1]
     assert torch.allclose(after, before)

@@ -18,7 +18,7 @@ NETWORK = registry.networks()["resnet50"]
 def test_at_the_input_it_is_mixup_exactly():
     mixup, manifold = Mixup(0.7, 0.8), ManifoldMixup(0.7, ["input"], 0.8)
     for i in range(20):
-        images, targets = mixup.batch(IMAGES, TARGETS, rng(0, i))
+        images, targets = mixup.batch(IMAGES, TARGETS, rng(0, i), 0.0)
         changes, blended = manifold.feature_transforms(IMAGES, TARGETS, rng(0, i), 0.0, NETWORK)
         assert set(changes) <= {""}
         assert torch.equal(changes.get("", lambda x: x)(IMAGES), images)

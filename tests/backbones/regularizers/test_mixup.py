@@ -12,7 +12,7 @@ TARGETS = torch.eye(8)
 
 
 def mixed(seed, alpha=1.0, probability=1.0):
-    return Mixup(alpha, probability).batch(IMAGES, TARGETS, rng(seed))
+    return Mixup(alpha, probability).batch(IMAGES, TARGETS, rng(seed), 0.0)
 
 
 def test_images_and_targets_are_blended_alike():

@@ -105,7 +105,7 @@ def test_the_value_does_not_move_the_rectangle():
 def test_probability_0_is_the_identity_and_the_label_never_changes():
     assert RandomErasing(**PAPER, probability=0.0).image(IMAGE, rng(1)) is IMAGE
     images, targets = torch.rand(2, 3, 8, 8), torch.eye(2)
-    assert RandomErasing(**PAPER, probability=1.0).batch(images, targets, rng(1)) == (images, targets)
+    assert RandomErasing(**PAPER, probability=1.0).batch(images, targets, rng(1), 0.0) == (images, targets)
 
 
 def test_the_input_is_left_alone():
