@@ -29,6 +29,7 @@ from workflow.core.rng import rng
 from workflow.data.imagenet import folder_names
 from workflow.data.validation.errors import os_errors_as_user_errors
 from workflow.planning.plan import plan
+from workflow.reporting.figures import spread
 from workflow.training.precision import configure_torch
 
 PHOTOS = 5
@@ -42,7 +43,7 @@ def gallery(shown: list[Any], check: DatasetInfo) -> list[Row]:
     with os_errors_as_user_errors(Path(check.root)):  # the folder is listed once: ImageNet has 1.3 million files
         bare = open_train_images(check, {**shown[0].run["recipe"], "regularizers": {}}, seed)
     labels = bare.source.targets.tolist()
-    indices = samples(labels, classes)
+    indices = samples(labels)
     targets = torch.eye(classes)[[labels[index] for index in indices]]
     rows = []
     for run in sorted(shown, key=lambda run: bool(run.run["recipe"]["regularizers"])):
@@ -57,10 +58,10 @@ def gallery(shown: list[Any], check: DatasetInfo) -> list[Row]:
     return rows
 
 
-def samples(labels: list[int], classes: int) -> list[int]:
-    """The first photo of each of five evenly spaced classes (of all, if there are fewer)."""
-    count = min(PHOTOS, classes)
-    return [labels.index(n * classes // count) for n in range(count)]
+def samples(labels: list[int]) -> list[int]:
+    """The first photo of each of five evenly spaced classes that have one (of all, if there are fewer)."""
+    classes = sorted(set(labels))
+    return [labels.index(classes[place]) for place in spread(len(classes), PHOTOS)]
 
 
 def augmented(plain: TrainImages, own: TrainImages, index: int) -> Tensor:

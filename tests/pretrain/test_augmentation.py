@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pretrain.dataset import EIGENVALUES, EIGENVECTORS, Lighting, augmentation
+from pretrain.dataset import EIGENVALUES, EIGENVECTORS, Lighting, PaddedCrop, augmentation
 from workflow.training.seeding import seed_everything
 
 RECIPE = {"crop_size": 16, "crop_scale": (1, 1), "crop_padding": 0, "color_jitter": 0.0, "pca_lighting": 0.0}
@@ -83,3 +83,38 @@ def test_lighting_shifts_all_pixels_alike_with_the_covariance_of_the_colours(str
     assert (np.abs(error) < 4 * noise + 0.02).all()
     assert np.abs(shifts.mean(0)).max() < 4 * np.sqrt(expected.max() / number)
     assert (4 * noise + 0.02).max() < 0.1 * expected.min()
+
+
+def test_a_crop_with_padding_is_anywhere_on_a_black_border_of_its_width():
+    """Of 16 px with 4 px on each side: 9 x 9 places, all alike, each as torchvision crops it."""
+    photo = Image.fromarray(np.random.default_rng(0).integers(1, 256, (16, 16, 3), dtype=np.uint8))
+    whole = torch.nn.functional.pad(torch.from_numpy(np.array(photo)).permute(2, 0, 1), (4, 4, 4, 4))
+    places = {whole[:, y : y + 16, x : x + 16].numpy().tobytes(): (y, x) for y in range(9) for x in range(9)}
+    crop, found = PaddedCrop(16, 4), []
+    torch.manual_seed(0)
+    for _ in range(81 * 30):
+        found.append(places[crop(photo).numpy().tobytes()])
+    counts = np.bincount([9 * y + x for y, x in found], minlength=81)
+    assert counts.min() > 0
+    assert ((counts - 30) ** 2 / 30).sum() < 130, "chi-squared of 80 degrees of freedom: 0.9997"
+
+
+@pytest.mark.parametrize(("side", "padding", "places"), [(12, 2, 1), (12, 4, 5), (10, 0, 7), (20, 0, 5), (20, 2, 9)])
+def test_an_image_of_another_size_is_cropped_too(side, padding, places):
+    """The number of places along a side of a crop of 16 px."""
+    photo, crop = Image.new("L", (side, side), 200), PaddedCrop(16, padding)
+    torch.manual_seed(0)
+    starts = {tuple(int(each) for each in (rows.start, shown.start, rows.stop))
+              for rows, shown in (crop.overlap(side) for _ in range(300))}  # fmt: skip
+    assert len(starts) == places
+    found = crop(photo)
+    assert found.shape == (3, 16, 16)
+    assert found.dtype == torch.uint8
+    assert int((found > 0).sum()) == 3 * min(side, 16) ** 2 or padding
+
+
+def test_a_crop_with_padding_is_flipped_half_of_the_time():
+    photo = Image.fromarray(np.tile(np.arange(1, 17, dtype=np.uint8), (16, 1)))
+    rising = draws(photo, 400, crop_padding=4)[:, 0, 8].diff(dim=1)
+    share = ((rising == 1).sum(1) > (rising == -1).sum(1)).float().mean()
+    assert 0.42 < share < 0.58
