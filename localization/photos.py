@@ -1,6 +1,6 @@
 """The photos of a set with their true boxes: which of them thresholds are chosen on, and which are tested."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ from localization.boxes import to_map
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.rng import rng
-from workflow.data import boxed_images, cub, imagenet, imagenet_boxes
+from workflow.data import boxed_images, cub, imagenet, imagenet_boxes, labelled
 from workflow.data.boxed_images import BoxedImage
-from workflow.data.class_folders import ClassFolders
 from workflow.data.validation.decoding import open_image, pixels
 from workflow.training.seeding import seed_everything
 
@@ -130,17 +129,25 @@ class TrainPhotos(torch.utils.data.Dataset):
     "labels", "image"}. Crop and flip are drawn from (seed, epoch, index), each image regularizer from its generator.
 
     Args:
-        kind: name of the set's layout.
-        root: of the set.
+        check: of the set.
         resize, crop: as in TestPhotos.
         regularizers: of the config; those that act on an image are applied here.
+        mean: the backbone's, of R, G and B: the colour that regularizers fill with.
         seed: of the draws.
     """
 
-    def __init__(self, kind: str, root: str, resize: int, crop: int, regularizers: dict[str, Any], seed: int) -> None:
-        self.images = cub.open_part(root, "train") if kind == "cub" else ClassFolders(f"{root}/train")
+    def __init__(
+        self,
+        check: DatasetInfo,
+        resize: int,
+        crop: int,
+        regularizers: dict[str, Any],
+        mean: Sequence[float],
+        seed: int,
+    ) -> None:
+        self.images = labelled.open_train(check)
         steps = [v2.Resize((resize, resize), antialias=True), v2.RandomCrop(crop), v2.RandomHorizontalFlip()]
-        self.transform, self.regularizers, self.seed = v2.Compose(steps), build(regularizers), seed
+        self.transform, self.regularizers, self.seed = v2.Compose(steps), build(regularizers, mean), seed
 
     def __len__(self) -> int:
         return len(self.images)

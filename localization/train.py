@@ -79,7 +79,7 @@ def task(
             **regularized,
         },
         "train_dataloader": {
-            "dataset": {"type": "TrainPhotos", "kind": check.set, "root": check.root, **size, **regularized},
+            "dataset": {"type": "TrainPhotos", "check": check, "mean": meta["mean"], **size, **regularized},
             "sampler": {"type": "ResumableSampler", "batch": recipe["batch_size"], "seed": run.seed},
             "batch_size": recipe["batch_size"],
             **loading,

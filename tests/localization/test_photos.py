@@ -72,12 +72,14 @@ def test_a_photo_becomes_a_square_whatever_its_shape(tmp_path):
 
 @pytest.mark.parametrize("kind", ["cub", "imagenet"])
 def test_what_is_drawn_of_a_training_photo_follows_from_its_keys(kind, cub, imagenet):
-    root = cub.root if kind == "cub" else imagenet.root
+    check = DatasetInfo.read((cub if kind == "cub" else imagenet).check)
     cutout = {"cutout": {"size": 8, "probability": 1.0}}
-    found = TrainPhotos(kind, str(root), resize=40, crop=32, regularizers=cutout, seed=1)
+    found = TrainPhotos(check, resize=40, crop=32, regularizers=cutout, mean=[10.0, 20.4, 30.0], seed=1)
     assert len(found) == (24 if kind == "cub" else 40)
     first = found[3, 0]["images"]
     assert first.shape == (3, 32, 32)
+    filled = (first == torch.tensor([10, 20, 30]).view(3, 1, 1)).all(0)
+    assert filled.sum() >= 4 * 4, "with the mean of the backbone"
     torch.rand(1)
     assert torch.equal(first, found[3, 0]["images"])
     assert not torch.equal(first, found[3, 1]["images"])

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from backbones.backbone import load_weights, metadata
+from backbones.backbone import load_weights, metadata, recipe_preprocessing
 from pretrain import cam, random_backbone
+from pretrain.dataset import open_train_images
 from pretrain.evaluate import evaluate
 from pretrain.gallery import gallery
 from pretrain.import_backbone import import_checkpoint
@@ -85,6 +86,17 @@ def test_a_random_backbone_has_its_statistics(trained, tmp_path):
     weights, prepare = load_weights(tmp_path / "backbone.safetensors")
     assert (list(prepare.mean), list(prepare.std)) == (MEAN, STD)
     assert all(value.isfinite().all() for value in weights.values())
+
+
+def test_what_cutout_covers_has_the_mean_colour_of_the_recipe(trained):
+    """It is zero after normalisation, up to the rounding of pixels."""
+    plain, cut = (open_train_images(trained.check, RECIPE | {"regularizers": each}, 0) for each in ({}, CUTOUT))
+    for index in range(4):
+        image, other = cut[index, 0]["images"], plain[index, 0]["images"]
+        hole = (image != other).any(0)
+        assert 0 < hole.sum() <= 16 * 16
+        assert image[:, hole].unique(dim=1).flatten().tolist() == [125, 123, 114]
+        assert recipe_preprocessing(RECIPE)(image[None])[0][:, hole].abs().max() < 0.01
 
 
 def test_the_figures_show_its_photos(trained):

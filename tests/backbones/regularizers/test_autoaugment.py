@@ -4,6 +4,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
+from backbones.regularizers import build
 from backbones.regularizers.autoaugment import FASTER, MOVES, AutoAugment, Policy
 from workflow.core.rng import rng
 
@@ -50,6 +51,10 @@ def test_what_is_uncovered_has_the_mean_colour():
     turned = regularizer.image(torch.full((3, 32, 32), 255, dtype=torch.uint8), rng(0))
     assert turned[:, 0, 0].tolist() == [124, 116, 104]
     assert turned[:, 16, 16].tolist() == [255, 255, 255]
+    (regularizer,) = build({"autoaugment": {"probability": 1.0}}, [125.3, 123.0, 113.9])
+    regularizer.policy._policies = [(("Rotate", 1.0, 9),)]
+    turned = regularizer.image(torch.full((3, 32, 32), 255, dtype=torch.uint8), rng(0))
+    assert turned[:, 0, 0].tolist() == [125, 123, 114], "of the recipe"
 
 
 @pytest.mark.parametrize("kind", KINDS)
