@@ -14,6 +14,7 @@ from workflow.planning.command_line import (
     OUT,
     PHOTOS,
     PREDICTIONS,
+    PREFLIGHT,
     RUN,
     RUN_SPEC,
     TRAIN,
@@ -90,15 +91,11 @@ def cost(args: Namespace) -> None:
 
 
 FEATURES = argument("--features", "folder of the features, for an encoder that is not fine-tuned", required=False)
-RECIPE = (
-    argument("--key", "section of the recipe in the config", type=str),
-    argument("--recipe", "that section", type=json.loads, metavar="JSON"),
-)
 SUBCOMMANDS: Subcommands = {
     train: (*TRAIN, FEATURES, argument("--vocabulary", "folder of the vocabulary")),
     features: (RUN_SPEC, BACKBONE, DATASET_INFO, OUT),
     vocabulary: (DATASET_INFO, argument("--min-word-count", "count from which a word is learnt", type=int), OUT),
-    preflight: (DATASET_INFO, *RECIPE),
+    preflight: PREFLIGHT,
     evaluate: (PREDICTIONS, DATASET_INFO, EVIDENCE),
     qualitative: FIGURE,
     describe: (RUN, PHOTOS, argument("--out", "write COCO caption results to this file (JSON)", required=False)),

@@ -2,7 +2,7 @@
 of a curve."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,11 @@ class Scores:
     Args:
         images: names of the test images, (N,).
         metrics: a value in percent for each image, (N,) float64.
-        flags: for each point of a curve whether the image counts, (N, …) bool.
+        flags: for each point of a curve whether the image counts, (N, …) bool; of other tasks what their columns are
+            computed from, (N,).
         predicted: for predictions.json, arrays (N,).
         protocol: for the record.
+        totals: metrics that are not a mean over the images.
     """
 
     images: list[str]
@@ -46,6 +48,7 @@ class Scores:
     flags: Arrays
     predicted: Arrays
     protocol: dict[str, Any]
+    totals: dict[str, float] = field(default_factory=dict)
 
 
 def clean_test(predicted: Arrays) -> tuple[Arrays, Arrays]:

@@ -114,7 +114,11 @@ def type_name(instance: str, section: Mapping[str, Any]) -> str:
 
 def task_of(config: Mapping[str, Any], instance: str) -> Task:
     """The declaration of a task instance of a checked config (`pretrain` or a key of `tasks`)."""
-    return tasks()[PRETRAIN if instance == PRETRAIN else type_name(instance, config["tasks"][instance])]
+    if instance == PRETRAIN:
+        return tasks()[PRETRAIN]
+    section = config["tasks"][instance]
+    task = tasks()[type_name(instance, section)]
+    return task.instance(task, section)
 
 
 def network_name(config: Mapping[str, Any], row: str) -> str:

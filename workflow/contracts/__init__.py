@@ -66,6 +66,10 @@ class Task:
         rejects: function(network, recipe) that says why backbones of a network cannot enter; "" if they can.
         classifier: whether it scores the backbone's own classifier: a imported file must have one then, and each class
             of the data must be one of the pretraining set.
+        in_distribution: whether its own data are images of no class of the network, and it scores the test images of
+            the pretraining set too: `evaluate` gets the check of that set as `--in-distribution CHECK.json`.
+        instance: function(its declaration, recipe) that gives the declaration as it holds for an instance, where the
+            columns depend on the recipe.
         preflight: whether `python -m FOLDER preflight --dataset-info CHECK.json --key KEY --recipe JSON` ends with an
             error if checked data do not suit a recipe, in a way that their counts do not tell.
         two_samples: function(recipe): whether batch norm fails on one sample a process.
@@ -92,6 +96,8 @@ class Task:
     check: Callable[[str, Recipe, Mapping[str, Any]], Faults] = lambda path, recipe, config: iter(())
     rejects: "Callable[[Network, Recipe], str]" = lambda network, recipe: ""
     classifier: bool = False
+    in_distribution: bool = False
+    instance: "Callable[[Task, Recipe], Task]" = lambda task, recipe: task
     preflight: bool = False
     two_samples: Callable[[Recipe], bool] = lambda recipe: False
     per_class: bool = False

@@ -2,6 +2,7 @@
 wording each. A room's `cli.py` loads no heavy library: a subcommand imports its module when it runs."""
 
 import argparse
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,14 @@ EVIDENCE = argument("--evidence", "write the scores of each image to this per_im
 RUN = argument("--run", "folder of a run that kept its network: of its metrics.json", dest="run_folder")
 PHOTOS = ("photos", {"help": "photos, or folders of photos", "type": Path, "nargs": "+", "metavar": "PHOTO"})
 
+IN_DISTRIBUTION = argument("--in-distribution", "check of the pretraining set (CHECK.json)", required=False)
+
 TRAIN = (RUN_SPEC, BACKBONE, DATASET_INFO, CHECKPOINT_DIR, OUT)  # a run of a task
+PREFLIGHT = (  # workflow.contracts.Task.preflight
+    DATASET_INFO,
+    argument("--key", "section of the recipe in the config", type=str),
+    argument("--recipe", "that section", type=json.loads, metavar="JSON"),
+)
 COST = (RUN_SPEC, DATASET_INFO, OUT, argument("--network", "name of the backbone's network", type=str))
 FIGURE = (  # workflow.contracts.Figure
     argument("--runs", "runs of one task", type=run_folder, nargs="+", metavar="BACKBONE=FOLDER"),

@@ -11,6 +11,7 @@ from typing import Any
 from workflow.config import rows
 from workflow.core.dataset_info import DatasetInfo, unknown_classes
 from workflow.core.errors import UserError, cli_entry_point
+from workflow.contracts import Task
 from workflow.registry import PRETRAIN, data_name, task_of
 
 Pair = tuple[str, str, str]  # section of a task, and CHECK.json of its data and of the pretraining set
@@ -25,10 +26,15 @@ def required_classes(config: Mapping[str, Any], checks: Mapping[str, str]) -> li
         checks: data set to its CHECK.json.
     """
     known = data_name(config, PRETRAIN)
-    scored = [task for task in config["tasks"] if task_of(config, task).classifier and data_name(config, task) != known]
+    classifying = [task for task in config["tasks"] if _has_known_classes(task_of(config, task))]
+    scored = [task for task in classifying if data_name(config, task) != known]
     if all(rows.origin(row) == "imported" for row in config["backbones"].values()):
         return []
     return [(f"tasks.{task}", checks[data_name(config, task)], checks[known]) for task in scored]
+
+
+def _has_known_classes(task: Task) -> bool:
+    return task.classifier and not task.in_distribution
 
 
 def class_faults(pairs: Sequence[Pair]) -> Iterator[str]:

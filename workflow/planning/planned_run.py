@@ -25,7 +25,8 @@ class PlannedRun:
     resume state ("" of an artifact), `run` what the subcommand gets as --run-spec, `check` the result of the data
     check, `weights` the published backbone. `shared` are the folders that it shares with other runs, by the name of the
     artifact, `from_backbone` those of them that are made from the backbone. `tracking` says where the curves of a
-    training go, `keep_network` whether the trained network is written.
+    training go, `keep_network` whether the trained network is written. `in_distribution` is the check of the
+    pretraining set, of a task that scores its test images too.
     """
 
     task: str
@@ -44,6 +45,7 @@ class PlannedRun:
     artifact: str = ""
     tracking: dict[str, str] = field(default_factory=dict)
     keep_network: bool = False
+    in_distribution: str = ""
 
     @property
     def seed_name(self) -> str:
@@ -80,6 +82,7 @@ class PlannedRun:
         shared = {} if self.artifact else self.shared
         files = {name: f"{folder}/{INDEX}" for name, folder in shared.items()}
         files = {name: file if name in self.from_backbone else settled(file) for name, file in files.items()}
+        files |= {"in_distribution": settled(self.in_distribution)} if self.in_distribution else {}
         return found | {"weights": self.start(ancient)} | files
 
     @property
@@ -89,6 +92,7 @@ class PlannedRun:
         if self.task == PRETRAIN and self.origin == "imported":
             words.append(f"--checkpoint={self.run['recipe']['checkpoint']}")  # its name may begin with a dash
         words += ["--backbone", self.weights] if self.task != PRETRAIN else []
+        words += ["--in-distribution", self.in_distribution] if self.in_distribution else []
         words += ["--checkpoint-dir", self.state] if self.state else []
         words += [word for name, folder in self.shared.items() for word in (f"--{name}", folder)]
         return [*words, "--out", self.artifact or str(Path(self.record).parent)]

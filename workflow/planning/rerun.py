@@ -25,6 +25,9 @@ class Planned(Protocol):
     def check(self) -> str: ...
 
     @property
+    def in_distribution(self) -> str: ...
+
+    @property
     def origin(self) -> str: ...
 
     @property
@@ -58,7 +61,11 @@ def changes(run: Planned) -> dict[str, tuple[Any, Any]]:
     made = read_json(Path(run.record).with_name("config.json"), *run.compared)
     found = differing({key: made[key] for key in run.compared}, run.compared)
     before, now = recorded_data_hash(run), fingerprint(run)
-    return found if before == now else found | {"data": (str(before)[:10], str(now)[:10])}
+    found |= {} if before == now else {"data": (str(before)[:10], str(now)[:10])}
+    if run.in_distribution and Path(run.in_distribution).exists():
+        before, now = recorded_data_hash(run, "in_distribution"), DatasetInfo.read(run.in_distribution).fingerprint
+        found |= {} if before == now else {"in_distribution": (before[:10], now[:10])}
+    return found
 
 
 def replaced(run: Planned) -> bool:
@@ -83,6 +90,6 @@ def fingerprint(run: Planned, shared: str = "") -> str | None:
     return recorded_data_hash(run) if Path(run.record).is_file() else None
 
 
-def recorded_data_hash(run: Planned) -> str:
-    """The data's hash that a finished run was made with."""
-    return read_json(run.record, "provenance")["provenance"]["data"]
+def recorded_data_hash(run: Planned, data: str = "data") -> str:
+    """The hash of its data, or of other `data`, that a finished run was made with."""
+    return read_json(run.record, "provenance")["provenance"][data]

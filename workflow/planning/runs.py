@@ -116,6 +116,7 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
     data, p = section_key(config, registry.data_name(config, task)), start.seeds["pretrain"]
     shared = {one.name: one.folder(recipe, data, start.weights) for one in declared.shared}
     gpus = {} if declared.kind == "train" else {"gpus": min(config["resources"]["gpus"], 1)}
+    in_distribution = [start.check] if declared.in_distribution else []
     for s in config["seeds"]["transfer"] if declared.kind == "train" else [None]:
         seeds = {"pretrain": p} if s is None else {"pretrain": p, "transfer": s}
         place = PLACES[declared.kind].format(p=p, s=s)
@@ -127,9 +128,10 @@ def transfer_runs(config: dict[str, Any], task: str, start: PlannedRun) -> Itera
             record=f"results/{config['experiment']}/{task}/{start.backbone}/{place}/metrics.json",
             room=declared.folder,
             subcommand=declared.kind,
-            state=f".work/{short([task, recipe, data, start.weights, s])}",
+            state=f".work/{short([task, recipe, data, start.weights, s, *in_distribution])}",
             run=run_spec(config, task, start.backbone, recipe, seeds) | gpus,
             check=f"results/data/{data}.json",
+            in_distribution="".join(in_distribution),
             weights=start.weights,
             shared={name: folder for name, folder in shared.items() if folder},
             from_backbone=tuple(one.name for one in declared.shared if one.per_backbone),

@@ -48,9 +48,11 @@ def _check_seeds(outcomes: list[Outcome]) -> None:
 
 def _compare_data(one: FinishedRun, other: FinishedRun) -> None:
     """Records of other data than the check's are stale; where that is gone, they must still be of the same."""
-    hashes = one.record["provenance"]["data"], other.record["provenance"]["data"]
-    if hashes[0] != hashes[1]:
-        _refuse(one, other, f"data hash: {hashes[0][:10]} and {hashes[1][:10]}")
+    trails = one.record["provenance"], other.record["provenance"]
+    for key, of in (("data", ""), ("in_distribution", " in distribution")):
+        first, second = (str(trail.get(key, "")) for trail in trails)
+        if first != second:
+            _refuse(one, other, f"data hash{of}: {first[:10]} and {second[:10]}")
 
 
 def _compare_protocol(one: FinishedRun, other: FinishedRun, backbones: dict[str, dict[str, Any]]) -> None:

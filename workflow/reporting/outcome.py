@@ -19,6 +19,7 @@ class Provenance(TypedDict, total=False):
 
     recipe: Required[str]
     data: Required[str]
+    in_distribution: str
     backbone: str | None
     code: str
     device: str
