@@ -2,14 +2,31 @@
 
 from argparse import Namespace
 
-from workflow.planning.command_line import COST, FIGURE, TRAIN, Subcommands, command_line
+from workflow.core.dataset_info import DatasetInfo
+from workflow.planning.command_line import (
+    COST,
+    FIGURE,
+    IN_DISTRIBUTION,
+    PREFLIGHT,
+    TRAIN,
+    Subcommands,
+    command_line,
+)
 
 
 def evaluate(args: Namespace) -> None:
-    """Score the classifier of one backbone under attacks, corruptions or other images."""
+    """Score the classifier of one backbone under attacks, corruptions, or on other images."""
     from robustness.evaluate import evaluate
 
-    evaluate(args.run_spec, args.backbone, args.dataset_info, args.checkpoint_dir, args.out)
+    files = args.backbone, args.dataset_info, args.checkpoint_dir, args.out
+    evaluate(args.run_spec, *files, args.in_distribution)
+
+
+def preflight(args: Namespace) -> None:
+    """Check before any training that the sets of a recipe are there."""
+    from robustness.preflight import check_sets
+
+    check_sets(DatasetInfo.read(args.dataset_info), args.key, args.recipe)
 
 
 def curves(args: Namespace) -> None:
@@ -27,5 +44,5 @@ def cost(args: Namespace) -> None:
     write_cost(cost, args.run_spec, args.dataset_info, args.out, args.network)
 
 
-SUBCOMMANDS: Subcommands = {evaluate: TRAIN, curves: FIGURE, cost: COST}
+SUBCOMMANDS: Subcommands = {evaluate: (*TRAIN, IN_DISTRIBUTION), preflight: PREFLIGHT, curves: FIGURE, cost: COST}
 main = command_line("robustness", "Robustness of published classifiers.", SUBCOMMANDS)

@@ -1,5 +1,6 @@
 """Score the classifier of a published backbone under one of the room's protocols, in fp32."""
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tqdm import tqdm
 from backbones.backbone import metadata
 from backbones.classifier import PublishedClassifier, load_classifier
 from backbones.images import TestImages, open_test_images
+from robustness import ood
 from robustness.blocks import Block, by_blocks, predictions
 from robustness.protocols import Protocols
 from robustness.scores import ALEXNET, Scores, clean_test, corrupted, percent
@@ -120,6 +122,13 @@ SCORERS: dict[str, Scorer] = {
 }
 
 
+def scorer(run: RunSpec, in_distribution: Path | None) -> Scorer:
+    """The protocol of a run's task. `in_distribution`: check of the pretraining set, of tasks that score that too."""
+    if in_distribution:
+        return functools.partial(ood.score, known=DatasetInfo.read(in_distribution))
+    return SCORERS[run.type]
+
+
 def publish(out: Path, scores: Scores) -> None:
     """Write the evidence and the predictions."""
     per_image.write(out / "per_image.npz", np.array(scores.images), **scores.metrics, **scores.flags)
@@ -128,15 +137,18 @@ def publish(out: Path, scores: Scores) -> None:
     write_json(out / "predictions.json", [dict(zip(columns, row, strict=True)) for row in rows])
 
 
-def evaluate(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
-    """Publish predictions and evidence, and write the record last."""
+def evaluate(
+    run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path, in_distribution: Path | None = None
+) -> None:
+    """Publish predictions and evidence, and write the record last. `in_distribution`: as of `scorer`."""
     check = DatasetInfo.read(check_file)
-    of = made_of(run, check, backbone)
+    known = {"in_distribution": DatasetInfo.read(in_distribution).fingerprint} if in_distribution else {}
+    of = made_of(run, check, backbone, **known)
     with run_context(state, out, of):
         configure_torch(run.threads)
         classifier = load_classifier(backbone, of["backbone"])
-        scores = SCORERS[run.type](run, check, classifier, FinishedParts(state, of, run.name))
+        scores = scorer(run, in_distribution)(run, check, classifier, FinishedParts(state, of, run.name))
         publish(out, scores)
-        metrics = {name: float(values.mean()) for name, values in scores.metrics.items()}
+        metrics = {name: float(values.mean()) for name, values in scores.metrics.items()} | scores.totals
         protocol = scores.protocol | {"network": metadata(backbone)["network"]}
         write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=backbone)

@@ -44,4 +44,4 @@ def checks(imagenet, tmp_path_factory):
         generate.make(name, spec, folder / name)
         found[name] = folder / f"{name}.json"
         importlib.import_module(f"workflow.data.{name}").check({}, folder / name, None, 1).write(found[name])
-    return found
+    return found | {"ood_cifar": found["odin"], "ood_imagenet": found["ood_images"]}

@@ -11,8 +11,17 @@ RECIPES = {
     "imagenet_r": {"batch_size": 4, **SIZES},
     "imagenet_a": {"batch_size": 4, **SIZES},
 }
+OOD_RECIPES = {
+    "ood_cifar": {"batch_size": 8, **SIZES, "sets": {"paper": ["LSUN", "iSUN", "gaussian"]}, "noise_images": 3},
+    "ood_imagenet": {
+        **{"batch_size": 8, **SIZES, "noise_images": 5},
+        "sets": {"like_it": ["near"], "strange": ["far", "uniform"]},
+    },
+}
 SPECS = {
     "imagenet_c": {"classes": 2, "test": 2, "size": 48, "seed": 0},
     "imagenet_r": {"classes": 3, "test": 7, "size": 48, "seed": 0},
     "imagenet_a": {"classes": 2, "test": 7, "size": 48, "seed": 0},
+    "odin": {"classes": 4, "test": 3, "size": 32, "seed": 0},
+    "ood_images": {"classes": 4, "test": 5, "size": 48, "seed": 0},
 }
