@@ -11,9 +11,9 @@ from tqdm import tqdm
 from backbones.classifier import PublishedClassifier
 from backbones.images import TestImages
 from robustness import ood_metrics
-from robustness.scores import Scores
 from robustness.preflight import check_sets
-from robustness.task import NOISE, evidence, every_set
+from robustness.scores import Scores
+from robustness.task import NOISE, every_set, evidence
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.rng import rng
@@ -65,7 +65,10 @@ def logit_scores(run: RunSpec, images: Dataset, classifier: PublishedClassifier,
     Raises:
         UserError: if a logit is not finite.
     """
-    loader, found = DataLoader(images, run.recipe["batch_size"], num_workers=run.workers, worker_init_fn=data_worker), []
+    loader, found = (
+        DataLoader(images, run.recipe["batch_size"], num_workers=run.workers, worker_init_fn=data_worker),
+        [],
+    )
     bar = tqdm(desc=f"[{run.name}] {part}", total=len(images), unit="image")
     with guard_workers(run.name, run.workers), torch.no_grad(), bar:
         for batch in loader:

@@ -2,7 +2,6 @@
 paper (ICCV 2019, Section 4.4) and ODIN (Liang et al., ICLR 2018); OpenOOD calls the others positive."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 

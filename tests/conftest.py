@@ -23,6 +23,7 @@ from workflow.data import image_folder as image_folder_set
 from workflow.data import imagenet as imagenet_set
 from workflow.data import imagenet_c as imagenet_c_set
 from workflow.data import imagenet_r as imagenet_r_set
+from workflow.data import odin as odin_set
 from workflow.data import voc as voc_set
 from workflow.data.synthetic import generate
 
@@ -119,6 +120,12 @@ def imagenet_r(tmp_path_factory):
     """6 images of 3 classes, 48 px."""
     spec = {"classes": 3, "test": 6, "size": 48, "seed": 0}
     return _make(tmp_path_factory.mktemp("data"), imagenet_r_set, {"synthetic": spec})
+
+
+@pytest.fixture(scope="session")
+def odin(tmp_path_factory):
+    """2 images of each of ODIN's sets, 32 px."""
+    return _make(tmp_path_factory.mktemp("data"), odin_set, {"synthetic": {"classes": 4, "test": 2, "seed": 0}})
 
 
 @pytest.fixture(scope="session")

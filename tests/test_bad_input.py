@@ -38,6 +38,7 @@ SETS = (
     "imagenet",
     "imagenet_c",
     "imagenet_r",
+    "odin",
     "voc",
     "coco",
     "cub",

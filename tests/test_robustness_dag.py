@@ -1,4 +1,4 @@
-"""The four robustness tasks from YAML to table and page through the real Snakemake, of a pretrained, an imported and a
+"""The robustness tasks from YAML to table and page through the real Snakemake, of a pretrained, an imported and a
 random backbone."""
 
 import json
@@ -10,7 +10,7 @@ import yaml
 from torchvision.models import resnet18
 
 from tests.demo import demo
-from tests.robustness.recipes import RECIPES, SPECS
+from tests.robustness.recipes import OOD_RECIPES, RECIPES, SPECS
 from tests.snakemake_call import caller
 from tests.test_dag import TINY, cells
 from workflow import registry
@@ -18,10 +18,11 @@ from workflow.config.loading import overlay
 from workflow.planning.plan import plan
 
 pytestmark = pytest.mark.slow
+EVERY = RECIPES | OOD_RECIPES
 
 DEMO = demo()
 SMALL = overlay(DEMO, {"pretrain": TINY["pretrain"] | {"network": "resnet18", "precision": "fp32"}}) | {
-    **{"experiment": "robust", "tasks": RECIPES},
+    **{"experiment": "robust", "tasks": EVERY},
     "backbones": {"baseline": {}, "mine": {"checkpoint": "mine.pth"}, "scratch": {"init": "random"}},
     "data": {name: {"synthetic": spec} for name, spec in SPECS.items()}
     | {"imagenet": {"synthetic": {"classes": 4, "train": 32, "val": 12, "size": 48, "seed": 0}}},
@@ -49,8 +50,8 @@ def test_a_backbone_of_other_classes_fails_alone_with_a_line(finished, monkeypat
         (line,) = [line for line in log if line.startswith("error: ")]
         assert f"{what} {classes} classes" in line
     done = {(run.task, run.backbone) for run in plan(SMALL).runs if Path(run.record).exists()}
-    assert {(task, row) for task in RECIPES for row in ("baseline", "scratch")} <= done
-    assert {task for task, row in done if row == "mine"} == {"pretrain", "imagenet_c", "imagenet_a"}
+    assert {(task, row) for task in EVERY for row in ("baseline", "scratch")} <= done
+    assert {task for task, row in done if row == "mine"} == {"pretrain", "imagenet_c", "imagenet_a", *OOD_RECIPES}
 
 
 def test_all_else_is_in_the_table_and_on_the_page(finished):
@@ -61,8 +62,8 @@ def test_all_else_is_in_the_table_and_on_the_page(finished):
     assert status == 0, said[-3000:]
     todo = plan(config)
     found = cells(todo, folder)
-    for task in RECIPES:
-        for metric in registry.tasks()[task].metrics:
+    for task in EVERY:
+        for metric in registry.task_of(config, task).metrics:
             assert ("baseline", task, metric.name) in found
     record = json.loads((folder / "results/robust/robustness_imagenet/baseline/p0/metrics.json").read_text())
     assert record["provenance"]["recipe"]

@@ -33,6 +33,7 @@ DATA = ("--dataset-info", ODD, *RECIPE)
 WORDS_OUT = ("--dataset-info", ODD, "--min-word-count", "1", "--out", "words")
 SCORED = ("--predictions", ODD, "--dataset-info", "check")
 TRAINED = ("--run-spec", RUN, "--dataset-info", ODD, "--checkpoint-dir", ".work/x", "--out", "results/backbones/a")
+SETS = ("--key", "tasks.ood_imagenet", "--recipe", '{"sets": {"near": ["uniform", "ninco"]}}')
 DOORS = {
     "backbones export": [
         door("no such backbone", f"{ODD}/config.json: {NONE}", ODD, "--out", "x"),
@@ -51,6 +52,11 @@ DOORS = {
         door("a check that was edited", f"{ODD}: damaged: its content is not what was written; …", *DATA,
              file=COCO.replace("gone", "here")),
         door("a check without its hash", f"{ODD}: it has no 'sha256'", *DATA, file=json.dumps(ABOUT)),
+    ],
+    "robustness preflight": [
+        door("no such check", f"{ODD}: {NONE}", "--dataset-info", ODD, *SETS),
+        door("a set that the data lack", "tasks.ood_imagenet.sets.near[1]: gone has no set ninco (it has a, …)",
+             "--dataset-info", ODD, *SETS, file=COCO),
     ],
     "captioning vocabulary": [
         door("no such check", f"{ODD}: {NONE}", *WORDS_OUT),

@@ -9,11 +9,12 @@ from tests.bad.cases import Case, circle, cut, several, write
 from tests.bad.configs import DEMO, FILE, value
 from tests.bad.images import image
 from tests.bad.sets import FETCH, LONG
-from tests.robustness.recipes import RECIPE
+from tests.robustness.recipes import OOD_RECIPES, RECIPE
 from workflow.core.dataset_info import DatasetInfo
 
 C, COPY = "data/imagenet_c", "snow/2/n00000001/ILSVRC2012_val_00000001.JPEG"
 R, PRINT = "data/imagenet_r", "n00000001/rendition_0.JPEG"
+OUT, OUTSIDE = "data/odin", "LSUN/LSUN_1.JPEG"
 
 
 def flat(root: Path) -> None:
@@ -51,11 +52,30 @@ IMAGENET_R = [
     Case("a truncated image", f"{R}/{PRINT}: the image cannot be decoded: image file is truncated …", cut(PRINT, 300)),
     Case("an image of 20,000 × 1 px", f"{R}/{PRINT}: the image has 20000x1 px: {LONG}", image(PRINT, (20_000, 1))),
 ]  # fmt: skip
+ODIN = [
+    Case("no such root", f"{OUT}: the folder of ODIN's out-of-distribution images is missing; {FETCH}", shutil.rmtree),
+    Case("nothing but files", f"{OUT}: there is no folder of a set in it",
+         lambda root: [shutil.rmtree(folder) for folder in root.iterdir() if folder.is_dir()]),
+    Case("a set that is missing", f"{OUT}/iSUN: the folder of the set iSUN is missing; {FETCH}",
+         lambda root: shutil.rmtree(root / "iSUN")),
+    Case("a set without an image", f"{OUT}/LSUN: the folder of the set holds no image",
+         lambda root: [path.unlink() for path in (root / "LSUN").iterdir()]),
+    Case("an image of another size", f"{OUT}/{OUTSIDE}: the image has 36x32 px, not 32x32", image(OUTSIDE, (36, 32))),
+    Case("a truncated image", f"{OUT}/{OUTSIDE}: the image cannot be decoded: image file is truncated …",
+         cut(OUTSIDE, 300)),
+]  # fmt: skip
 
 
 def recipe(**changes: object):
     """The demo's config with the task under another recipe."""
     return value("tasks/robustness_imagenet", RECIPE | changes)
+
+
+def ood(**sets: list[str]):
+    """The demo's config with out-of-distribution detection against these groups of sets."""
+    drawn = {"odin": {"synthetic": {"classes": 4, "test": 2, "seed": 0}}}
+    task = {"ood_cifar": OOD_RECIPES["ood_cifar"] | {"sets": sets}}
+    return write(FILE, yaml.safe_dump(DEMO | {"data": DEMO["data"] | drawn, "tasks": task}))
 
 
 CONFIGS = [
@@ -72,6 +92,10 @@ CONFIGS = [
          recipe(occlusion_steps=49)),
     Case("a fill that is none", "x.yaml: tasks.robustness_imagenet.occlusion_fill: must be mean or black, not 'grey'",
          recipe(occlusion_fill="grey")),
+    Case("an out-of-distribution set that is named twice", "x.yaml: tasks.ood_cifar.sets: iSUN is named twice",
+         ood(near=["iSUN", "LSUN"], far=["uniform", "iSUN"])),
+    Case("a group without a set", "x.yaml: tasks.ood_cifar.sets.near: must not be empty, not []", ood(near=[])),
+    Case("a set that is a path", "x.yaml: tasks.ood_cifar.sets.near[0]: …", ood(near=["../iSUN"])),
     Case("a test set of another layout",
          "x.yaml: tasks.imagenet_r.data: must be a data set with layout imagenet_r, not imagenet (layout imagenet)",
          value("tasks/imagenet_r", {"batch_size": 8, "crop_size": 48, "val_resize_size": 48, "data": "imagenet"})),

@@ -126,6 +126,7 @@ GROUPS = [
           "data/fashion_mnist"),
     Group("Folders of one's own", "workflow.data.image_folder", small_sets.FOLDERS, data("image_folder", {}),
           "data/image_folder"),
+    Group("Out-of-distribution images", "workflow.data.odin", robustness.ODIN, data("odin", {}), "data/odin"),
     Group("Classes of a test set", "workflow.planning.dataset_classes", robustness.CLASSES, robustness.checked),
     Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
     *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], small_dataset(name))

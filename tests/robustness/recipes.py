@@ -22,6 +22,6 @@ SPECS = {
     "imagenet_c": {"classes": 2, "test": 2, "size": 48, "seed": 0},
     "imagenet_r": {"classes": 3, "test": 7, "size": 48, "seed": 0},
     "imagenet_a": {"classes": 2, "test": 7, "size": 48, "seed": 0},
-    "odin": {"classes": 4, "test": 3, "size": 32, "seed": 0},
+    "odin": {"classes": 4, "test": 3, "seed": 0},
     "ood_images": {"classes": 4, "test": 5, "size": 48, "seed": 0},
 }

@@ -4,11 +4,13 @@ import pytest
 
 from robustness.cost import cost
 from tests.robustness.conftest import run_spec
-from tests.robustness.recipes import RECIPES
+from tests.robustness.recipes import OOD_RECIPES, RECIPES
+
+EVERY = RECIPES | OOD_RECIPES
 
 
-@pytest.mark.parametrize("task", RECIPES)
+@pytest.mark.parametrize("task", EVERY)
 def test_the_seconds_of_an_image_are_measured(task, checks, tmp_path):
-    found = cost(run_spec(task, RECIPES[task]), checks[task], tmp_path, "resnet18")
+    found = cost(run_spec(task, EVERY[task]), checks[task], tmp_path, "resnet18")
     assert found.keys() == {"image"}
     assert 0 < found["image"] < 60

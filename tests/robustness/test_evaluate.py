@@ -26,7 +26,7 @@ def evaluated(published, checks, tmp_path_factory):
     return {task: folder / task for task in RECIPES}
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", [task for task in TASKS if task.name in RECIPES], ids=lambda task: task.name)
 def test_the_report_resamples_what_a_run_leaves(evaluated, task):
     folder = evaluated[task.name]
     record = read_json(folder / "metrics.json")

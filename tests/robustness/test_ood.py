@@ -56,7 +56,9 @@ def test_a_solved_network_is_surer_of_its_images(evaluated):
 
 
 def test_its_own_test_images_are_in_distribution(evaluated, imagenet, published):
-    evidence = read(evaluated[TASK] / "per_image.npz", DECLARED[TASK].instance(DECLARED[TASK], OOD_RECIPES[TASK]).resampling)
+    evidence = read(
+        evaluated[TASK] / "per_image.npz", DECLARED[TASK].instance(DECLARED[TASK], OOD_RECIPES[TASK]).resampling
+    )
     inside = ~np.any([flags for name, flags in evidence.arrays.items() if ":" in name], axis=0)
     assert inside.sum() == DatasetInfo.read(imagenet.check).counts["val"]
     assert all(name.startswith("in distribution/n0000000") for name in evidence.images[inside])
@@ -99,7 +101,9 @@ def test_noise_is_as_odin_defines_it():
 
 def test_a_set_that_the_data_lack_is_named_before_anything_runs(checks):
     recipe = OOD_RECIPES[TASK] | {"sets": {"near": ["near", "ninco"]}}
-    with pytest.raises(UserError, match=r"tasks.x.sets.near\[1\]: .* has no set ninco \(it has far, near, uniform, gaus"):
+    with pytest.raises(
+        UserError, match=r"tasks.x.sets.near\[1\]: .* has no set ninco \(it has far, near, uniform, gaus"
+    ):
         check_sets(DatasetInfo.read(checks[TASK]), "tasks.x", recipe)
 
 

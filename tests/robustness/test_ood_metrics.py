@@ -1,4 +1,4 @@
-"""How well scores tell images apart, against scipy, definitions written out in loops, and what must hold of any scores."""
+"""How well scores tell images apart: against scipy, definitions written out in loops, and what holds of any scores."""
 
 import numpy as np
 import pytest

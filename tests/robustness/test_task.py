@@ -25,4 +25,4 @@ def test_they_score_a_classifier_and_train_nothing():
     assert all(task.classifier and task.kind == "evaluate" and not task.train_parts for task in TASKS)
     headlines = {name: task.headline.name for name, task in BY_NAME.items()}
     assert headlines == {"robustness_imagenet": "fgsm_accuracy", "imagenet_c": "mCE", "imagenet_r": "accuracy",
-                         "imagenet_a": "accuracy"}  # fmt: skip
+                         "imagenet_a": "accuracy", "ood_cifar": "AUROC", "ood_imagenet": "AUROC"}  # fmt: skip

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow.config import rows
+from workflow.contracts import Task
 from workflow.core.dataset_info import DatasetInfo, unknown_classes
 from workflow.core.errors import UserError, cli_entry_point
-from workflow.contracts import Task
 from workflow.registry import PRETRAIN, data_name, task_of
 
 Pair = tuple[str, str, str]  # section of a task, and CHECK.json of its data and of the pretraining set

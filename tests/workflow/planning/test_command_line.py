@@ -39,6 +39,7 @@ REQUIRED = {
     "captioning describe": ["--run", "PHOTO"],
     "captioning cost": COST,
     "robustness evaluate": TRANSFERRED,
+    "robustness preflight": ["--dataset-info", "--key", "--recipe"],
     "robustness curves": DRAWN,
     "robustness cost": COST,
 }

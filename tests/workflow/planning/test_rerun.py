@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.checks import info
-from tests.robustness.recipes import RECIPE
+from tests.robustness.recipes import OOD_RECIPES, RECIPE
 from tests.workflow.test_rules import (  # noqa: F401 (two of them are fixtures)
     SMALL,
     changed,
@@ -108,6 +108,26 @@ def test_an_imported_backbone_that_came_out_otherwise_is_transferred_anew(
     assert status == 0, said
     trained = {rule: count for rule, count in jobs(said).items() if rule in ALL}
     assert trained == (ALL if again else {})
+
+
+def test_changed_images_in_distribution_are_scored_anew(snakemake, tmp_path, monkeypatch):
+    """Also of an imported backbone, which nothing trains again."""
+    monkeypatch.chdir(tmp_path)
+    Path("w.pth").write_bytes(b"imported")
+    drawn = {"synthetic": {"classes": 4, "test": 2, "size": 48, "seed": 0}}
+    task = {"tasks": {"ood_imagenet": OOD_RECIPES["ood_imagenet"]}, "backbones": {"baseline": {"checkpoint": "w.pth"}}}
+    config = SMALL | task | {"data": SMALL["data"] | {"ood_images": drawn}}
+    finish(config, tmp_path)
+    (run,) = plan(config).shown("ood_imagenet")
+    provenance = {"data": f"of {run.check}", "in_distribution": f"of {run.in_distribution}"}
+    Path(run.record).write_text(json.dumps({"provenance": provenance}))
+    assert run.in_distribution == plan(config).pretraining_check
+    assert not is_outdated(run)
+    info("new").write(Path(run.in_distribution))
+    assert is_outdated(run)
+    status, said = snakemake("-n", "--configfile", "x.yaml")
+    assert status == 0, said
+    assert jobs(said)["evaluate_robustness"] == 1
 
 
 def test_a_run_is_due_where_its_record_is_missing_or_broken_or_of_another_recipe_or_data(dry_run):  # noqa: F811

@@ -29,6 +29,7 @@ DATASET = DataSet(
     counts={"": {"test": sum(COUNTS.values())}},
     generator="workflow.data.synthetic.ood_images:make_odin",
     parts=("test",),
+    fixed_size=True,
     small=small,
     made_counts=made_counts,
 )

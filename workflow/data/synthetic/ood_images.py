@@ -1,12 +1,12 @@
-"""Synthetic sets of images that show none of the classes of the drawn ImageNet: other shapes (near), and grounds without
-an object (far)."""
+"""Synthetic sets of images that show none of the classes of the drawn ImageNet: other shapes (near), grounds without an
+object (far)."""
 
 from pathlib import Path
 
 import numpy as np
 
 from workflow.core.rng import rng
-from workflow.data.sets.odin import COUNTS
+from workflow.data.sets.odin import COUNTS, SIDE
 from workflow.data.sets.ood_images import DRAWN
 from workflow.data.synthetic.scenes import progress, save, single_object_scene
 from workflow.data.synthetic.shapes import SHAPES, background
@@ -41,4 +41,4 @@ def make_near_and_far(root: Path, spec: dict) -> None:
 
 def make_odin(root: Path, spec: dict) -> None:
     """Under the names of ODIN's sets, in their size."""
-    make(root, ODIN, spec)
+    make(root, ODIN, spec | {"size": SIDE})
