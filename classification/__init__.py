@@ -1,0 +1,1 @@
+"""Transfer to a classification set: nearest neighbours, a linear probe, fine-tuning."""

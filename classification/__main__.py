@@ -1,0 +1,5 @@
+"""`python -m classification SUBCOMMAND`."""
+
+from classification.cli import main
+
+main()
