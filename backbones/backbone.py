@@ -19,7 +19,7 @@ from backbones import construct
 from workflow import registry
 from workflow.contracts import Network
 from workflow.core.errors import UserError
-from workflow.core.files import atomic, digest
+from workflow.core.files import atomic, digest, read_json
 
 KEY = "backbone"  # of the metadata
 CHECKSUM = "sha256"  # in the value of that key
@@ -133,6 +133,16 @@ def network_of(path: Path) -> Network:
     return registry.network(metadata(path)["network"])
 
 
+def pretraining_regularizers(path: Path) -> dict[str, Any]:
+    """Those that a published backbone was pretrained with, as in a config; of an imported or random one none are
+    known."""
+    if metadata(path).get("origin") != "pretrained":
+        return {}
+    config = read_json(path.with_name("config.json"), "recipe")
+    found: dict[str, Any] = config["recipe"]["regularizers"]
+    return found
+
+
 def load_weights(path: Path, expected: str | None = None) -> tuple[dict[str, torch.Tensor], Preprocessing]:
     """The weights and the preprocessing of a published backbone; UserError if it is not one, not as it was published,
     or not the file whose SHA-256 is `expected`."""
@@ -184,3 +194,14 @@ def load_backbone(path: Path, *modules: torch.nn.Module, expected: str | None = 
         module.load_state_dict({key: weights[key] for key in module.state_dict() if key in weights}, strict=False)
         set_stride(module, about["stride"], network)
     return report
+
+
+def load_features(path: Path, module: torch.nn.Module, network: Network, expected: str | None = None) -> None:
+    """Copy a published backbone into a torch module of its network but for the classifier, which stays as it is.
+    `expected` as in `load_backbone`."""
+    above, _, last = network.classifier.rpartition(".")
+    place = module.get_submodule(above)
+    classifier = getattr(place, last)
+    setattr(place, last, torch.nn.Identity())
+    load_backbone(path, module, expected=expected)
+    setattr(place, last, classifier)

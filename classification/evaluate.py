@@ -11,7 +11,8 @@ from backbones.backbone import metadata
 from classification import embeddings, scores
 from classification.knn import nearest, vote
 from classification.logistic import fit, standardized
-from classification.splits import HELD_OUT, split
+from classification.splits import split
+from classification.task import HELD_OUT
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import write_json
 from workflow.data import labelled

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 ITERATIONS = 1000  # at most
-TOLERANCE = 1e-4  # of the largest partial derivative of the loss, which is a mean over the images
+TOLERANCE = 1e-5  # of the largest partial derivative of the loss, which is a mean over the images
 
 
 def standardized(train: np.ndarray, *other: np.ndarray) -> list[torch.Tensor]:

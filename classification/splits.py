@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from classification.task import HELD_OUT
 from workflow.core.rng import rng
-
-HELD_OUT = 0.1  # of the training images of each class
 
 
 def stratified(targets: np.ndarray, places: np.ndarray, fraction: float, *keys: int | str) -> np.ndarray:

@@ -1,13 +1,13 @@
 """The classification tasks: transfer of a backbone to any set of labelled images, by its nearest neighbours, by a
 linear probe of its frozen features, and by fine-tuning."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow.contracts import Array, Counts, Metric, Network, Recipe, Resampling, SharedArtifact, Task
+from workflow.contracts import Array, Counts, Metric, Recipe, Resampling, SharedArtifact, Task
 from workflow.core.files import short
 
+HELD_OUT = 0.1  # of the training images of each class
 EMBEDDING_KEYS = ("resize_size", "crop_size", "precision")
 TOP1 = Metric("top1_error", better="lower", digits=2, headline=True)
 PER_CLASS = Metric("mean_per_class_error", better="lower", digits=2, table="terminal")
@@ -29,6 +29,12 @@ def embeddings_folder(recipe: Recipe, data: str, weights: str) -> str:
 def embedded(recipe: Recipe, counts: Counts) -> int:
     """How many images have features."""
     return counts["train"] + counts["test"]
+
+
+def finetuned(recipe: Recipe, trained: int, tested: int) -> tuple[int, int]:
+    """How many images a fine-tuning trains on, and how many errors are measured on."""
+    fitted = round((1 - HELD_OUT) * trained * recipe["fraction"])
+    return fitted, fitted + round(HELD_OUT * trained) + tested
 
 
 def two_samples(recipe: Recipe) -> bool:
@@ -61,6 +67,7 @@ TASKS = (
         title="Fine-tuning",
         metrics=(TOP1, *PARTS, PER_CLASS),
         two_samples=two_samples,
+        sizes=finetuned,
         resampling=(BY_CLASS, BY_PART),
         **COMMON,
     ),

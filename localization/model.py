@@ -6,10 +6,9 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
-from torch import nn
 from torch.nn import functional
 
-from backbones.backbone import Preprocessing, load_backbone, set_stride
+from backbones.backbone import Preprocessing, load_features, set_stride
 from backbones.construct import build as construct
 from backbones.construct import set_map_stride
 from backbones.regularized_loss import regularized_loss
@@ -55,12 +54,7 @@ class Localizer(BaseModel):
 
     def load(self, backbone: Path, expected: str | None = None) -> None:
         """Start from a published backbone, whose SHA-256 is `expected`, with a classifier that knows nothing."""
-        above, _, last = self.declared.classifier.rpartition(".")
-        place = self.network.get_submodule(above)
-        classifier = getattr(place, last)
-        setattr(place, last, nn.Identity())
-        load_backbone(backbone, self.network, expected=expected)
-        setattr(place, last, classifier)
+        load_features(backbone, self.network, self.declared, expected)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor, image: torch.Tensor, mode: str = "tensor") -> Any:
         """Images uint8 (N, 3, H, W), labels (N,), their places in the set (N,): the loss, or logits (N, classes), or

@@ -9,7 +9,7 @@ from mmengine.dist import get_world_size
 
 import localization.metric
 import localization.model  # noqa: F401 (registers)
-from backbones.backbone import Preprocessing, metadata
+from backbones.backbone import Preprocessing, metadata, pretraining_regularizers
 from backbones.trained_network import save_network
 from localization import results
 from localization.evaluate import protocol
@@ -23,15 +23,6 @@ from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
 PUBLISHED = ("predictions.json", "per_image.npz")
-
-
-def regularizers(run: RunSpec, backbone: Path) -> dict[str, Any]:
-    """Those that a run is fine-tuned with: of an imported or random backbone none are known."""
-    if run.recipe["regularizers"] == "none" or metadata(backbone).get("origin") != "pretrained":
-        return {}
-    config = read_json(backbone.with_name("config.json"), "recipe")
-    row: dict[str, Any] = config["recipe"]["regularizers"]
-    return row
 
 
 def rates(recipe: Mapping[str, Any], network: str) -> tuple[float, float]:
@@ -106,7 +97,8 @@ def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path
     check, meta, recipe = DatasetInfo.read(check_file), metadata(backbone), run.recipe
     of = made_of(run, check, backbone)
     with run_context(state, out, of):
-        dataset, row = photos(check, run.data), regularizers(run, backbone)
+        dataset = photos(check, run.data)
+        row = pretraining_regularizers(backbone) if recipe["regularizers"] == "as_pretrained" else {}
         start = lambda model: model.load(backbone, of["backbone"])  # noqa: E731
         fitted = fit(run, task(run, check, meta, row, dataset, state), check.counts["train"], state, start)
         for name in PUBLISHED:

@@ -20,6 +20,7 @@ from backbones.backbone import (
     load_weights,
     metadata,
     preprocessing,
+    pretraining_regularizers,
     save_backbone,
     set_stride,
 )
@@ -252,3 +253,12 @@ def test_the_checksum_is_of_names_types_shapes_bytes_and_words():
     found = [checksum(words, each) for each in (plain, *others)] + [checksum({"origin": "imported"}, plain)]
     assert len(set(found)) == len(found)
     assert checksum(words | {"sha256": "x"}, {"b": more.T.contiguous().T, "a": ones}) == found[0]
+
+
+def test_what_it_was_pretrained_with_is_known_of_a_pretrained_one(published, network, tmp_path):
+    row, path = {"cutmix": {"alpha": 1.0, "probability": 1.0}}, tmp_path / "backbone.safetensors"
+    path.write_bytes(published.read_bytes())
+    (tmp_path / "config.json").write_text(json.dumps({"recipe": {"regularizers": row}}))
+    assert pretraining_regularizers(path) == row
+    save_backbone(path, network.state_dict(), IMAGENET, "resnet50", origin="imported")
+    assert pretraining_regularizers(path) == {}

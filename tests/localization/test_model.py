@@ -1,7 +1,5 @@
 """A localizer starts from a backbone with a new classifier; rates and regularizers are those of the recipe."""
 
-import json
-
 import pytest
 import torch
 from mmengine.logging import MessageHub
@@ -9,7 +7,7 @@ from mmengine.logging import MessageHub
 from backbones.backbone import load_weights, metadata
 from localization.model import Localizer
 from localization.photos import photos
-from localization.train import rates, regularizers, task
+from localization.train import rates, task
 from tests.localization.recipes import WSOL, run
 from workflow.core.dataset_info import DatasetInfo
 
@@ -59,20 +57,6 @@ def test_regularizers_change_its_loss(backbone):
         model = localizer(metadata(backbone), regularizers=row).eval()
         losses.append(model(IMAGES, LABELS, PLACES, mode="loss")["loss"].item())
     assert losses[0] != losses[1]
-
-
-def test_the_row_s_regularizers_or_none(backbone, tmp_path):
-    row, path = {"cutmix": {"alpha": 1.0, "probability": 1.0}}, tmp_path / "backbone.safetensors"
-    path.write_bytes(backbone.read_bytes())
-    (tmp_path / "config.json").write_text(json.dumps({"recipe": {"regularizers": row}}))
-    as_pretrained, none = (run("wsol_cub", WSOL, {}, regularizers=kind) for kind in ("as_pretrained", "none"))
-    assert regularizers(as_pretrained, path) == row
-    assert regularizers(none, path) == {}
-    weights, prepare = load_weights(backbone)
-    from backbones.backbone import save_backbone
-
-    save_backbone(path, weights, prepare, "resnet18", origin="imported")
-    assert regularizers(as_pretrained, path) == {}, "of an imported file none are known"
 
 
 def test_rates_of_the_classifier_of_the_rest_and_of_single_networks(cub, backbone, tmp_path):

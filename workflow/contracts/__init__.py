@@ -72,6 +72,8 @@ class Task:
             columns depend on the recipe.
         preflight: whether `python -m FOLDER preflight --dataset-info CHECK.json --key KEY --recipe JSON` ends with an
             error if checked data do not suit a recipe, in a way that their counts do not tell.
+        sizes: function(recipe, training samples, test images) that gives how many samples a run trains on, and how many
+            images an evaluation passes; by default all of these.
         two_samples: function(recipe): whether batch norm fails on one sample a process.
         per_class: whether records have `per_class`, the average precision of each class.
         figures: pictures on the page.
@@ -99,6 +101,7 @@ class Task:
     in_distribution: bool = False
     instance: "Callable[[Task, Recipe], Task]" = lambda task, recipe: task
     preflight: bool = False
+    sizes: Callable[[Recipe, int, int], tuple[int, int]] = lambda recipe, trained, tested: (trained, tested)
     two_samples: Callable[[Recipe], bool] = lambda recipe: False
     per_class: bool = False
     figures: tuple[Figure, ...] = ()

@@ -44,6 +44,7 @@ IGNORED = {
     "eval_interval",
 }
 IGNORED |= {"regularizers"}
+BATCH = 64  # images, where a recipe names no batch
 Parts = tuple[int, int]  # images to train on, and to test on
 Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe tells on the cost
 OF_ROOT = ("root", "source", "classes", "val_boxes", "held_out")  # keys of a data set that a drawn one has not
@@ -127,7 +128,7 @@ def batch_sizes(todo: Plan) -> dict[str, int]:
     found: dict[str, int] = {}
     for run in todo.runs:
         name = data_name(todo.config, run.task)
-        found[name] = max(found.get(name, 0), run.run["recipe"].get("batch_size", 0))
+        found[name] = max(found.get(name, 0), run.run["recipe"].get("batch_size", BATCH))
     return found
 
 
@@ -160,7 +161,7 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
 def spent(task: Task, run: PlannedRun, cost: dict[str, Any], parts: Parts) -> tuple[int, float, float]:
     """A run's steps, its seconds of training, and those of passing the test images as often as it is evaluated;
     `parts`: how many images there are to train on, and to test on."""
-    trained, tested = parts
+    trained, tested = task.sizes(run.run["recipe"], *parts)
     if task.kind == "evaluate":
         return 0, 0.0, (trained + tested) * cost["image"]
     schedule = Schedule.of(run.run["recipe"], trained)
