@@ -39,6 +39,9 @@ DOORS = {
         door("no such backbone", f"{ODD}/config.json: {NONE}", ODD, "--out", "x"),
         door("a file for the folder of a backbone", f"{ODD}/config.json: Not a directory", ODD, "--out", "x", file=""),
     ],
+    "classification preflight": [
+        door("no such check", f"{ODD}: {NONE}", "--dataset-info", ODD, "--key", "tasks.knn", "--recipe", '{"k": 1}'),
+    ],
     "captioning preflight": [
         door("no such check", f"{ODD}: {NONE}", *DATA),
         door("a folder for a check", ".: Is a directory", "--dataset-info", ".", *RECIPE),

@@ -9,7 +9,20 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.bad import boxed_sets, coco, configs, doors, few, good, imported, localization, robustness, sets, small_sets
+from tests.bad import (
+    boxed_sets,
+    classification,
+    coco,
+    configs,
+    doors,
+    few,
+    good,
+    imported,
+    localization,
+    robustness,
+    sets,
+    small_sets,
+)
 from tests.bad.cases import Case, write
 from workflow.planning.preflight import check_before_start, load_plan
 
@@ -108,7 +121,8 @@ def small_dataset(name: str) -> Callable[[Path, object], list[str]]:
 
 karpathy = data("coco", {"split": "karpathy"})
 GROUPS = [
-    Group("A config", "workflow.config", configs.CONFIGS + robustness.CONFIGS + localization.CONFIGS,
+    Group("A config", "workflow.config",
+          configs.CONFIGS + robustness.CONFIGS + localization.CONFIGS + classification.CONFIGS,
           lambda folder, drawn: [configs.FILE]),
     Group("ImageNet as folders", "workflow.data.imagenet", sets.IMAGENET, data("imagenet", {}, ("val_boxes",)),
           "data/imagenet"),
@@ -131,6 +145,8 @@ GROUPS = [
     Group("COCO in Karpathy's split", "workflow.data.coco", coco.KARPATHY, karpathy, "data/coco"),
     *(Group(f"{title}, too small for the config", "workflow.planning.dataset_size", few.FEW[name], small_dataset(name))
       for name, title in {"imagenet": "ImageNet", "voc": "Pascal VOC", "coco": "COCO"}.items()),
+    Group("FashionMNIST, too small for the config", "workflow.planning.dataset_size", classification.FEW,
+          small_dataset("fashion_mnist")),
     Group("A call of Snakemake, before its first job", "snakemake", few.CALLS + robustness.CALLS,
           lambda folder, drawn: [configs.FILE]),
     Group("An imported backbone", "pretrain import_backbone", imported.IMPORTED, weights),
