@@ -117,6 +117,13 @@ def test_its_config_is_checked(opened):
     assert (status, output) == (0, "mine.yaml: config is valid\n")
 
 
+def test_backbones_can_be_pretrained_on_its_data(opened):
+    """Nothing outside the set's own files names it."""
+    (opened.folder / "on_dots.yaml").write_text(yaml.safe_dump(overlay(CONFIG, {"pretrain": {"data": "dots"}})))
+    status, output = opened.call("-m", "workflow.config", "on_dots.yaml")
+    assert (status, output) == (0, "on_dots.yaml: config is valid\n")
+
+
 @pytest.mark.parametrize(("change", "message"), CHANGES)
 def test_a_wrong_value_is_refused_with_its_key(opened, change, message):
     (opened.folder / "wrong.yaml").write_text(yaml.safe_dump(overlay(CONFIG, change)), encoding="utf-8")

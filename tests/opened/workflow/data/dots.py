@@ -4,9 +4,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import read_json, sha256
+from workflow.data.labelled import FileImages
 from workflow.data.sets.dots import DATASET, PARTS
 from workflow.data.validation.errors import ErrorList, check_split_overlap, command_line, fingerprint, inside
 from workflow.data.validation.image_cache import ImageCache
@@ -36,6 +39,13 @@ def read(root: str | Path) -> dict[str, Any]:
 def samples(root: str | Path, part: str) -> list[tuple[str, int]]:
     """(path of an image, its label) of `train` or `test`, sorted by name."""
     return [(f"{root}/{part}/{name}", label) for name, label in sorted(read(root)[part].items())]
+
+
+def open_part(root: str, part: str) -> FileImages:
+    """The images of `train` or `test` with their classes, for tasks that take any labelled images."""
+    names, labels = zip(*sorted(read(root)[part].items()), strict=True)
+    paths = np.array([name.encode(errors="surrogateescape") for name in names], dtype=np.bytes_)
+    return FileImages(f"{root}/{part}", paths, np.array(labels))
 
 
 def check(section: dict, root: Path, remember: Path | None = None, threads: int | None = None) -> DatasetInfo:

@@ -6,6 +6,7 @@ import pytest
 
 from workflow.core.errors import UserError
 from workflow.data import dots
+from workflow.data.labelled import open_test
 from workflow.data.synthetic import generate
 
 SPEC = {"classes": 3, "train": 9, "test": 6, "size": 32, "seed": 0}
@@ -22,6 +23,11 @@ def test_a_synthetic_set_is_fine(root):
     assert content.counts == {"train": 9, "test": 6}
     assert content.classes == ["1 dots", "2 dots", "3 dots"]
     assert [label for _, label in dots.samples(root, "test")] == [0, 1, 2, 0, 1, 2]
+    source = open_test(content)
+    assert [f"{source.root}/{source.name(n)}" for n in range(6)] == [path for path, _ in dots.samples(root, "test")]
+    assert source.targets.tolist() == [0, 1, 2, 0, 1, 2]
+    with source.open(1) as image:
+        assert image.size == (32, 32)
 
 
 @pytest.mark.parametrize("label", [3, -1, "2", None])

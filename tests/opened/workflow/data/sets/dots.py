@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workflow.contracts import DataSet
+from workflow.contracts import DataSet, LabelledImages
 
 PARTS = ("train", "test")
 
@@ -30,4 +30,5 @@ DATASET = DataSet(
     parts=PARTS,
     small=small,
     made_counts=made_counts,
+    labelled=LabelledImages("workflow.data.dots:open_part"),
 )
