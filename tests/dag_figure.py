@@ -43,6 +43,10 @@ BOXES = {
     "robustness": Box(
         ("evaluate_robustness",), 2.5, 3.6, ("the classifier under", "attacks, occlusion", "and corruptions"),
     ),
+    "classification": Box(
+        ("classification", "embeddings", "evaluate_classification"), 2.5, 4.8,
+        ("frozen features: kNN,", "linear probe; or all", "fine-tuned, any set"),
+    ),
     "report": Box(
         ("gallery", "report", "all", *(f"draw_{name}" for name in DRAWN)), 4, 1.8,
         ("one table with", "intervals and verdicts,", "figures, one page"),
