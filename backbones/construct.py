@@ -46,9 +46,9 @@ def parameters(network: Network, classes: int) -> int:
         return sum(weight.numel() for weight in build(network, classes).parameters())
 
 
-def published_parameters(name: str) -> int:
-    """Those of a network as it is published: with a classifier of ImageNet's classes."""
-    return parameters(registry.network(name), IMAGENET_CLASSES)
+def published_parameters(name: str, dataset: str) -> int:
+    """Those of a network as it is published: with a classifier of the classes of the whole data set (its layout)."""
+    return parameters(registry.network(name), registry.datasets()[dataset].classes)
 
 
 def encoder(network: Network) -> nn.Module:

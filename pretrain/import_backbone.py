@@ -186,7 +186,7 @@ def import_checkpoint(run: RunSpec, checkpoint: Path, check_file: Path, out: Pat
     write_per_image(out / "per_image.npz", check, ranks)
     write_card(out, run, check_file, of=of, metrics=metrics, protocol=protocol, imported=about)
     write_record(out, run, None, of=of, metrics=metrics, protocol=protocol, check=check_file, backbone=published,
-                 checkpoint=about, parameters=published_parameters(recipe["network"]))  # fmt: skip
+                 checkpoint=about, parameters=published_parameters(recipe["network"], check.set))  # fmt: skip
 
 
 def import_backbone(run: RunSpec, checkpoint: Path, check_file: Path, state: Path, out: Path) -> None:

@@ -85,7 +85,8 @@ def make(run: RunSpec, check_file: Path, out: Path) -> None:
     write_per_image(out / "per_image.npz", check, [])
     write_card(out, run, check_file, of=of, metrics={}, protocol=protocol)
     write_record(out, run, None, of=of, metrics={}, protocol=protocol, check=check_file,
-                 backbone=out / "backbone.safetensors", parameters=published_parameters(declared.name))  # fmt: skip
+                 backbone=out / "backbone.safetensors",
+                 parameters=published_parameters(declared.name, check.set))  # fmt: skip
 
 
 def random_backbone(run: RunSpec, check_file: Path, state: Path, out: Path) -> None:

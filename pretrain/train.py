@@ -68,4 +68,4 @@ def train(run: RunSpec, check_file: Path, state: Path, out: Path) -> None:
         write_card(out, run, check_file, of=of, metrics=done.metrics, protocol=protocol)
         write_record(out, run, done, of=of, metrics=done.metrics, protocol=protocol, check=check_file,
                      backbone=out / "backbone.safetensors", best=found,
-                     parameters=published_parameters(recipe["network"]))  # fmt: skip
+                     parameters=published_parameters(recipe["network"], check.set))  # fmt: skip

@@ -9,7 +9,7 @@ from mmengine.logging import MessageHub
 from torch import nn
 from torch.nn import functional
 
-from backbones.construct import build, parameters
+from backbones.construct import build, parameters, published_parameters
 from backbones.networks.pyramidnet import widths
 from pretrain.model import Classifier
 from workflow import registry
@@ -30,6 +30,16 @@ MILLIONS = {  # with 100 classes
 @pytest.mark.parametrize(("name", "millions"), MILLIONS.items())
 def test_parameters_are_those_of_the_papers(name, millions):
     assert parameters(registry.network(name), 100) / 1e6 == pytest.approx(millions, abs=0.005)
+
+
+def test_a_table_on_cifar_has_the_sizes_with_as_many_classes():
+    """Of a set of fewer classes too, as for ImageNet."""
+    name = "pyramidnet200_a240_bottleneck"
+    sizes = {data: published_parameters(name, data) for data in ("cifar10", "cifar100", "imagenet")}
+    features = registry.network(name).features
+    assert sizes["cifar100"] == 26_844_952
+    assert sizes["cifar100"] - sizes["cifar10"] == 90 * (features + 1)
+    assert sizes["imagenet"] - sizes["cifar100"] == 900 * (features + 1)
 
 
 def test_widths_rise_from_16_by_alpha():

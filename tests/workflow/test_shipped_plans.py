@@ -13,25 +13,20 @@ from workflow.registry import task_of
 
 def matrix(config: dict) -> dict[str, int]:
     """The jobs that a config plans at first, with one seed: rule to count."""
-    rows, of = config["backbones"].values(), Counter()
+    rows, of, figures = config["backbones"].values(), Counter(), Counter()
     for name in config["tasks"]:
         task = task_of(config, name)
         of[f"evaluate_{task.folder}" if task.kind == "evaluate" else task.folder] += 1
-    localized, drawn = of["localization"] + of["evaluate_localization"], config["data"].values()
+        figures.update(f"draw_{figure.name}" for figure in task.figures)
+    drawn, captioned = config["data"].values(), of["captioning"] > 0
     counts = {
         **{"make_data": sum("synthetic" in each for each in drawn), "check_data": len(drawn), "checked": 1},
         **{"random_backbone": sum("init" in row for row in rows), "pretrain": sum("init" not in row for row in rows)},
         **{rule: count * len(rows) for rule, count in of.items()},
-        **{
-            "embeddings": len(rows) * bool(of["evaluate_classification"]),
-            "features": len(rows),
-            "vocabulary": 1,
-            "gallery": 1,
-            "draw_activations": 1,
-        },
-        **{"draw_detections": of["detection"], "draw_captions": of["captioning"]},
-        **{"draw_localization": localized, "draw_box_accuracy": localized},
-        **{"draw_robustness_curves": of["evaluate_robustness"], "report": 1, "all": 1},
+        "embeddings": len(rows) * bool(of["evaluate_classification"]),
+        **{"features": captioned * len(rows), "vocabulary": int(captioned), "gallery": 1, "draw_activations": 1},
+        **figures,
+        **{"report": 1, "all": 1},
     }
     return {rule: count for rule, count in counts.items() if count}
 
@@ -54,6 +49,15 @@ def test_the_paper_is_planned_as_a_full_matrix(snakemake):
     for backbone in ("baseline", "mixup", "dropblock", "label_smoothing"):
         for task in ("ssd_voc", "faster_rcnn_voc", "faster_rcnn_coco", "nic_coco"):
             assert f"results/paper/{task}/{backbone}/p0s0/metrics.json" in outputs(said)
+
+
+def test_the_paper_s_tables_on_cifar_are_planned_with_three_seeds(snakemake):
+    status, said = snakemake("-n", "--configfile", str(PROJECT / "config/cifar.yaml"))
+    assert status == 0
+    expected = matrix(load(PROJECT / "config/cifar.yaml"))
+    assert jobs(said) == expected | {rule: 3 * expected[rule] for rule in ("pretrain", "evaluate_robustness")}
+    for row in ("baseline", "cutmix_shakedrop", "pyramidnet110_cutmix", "scheduled_cutmix", "feature_cutmix_4"):
+        assert f"results/cifar/ood_cifar/{row}/p2/metrics.json" in outputs(said)
 
 
 def test_a_missing_root_is_refused_before_any_training(snakemake, tmp_path):

@@ -15,6 +15,7 @@ from workflow.reporting.statistics.cells import Cell, Cells, cells, mean_over
 from workflow.reporting.statistics.paper import paper_numbers
 from workflow.reporting.tables import footnotes
 from workflow.reporting.tables.classification_table import Classified, classified
+from workflow.reporting.tables.paper_deviations import paper_config
 
 Column = tuple[str, Metric]  # instance of a task, and one of its metrics
 
@@ -25,7 +26,8 @@ class Summary:
     tasks, pretraining first, to their types; `dataset`: title of what backbones are pretrained on; `origins`: what a
     row is beyond its name; `protocols`: task to (key, text); `imported`: the rows whose backbone is a file, of which
     there is no other pretraining; `controls`: those whose backbone is random, the negative controls; `references`:
-    scores that need no network, which have rows of their own below the backbones: name to (task, metric) to value."""
+    scores that need no network, which have rows of their own below the backbones: name to (task, metric) to value;
+    `paper_config`: the shipped config with the paper's settings on this pretraining set."""
 
     experiment: str
     networks: list[NetworkRows]
@@ -41,6 +43,7 @@ class Summary:
     imported: list[str]
     controls: list[str]
     references: dict[str, dict[tuple[str, str], float]]
+    paper_config: str
 
     @property
     def backbones(self) -> list[str]:
@@ -101,22 +104,24 @@ def summarize(plan: Plan) -> Summary:
     outcomes.sort(key=lambda o: (order.index(o.task), backbones.index(o.backbone)))
     check_columns(outcomes, specs)
     imported, controls = ([row for row in backbones if origin(specs[row]) == kind] for kind in ("imported", "random"))
-    table = cells(networks, tasks, outcomes, paper_numbers(), imported)
+    dataset = registry.layout_of(plan.config, registry.data_name(plan.config, registry.PRETRAIN))
+    table = cells(networks, tasks, outcomes, paper_numbers(dataset.name), imported)
     return Summary(
         experiment=plan.experiment,
         networks=networks,
         tasks=tasks,
-        dataset=registry.layout_of(plan.config, registry.data_name(plan.config, registry.PRETRAIN)).title,
+        dataset=dataset.title,
         cells=table,
         classified=classified(specs, networks, tasks[registry.PRETRAIN], table, outcomes),
         outcomes=outcomes,
         origins={name: footnotes.origin(specs[name]) for name in backbones},
         notices=footnotes.notices(plan.config, outcomes),
-        remarks=footnotes.remarks(outcomes, table, tasks, networks, imported),
+        remarks=footnotes.remarks(outcomes, table, tasks, networks, dataset.classes, imported),
         imported=imported,
         controls=controls,
         protocols={task: footnotes.protocol(outcomes, task) for task in tasks},
         references=references(outcomes),
+        paper_config=str(paper_config(plan.config).relative_to(registry.PROJECT)),
     )
 
 

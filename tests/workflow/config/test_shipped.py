@@ -5,6 +5,7 @@ import pytest
 from tests.snakemake_call import PROJECT
 from workflow.config import loading
 from workflow.planning.plan import plan
+from workflow.registry import network_name, network_of
 from workflow.reporting.statistics.paper import paper_numbers
 
 THEIRS = {
@@ -38,10 +39,38 @@ def test_the_paper_s_other_networks_have_its_recipe_and_a_row_for_each_of_its_nu
     paper, other = (loading.load(PROJECT / f"config/{name}.yaml") for name in ("paper", "networks"))
     for section, key in (("pretrain", None), ("tasks", "ssd_voc"), ("backbones", "cutmix"), ("data", "imagenet")):
         assert other[section] == paper[section] if key is None else other[section][key] == paper[section][key]
-    printed = {(network, row) for network, row, task, _ in paper_numbers() if task == "pretrain"}
+    printed = {(network, row) for network, row, task, _ in paper_numbers("imagenet") if task == "pretrain"}
     rows = {(each.get("network", "resnet50"), name) for name, each in other["backbones"].items()}
     assert {each for each in printed if each[0] != "resnet50"} == {each for each in rows if each[0] != "resnet50"}
     assert len({run.backbone for run in plan(other).runs}) == len(rows) == 12
+
+
+@pytest.mark.parametrize(("name", "pretraining"), [("cifar", "cifar100"), ("cifar10", "cifar10")])
+def test_the_paper_s_tables_on_cifar_have_a_row_for_each_of_its_numbers(name, pretraining):
+    config = loading.load(PROJECT / f"config/{name}.yaml")
+    rows = {(network_name(config, row), row) for row in config["backbones"]}
+    printed = {(network, row) for network, row, task, _ in paper_numbers(pretraining) if task == "pretrain"}
+    assert printed <= rows
+    assert len(plan(config).runs) == 3 * len(rows) * (1 + len(config["tasks"]))
+    unprinted = {row for _, row in rows - printed}
+    assert all(row.startswith(("cutmix_alpha_", "feature_cutmix_", "manifold_mixup_")) for row in unprinted), "sweeps"
+    assert len(unprinted) == (13 if name == "cifar" else 0)
+
+
+def test_both_tables_on_cifar_have_one_recipe_and_the_papers_settings():
+    hundred, ten = (loading.load(PROJECT / f"config/{name}.yaml") for name in ("cifar", "cifar10"))
+    assert ten["pretrain"] == hundred["pretrain"] | {"data": "cifar10"}
+    assert ten["backbones"].items() <= hundred["backbones"].items()
+    assert (ten["seeds"], ten["tasks"]) == (hundred["seeds"], hundred["tasks"])
+    settings = [hundred["pretrain"][k] for k in ("epochs", "batch_size", "lr", "milestones", "crop_padding")]
+    assert settings == [300, 64, 0.25, [150, 225], 4]
+    alphas = {row: each["regularizers"]["cutmix"]["alpha"] for row, each in hundred["backbones"].items()
+              if row.startswith("cutmix_alpha_")}  # fmt: skip
+    assert alphas == {f"cutmix_alpha_{alpha}": float(alpha) for alpha in ("0.1", "0.25", "0.5", "2", "4")}
+    stages = [stage.name for stage in network_of(hundred, "baseline").stages]
+    for mixing in ("feature_cutmix", "manifold_mixup"):
+        sweep = [hundred["backbones"][f"{mixing}_{place}"]["regularizers"][mixing]["layers"] for place in (1, 2, 3, 4)]
+        assert sweep == [[stage] for stage in stages]
 
 
 def test_the_paper_has_the_papers_settings():

@@ -1,5 +1,6 @@
 """The paper's numbers (CutMix, ICCV 2019), each with the table it stands in, joined by name: the
-file `report/paper.csv` of a task's room, if the paper has the task."""
+file `report/paper.csv` of a task's room, if the paper has the task. A column `pretraining` there says of which
+pretraining set a number is, by the name of its layout; without it a number is of any."""
 
 import csv
 from pathlib import Path
@@ -21,14 +22,15 @@ class PaperNumber(NamedTuple):
 PaperNumbers = dict[tuple[str, str, str, str], PaperNumber]  # of (network, backbone, task, metric)
 
 
-def paper_numbers() -> PaperNumbers:
-    """All of them."""
+def paper_numbers(pretraining: str) -> PaperNumbers:
+    """Those of networks that are pretrained on a set of this layout."""
     return {
         (row["network"], row["backbone"], row["task"], row["metric"]): PaperNumber(
             float(row["value"]), row["source"], row["note"]
         )
         for room in dict.fromkeys(task.room for task in registry.tasks().values())
         for row in rows(room / FILE)
+        if row.get("pretraining", pretraining) == pretraining
     }
 
 

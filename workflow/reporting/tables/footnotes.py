@@ -75,9 +75,11 @@ def remarks(
     table: Cells,
     tasks: Mapping[str, Task],
     networks: Sequence[NetworkRows],
+    classes: int,
     imported: Collection[str] = (),
 ) -> list[str]:
-    """What has to stand under every table. `imported`: backbones not pretrained here."""
+    """What has to stand under every table. `classes`: of the published pretraining set; `imported`: backbones not
+    pretrained here."""
     changes = f"in brackets the change against {words}" if (words := against(networks)) else NO_BASELINE
     units = percent(metric for task in tasks.values() for metric in task.metrics)
     headlines = ", ".join(dict.fromkeys(task.headline.name for task in tasks.values()))
@@ -96,7 +98,8 @@ def remarks(
     texts += interval_remarks(table, imported)
     if any(network.size for network in networks):
         which = "" if len(networks) > 1 else f"Network of all rows: {networks[0].words}. "
-        texts.append(f"{which}Parameters are those of the published network, with its classifier of 1,000 classes.")
+        last = f"with its classifier of {classes:,} classes"
+        texts.append(f"{which}Parameters are those of the published network, {last}.")
     if sources := paper_sources(table):
         texts.append(f"Paper: {sources}.")
     return texts + code_remarks(outcomes) + machine_remarks(outcomes)

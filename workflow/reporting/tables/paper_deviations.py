@@ -1,5 +1,5 @@
-"""What differs from the paper: our choices, most of them where it is silent, and where this config departs from
-config/paper.yaml."""
+"""What differs from the paper: our choices, most of them where it is silent, and where a config departs from the
+shipped one that has the paper's settings on its pretraining set."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,11 +12,13 @@ from workflow.core.compare import NOTHING, differing, equal
 from workflow.core.formatting import plain
 
 CHOICES = Path(__file__).with_name("choices.yaml")
-PAPER = Path(__file__).parents[3] / "config/paper.yaml"
+PROJECT = Path(__file__).parents[3]
+PAPER = PROJECT / "config/paper.yaml"
+PAPERS = (PAPER, PROJECT / "config/cifar.yaml", PROJECT / "config/cifar10.yaml")  # each on another pretraining set
 
 
 class Departure(NamedTuple):
-    """A value that is another than in config/paper.yaml, both in words."""
+    """A value that is another than in the paper's config, both in words."""
 
     key: str
     here: str
@@ -32,10 +34,19 @@ def choices() -> list[tuple[str, str]]:
     return [(row["what"], row["choice"].strip()) for row in rows]
 
 
+def paper_config(config: dict[str, Any]) -> Path:
+    """The shipped config with the paper's settings on the pretraining set of `config`; on others that on ImageNet."""
+
+    def layout(one: dict[str, Any]) -> str:
+        return registry.layout_of(one, registry.data_name(one, registry.PRETRAIN)).name
+
+    return next((file for file in PAPERS if layout(load_yaml(file)) == layout(config)), PAPER)
+
+
 def departures(config: dict[str, Any]) -> list[Departure]:
-    """Where a config is not config/paper.yaml: seeds, data, the rows and columns that both have, and those that one has
-    alone. The experiment's name and the machine are no part of it."""
-    paper = load_yaml(PAPER)
+    """Where a config is not the paper's (`paper_config`): seeds, data, the rows and columns that both have, and those
+    that one has alone. The experiment's name and the machine are no part of it."""
+    paper = load_yaml(paper_config(config))
     found = []
     for section in ("seeds", "data", "pretrain"):
         ours, theirs = (without_origin(each.get(section, {})) for each in (config, paper))

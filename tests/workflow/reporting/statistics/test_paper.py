@@ -4,15 +4,19 @@ from workflow import registry
 from workflow.reporting.statistics.paper import FILE, paper_numbers, rows
 from workflow.reporting.summary import summarize
 
+SOURCES = ("CutMix, ICCV 2019, ", "README of the reference code", "slides of a course project")
+
 
 def test_every_number_has_our_names_and_a_source_and_stands_once():
     tables = {room: rows(room / FILE) for room in {task.room for task in registry.tasks().values()}}
-    keys = [(row["network"], row["backbone"], row["task"], row["metric"]) for table in tables.values() for row in table]
-    assert len(set(keys)) == len(keys) == 97
+    names = ("network", "backbone", "task", "metric", "pretraining")
+    keys = [tuple(map(row.get, names)) for table in tables.values() for row in table]
+    assert len(set(keys)) == len(keys) == 166
+    assert {key[-1] for key in keys} - {None} <= registry.datasets().keys()
     for room, table in tables.items():
         tasks = {name: task for name, task in registry.tasks().items() if task.room == room}
         assert all(tasks[row["task"]].metric(row["metric"]) for row in table), "of its own tasks"
-        assert all(row["source"].startswith(("CutMix, ICCV 2019, ", "README of the reference code")) for row in table)
+        assert all(row["source"].startswith(SOURCES) for row in table)
 
 
 def test_a_room_without_such_a_table_has_no_numbers(tmp_path):
@@ -20,7 +24,7 @@ def test_a_room_without_such_a_table_has_no_numbers(tmp_path):
 
 
 def test_numbers_are_those_of_the_paper():
-    numbers = paper_numbers()
+    numbers = paper_numbers("imagenet")
     assert numbers["resnet50", "cutmix", "pretrain", "top1_error"].value == 21.4
     assert numbers["resnet50", "mixup", "faster_rcnn_voc", "mAP"].value == 73.9
     assert numbers["resnet50", "cutout", "nic_coco", "CIDEr"].value == 74.1
@@ -31,6 +35,18 @@ def test_numbers_are_those_of_the_paper():
     assert [numbers["resnet50", row, "wsol_cub", "Top-1 Loc"].value for row in backbones] == [49.41, 49.3, 52.78, 54.81]
     assert numbers["vgg16_gap", "cutmix", "wsol_imagenet", "Top-1 Loc"].value == 43.45
     assert numbers["resnet50", "dropblock", "pretrain", "top5_error"].note == "quoted from its authors' paper"
+
+
+def test_numbers_stand_beside_networks_that_are_pretrained_on_their_set():
+    network = "pyramidnet200_a240_bottleneck"
+    found = {name: paper_numbers(name) for name in ("imagenet", "cifar10", "cifar100")}
+    assert found["cifar100"][network, "cutmix", "pretrain", "top1_error"].value == 14.47
+    assert found["cifar10"][network, "cutmix", "pretrain", "top1_error"].value == 2.88
+    assert found["cifar100"][network, "cutmix", "ood_cifar", "AUROC"].value == 94.4
+    assert (network, "cutmix", "ood_cifar", "AUROC") not in found["cifar10"], "Table 12 is on CIFAR-100"
+    assert not any(key[0] == network for key in found["imagenet"])
+    assert ("resnet50", "cutmix", "pretrain", "top1_error") not in found["cifar10"]
+    assert ("resnet50", "cutmix", "ssd_voc", "mAP") in found["cifar10"], "a table without the column is of any set"
 
 
 def test_cells_carry_the_paper_s_number_and_its_change(experiment):

@@ -3,13 +3,22 @@
 import copy
 from pathlib import Path
 
+import pytest
 import yaml
 
 from workflow.config.loading import load, overlay
 from workflow.planning.plan import plan
 from workflow.reporting.page.html_page import html
 from workflow.reporting.summary import summarize
-from workflow.reporting.tables.paper_deviations import PAPER, Departure, choices, compared, departures
+from workflow.reporting.tables.paper_deviations import (
+    PAPER,
+    PAPERS,
+    Departure,
+    choices,
+    compared,
+    departures,
+    paper_config,
+)
 
 HOUSE = Path(__file__).parents[4]
 
@@ -22,9 +31,20 @@ def test_each_room_lists_its_own():
     assert len({what for what, _ in choices()}) == len(choices())
 
 
-def test_the_paper_s_config_departs_nowhere():
-    assert departures(load(PAPER)) == []
-    assert departures(plan(load(PAPER)).config) == [], "from where data are fetched is no part of it"
+@pytest.mark.parametrize("file", PAPERS, ids=lambda file: file.stem)
+def test_the_paper_s_configs_depart_nowhere(file):
+    assert departures(load(file)) == []
+
+
+def test_a_config_is_compared_with_the_paper_s_on_its_pretraining_set():
+    renamed = {"pretrain": {"data": "mine"}, "data": {"mine": {"layout": "cifar100", "root": "data"}}}
+    assert paper_config(renamed).name == "cifar.yaml"
+    renamed["data"]["mine"]["layout"] = "fashion_mnist"
+    assert paper_config(renamed) == PAPER
+
+
+def test_from_where_data_are_fetched_is_no_departure():
+    assert departures(plan(load(PAPER)).config) == []
 
 
 def test_a_changed_value_is_named_with_both():
@@ -74,6 +94,7 @@ def test_both_lists_stand_on_the_page(experiment):
     section = text.partition('<h2 id="differences">')[2].partition("</section>")[0]
     assert "<summary>1 value</summary>" in section
     assert "&lt;b&gt;0.5</td><td" in section
+    assert "Where this config is not config/paper.yaml" in section
     assert section.count("<tr>") == len(choices()) + 1 + 2
     nowhere = html(summarize(small.plan), small.folder, {}, {}, [])["transfer.html"]
     assert "<p>Nowhere.</p>" in nowhere
