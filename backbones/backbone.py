@@ -20,6 +20,7 @@ from workflow import registry
 from workflow.contracts import Network
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, digest, read_json
+from workflow.training.device_copies import upload
 
 KEY = "backbone"  # of the metadata
 CHECKSUM = "sha256"  # in the value of that key
@@ -39,7 +40,7 @@ class Preprocessing:
         """RGB uint8 images (N, 3, H, W) to what the network expects, float32, same shape."""
         if self.channel_order == "BGR":
             images = images.flip(1)
-        mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        mean, std = upload(torch.tensor((self.mean, self.std)), images.device).view(2, 1, 3, 1, 1)
         return (images - mean).div_(std)  # of a batch at 224 px each pass and each copy counts
 
 

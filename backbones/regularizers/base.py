@@ -11,6 +11,7 @@ from torch.autograd.function import FunctionCtx
 
 from backbones.backbone import IMAGENET
 from workflow.contracts import Network
+from workflow.training.device_copies import upload
 
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
 FeatureTransforms = dict[str, Callable[[torch.Tensor], torch.Tensor]]
@@ -101,12 +102,12 @@ class IndexPermutation(torch.autograd.Function):
     def forward(ctx: FunctionCtx, x: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
         """x (N, ...), order (N,) on any device."""
         ctx.order = order
-        return x[order.to(x.device)]
+        return x[upload(order, x.device)]
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """By the inverse."""
-        return gradient[ctx.order.argsort().to(gradient.device)], None
+        return gradient[upload(ctx.order.argsort(), gradient.device)], None
 
 
 def per_rank_rng(rng: np.random.Generator) -> np.random.Generator:

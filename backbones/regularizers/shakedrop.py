@@ -18,6 +18,7 @@ from torch.autograd.function import FunctionCtx
 from backbones.regularizers.base import FeatureTransforms, Regularizer, per_rank_rng, register, seeded
 from backbones.regularizers.stochastic_depth import branch_rates
 from workflow.contracts import Network
+from workflow.training.device_copies import upload
 
 
 @register(
@@ -76,7 +77,7 @@ def image_scales(count: int, rng: np.random.Generator) -> torch.Tensor:
 
 def shaken(branch: torch.Tensor, scales: torch.Tensor, rate: float) -> torch.Tensor:
     """A branch (N, ...) with α and β of each image, `scales` (2, N)."""
-    alpha, beta = scales.to(branch.device).view(2, -1, *[1] * (branch.ndim - 1)) / (1 - rate)
+    alpha, beta = upload(scales, branch.device).view(2, -1, *[1] * (branch.ndim - 1)) / (1 - rate)
     return Shaken.apply(branch, alpha, beta)
 
 
