@@ -20,19 +20,23 @@ from workflow.contracts import Network
 
 
 def frozen(module: nn.Module, network: Network, train: str) -> Iterator[nn.Parameter]:
-    """The weights that are not trained: none of `all`; of `last_stage` those before it; of `head` all but the
-    classifier's.
+    """The weights that are not trained: none of `all`; of `last_stage` those before it, none if it is the only one; of
+    `head` all but the classifier's.
 
     Args:
         module: the torch module of `network`.
         network: its declaration.
         train: of the recipe.
     """
-    first = {"head": f"{network.classifier}.", "last_stage": f"{network.stages[-1].name}.", "all": ""}[train]
-    for name, weight in module.named_parameters():  # from input to output
-        if name.startswith(first):
-            return
-        yield weight
+    names = [name for name, _ in module.named_modules()]  # from input to output
+    end = 0
+    if train == "head":
+        end = names.index(network.classifier)
+    elif train == "last_stage" and len(network.stages) > 1:  # its own name may be that of its last module only
+        before = network.stages[-2].name
+        end = 1 + max(place for place, name in enumerate(names) if f"{name}.".startswith(f"{before}."))
+    for name in names[:end]:
+        yield from module.get_submodule(name).parameters(recurse=False)
 
 
 @MODELS.register_module()

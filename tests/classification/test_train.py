@@ -10,12 +10,14 @@ import torch
 
 import classification.dataset
 from backbones.backbone import load_weights, metadata
+from backbones.construct import build as construct
 from classification.dataset import FinetuneImages, MeasuredImages
-from classification.model import Finetuned
+from classification.model import Finetuned, frozen
 from classification.train import train
 from tests.classification.recipes import FINETUNE, run
 from tests.kills import survives
 from tests.together import losses, trained
+from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.data import labelled
@@ -99,6 +101,27 @@ def test_what_is_trained_moves_and_all_else_stays(imagenet, backbone, part, firs
     expected = set(names[next(n for n, name in enumerate(names) if name.startswith(first)) :])
     statistics = {name for name in names if "running" in name or "num_batches" in name}
     assert moved == expected - statistics if freeze_bn else moved == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("resnet18", "layer4.0.conv1.weight"),
+        ("vgg16_gap", "features.24.weight"),
+        ("pyramidnet20_a8_basic", "layer3.0.bn1.weight"),
+        ("timm/efficientnet_b0", "blocks.5.0.conv_pw.weight"),
+        ("timm/convnext_tiny", "stages.3.downsample.0.weight"),
+    ],
+)
+def test_a_last_stage_begins_behind_the_one_before_it(name, first):
+    """Whatever module gives its map: of some networks that is its last norm or ReLU, which has no weight before it."""
+    network = registry.network(name)
+    with torch.device("meta"):
+        module = construct(network, 4)
+    fixed = {id(weight) for weight in frozen(module, network, "last_stage")}
+    trained = [name for name, weight in module.named_parameters() if id(weight) not in fixed]
+    assert trained[0] == first
+    assert {f"{network.classifier}.weight", f"{network.classifier}.bias"} <= {*trained}
 
 
 def test_it_starts_from_the_backbone_with_one_new_classifier_for_all_rows(imagenet, backbone):
