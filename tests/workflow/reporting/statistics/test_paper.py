@@ -1,6 +1,11 @@
 """The paper's numbers join with our names."""
 
+import numpy as np
+import pytest
+
+from tests.conftest import PROJECT
 from workflow import registry
+from workflow.config.loading import load
 from workflow.reporting.statistics.paper import FILE, paper_numbers, rows
 from workflow.reporting.summary import summarize
 
@@ -11,12 +16,26 @@ def test_every_number_has_our_names_and_a_source_and_stands_once():
     tables = {room: rows(room / FILE) for room in {task.room for task in registry.tasks().values()}}
     names = ("network", "backbone", "task", "metric", "pretraining")
     keys = [tuple(map(row.get, names)) for table in tables.values() for row in table]
-    assert len(set(keys)) == len(keys) == 166
+    assert len(set(keys)) == len(keys) == 250
     assert {key[-1] for key in keys} - {None} <= registry.datasets().keys()
+    planned = load(PROJECT / "config/cifar.yaml")  # of the paper's seven sets of images
+    tasks = registry.tasks() | {"ood_cifar": registry.task_of(planned, "ood_cifar")}
     for room, table in tables.items():
-        tasks = {name: task for name, task in registry.tasks().items() if task.room == room}
-        assert all(tasks[row["task"]].metric(row["metric"]) for row in table), "of its own tasks"
+        assert all(tasks[row["task"]].room == room for row in table), "of its own tasks"
+        assert all(tasks[row["task"]].metric(row["metric"]) for row in table)
         assert all(row["source"].startswith(SOURCES) for row in table)
+
+
+def test_the_mean_over_the_seven_sets_is_the_one_of_table_12():
+    numbers = paper_numbers("cifar100")
+    rows = {key[1] for key in numbers if key[2] == "ood_cifar"}
+    assert rows == {"baseline", "mixup", "cutout", "cutmix"}
+    for row in rows:
+        own = {key[3]: number.value for key, number in numbers.items() if key[1:3] == (row, "ood_cifar")}
+        for metric in ("TNR_at_TPR95", "AUROC", "detection_accuracy"):
+            each = [value for name, value in own.items() if name.startswith(f"{metric}_")]
+            assert len(each) == 7
+            assert own[metric] == pytest.approx(np.mean(each), abs=0.06), "to the printed digit"
 
 
 def test_a_room_without_such_a_table_has_no_numbers(tmp_path):
