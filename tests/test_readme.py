@@ -157,7 +157,7 @@ def test_the_paper_s_run_is_planned_in_full(dry_run):
 
 
 def test_modules_that_pages_name_are_commands():
-    named = sorted({name for page in HERE for name in re.findall(r"python -m ([a-z_.]+)\b", content(page))})
+    named = sorted({name for page in HERE for name in re.findall(r"python -m ([a-z0-9_.]+)\b", content(page))})
     assert {"workflow.reporting.report", "workflow.config", "tests.bad"} <= {*named}
     for name in named:
         spec = importlib.util.find_spec(name)
