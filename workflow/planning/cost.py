@@ -240,11 +240,11 @@ def row(name: str, runs: int, step: float, steps: int, training: float, testing:
 def report(config: dict[str, Any], places: list[int]) -> str:
     """Measure, and say it."""
     todo = plan(config)
+    found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))
     missing = [named(todo, key) for key in kinds(todo) if key not in costs]
     todo = dataclasses.replace(todo, runs=[run for run in todo.runs if kind(todo, run) in costs])
-    found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     every = jobs(todo, costs, found)
     device = next(iter(costs.values()))["device"]
     own = f"each job with {todo.cores} cores of its own"

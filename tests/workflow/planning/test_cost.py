@@ -24,6 +24,7 @@ from workflow.planning.cost import (
     jobs,
     kinds,
     made_of,
+    numbers_of,
     report,
     row,
     sizes,
@@ -94,6 +95,17 @@ def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
     check = DatasetInfo.read(synthetic_check(config, "mine", 2, tmp_path))
     assert (check.set, check.root) == ("voc", str(tmp_path / "mine"))
     assert len(check.classes) == 12, "as many as are drawn, where the real set has fewer"
+
+
+@pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
+def test_a_set_of_small_images_is_drawn_at_its_own_size(name, tmp_path):
+    config = overlay(DEMO, {"data": {name: {"root": "data/mine"}}, "pretrain": {"data": name}})
+    check = DatasetInfo.read(synthetic_check(config, name, 2, tmp_path))
+    assert len(check.classes) == 10
+    numbers = counts(config, name, Path("nothing"))
+    todo = SimpleNamespace(config=config)
+    assert images(todo, "pretrain", {name: numbers}) == (numbers["train"], 10_000)
+    assert numbers_of(todo, "pretrain", {name: numbers}) == numbers
 
 
 def test_a_set_of_unknown_size_is_to_be_checked_first(monkeypatch):
