@@ -12,7 +12,7 @@ from backbones.checkpoint_weights import set_words
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.escaping import printable
 from workflow.core.formatting import plain
-from workflow.data.labelled import count_in_words, train_count
+from workflow.data.labelled import count_in_words, test_split, train_count
 from workflow.planning.run_spec import RunSpec
 
 KINDS = {"pretrained": "pretrained", "imported": "imported from a file", "random": "not trained"}
@@ -76,7 +76,7 @@ def front_matter(run: RunSpec, network: str, check: DatasetInfo, metrics: dict[s
             task_type="image-classification",
             dataset_type=data,
             dataset_name=title,
-            dataset_split="validation",
+            dataset_split=test_split(check),
             metric_type="accuracy",
             metric_name=f"Top-{key[3]} accuracy (%)",
             metric_value=round(100 - value, 4),

@@ -63,6 +63,7 @@ def test_the_file_has_the_mean_and_std_of_the_recipe(trained):
     assert (about["mean"], about["std"], about["channel_order"]) == (MEAN, STD, "RGB")
     assert about["classes"] == trained.check.classes
     card = (trained.out / "README.md").read_text()
+    assert "      split: test\n" in card
     assert f"{trained.name}: 4 classes, 20 training and 8 test images, fingerprint" in card.replace("\\", "")
 
 

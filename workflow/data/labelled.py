@@ -128,7 +128,11 @@ def test_count(check: DatasetInfo) -> int:
     return check.counts[declared(check).test]
 
 
+def test_split(check: DatasetInfo) -> str:
+    """What the part with the test images is called: `validation` on ImageNet, otherwise `test`."""
+    return "validation" if declared(check).test == "val" else "test"
+
+
 def count_in_words(check: DatasetInfo) -> str:
     """The number of test images as protocols have it: "50000 validation images"."""
-    word = "validation" if declared(check).test == "val" else "test"
-    return f"{test_count(check)} {word} images"
+    return f"{test_count(check)} {test_split(check)} images"
