@@ -32,6 +32,8 @@ def check_arrays(
         UserError: with every fault.
     """
     for path, images in (pair for part in parts.values() for pair in part.items()):
+        if not len(images):
+            faults.add("files without images", f"{path}: it is of no image")
         wrong = np.flatnonzero(images.targets >= len(names))
         if len(wrong):
             more = f", as have {len(wrong) - 1:,} more" if len(wrong) > 1 else ""

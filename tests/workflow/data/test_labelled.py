@@ -12,6 +12,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.data import labelled
 from workflow.data.validation.decoding import pixels
+from workflow.planning.dataset_size import faults, required_sizes
 
 NAMES = ("imagenet", "imagenet_r", "cub", "cifar10", "cifar100", "fashion_mnist", "image_folder")
 DEMO = demo()
@@ -78,3 +79,10 @@ def test_a_set_without_training_images_is_refused_where_they_are_needed():
     ):
         check_config(with_data(**test_only), "x.yaml")
     check_config(with_data(**SET), "x.yaml")
+
+
+def test_a_batch_is_not_larger_than_the_training_set(cifar10):
+    config = with_data(**SET)
+    needed = required_sizes(config, "mine")
+    (fault,) = faults(registry.datasets()["cifar10"], DatasetInfo.read(cifar10.check), needed)
+    assert fault == f"pretrain.batch_size: 32 is more than the 20 training images in {cifar10.root}"
