@@ -4,6 +4,7 @@ timm."""
 
 import contextlib
 import hashlib
+import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from backbones.key_names import COUNTER, UNSAVED
 from workflow import registry
+from workflow.contracts import Network
+from workflow.core.errors import UserError
 
 FILE = Path(__file__).with_name("signatures.txt")
 Shape = tuple[int, ...]
@@ -44,12 +47,27 @@ def likeness(shapes: Mapping[str, Shape]) -> list[str]:
     """The names of all known networks of which a file's tensors are the weights, under any prefix, with any number of
     classes or none: as a config names them, or `torchvision's <name>`."""
     for prefix in prefixes(shapes):
-        added = terms({name[len(prefix) :]: shape for name, shape in shapes.items() if name.startswith(prefix)})
+        below = {name[len(prefix) :]: shape for name, shape in shapes.items() if name.startswith(prefix)}
+        if found := of_families(below):
+            return found
+        added = terms(below)
         for known, classifiers in (declared(), published()):
             for classifier in classifiers:
                 if found := known.get(total(added, classifier)):
                     return found
     return []
+
+
+def of_families(shapes: Mapping[str, Shape]) -> list[str]:
+    """The networks of families that tell one by its weights."""
+    found = []
+    for family in (each for each in registry.network_families() if each.candidate):
+        module, _, function = family.candidate.partition(":")
+        with contextlib.suppress(UserError):
+            network = registry.network(getattr(importlib.import_module(module), function)(shapes) or "none")
+            if total(terms(shapes), [network.classifier]) == signature(network):
+                found.append(network.name)
+    return found
 
 
 def prefixes(names: Iterable[str]) -> Iterator[str]:
@@ -66,19 +84,23 @@ def prefixes(names: Iterable[str]) -> Iterator[str]:
 Known = tuple[dict[str, list[str]], list[tuple[str, ...]]]  # signature to names, and the classifiers that there are
 
 
-@cache
-def declared() -> Known:
-    """The networks that are declared each."""
+def signature(network: Network) -> str:
+    """Of the torch module of a network."""
     import torch
 
     from backbones.construct import build
 
+    with torch.device("meta"):
+        state = build(network, classes=1).state_dict()
+    return total(terms(shapes_of_state(state)), [network.classifier])
+
+
+@cache
+def declared() -> Known:
+    """The networks that are declared each."""
     found: dict[str, list[str]] = {}
     for network in registry.networks().values():
-        with torch.device("meta"):
-            state = build(network, classes=1).state_dict()
-        signature = total(terms(shapes_of_state(state)), [network.classifier])
-        found.setdefault(signature, []).append(network.name)
+        found.setdefault(signature(network), []).append(network.name)
     return found, [(name,) for name in {network.classifier for network in registry.networks().values()}]
 
 

@@ -87,13 +87,13 @@ def anti_aliased(content: object, network: Network) -> str:
 def looks_like(shapes: dict[str, tuple[int, ...]], network: Network) -> str | None:
     """`, but looks like a ResNet-101 (3, 4, 23, 3 blocks)`; empty if it looks like the network, None if like none."""
     stages = [{key.split(".")[1] for key in shapes if key.startswith(f"layer{n}.")} for n in range(1, 5)]
-    blocks = tuple(len(stage) for stage in stages)
-    if not any(blocks):
+    blocks = tuple(len(stage) for stage in stages if stage)
+    if not blocks:
         return None
     name = KNOWN.get((blocks, "layer1.0.conv3.weight" in shapes), "ResNet of another depth")
-    wanted = tuple(len(stage.blocks) for stage in network.stages)
+    wanted = tuple(len(stage.blocks) for stage in network.stages if stage.blocks)
     about = [] if name == network.title else [f"{', '.join(map(str, blocks))} blocks{unlike(blocks, wanted, shapes)}"]
-    about += signs(shapes)
+    about += signs(shapes) if network.libraries else ()
     return f", but looks like a {name} ({'; '.join(about)})" if about else ""
 
 

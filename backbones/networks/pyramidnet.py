@@ -3,12 +3,16 @@ kind of block, which all decide the size: with 100 classes `pyramidnet110_a64_bo
 `pyramidnet110_a64_basic` 2.62. Weights are named as in the reference code of CutMix."""
 
 import re
+from collections.abc import Mapping
 
 from workflow.contracts import Block, Network, NetworkFamily, Stage
 from workflow.core.errors import UserError
 
 FAMILY = NetworkFamily(
-    prefix="pyramidnet", title="DEPTH_aALPHA_BLOCK", describe="backbones.networks.pyramidnet:describe"
+    prefix="pyramidnet",
+    title="DEPTH_aALPHA_BLOCK",
+    describe="backbones.networks.pyramidnet:describe",
+    candidate="backbones.networks.pyramidnet:candidate",
 )
 NAME = re.compile(r"pyramidnet([1-9]\d{0,3})_a([1-9]\d{0,3})_(bottleneck|basic)")
 STEM = 16  # channels
@@ -37,6 +41,16 @@ def parsed(name: str) -> tuple[int, int, str]:
     if depth < layers + 2 or (depth - 2) % layers:
         raise UserError(f"there is no network {name}: the depth of a PyramidNet of {kind} blocks is {layers} n + 2")
     return depth, alpha, kind
+
+
+def candidate(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The name of the PyramidNet that weights of these shapes can be of; "" if there is none."""
+    if not shapes.get("bn_final.weight"):
+        return ""
+    kind = "bottleneck" if "layer1.0.conv3.weight" in shapes else "basic"
+    blocks = sum(name.startswith("layer") and name.endswith(".conv1.weight") for name in shapes)
+    alpha = shapes["bn_final.weight"][0] // EXPANSION[kind] - STEM
+    return f"pyramidnet{blocks * CONVOLUTIONS[kind] + 2}_a{alpha}_{kind}"
 
 
 def block(name: str, convolutions: int) -> Block:

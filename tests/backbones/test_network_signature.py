@@ -9,6 +9,8 @@ from torchvision import models
 from torchvision.models import resnet50
 
 from backbones import network_signature
+from backbones.checkpoint_weights import find_weights
+from backbones.construct import build
 from workflow import registry
 from workflow.core.errors import UserError
 
@@ -161,6 +163,30 @@ CHANGES = {
     "fc": ({"fc.weight": (3, 512)}, r"ResNet-50: it has fc\.weight of shape \(3, 512\) instead of \(3, 2048\)"),
     "fc.bias": ({"fc.bias": (4,)}, r"it has fc\.bias of shape \(4,\) instead of \(3,\)"),
 }
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_pyramidnet_of_another_size_is_named(prefix, tmp_path):
+    """As the reference code of CutMix saves it."""
+    with torch.device("meta"):
+        state = build(registry.network("pyramidnet20_a12_bottleneck"), 100).state_dict()
+    state = {f"{prefix}{name}": torch.zeros(value.shape, dtype=value.dtype) for name, value in state.items()}
+    for declared in ("pyramidnet20_a13_bottleneck", "pyramidnet20_a12_basic", "resnet50", "resnet110_bottleneck_cifar"):
+        network, content = registry.network(declared), {"epoch": 3, "state_dict": state}
+        found = find_weights(tmp_path / "x", content, None, network)
+        with pytest.raises(UserError, match=r"but looks like pyramidnet20_a12_bottleneck \(declare `network: pyr"):
+            network_signature.check_weights(tmp_path / "x", found.weights, network, state)
+    network = registry.network("pyramidnet20_a12_bottleneck")
+    found = find_weights(tmp_path / "x", content, None, network)
+    assert checked(tmp_path / "x", found.weights, network.name).keys() == build(network, 100).state_dict().keys()
+
+
+def test_a_resnet_of_three_stages_is_named_by_its_blocks(tmp_path):
+    state = build(registry.network("resnet110_bottleneck_cifar"), 10).state_dict()
+    state = {name: value for name, value in state.items() if "layer3.11." not in name}
+    for declared, more in (("resnet50", "3, 4, 6, 3; a first"), ("pyramidnet20_a12_bottleneck", r"2, 2, 2\)")):
+        with pytest.raises(UserError, match=rf"of another depth \(12, 12, 11 blocks instead of {more}"):
+            checked(tmp_path / "x", state, declared)
 
 
 @pytest.mark.parametrize("name", CHANGES)

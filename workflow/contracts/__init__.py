@@ -293,8 +293,12 @@ class NetworkFamily:
         title: what may follow the prefix, for people.
         describe: "module:function"; function(name) gives the Network, or raises UserError that says why not. It may
             import torch.
+        candidate: "module:function"; function(shapes of weights by name) gives the name of the only network of the
+            family that these can be of, "" if there is none. Families without it are looked up in
+            backbones/signatures.txt.
     """
 
     prefix: str
     title: str
     describe: str
+    candidate: str = ""
