@@ -71,3 +71,13 @@ def test_a_missing_root_is_refused_before_any_training(snakemake, tmp_path):
     assert "rule pretrain:" not in said
     assert any(f"error: {root}" in log.read_text() for log in tmp_path.glob("results/data/voc-*.check.log"))
     assert not {path.name for path in tmp_path.iterdir()} & {"x", "y", "z"}, "nothing of it was run"
+
+
+def test_the_course_project_is_planned(snakemake):
+    """Features are computed once for kNN and the linear probe; six fine-tunings for each pretraining of a row."""
+    status, said = snakemake("-n", "--configfile", str(PROJECT / "config/course.yaml"))
+    assert status == 0
+    planned = jobs(said)
+    assert {rule: planned[rule] for rule in ("pretrain", "random_backbone")} == {"pretrain": 6, "random_backbone": 3}
+    assert (planned["embeddings"], planned["evaluate_classification"], planned["classification"]) == (9, 18, 54)
+    assert "results/course/all_full_b/scratch/p2s0/metrics.json" in outputs(said)
