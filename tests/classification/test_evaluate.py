@@ -10,7 +10,7 @@ import torch
 
 from backbones.backbone import load_weights
 from classification import embeddings
-from classification.evaluate import evaluate
+from classification.evaluate import by_linear_classifier, evaluate
 from tests.classification.recipes import KNN, PROBE, run
 from tests.kills import killed, results
 from workflow.core.dataset_info import DatasetInfo
@@ -20,6 +20,7 @@ from workflow.data import labelled
 from workflow.registry import tasks
 from workflow.reporting.statistics.bootstrap import resample
 from workflow.reporting.statistics.per_image import read
+from workflow.training.resume.parts import FinishedParts
 from workflow.training.shared_artifact import read_array
 
 
@@ -49,10 +50,17 @@ def test_a_record_has_what_its_evidence_and_predictions_say(call, task, recipe, 
     assert not record["provenance"]["changed"]
 
 
-def test_the_regularization_is_chosen_on_held_out_images(call):
-    how = call("linear_probe", PROBE)["protocol"]["l2"]
-    assert how.partition(",")[0] in ("0.01", "1")
-    assert how.endswith("best of 2 on 4 held-out training images; then trained on all")
+@pytest.mark.parametrize(("strengths", "best"), [([1e-3, 1e5], "0.001"), ([1e-3, 1e-2], "0.01")])
+def test_the_regularization_is_the_best_on_held_out_images_of_equals_the_largest(strengths, best, tmp_path):
+    """A very large one leaves the largest class; small ones separate what can be separated."""
+    draw = np.random.default_rng(0)
+    labels = np.arange(60) % 5 % 3  # unequal classes
+    train = (10 * np.eye(3)[labels] + draw.normal(size=(60, 3))).astype(np.float16)
+    features = {"train": train, "test": train[:6]}
+    parts = FinishedParts(tmp_path, {}, "probe")
+    predicted, how = by_linear_classifier(run("linear_probe", PROBE, l2=strengths), features, labels, 3, parts)
+    assert how["l2"] == f"{best}, best of 2 on 5 held-out training images; then trained on all"
+    assert predicted.tolist() == labels[:6].tolist()
 
 
 def test_test_images_that_are_the_training_images_are_their_own_neighbours(embedded, tmp_path, monkeypatch):
