@@ -8,7 +8,7 @@ from localization.cam import centred_gaussian, class_maps, features_and_logits
 from localization.task import no_map, no_mean
 from workflow import registry
 
-NAMES = ["resnet18", "vgg16_gap", "pyramidnet20_a8_basic", "resnet18_cifar", "timm/test_resnet", "timm/test_efficientnet"]
+NAMES = ["resnet18", "vgg16_gap", "pyramidnet20_a8_basic", "timm/test_resnet", "timm/test_efficientnet"]
 
 
 @pytest.mark.parametrize("name", NAMES)
