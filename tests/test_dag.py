@@ -56,6 +56,7 @@ DRAWN = {
     "imagenet": {"synthetic": {"classes": 4, "train": 32, "val": 12, "size": 48, "seed": 0}},
     "voc": {"synthetic": {"classes": 4, "trainval07": 6, "trainval12": 6, "test07": 6, "size": 96, "seed": 0}},
     "coco": {"synthetic": {"classes": 4, "train": 12, "val": 6, "size": 64, "seed": 0}, "split": "2014"},
+    "fashion_mnist": {"synthetic": {"classes": 4, "train": 20, "test": 8, "seed": 0}},
 }
 
 
