@@ -50,8 +50,10 @@ def by_linear_classifier(
 
     def held_out(l2: float) -> Arrays:
         fitted, val = standardized(features["train"][drawn.fit], features["train"][drawn.val])
-        wrong = fit(fitted, labels[drawn.fit], classes, l2).predict(val) != labels[drawn.val]
-        return {"error": np.array(100.0 * wrong.mean())}
+        found = fit(fitted, labels[drawn.fit], classes, l2)
+        error = 100.0 * (found.predict(val) != labels[drawn.val]).mean()
+        print(f"[{run.name}] l2 {l2:g}: held-out error {error:.2f} %, {found.iterations} iterations", flush=True)
+        return {"error": np.array(error)}
 
     def test(l2: float) -> Arrays:
         train, test = standardized(features["train"], features["test"])
@@ -59,7 +61,6 @@ def by_linear_classifier(
 
     for place, l2 in enumerate(run.recipe["l2"]):
         errors[l2] = float(parts(f"l2-{place}", lambda l2=l2: held_out(l2))["error"])
-        print(f"[{run.name}] l2 {l2:g}: error on held-out images {errors[l2]:.2f} %", flush=True)
     best = min(errors, key=lambda l2: (errors[l2], -l2))
     how = f"{best:g}, best of {len(errors)} on {len(drawn.val)} held-out training images; then trained on all"
     return parts("test", lambda: test(best))["predicted"], {"l2": how, "held_out": f"{HELD_OUT:.0%} of each class"}

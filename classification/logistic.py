@@ -27,10 +27,11 @@ def standardized(train: np.ndarray, *other: np.ndarray) -> list[torch.Tensor]:
 
 @dataclass(frozen=True)
 class LinearClassifier:
-    """Weights (C, F) and biases (C,) on standardized features."""
+    """Weights (C, F) and biases (C,) on standardized features, and the iterations that they took."""
 
     weight: torch.Tensor
     bias: torch.Tensor
+    iterations: int
 
     def predict(self, features: torch.Tensor) -> np.ndarray:
         """The class with the largest logit, (N,)."""
@@ -65,4 +66,4 @@ def fit(features: torch.Tensor, labels: np.ndarray, classes: int, l2: float) -> 
         return value
 
     solver.step(loss)
-    return LinearClassifier(weight.detach(), bias.detach())
+    return LinearClassifier(weight.detach(), bias.detach(), solver.state_dict()["state"][0]["n_iter"])
