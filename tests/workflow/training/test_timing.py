@@ -65,7 +65,7 @@ def asked_of(monkeypatch, tmp_path):
 def test_what_is_measured_of_pretraining(asked_of, imagenet, tmp_path):
     (run, config, samples, state), cost = asked_of("pretrain", "pretrain", imagenet.check)
     assert (run.recipe["lr"], samples, state, cost) == (0.0, 40, tmp_path / "out/state", {"step": 1.0})
-    assert config["val_dataloader"]["dataset"]["root"] == f"{imagenet.root}/val"
+    assert config["val_dataloader"]["dataset"]["check"].root == str(imagenet.root)
 
 
 @pytest.mark.parametrize(("sides", "used"), [((60, 100), (69, 100)), ((90, 100), (104, 104))])
