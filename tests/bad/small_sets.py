@@ -96,7 +96,7 @@ IDX = [
          unpacked(LABELS, write(LABELS))),
     Case("fewer labels than images", f"{FASHION}/{LABELS}: 19 labels for the 20 images of {GREY}.gz",
          unpacked(LABELS, several(byte(LABELS, 7, 19), cut(LABELS, 1)))),
-    Case("files of no image", f"{FASHION}/{LABELS}: it is of no image",
+    Case("files of no image", f"{FASHION}/{LABELS}: there are 0 images",
          several(unpacked(GREY, write(GREY, bytes((0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28)))),
                  unpacked(LABELS, write(LABELS, bytes((0, 0, 8, 1, 0, 0, 0, 0)))))),
     Case("images in colour", f"{FASHION}/{GREY}: its magic number is 2052, not 2051: no IDX file of images",

@@ -33,7 +33,7 @@ def check_arrays(
     """
     for path, images in (pair for part in parts.values() for pair in part.items()):
         if not len(images):
-            faults.add("files without images", f"{path}: it is of no image")
+            faults.add("files without images", f"{path}: there are 0 images")
         wrong = np.flatnonzero(images.targets >= len(names))
         if len(wrong):
             more = f", as have {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
