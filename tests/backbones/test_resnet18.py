@@ -18,10 +18,11 @@ from pretrain.train import train as pretrain
 from tests.captioning.conftest import RECIPE as NIC
 from tests.captioning.conftest import NoMeteor
 from tests.detection.conftest import make_run
-from tests.pretrain.test_train import EVERYWHERE, run_of
+from tests.pretrain.test_train import EVERYWHERE, RECIPE, run_of
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.planning.run_spec import RunSpec
+from workflow.planning.runs import DRAWN
 from workflow.training.shared_artifact import read_array
 
 NAME = "resnet18"
@@ -80,7 +81,8 @@ def test_it_is_a_captioners_encoder(finetune, published, coco, tmp_path, monkeyp
 
 
 def test_it_is_a_random_backbone_whose_branches_have_the_variance_of_their_input(imagenet, tmp_path):
-    run = replace(run_of(), recipe={"init": "random", "network": NAME, "crop_size": 48, "val_resize_size": 48})
+    recipe = {key: RECIPE[key] for key in DRAWN} | {"init": "random", "network": NAME}
+    run = replace(run_of(), recipe=recipe)
     make_random(run, imagenet.check, tmp_path)
     weights = load_weights(tmp_path / "backbone.safetensors")[0]
     assert metadata(tmp_path / "backbone.safetensors")["network"] == NAME
