@@ -69,7 +69,7 @@ def measure(reference: Callable[[Path], Step], **changes: Any) -> Measured:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = imagenet(folder)
-        check = info(root=str(root), classes=[str(n) for n in range(CLASSES)])
+        check = info(set="imagenet", root=str(root), classes=[str(n) for n in range(CLASSES)])
         run = RunSpec("pretrain", "cutmix", {"pretrain": 0}, recipe, {}, THREADS, WORKERS, gpus=0)
         torch.set_num_threads(THREADS)
         InTurn.reference = staticmethod(reference(root))

@@ -42,7 +42,7 @@ def serve(root: Path) -> None:
 
     torch.set_num_threads(1)
     run = RunSpec(**demo())
-    check = info(root=str(root), classes=sorted(path.name for path in (root / "train").iterdir()))
+    check = info(set="imagenet", root=str(root), classes=sorted(path.name for path in (root / "train").iterdir()))
     loader = Runner.build_dataloader(task(run, check, root)["train_dataloader"], seed=0)
     batches, count = iter(loader), PART // run.recipe["batch_size"]
     for _ in sys.stdin:
