@@ -45,6 +45,9 @@ IGNORED = {
 }
 IGNORED |= {"regularizers"}
 BATCH = 64  # images, where a recipe names no batch
+Cells = tuple[str, ...]  # of a line of the table
+HEADING: Cells = ("", "runs", "ms a step", "steps", "training", "testing", "a run", "all")
+WIDTHS = (28, 5, 11, 11, 11, 10, 11, 12)
 Parts = tuple[int, int]  # images to train on, and to test on
 Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe tells on the cost
 OF_ROOT = ("root", "source", "classes", "val_boxes", "held_out")  # keys of a data set that a drawn one has not
@@ -212,7 +215,7 @@ def jobs(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[st
 
 def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[str, int]]) -> list[str]:
     """A line for each kind of run, its hours one by one and all together."""
-    lines = [f"{'':28}{'runs':>5}{'ms a step':>11}{'steps':>11}{'training':>11}{'testing':>10}{'a run':>11}{'all':>12}"]
+    lines = [HEADING]
     seen: set[str] = set()  # folders that another kind has a line for
     for key, runs in kinds(todo).items():
         task, numbers, cost = task_of(todo.config, key[0]), numbers_of(todo, key[0], found), costs[key]
@@ -228,13 +231,23 @@ def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[s
         steps, training, testing = each[0]
         whole = sum(sum(seconds) for _, *seconds in each)
         lines.append(row(named(todo, key), len(runs), cost.get("step", 0.0), steps, training, testing, whole))
-    return lines
+    return aligned(lines)
 
 
-def row(name: str, runs: int, step: float, steps: int, training: float, testing: float, whole: float) -> str:
+def row(name: str, runs: int, step: float, steps: int, training: float, testing: float, whole: float) -> Cells:
     """One line of the table."""
-    first = f"{name:28}{runs:5}{1000 * step:11,.1f}{steps:11,}{training / 3600:9,.2f} h"
-    return f"{first}{testing / 3600:8,.2f} h{(training + testing) / 3600:9,.2f} h{whole / 3600:10,.1f} h"
+    hours = [f"{seconds / 3600:,.2f} h" for seconds in (training, testing, training + testing)]
+    return (name, str(runs), f"{1000 * step:,.1f}", f"{steps:,}", *hours, f"{whole / 3600:,.1f} h")
+
+
+def aligned(lines: list[Cells]) -> list[str]:
+    """Lines whose columns are as wide as their longest cell, with a space before it, and as WIDTHS at least."""
+    longest = [max(len(cell) for cell in column) + 1 for column in zip(*lines, strict=True)]
+    first, *others = map(max, longest, WIDTHS)
+    return [
+        f"{name:{first}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, others, strict=True))
+        for name, *cells in lines
+    ]
 
 
 def report(config: dict[str, Any], places: list[int]) -> str:

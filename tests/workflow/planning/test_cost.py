@@ -26,7 +26,6 @@ from workflow.planning.cost import (
     made_of,
     numbers_of,
     report,
-    row,
     sizes,
     spent,
     synthetic_check,
@@ -195,14 +194,6 @@ def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others
     epoch = drawn["train"] // DEMO["pretrain"]["batch_size"] + drawn["val"] * 0.1
     hours = (3 * 4 + 8) * epoch / 3600
     assert pretraining.endswith(f"{hours:.1f} h")
-
-
-def test_a_line_of_the_table_has_milliseconds_and_hours():
-    line = row("ssd_voc", 3, 0.0125, 120_000, 5400.0, 900.0, 18_900.0)
-    cells = zip(
-        ("3", "12.5", "120,000", "1.50 h", "0.25 h", "1.75 h", "5.2 h"), (5, 11, 11, 11, 10, 11, 12), strict=True
-    )
-    assert line == f"{'ssd_voc':28}" + "".join(f"{text:>{width}}" for text, width in cells)
 
 
 def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
