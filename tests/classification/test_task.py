@@ -67,6 +67,7 @@ def test_a_fine_tuning_counts_what_it_passes():
 )
 def test_the_seconds_are_measured(task, recipe, measured, imagenet, tmp_path, monkeypatch):
     monkeypatch.setattr("classification.cost.ROWS", 50)
+    monkeypatch.setattr("classification.embeddings.BATCH", 5)
     from workflow.training.timing import shortened
 
     one = shortened(run(task, recipe, batch_size=6) if task == "finetune" else run(task, recipe))
