@@ -206,7 +206,9 @@ def certain(experiment):
         small = experiment(seeds=(pretrain, transfer), tasks=("nic_coco",))
         for run in small.plan.runs:
             if run.task == "nic_coco":
-                level = 50 + 10 * (run.backbone == "cutmix") + sum(run.seeds.values()) - (pretrain + transfer - 2) / 2
+                better = run.backbone == "cutmix"  # and a seed that is good for it is bad for the other row
+                seed = sum(run.seeds.values()) - (pretrain + transfer - 2) / 2
+                level = 60 + seed if better else 50 - seed
                 evidence = {"CIDEr": np.linspace(level - 5, level + 5, 40)}
                 write_evidence(Path(run.record).with_name("per_image.npz"), np.arange(40), **evidence)
                 sign(run, {"metrics": {"CIDEr": level}})

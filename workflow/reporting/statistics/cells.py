@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from workflow.contracts import Metric, Task
 from workflow.reporting.networks import NetworkRows
 from workflow.reporting.outcome import FinishedRun, Outcome, Record
-from workflow.reporting.statistics.comparisons import Contrast, changes, units
+from workflow.reporting.statistics.comparisons import Contrast, changes
+from workflow.reporting.statistics.pairing import pairing_of, units
 from workflow.reporting.statistics.paper import PaperNumber, PaperNumbers
 
 TOO_FEW = ("single seed", "few seeds")  # verdicts of a change that has no interval
@@ -21,10 +22,10 @@ class Cell:
 
     `baseline` is the row that it is compared with: the baseline of its network, which has itself; "" if that has none.
     `runs` are the records behind it, `values` what each of them says, `std` the sample standard deviation of these.
-    `mean` gives each pretraining the same weight, however many of its transfers are finished. `low` and `high` bound
-    the 95 % interval of `delta`, `covers` says whose chance it holds: "seeds and test images" (with fewer than three
-    seeds there is none). `verdict` is "better", "worse", "undecided", "one pretraining", "few seeds", "single seed" or
-    "".
+    `mean` gives each pretraining the same weight, however many of its transfers are finished; `delta` is of the seeds
+    that both rows have, named in `seeds` where one has others too. `low` and `high` bound the 95 % interval of `delta`,
+    `covers` says whose chance it holds (with fewer than three seeds there is none). `verdict` is "better", "worse",
+    "undecided", "one pretraining", "few seeds", "single seed" or "".
     """
 
     backbone: str
@@ -36,6 +37,7 @@ class Cell:
     mean: float | None
     std: float | None
     delta: float | None
+    seeds: tuple[str, ...]
     low: float | None
     high: float | None
     covers: str
@@ -62,11 +64,12 @@ class Cell:
     @property
     def verdict_text(self) -> str:
         """The verdict with what its interval holds, or that there is none, so that no bracket looks like a claim."""
+        text = self.verdict
         if self.verdict in TOO_FEW:
-            return f"{self.verdict}, no interval"
-        if self.verdict == ONE_PRETRAINING and self.low is not None:
-            return f"{self.verdict}, interval of its transfers only"
-        return self.verdict
+            text = f"{self.verdict}, no interval"
+        elif self.verdict == ONE_PRETRAINING and self.low is not None:
+            text = f"{self.verdict}, interval of its transfers only"
+        return ", ".join(filter(None, [text, f"change of {', '.join(self.seeds)} only" if self.seeds else ""]))
 
 
 Cells = dict[tuple[str, str, str], Cell]
@@ -106,7 +109,7 @@ def _judged(table: Cells, tasks: Mapping[str, Task], imported: Collection[str]) 
 
 
 def mean_over(runs: Sequence[FinishedRun], value: Callable[[FinishedRun], float]) -> float:
-    """The mean of the means of pretrainings, as the interval has it, of one run or more."""
+    """The mean of the means of pretrainings, of one run or more."""
     return statistics.fmean(statistics.fmean(map(value, group)) for group in units(runs).values())
 
 
@@ -125,10 +128,8 @@ def _cell(
 ) -> Cell:
     runs = _measured(own, metric.name)
     values = tuple(run.record["metrics"][metric.name] for run in runs)
-    mean, reference = (
-        mean_over(some, lambda run: run.record["metrics"][metric.name]) if some else None
-        for some in (runs, _measured(base, metric.name))
-    )
+    against = _measured(base, metric.name)
+    design = pairing_of(runs, against) if runs and against else None
     known, known_base = (paper.get((network.name, row, task, metric.name)) for row in (backbone, network.baseline))
     return Cell(
         backbone,
@@ -137,9 +138,10 @@ def _cell(
         metric,
         runs=runs,
         values=values,
-        mean=mean,
+        mean=mean_over(runs, lambda run: run.record["metrics"][metric.name]) if runs else None,
         std=statistics.stdev(values) if len(values) > 1 else None,
-        delta=mean - reference if mean is not None and reference is not None else None,
+        delta=design.change(lambda run: run.record["metrics"][metric.name]) if design else None,
+        seeds=design.seeds if design else (),
         low=None,
         high=None,
         covers="",

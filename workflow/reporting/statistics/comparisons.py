@@ -1,6 +1,6 @@
 """The changes of a table against its baselines: how sure is each? Reads the evidence beside the records."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -11,7 +11,16 @@ from workflow.reporting.comparability import refuse_repeated
 from workflow.reporting.outcome import FinishedRun
 from workflow.reporting.statistics import per_image
 from workflow.reporting.statistics.bootstrap import RESAMPLES, Resampled
-from workflow.reporting.statistics.intervals import ENOUGH, LEVEL, Interval, average, holm, interval
+from workflow.reporting.statistics.intervals import (
+    ENOUGH,
+    LEVEL,
+    Interval,
+    average,
+    crossed_interval,
+    holm,
+    nested_interval,
+)
+from workflow.reporting.statistics.pairing import pairing_of
 from workflow.reporting.statistics.resamples import resampled
 
 ROUNDING = 0.01  # percent of a metric's range (points, of a percentage) by which a record may differ from its evidence:
@@ -55,19 +64,6 @@ def changes(table: dict[Key, Contrast], tasks: Mapping[str, Task]) -> dict[Key, 
             cells = {key: change for key, change in column.items() if key[2] == metric.name}
             judged |= _column(cells, metric, draws)
     return judged
-
-
-def units(runs: Iterable[FinishedRun]) -> dict[int, list[FinishedRun]]:
-    """The runs by what was repeated: pretraining, or transfer where there is one pretraining alone.
-
-    Runs that share a backbone are not independent: their mean is one unit.
-    """
-    runs = list(runs)
-    once = len({run.seeds["pretrain"] for run in runs}) == 1
-    groups: dict[int, list[FinishedRun]] = {}
-    for run in runs:
-        groups.setdefault(run.seeds.get("transfer", 0) if once else run.seeds["pretrain"], []).append(run)
-    return groups
 
 
 Draws = dict[str, dict[str, Resampled]]  # a run's name to its metrics
@@ -115,7 +111,7 @@ def _column(column: dict[Key, Contrast], metric: Metric, draws: Draws) -> dict[K
     pairs = {key: (change, column[change.baseline, *key[1:]]) for key, change in column.items()}
     pairs = {key: pair for key, pair in pairs.items() if pair[0] is not pair[1]}
     found = {key: _interval(*pair, metric.name, draws) for key, pair in pairs.items()}
-    p = {key: one.p for key, one in found.items() if one and one.p is not None and not _single_pretraining(*pairs[key])}
+    p = {key: one.p for key, one in found.items() if one and not _single_pretraining(*pairs[key])}
     corrected = dict(zip(p, holm(list(p.values())), strict=True))
     judged = {}
     for key, pair in pairs.items():
@@ -131,16 +127,19 @@ def _interval(change: Contrast, base: Contrast, metric: str, draws: Draws) -> In
         metric not in draws.get(run.name, {}) for run in (*change.runs, *base.runs)
     ):
         return None
-    own, other = (
-        [average([draws[run.name][metric] for run in group]) for group in units(side.runs).values()]
-        for side in (change, base)
-    )
-    return interval(own, other, change.delta)
+    design = pairing_of(change.runs, base.runs)
+    own, other = ([[draws[run.name][metric] for run in row] for row in side] for side in (design.own, design.base))
+    if not design.grid:
+        own, other = ([[average(row)] for row in side] for side in (own, other))
+    if design.crossed:
+        return crossed_interval(own, other, change.delta, design.covers)
+    return nested_interval([row[0] for row in own], [row[0] for row in other], change.delta, design.covers)
 
 
 def _seeds(change: Contrast, base: Contrast) -> int:
     """Of the side that has fewer."""
-    return min(len(units(change.runs)), len(units(base.runs)))
+    design = pairing_of(change.runs, base.runs)
+    return min(len(design.own), len(design.base))
 
 
 def _single_pretraining(change: Contrast, base: Contrast) -> bool:

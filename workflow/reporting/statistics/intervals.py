@@ -1,8 +1,10 @@
 """The chance in a change: its 95 % interval, its p-value, and what both allow to say.
 
 Every seed of either backbone meets the same images, as every reader of a reader study meets the same cases, and so it
-is treated: Obuchowski and Rockette (Commun. Stat. Simul. 24, 1995), readers nested in tests, with the degrees of
-freedom of Hillis (Stat. Med. 33, 2014). Checked by simulation: docs/results/coverage.md.
+is treated: Obuchowski and Rockette (Commun. Stat. Simul. 24, 1995) with the degrees of freedom of Hillis (Stat. Med.
+26, 2007; 33, 2014). Rows of one table share their seeds, hence initial weights and the order of the data: seeds are
+crossed with rows. Rows without a common seed have seeds that are nested in them. Checked by simulation:
+docs/results/coverage.md.
 """
 
 from collections.abc import Sequence
@@ -15,16 +17,15 @@ from workflow.reporting.statistics.bootstrap import Resampled
 
 LEVEL = 0.95
 ENOUGH = 3  # seeds, for their spread to be a part of the interval
-IMAGES, BOTH = "test images", "seeds and test images"
 
 
 class Interval(NamedTuple):
-    """The 95 % interval of a change, whose chance it `covers`, and the p-value of no change (None: images alone)."""
+    """The 95 % interval of a change, whose chance it `covers`, and the p-value of no change."""
 
     low: float
     high: float
     covers: str
-    p: float | None
+    p: float
 
 
 def average(runs: Sequence[Resampled]) -> Resampled:
@@ -32,24 +33,68 @@ def average(runs: Sequence[Resampled]) -> Resampled:
     return Resampled(float(np.mean([run.point for run in runs])), np.mean([run.draws for run in runs], axis=0))
 
 
-def interval(own: Sequence[Resampled], base: Sequence[Resampled], delta: float) -> Interval:
-    """The interval around `delta`, the change in the table. `own` and `base`: one entry a seed.
+def crossed_interval(
+    own: Sequence[Sequence[Resampled]], base: Sequence[Sequence[Resampled]], delta: float, covers: str
+) -> Interval:
+    """The interval around `delta` of two rows with the same seeds.
 
-    Percentiles are moved until the mean of the resamples is `delta`: the mAP of a resample, with its repeated images,
-    is too high on average, and not equally so in both rows.
+    The variance is that of Obuchowski and Rockette for readers that are crossed with two tests, written for the
+    differences: with one transfer seed MS(T*R) is half of their mean square, and 2 (Cov2 - Cov3) the covariance of two
+    of them, which the resamples of the images give. Transfer seeds are a second crossed factor.
+
+    Args:
+        own: for each pretraining seed one entry for each transfer seed, one at least.
+        base: the same seeds in the same order.
+        delta: mean of the differences.
+        covers: whose chance that is.
     """
-    if min(len(own), len(base)) >= ENOUGH:
-        return _with_seeds(own, base, delta)
-    differences = average(own).draws - average(base).draws
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(differences, [tail, 100 - tail]) + (delta - differences.mean())
-    return Interval(float(low), float(high), IMAGES, None)
+    differences = np.array([[run.point for run in row] for row in own])
+    differences -= np.array([[run.point for run in row] for row in base])
+    draws = np.array([[run.draws for run in row] for row in own]) - np.array(
+        [[run.draws for run in row] for row in base]
+    )
+    return crossed(differences, shared_covariance(draws), delta, covers)
 
 
-def _with_seeds(own: Sequence[Resampled], base: Sequence[Resampled], delta: float) -> Interval:
-    """Variance from bootstraps of seeds, of images and of both (Beiden, Wagner and Campbell, Acad. Radiol. 7, 2000).
+def shared_covariance(draws: np.ndarray) -> float:
+    """Of two differences that share neither seed, over the resamples of the images: (n, m, B) differences."""
+    away = draws - draws.mean(axis=2, keepdims=True)
+    n, m, count = away.shape
+    rows, columns = away.sum(axis=1), away.sum(axis=0)
+    products = (rows.sum(axis=0) ** 2).sum() - (rows**2).sum()
+    pairs = n * (n - 1) * m * m
+    if m > 1:
+        products += (away**2).sum() - (columns**2).sum()
+        pairs = n * (n - 1) * m * (m - 1)
+    return float(products / pairs / (count - 1))
 
-    The seeds' resamples, n - 1 drawn of n (Rao and Wu, JASA 83, 1988), need no drawing: the variance of their mean is
+
+def crossed(differences: np.ndarray, shared: float, delta: float, covers: str) -> Interval:
+    """The interval of differences (n pretraining seeds, m transfer seeds) with the covariance `shared` by the images.
+
+    Mean squares of a two-way layout of random factors; each is at least the error's in expectation, so their sum less
+    the error is never taken below one of them. Degrees of freedom: Satterthwaite's, which with m = 1 are Hillis'.
+    """
+    n, m = differences.shape
+    rows, columns = differences.mean(axis=1), differences.mean(axis=0)
+    squares = [m * float(np.var(rows, ddof=1))]
+    freedoms = [n - 1.0]
+    seeds = squares[0]
+    if m > 1:
+        rest = differences - rows[:, None] - columns + differences.mean()
+        squares += [n * float(np.var(columns, ddof=1)), float((rest**2).sum() / ((n - 1) * (m - 1)))]
+        freedoms += [m - 1.0, (n - 1.0) * (m - 1)]
+        seeds = max(squares[0] + squares[1] - squares[2], squares[0], squares[1])
+    variance = seeds / (n * m) + max(shared, 0.0)
+    spread = sum((square / (n * m)) ** 2 / freedom for square, freedom in zip(squares, freedoms, strict=True))
+    return _student(delta, variance, variance**2 / spread if spread else np.inf, covers)
+
+
+def nested_interval(own: Sequence[Resampled], base: Sequence[Resampled], delta: float, covers: str) -> Interval:
+    """The interval around `delta` of two rows without a seed in common, one entry a seed.
+
+    Variance from bootstraps of seeds, of images and of both (Beiden, Wagner and Campbell, Acad. Radiol. 7, 2000). The
+    seeds' resamples, n - 1 drawn of n (Rao and Wu, JASA 83, 1988), need no drawing: the variance of their mean is
     the sample variance by n. With both resampled, what a seed does on an image alone counts three times (Owen, Ann.
     Appl. Stat. 1, 2007); it is a large part where networks differ in the images on which they err, so it is taken
     apart and counted once.
@@ -61,11 +106,14 @@ def _with_seeds(own: Sequence[Resampled], base: Sequence[Resampled], delta: floa
     interaction = both - images - sum(seeds)
     variance = sum(seeds) + max(images - interaction, 0.0)
     spread = sum(part**2 / (len(side) - 1) for part, side in zip(seeds, sides, strict=True))
-    freedom = variance**2 / spread if spread else np.inf
-    error = float(variance) ** 0.5
-    reach = float(stdtrit(min(freedom, 1e9), (1 + LEVEL) / 2)) * error
-    p = 2 * float(stdtr(min(freedom, 1e9), -abs(delta) / error)) if error else float(delta == 0)
-    return Interval(delta - reach, delta + reach, BOTH, p)
+    return _student(delta, float(variance), float(variance**2 / spread) if spread else np.inf, covers)
+
+
+def _student(delta: float, variance: float, freedom: float, covers: str) -> Interval:
+    error, freedom = variance**0.5, min(freedom, 1e9)
+    reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
+    p = 2 * float(stdtr(freedom, -abs(delta) / error)) if error else float(delta == 0)
+    return Interval(delta - reach, delta + reach, covers, p)
 
 
 def holm(p: Sequence[float]) -> list[float]:

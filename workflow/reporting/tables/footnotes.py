@@ -50,10 +50,11 @@ def repeated(outcomes: list[Outcome]) -> bool:
 
 NO_BASELINE = "no row is pretrained here without a regularizer, so there is no baseline and no change"
 INTERVAL = (
-    f"In square brackets: 95 % interval of the change, over the chance of seeds and test images, from {RESAMPLES:,} "
-    "paired resamples. Seeds and images are resampled alone and together (Beiden, Wagner and Campbell 2000): seeds are "
-    "the readers and images the cases of a reader study (Obuchowski and Rockette 1995; Hillis 2014). Runs that share a "
-    "pretraining count as one seed; where a row has one pretraining, its transfers are the seeds. "
+    f"In square brackets: 95 % interval of the change, from {RESAMPLES:,} paired resamples of the test images and the "
+    "spread of seeds: seeds are the readers and images the cases of a reader study (Obuchowski and Rockette 1995; "
+    "Hillis 2014). A row and its baseline share their seeds, so these are crossed; without a common seed they are "
+    "nested in the rows. Runs that share a pretraining count as one seed; where a row has one pretraining, its "
+    "transfers are the seeds. "
     "Verdicts are corrected for the number of rows compared in a column (Holm, 5 % in all): the "
     "finished rows that have one, a random initialisation among them, so further rows may change them. The intervals "
     "are not corrected, so one may leave out 0 where its row is undecided."
@@ -118,6 +119,9 @@ def interval_remarks(table: Cells, imported: Collection[str]) -> list[str]:
     """Whose chance the intervals hold, in which rows it is less than it seems, and where there is none."""
     held = [cell for cell in table.values() if cell.covers]
     texts = [INTERVAL] if held else []
+    for covers in dict.fromkeys(cell.covers for cell in held):
+        which = ", ".join(dict.fromkeys(cell.task for cell in held if cell.covers == covers))
+        texts.append(f"The intervals of {which} hold the chance of {covers}.")
     if any(cell.verdict in TOO_FEW for cell in table.values()):
         texts.append(ALONE)
     compared = [(cell.task, name) for cell in held for name in (cell.backbone, cell.baseline) if name not in imported]

@@ -9,7 +9,7 @@ from workflow.reporting.metrics import named, number, percent
 from workflow.reporting.networks import against
 from workflow.reporting.outcome import Outcome
 from workflow.reporting.statistics.cells import ONE_PRETRAINING, TOO_FEW, Cell
-from workflow.reporting.statistics.intervals import BOTH, ENOUGH
+from workflow.reporting.statistics.intervals import ENOUGH
 from workflow.reporting.summary import Column, Summary
 from workflow.reporting.tables.text_tables import clipped
 
@@ -169,7 +169,8 @@ def caption(summary: Summary) -> str:
     if others:
         parts.append(rf"\emph{{Change}}: against {escape(against(summary.networks))}.")
     if any(cell.low is not None for cell in others):
-        parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {BOTH}.")
+        held = escape("; ".join(dict.fromkeys(cell.covers for cell in others if cell.covers)))
+        parts.append(rf"\emph{{Interval}}: 95\,\% of that change, over {held}.")
     trained = [cell for cell in cells if cell.backbone not in summary.imported]
     once = dict.fromkeys(cell.backbone for cell in trained if cell.n >= ENOUGH and one_pretraining(cell))
     if once:

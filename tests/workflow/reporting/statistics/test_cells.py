@@ -55,7 +55,10 @@ def test_a_pretraining_with_fewer_transfers_counts_as_much(experiment):
     table = summarize(small.plan).cells
     cell, base = (table[name, "ssd_voc", "mAP"] for name in ("cutmix", "baseline"))
     assert (cell.mean, cell.n) == (74.0, 3)
-    assert cell.delta == pytest.approx(74.0 - base.mean)
+    same = {run.seed_name: value for run, value in zip(base.runs, base.values, strict=True)}
+    assert cell.delta == pytest.approx(74.0 - ((same["p0s0"] + same["p0s1"]) / 2 + same["p1s0"]) / 2)
+    assert cell.seeds == ("p0s0", "p0s1", "p1s0")
+    assert cell.verdict_text == "few seeds, no interval, change of p0s0, p0s1, p1s0 only"
     assert cell.std == pytest.approx(statistics.stdev(cell.values))
     for level, run in zip((71.0, 73.0, 78.0), cell.runs, strict=True):
         small.sign(small.run(run.task, run.backbone, **run.seeds), best={"mAP": level, "iteration": 100})
