@@ -37,7 +37,7 @@ class ReportFiles:
         """What `rule all` asks for."""
         tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "tex", "html")]
         pages = [page for page, *_ in self.pages]
-        return [*tables, *self.curves, *self.per_class, *pages, *self.figures.values()]
+        return [*tables, *self.answer, *self.curves, *self.per_class, *pages, *self.figures.values()]
 
     @property
     def folder(self) -> str:
@@ -48,6 +48,11 @@ class ReportFiles:
     def declared(self) -> dict[str, Task]:
         """Each instance of a transfer task with its declaration."""
         return {name: registry.task_of(self.config, name) for name in self.tasks}
+
+    @property
+    def answer(self) -> list[str]:
+        """The figures of the answer."""
+        return [f"{self.folder}/{name}.svg" for name in ("forest", "scatter")]
 
     @property
     def curves(self) -> list[str]:

@@ -110,6 +110,7 @@ rule report:
             caption="../report/transfer.rst",
             category="Table",
         ),
+        answer=report(plan.answer, caption="../report/answer.rst", category="Answer"),
         curves=report(
             plan.curves,
             caption="../report/curves.rst",

@@ -12,8 +12,10 @@ import jinja2
 from markupsafe import Markup, escape
 
 from workflow.core.escaping import printable
+from workflow.reporting.answer import compared, sentences
 from workflow.reporting.metrics import heading, number
 from workflow.reporting.outcome import FinishedRun, Outcome
+from workflow.reporting.page.answer_figures import forest, scatter
 from workflow.reporting.page.curves import curves
 from workflow.reporting.page.external_figures import sources
 from workflow.reporting.page.sections import PROJECT, Section, sections
@@ -37,8 +39,10 @@ def html(
     from workflow.reporting.page.external_figures). `departures`: see workflow.reporting.tables.paper_deviations.
     """
     drawings = {name: curves(summary, name) for name, task in summary.tasks.items() if task.kind == "train"}
+    plots = {"forest": forest(summary), "scatter": scatter(summary)}
     environment = templates(folder)
     environment.globals |= {
+        "answer": {"sentences": sentences(summary), "rows": compared(summary), **plots},
         "summary": summary,
         "departures": departures,
         "curves": drawings,
@@ -52,6 +56,7 @@ def html(
     figure = environment.get_template("figure.html.j2")
     figures = {f"{name}.html": figure.render(section=part) for section in parts for name, part in section.pages.items()}
     figures |= {f"curves_{task}.svg": svg for task, svg in drawings.items()}
+    figures |= {f"{name}.svg": svg for name, svg in plots.items()}
     return {"transfer.html": page(summary, environment, parts)} | figures
 
 

@@ -1,0 +1,97 @@
+"""The answer: never more than the verdicts say, and a rank correlation that has its signs right."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.workflow.reporting.statistics.test_comparisons import scored  # noqa: F401 (a fixture)
+from workflow.reporting.answer import Correlation, compared, correlation, headlines, sentences, words
+from workflow.reporting.page.answer_figures import forest, scatter
+from workflow.reporting.summary import summarize
+
+COLUMN = "nic_coco"
+
+
+def found(small):
+    """The correlation with the captioner's headline."""
+    summary = summarize(small.plan)
+    return correlation(summary, next(column for column in headlines(summary) if column[0] == COLUMN))
+
+
+def test_a_row_that_classifies_worse_and_transfers_better_is_the_wrong_way_round(scored):  # noqa: F811
+    """The fixture's level is an error in classification, and a score in captioning."""
+    small = scored({"baseline": 50, "a": 60, "b": 70}, noise=0.0)
+    assert (found(small).tau, found(small).rows) == (-1.0, 3)
+    assert words(found(small)) == "τ = −1.00 over 3 rows, too few for an interval"
+
+
+def test_a_random_row_is_not_among_them(scored):  # noqa: F811
+    small = scored({"baseline": 50, "a": 60, "scratch": 10}, specs={"scratch": {"init": "random"}})
+    assert found(small).rows == 2
+    assert compared(summarize(small.plan)) == ["a"]
+
+
+def test_with_five_rows_of_three_seeds_tau_has_an_interval(scored):  # noqa: F811
+    levels = {"baseline": 50, "a": 51, "b": 52, "c": 50.5, "d": 51.5}
+    one = found(scored(levels, seeds=(3, 1)))
+    assert -1 <= one.low <= one.tau <= one.high <= 1
+    assert one.low < one.high
+    assert re.fullmatch(r"τ = −\d\.\d\d \[[−+]\d\.\d\d, [−+]\d\.\d\d\] over 5 rows", words(one))
+    few = found(scored(levels, seeds=(2, 1)))
+    assert few.low is None
+    assert words(few).endswith("over 5 rows, whose changes have no intervals")
+
+
+def test_equal_rows_have_no_correlation():
+    assert words(Correlation(None, 1)) == "τ is not defined"
+
+
+@pytest.mark.parametrize(
+    ("levels", "seeds", "expected"),
+    [
+        (
+            {"baseline": 50, "a": 60},
+            1,
+            "Of 1 row, none classify better than the baseline and none worse; 1 row without",
+        ),
+        (
+            {"baseline": 50, "a": 40},
+            3,
+            "Of 1 row, a classifies better than the baseline and none worse; 0 rows without",
+        ),
+        ({"baseline": 50, "a": 60}, 3, "Of 1 row, none classify better than the baseline and a worse; 0 rows without"),
+    ],
+)
+def test_the_sentences_say_what_the_verdicts_say(scored, levels, seeds, expected):  # noqa: F811
+    first, second = sentences(summarize(scored(levels, seeds=(seeds, 1)).plan))
+    assert first.startswith(expected)
+    if levels["a"] < 50:
+        assert second == "a transfers worse in nic_coco."
+    else:
+        assert second == "So the table does not tell yet whether a better classifier makes a better backbone."
+
+
+def test_a_table_of_one_row_answers_nothing(scored):  # noqa: F811
+    assert sentences(summarize(scored({"baseline": 50}).plan)) == ["No trained row is compared with another one."]
+
+
+@pytest.mark.parametrize("levels", [{"baseline": 50}, {"baseline": 50, "a": 60, "b$": 70}])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_figures_are_drawings_with_a_mark_for_each_row(scored, levels, seeds):  # noqa: F811
+    summary = summarize(scored(levels, seeds=(seeds, 1)).plan)
+    for draw in (forest, scatter):
+        root = ElementTree.fromstring(draw(summary))
+        assert root.tag.endswith("svg")
+        assert root.attrib["aria-label"]
+        assert draw(summary) == draw(summary), "the same records give the same bytes"
+    assert all(name in forest(summary) for name in levels if name != "baseline")
+
+
+def test_a_verdict_fills_the_marker(scored):  # noqa: F811
+    sure, unsure = (summarize(scored({"baseline": 50, "a": 60}, seeds=(n, 1)).plan) for n in (3, 1))
+    marks = [
+        re.findall(r"<title>a, [^<]*</title>.*?<use [^>]*style=\"([^\"]*)\"", forest(one), re.S)
+        for one in (sure, unsure)
+    ]
+    assert [["fill-opacity: 0;" in mark for mark in each] for each in marks] == [[False, False], [True, True]]

@@ -1,0 +1,139 @@
+"""Does a better classifier make a better backbone? What the verdicts of a table say to that, in two sentences, and the
+rank correlation of classification with each transfer metric."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from workflow.core.rng import rng
+from workflow.registry import PRETRAIN
+from workflow.reporting.statistics.cells import Cell
+from workflow.reporting.summary import Column, Summary
+
+DRAWS, ENOUGH = 1000, 5  # draws of an interval of τ, and rows from which there is one
+NORMAL = 1.96  # half widths of a 95 % interval in standard deviations
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Kendall's τ (b, which knows ties) of classification and a transfer metric over rows; 1: the better classifier is
+    always the better backbone.
+
+    Args:
+        tau: None where it is not defined, as of one row.
+        rows: how many.
+        low: of its 95 % interval; None without one.
+        high: of the same.
+    """
+
+    tau: float | None
+    rows: int
+    low: float | None = None
+    high: float | None = None
+
+
+def headlines(summary: Summary) -> list[Column]:
+    """The headline metric of each transfer task."""
+    return [(name, task.headline) for name, task in summary.tasks.items() if name != PRETRAIN]
+
+
+def classification(summary: Summary) -> Column:
+    """The headline metric of pretraining."""
+    return PRETRAIN, summary.tasks[PRETRAIN].headline
+
+
+def trained_rows(summary: Summary) -> list[str]:
+    """The rows but those that have learnt nothing."""
+    return [row for row in summary.backbones if row not in summary.controls]
+
+
+def compared(summary: Summary) -> list[str]:
+    """Of these, the rows that have another one as their baseline."""
+    first = classification(summary)
+    return [row for row in trained_rows(summary) if summary.cell(row, first).baseline not in ("", row)]
+
+
+def correlation(summary: Summary, column: Column) -> Correlation:
+    """τ over the changes of all trained rows against their baselines, which have none; signs as good and bad.
+
+    Its interval follows from the intervals of the changes, which hold seeds and images: each change is drawn from a
+    normal distribution of that width.
+    """
+    pairs = [(summary.cell(row, classification(summary)), summary.cell(row, column)) for row in trained_rows(summary)]
+    pairs = [pair for pair in pairs if all(cell.delta is not None for cell in pair)]
+    values = np.array([[oriented(cell, cell.delta or 0.0) for cell in pair] for pair in pairs]).reshape(-1, 2)
+    if len(pairs) < 2 or any(len(set(side)) == 1 for side in values.T):
+        return Correlation(None, len(pairs))
+    tau = float(kendalltau(*values.T).statistic)
+    known = all(cell.limits or cell.change is None for pair in pairs for cell in pair)
+    if len(pairs) < ENOUGH or not known:
+        return Correlation(tau, len(pairs))
+    errors = np.array([[half_width(cell) / NORMAL for cell in pair] for pair in pairs])
+    noise = rng("tau", column[0], len(pairs)).standard_normal((DRAWS, *errors.shape))
+    drawn = [kendalltau(*(values + errors * one).T).statistic for one in noise]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return Correlation(tau, len(pairs), float(low), float(high))
+
+
+def half_width(cell: Cell) -> float:
+    """Of the interval of a change; 0 of a baseline."""
+    return (cell.limits[1] - cell.limits[0]) / 2 if cell.limits and cell.change is not None else 0.0
+
+
+def oriented(cell: Cell, value: float) -> float:
+    """A change that is above 0 where it is an improvement."""
+    return -value if cell.metric.better == "lower" else value
+
+
+def words(found: Correlation) -> str:
+    """τ with what may be said of it."""
+    if found.tau is None:
+        return "τ is not defined"
+    rows = f"over {found.rows} rows"
+    if found.low is None or found.high is None:
+        few = "too few for an interval" if found.rows < ENOUGH else "whose changes have no intervals"
+        return f"τ = {found.tau:+.2f} {rows}, {few}".replace("-", "−")
+    return f"τ = {found.tau:+.2f} [{found.low:+.2f}, {found.high:+.2f}] {rows}".replace("-", "−")
+
+
+def sentences(summary: Summary) -> list[str]:
+    """What was found, never more than the verdicts say."""
+    rows = compared(summary)
+    if not rows:
+        return ["No trained row is compared with another one."]
+    said = {row: summary.cell(row, classification(summary)).verdict for row in rows}
+    better, worse = ([row for row in rows if said[row] == word] for word in ("better", "worse"))
+    rest = len(rows) - len(better) - len(worse)
+    first = (
+        f"Of {counted(len(rows), 'row')}, {listed(better)} classif{'ies' if len(better) == 1 else 'y'} better than the "
+    )
+    first += f"baseline and {listed(worse)} worse; {counted(rest, 'row')} without a verdict."
+    if not better:
+        return [first, "So the table does not tell yet whether a better classifier makes a better backbone."]
+    return [first, " ".join(transferred(summary, row) for row in better)]
+
+
+def transferred(summary: Summary, row: str) -> str:
+    """How a row that classifies better transfers."""
+    verdicts = {column[0]: summary.cell(row, column).verdict for column in headlines(summary)}
+    parts = []
+    for word in ("better", "worse"):
+        tasks = [task for task, verdict in verdicts.items() if verdict == word]
+        parts += [f"{word} in {', '.join(tasks)}"] if tasks else []
+    if not parts:
+        return f"Of {row}, no transfer has a verdict."
+    open_tasks = sum(verdict not in ("better", "worse") for verdict in verdicts.values())
+    tail = f"; {counted(open_tasks, 'task')} without a verdict" if open_tasks else ""
+    return f"{row} transfers {' and '.join(parts)}{tail}."
+
+
+def counted(count: int, noun: str) -> str:
+    """`3 rows`"""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def listed(names: Sequence[str]) -> str:
+    """`none`, or the names."""
+    return ", ".join(names) or "none"
