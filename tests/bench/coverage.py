@@ -88,9 +88,10 @@ def measured(case: Case, n: int) -> list[str]:
 
 
 def limits(own: list[Resampled], base: list[Resampled], delta: float) -> tuple[float, float]:
-    """Of the report's interval; with one seed, for which it has none, of the paired bootstrap of the images."""
+    """Of the interval of rows whose seeds have nothing in common, as those simulated here; with one seed, for which
+    the report has none, of the paired bootstrap of the images."""
     if len(own) > 1:
-        found = crossed_interval([[run] for run in own], [[run] for run in base], delta, "")
+        found = nested_interval(own, base, delta, "")
         return found.low, found.high
     differences, tail = average(own).draws - average(base).draws, 100 * (1 - LEVEL) / 2
     low, high = np.percentile(differences, [tail, 100 - tail]) + (delta - differences.mean())
