@@ -10,14 +10,14 @@ from workflow.data.sets.odin import COUNTS
 from workflow.data.synthetic import generate
 
 
-def drawn(name, folder, **spec):
+def twin(name, folder, **spec):
     """A twin of a layout."""
     generate.make(name, {"classes": 6, "test": 2, "seed": 0} | spec, folder)
     return folder
 
 
 def test_every_folder_is_a_set(tmp_path):
-    root = drawn("ood_images", tmp_path / "sets", size=40)
+    root = twin("ood_images", tmp_path / "sets", size=40)
     deep = root / "far/deeper"
     deep.mkdir()
     (root / "far/far_0.JPEG").rename(deep / "far_0.JPEG")
@@ -30,8 +30,8 @@ def test_every_folder_is_a_set(tmp_path):
 
 
 def test_the_fingerprint_is_of_every_image(tmp_path):
-    before = ood_images.check({}, drawn("ood_images", tmp_path / "a", size=40), None, 1).fingerprint
-    root = drawn("ood_images", tmp_path / "b", size=40)
+    before = ood_images.check({}, twin("ood_images", tmp_path / "a", size=40), None, 1).fingerprint
+    root = twin("ood_images", tmp_path / "b", size=40)
     assert ood_images.check({}, root, None, 1).fingerprint == before
     Image.new("RGB", (40, 40)).save(root / "near/near_1.JPEG")
     assert ood_images.check({}, root, None, 1).fingerprint != before
@@ -43,12 +43,12 @@ def test_the_shapes_of_the_pretraining_set_are_not_drawn(tmp_path, monkeypatch):
     shown = []
     real = drawing.single_object_scene
     monkeypatch.setattr(drawing, "single_object_scene", lambda label, *rest: shown.append(label) or real(label, *rest))
-    drawn("ood_images", tmp_path / "sets", classes=9, test=20, size=32)
+    twin("ood_images", tmp_path / "sets", classes=9, test=20, size=32)
     assert set(shown) == {9, 10, 11}
 
 
 def test_odins_sets_have_their_names_and_size(tmp_path, capsys):
-    root = drawn("odin", tmp_path / "odin")
+    root = twin("odin", tmp_path / "odin")
     check = odin.check({}, root, None, 1)
     assert (check.classes, check.counts) == (sorted(COUNTS), {"test": 10})
     assert "iSUN: 2 images, not the official 8,925" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from workflow.reporting.summary import summarize
 COLUMN = "nic_coco"
 
 
-def found(small):
+def rank_correlation(small):
     """The correlation with the captioner's headline."""
     summary = summarize(small.plan)
     return correlation(summary, next(column for column in headlines(summary) if column[0] == COLUMN))
@@ -22,23 +22,23 @@ def found(small):
 def test_a_row_that_classifies_worse_and_transfers_better_is_the_wrong_way_round(scored):  # noqa: F811
     """The fixture's level is an error in classification, and a score in captioning."""
     small = scored({"baseline": 50, "a": 60, "b": 70}, noise=0.0)
-    assert (found(small).tau, found(small).rows) == (-1.0, 3)
-    assert words(found(small)) == "τ = −1.00 over 3 rows, too few for an interval"
+    assert (rank_correlation(small).tau, rank_correlation(small).rows) == (-1.0, 3)
+    assert words(rank_correlation(small)) == "τ = −1.00 over 3 rows, too few for an interval"
 
 
 def test_a_random_row_is_not_among_them(scored):  # noqa: F811
     small = scored({"baseline": 50, "a": 60, "scratch": 10}, specs={"scratch": {"init": "random"}})
-    assert found(small).rows == 2
+    assert rank_correlation(small).rows == 2
     assert compared(summarize(small.plan)) == ["a"]
 
 
 def test_with_five_rows_of_three_seeds_tau_has_an_interval(scored):  # noqa: F811
     levels = {"baseline": 50, "a": 51, "b": 52, "c": 50.5, "d": 51.5}
-    one = found(scored(levels, seeds=(3, 1)))
+    one = rank_correlation(scored(levels, seeds=(3, 1)))
     assert -1 <= one.low <= one.tau <= one.high <= 1
     assert one.low < one.high
     assert re.fullmatch(r"τ = −\d\.\d\d \[[−+]\d\.\d\d, [−+]\d\.\d\d\] over 5 rows", words(one))
-    few = found(scored(levels, seeds=(2, 1)))
+    few = rank_correlation(scored(levels, seeds=(2, 1)))
     assert few.low is None
     assert words(few).endswith("over 5 rows, whose changes have no intervals")
 
