@@ -2,6 +2,7 @@
 or by a linear classifier that is trained on all features."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,30 @@ from workflow.training.resume.checkpointing import run_context
 from workflow.training.resume.parts import Arrays, FinishedParts
 
 Features = dict[str, np.ndarray]  # of the parts `train` and `test`, (N, F) float16
-Classify = Callable[[RunSpec, Features, np.ndarray, int, FinishedParts], tuple[np.ndarray, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The test images of a run, classified.
+
+    Args:
+        predicted: their classes, (N,).
+        protocol: how, in words that are the same for every backbone.
+        chosen: what was chosen for this backbone, by name.
+    """
+
+    predicted: np.ndarray
+    protocol: dict[str, Any]
+    chosen: dict[str, float]
+
+
+Classify = Callable[[RunSpec, Features, np.ndarray, int, FinishedParts], Classified]
 
 
 def by_neighbours(
     run: RunSpec, features: Features, labels: np.ndarray, classes: int, parts: FinishedParts
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Predicted classes of the test images (N,), and more for the protocol."""
+) -> Classified:
+    """By the nearest training images."""
     recipe = run.recipe
 
     def compute() -> Arrays:
@@ -38,13 +56,13 @@ def by_neighbours(
         return {"predicted": vote(similarity, labels[places], classes, recipe["temperature"])}
 
     how = f"k = {recipe['k']}, cosine similarity, votes weighted with temperature {recipe['temperature']:g}"
-    return parts("neighbours", compute)["predicted"], {"neighbours": how}
+    return Classified(parts("neighbours", compute)["predicted"], {"neighbours": how}, {})
 
 
 def by_linear_classifier(
     run: RunSpec, features: Features, labels: np.ndarray, classes: int, parts: FinishedParts
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """The same by the strength of regularization that is best on held-out training images, of equals the largest; the
+) -> Classified:
+    """By the strength of regularization that is best on held-out training images, of equals the largest; the
     classifier is then trained on all."""
     drawn, errors = split(labels), {}
 
@@ -62,8 +80,9 @@ def by_linear_classifier(
     for place, l2 in enumerate(run.recipe["l2"]):
         errors[l2] = float(parts(f"l2-{place}", lambda l2=l2: held_out(l2))["error"])
     best = min(errors, key=lambda l2: (errors[l2], -l2))
-    how = f"{best:g}, best of {len(errors)} on {len(drawn.val)} held-out training images; then trained on all"
-    return parts("test", lambda: test(best))["predicted"], {"l2": how, "held_out": f"{HELD_OUT:.0%} of each class"}
+    how = f"best of {len(errors)} on {len(drawn.val)} held-out training images; then trained on all"
+    protocol = {"l2": how, "held_out": f"{HELD_OUT:.0%} of each class"}
+    return Classified(parts("test", lambda: test(best))["predicted"], protocol, {"l2": best})
 
 
 CLASSIFY: dict[str, Classify] = {"knn": by_neighbours, "linear_probe": by_linear_classifier}
@@ -104,18 +123,19 @@ def evaluate(run: RunSpec, backbone: Path, folder: Path, check_file: Path, state
         train, test = labelled.open_train(check), labelled.open_test(check)
         features = {part: shared_artifact.read_array(folder, part) for part in embeddings.PARTS}
         labels = np.asarray(train.targets)
-        predicted, how = CLASSIFY[run.type](run, features, labels, len(check.classes), parts)
-        arrays = scores.evidence(predicted, np.asarray(test.targets))
-        publish(out, [test.name(place) for place in range(len(test))], predicted, arrays)
+        found = CLASSIFY[run.type](run, features, labels, len(check.classes), parts)
+        arrays = scores.evidence(found.predicted, np.asarray(test.targets))
+        publish(out, [test.name(place) for place in range(len(test))], found.predicted, arrays)
         write_record(
             out,
             run,
             None,
             of=of,
             metrics=scores.metrics(arrays),
-            protocol=protocol(run, check, metadata(backbone)) | how,
+            protocol=protocol(run, check, metadata(backbone)) | found.protocol,
             check=check_file,
             backbone=backbone,
             changed=shared_artifact.differences(folder, index),
+            **({"chosen": found.chosen} if found.chosen else {}),
             artifacts={"embeddings": {key: index[key] for key in ("files", "made_with")}},
         )

@@ -50,7 +50,7 @@ def test_a_record_has_what_its_evidence_and_predictions_say(call, task, recipe, 
     assert not record["provenance"]["changed"]
 
 
-@pytest.mark.parametrize(("strengths", "best"), [([1e-3, 1e5], "0.001"), ([1e-3, 1e-2], "0.01")])
+@pytest.mark.parametrize(("strengths", "best"), [([1e-3, 1e5], 1e-3), ([1e-3, 1e-2], 1e-2)])
 def test_the_regularization_is_the_best_on_held_out_images_of_equals_the_largest(strengths, best, tmp_path):
     """A very large one leaves the largest class; small ones separate what can be separated."""
     draw = np.random.default_rng(0)
@@ -58,9 +58,11 @@ def test_the_regularization_is_the_best_on_held_out_images_of_equals_the_largest
     train = (10 * np.eye(3)[labels] + draw.normal(size=(60, 3))).astype(np.float16)
     features = {"train": train, "test": train[:6]}
     parts = FinishedParts(tmp_path, {}, "probe")
-    predicted, how = by_linear_classifier(run("linear_probe", PROBE, l2=strengths), features, labels, 3, parts)
-    assert how["l2"] == f"{best}, best of 2 on 5 held-out training images; then trained on all"
-    assert predicted.tolist() == labels[:6].tolist()
+    found = by_linear_classifier(run("linear_probe", PROBE, l2=strengths), features, labels, 3, parts)
+    assert found.chosen == {"l2": best}
+    same = "best of 2 on 5 held-out training images; then trained on all"
+    assert found.protocol["l2"] == same, "backbones of other strengths stand in one column"
+    assert found.predicted.tolist() == labels[:6].tolist()
 
 
 def test_test_images_that_are_the_training_images_are_their_own_neighbours(embedded, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ PROVENANCE: dict[str, Kind] = {
     **dict.fromkeys(("seconds", "images_per_second", "data_wait", "peak_memory_mb"), MEASURE),
     **dict.fromkeys(("libraries", "machine"), OBJECT),
 }
-MORE: dict[str, Kind] = {"best": OBJECT, "per_class": OBJECT, "parameters": WHOLE, "references": OBJECT}
+MORE: dict[str, Kind] = dict.fromkeys(("best", "chosen", "per_class", "references"), OBJECT) | {"parameters": WHOLE}
 CONFIG: dict[str, Kind] = {"recipe": OBJECT, "data": OBJECT, "workers": WHOLE}
 
 
