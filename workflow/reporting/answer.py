@@ -12,7 +12,7 @@ from workflow.registry import PRETRAIN
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Column, Summary
 
-DRAWS, ENOUGH = 1000, 5  # draws of an interval of τ, and rows from which there is one
+DRAWS, FEWEST, ENOUGH = 1000, 3, 5  # draws of an interval of τ; rows from which there is a τ, and an interval
 NORMAL = 1.96  # half widths of a 95 % interval in standard deviations
 
 
@@ -22,7 +22,7 @@ class Correlation:
     always the better backbone.
 
     Args:
-        tau: None where it is not defined, as of one row.
+        tau: None where it is not defined, as of equal rows, and of fewer than three rows.
         rows: how many.
         low: of its 95 % interval; None without one.
         high: of the same.
@@ -64,7 +64,7 @@ def correlation(summary: Summary, column: Column) -> Correlation:
     pairs = [(summary.cell(row, classification(summary)), summary.cell(row, column)) for row in trained_rows(summary)]
     pairs = [pair for pair in pairs if all(cell.delta is not None for cell in pair)]
     values = np.array([[oriented(cell, cell.delta or 0.0) for cell in pair] for pair in pairs]).reshape(-1, 2)
-    if len(pairs) < 2 or any(len(set(side)) == 1 for side in values.T):
+    if len(pairs) < FEWEST or any(len(set(side)) == 1 for side in values.T):
         return Correlation(None, len(pairs))
     tau = float(kendalltau(*values.T).statistic)
     known = all(cell.limits or cell.change is None for pair in pairs for cell in pair)
@@ -88,14 +88,12 @@ def oriented(cell: Cell, value: float) -> float:
 
 
 def words(found: Correlation) -> str:
-    """τ with what may be said of it."""
+    """τ with its interval, if it has one."""
+    rows = counted(found.rows, "row")
     if found.tau is None:
-        return "τ is not defined"
-    rows = f"over {found.rows} rows"
-    if found.low is None or found.high is None:
-        few = "too few for an interval" if found.rows < ENOUGH else "whose changes have no intervals"
-        return f"τ = {found.tau:+.2f} {rows}, {few}".replace("-", "−")
-    return f"τ = {found.tau:+.2f} [{found.low:+.2f}, {found.high:+.2f}] {rows}".replace("-", "−")
+        return f"no τ of {rows}"
+    limits = "" if found.low is None or found.high is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
+    return f"τ = {found.tau:+.2f}{limits}, {rows}".replace("-", "−")
 
 
 def sentences(summary: Summary) -> list[str]:
@@ -105,11 +103,9 @@ def sentences(summary: Summary) -> list[str]:
         return ["No trained row is compared with another one."]
     said = {row: summary.cell(row, classification(summary)).verdict for row in rows}
     better, worse = ([row for row in rows if said[row] == word] for word in ("better", "worse"))
-    rest = len(rows) - len(better) - len(worse)
-    first = (
-        f"Of {counted(len(rows), 'row')}, {listed(better)} classif{'ies' if len(better) == 1 else 'y'} better than the "
-    )
-    first += f"baseline and {listed(worse)} worse; {counted(rest, 'row')} without a verdict."
+    rest = [row for row in rows if row not in (*better, *worse)]
+    parts = (("better in", better), ("worse in", worse), ("without a verdict in", rest))
+    first = f"Classification is {', '.join(f'{word} {listed(names)}' for word, names in parts)}."
     if not better:
         return [first, "So the table does not tell yet whether a better classifier makes a better backbone."]
     return [first, " ".join(transferred(summary, row) for row in better)]

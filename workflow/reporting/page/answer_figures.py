@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow.reporting.answer import classification, compared, correlation, headlines, trained_rows, words
+from workflow.reporting.answer import classification, compared, correlation, counted, headlines, trained_rows, words
 from workflow.reporting.metrics import heading, number
 from workflow.reporting.page.curves import INK, finished, look
 from workflow.reporting.statistics.cells import Cell
@@ -46,7 +46,7 @@ def forest(summary: Summary) -> str:
             axes.set_axis_off()
         places[0].set_yticks(range(len(rows)), [row.replace("$", r"\$") for row in rows])
         places[0].set_ylim(len(rows) - 0.4, -0.6)
-        return svg(figure, f"Changes of {len(rows)} rows against their baselines in {len(columns)} tasks")
+        return svg(figure, f"Changes of {counted(len(rows), 'row')} in {counted(len(columns), 'task')}")
 
 
 def effects(axes: Axes, column: Column, cells: list[Cell]) -> None:
@@ -86,7 +86,7 @@ def scatter(summary: Summary) -> str:
         handles, labels = places[0].get_legend_handles_labels()
         names = [label.replace("$", r"\$") for label in labels]
         figure.legend(handles, names, loc="outside upper left", ncols=6, frameon=False, fontsize=8.5)
-        return svg(figure, f"Classification against {len(columns)} transfer metrics, a point a row")
+        return svg(figure, f"Classification against {counted(len(columns), 'transfer metric')}, a point a row")
 
 
 def pairs(axes: Axes, summary: Summary, column: Column) -> None:
@@ -105,7 +105,7 @@ def pairs(axes: Axes, summary: Summary, column: Column) -> None:
                 axes.plot(*(([other] * 2, ends) if vertical else (ends, [other] * 2)), color=color, linewidth=1)
         axes.plot([x], [y], drawn.get("marker", "o"), color=color, markersize=5, label=row)
     axes.set(xlabel=heading(first[1]), ylabel=heading(column[1]))
-    axes.set_title(f"{column[0]}: {words(correlation(summary, column))}", fontsize=8.5)
+    axes.set_title(f"{column[0]}\n{words(correlation(summary, column))}", fontsize=8.5)
     for metric, invert in ((first[1], axes.invert_xaxis), (column[1], axes.invert_yaxis)):
         if metric.better == "lower":
             invert()
