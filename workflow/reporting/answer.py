@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from workflow.core.rng import rng
 from workflow.registry import PRETRAIN
@@ -61,6 +60,8 @@ def correlation(summary: Summary, column: Column) -> Correlation:
     Its interval follows from the intervals of the changes, which hold seeds and images: each change is drawn from a
     normal distribution of that width.
     """
+    from scipy.stats import kendalltau  # takes half a second
+
     pairs = [(summary.cell(row, classification(summary)), summary.cell(row, column)) for row in trained_rows(summary)]
     pairs = [pair for pair in pairs if all(cell.delta is not None for cell in pair)]
     values = np.array([[oriented(cell, cell.delta or 0.0) for cell in pair] for pair in pairs]).reshape(-1, 2)

@@ -2,17 +2,17 @@
 transfer metric."""
 
 import io
-from typing import Any
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from workflow.reporting.answer import classification, compared, correlation, counted, headlines, trained_rows, words
 from workflow.reporting.metrics import heading, number
 from workflow.reporting.page.curves import INK, finished, look
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Column, Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ACROSS, PANEL, ROW = 3, 3.1, 0.26  # panels in a row; inches of a panel's width, and of a backbone's line
 DECIDED = ("better", "worse")
@@ -24,7 +24,7 @@ def style(salt: str) -> dict[Any, Any]:
     return {"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 9, "axes.linewidth": 0.6, **ink}
 
 
-def svg(figure: Figure, text: str) -> str:
+def svg(figure: "Figure", text: str) -> str:
     """A figure as a file of its own."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -34,6 +34,9 @@ def svg(figure: Figure, text: str) -> str:
 def forest(summary: Summary) -> str:
     """A panel for classification and each task, in it a line for each row that has a baseline: its change, with the
     95 % interval where there is one. A marker is filled where there is a verdict. Right is better."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     rows, columns = compared(summary), [classification(summary), *headlines(summary)]
     with mpl.rc_context(style("forest")):
         across = min(ACROSS, len(columns))
@@ -49,7 +52,7 @@ def forest(summary: Summary) -> str:
         return svg(figure, f"Changes of {counted(len(rows), 'row')} in {counted(len(columns), 'task')}")
 
 
-def effects(axes: Axes, column: Column, cells: list[Cell]) -> None:
+def effects(axes: "Axes", column: Column, cells: list[Cell]) -> None:
     """One panel of the forest plot."""
     axes.axvline(0, color=INK, linewidth=0.8, alpha=0.5)
     for place, cell in enumerate(cells):
@@ -73,6 +76,9 @@ def effects(axes: Axes, column: Column, cells: list[Cell]) -> None:
 def scatter(summary: Summary) -> str:
     """A panel for each task: the mean of each trained row in classification and in the task, each with the interval of
     its change. Better is right and up."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     columns = headlines(summary)
     with mpl.rc_context(style("scatter")):
         across = min(ACROSS, len(columns))
@@ -89,7 +95,7 @@ def scatter(summary: Summary) -> str:
         return svg(figure, f"Classification against {counted(len(columns), 'transfer metric')}, a point a row")
 
 
-def pairs(axes: Axes, summary: Summary, column: Column) -> None:
+def pairs(axes: "Axes", summary: Summary, column: Column) -> None:
     """One panel of the scatter plot."""
     first = classification(summary)
     for row in trained_rows(summary):
