@@ -74,7 +74,9 @@ def test_a_table_can_be_made_before_anything_has_run(main):
     assert written == [
         "captions_nic_coco.html",
         *curves,
+        "forest.svg",
         "per_class.html",
+        "scatter.svg",
         *(f"transfer.{kind}" for kind in ("csv", "html", "md", "tex")),
     ]
 
