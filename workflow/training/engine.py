@@ -148,8 +148,9 @@ def fit(
     channels_last(runner.model)
     history = History(run.name, budget.iterations, run.recipe["batch_size"])
     saved, ending = ResumeCheckpointHook(state, history), StopOnSignalHook()
-    hooks = [SeedHook(run.seed), EvaluationPrecision(run.recipe["precision"]), history, saved, ending]
-    with tracked(run, state, history) as tracking:
+    evaluating = EvaluationPrecision(run.recipe["precision"])
+    hooks = [SeedHook(run.seed), evaluating, history, saved, ending]
+    with tracked(run, state, history) as tracking, evaluating.context:
         watching = [CheckFiniteLossHook(run.name, state), ProgressHook(state, history), *tracking, *more]
         for hook in [LoadWeightsHook(start)] * (start is not None) + hooks + watching:
             runner.register_hook(hook)

@@ -52,19 +52,23 @@ class PrecisionOptimWrapper(OptimWrapper):
 
 class EvaluationPrecision(Hook):
     """Evaluation runs in the recipe's precision too. This autocast sets the type. mmengine's own around each batch
-    takes it over if the loop's `fp16` is on, and is fp32 otherwise."""
+    takes it over if the loop's `fp16` is on, and is fp32 otherwise.
+
+    An evaluation that ends by an exception does not come to `after_val`: who trains closes `context` then, as torch
+    keeps the weights that it has cast for as long as any autocast is open.
+    """
 
     def __init__(self, precision: str) -> None:
         self.precision = precision
+        self.context = contextlib.ExitStack()
 
     def before_val(self, runner: Runner) -> None:
         """Enter autocast."""
-        self.context = autocast(self.precision)
-        self.context.__enter__()
+        self.context.enter_context(autocast(self.precision))
 
     def after_val(self, runner: Runner) -> None:
         """Leave it."""
-        self.context.__exit__(None, None, None)
+        self.context.close()
 
 
 class Batches:

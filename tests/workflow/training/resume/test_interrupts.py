@@ -68,6 +68,8 @@ def test_asked_to_end_it_keeps_its_state_and_goes_on_there(when, number, undistu
         ask(patched, where, call, number)
         with pytest.raises(Interrupted) as stopped:
             fit(run, task(run), 20, tmp_path)
+    assert torch.autocast_increment_nesting() == 1, "no autocast is left open"
+    torch.autocast_decrement_nesting()
     assert stopped.value.status == 128 + number
     assert f"has kept its state of iteration {iteration} of 12" in str(stopped.value)
     capsys.readouterr()
