@@ -126,7 +126,9 @@ def check_snakemake_report(todo: Plan, snakemake, folder: Path) -> None:
         text = archive.read(held["report.html"]).decode()
         files = [folder / file for file in todo.report if file.endswith((".html", ".svg", ".png", ".jpg"))]
         pictures = sum(figure.suffix in (".jpg", ".png") for figure, _ in todo.task_figures.values())
-        assert len(files) == 3 + 2 + len(trained(todo)) + pictures, "tables, pictures, curves, pictures of tasks"
+        assert len(files) == 3 + 2 + len(todo.answer) + len(trained(todo)) + pictures, (
+            "tables, pictures, answer, curves"
+        )
         for file in files:
             assert archive.read(held[file.name]) == file.read_bytes()
     shown = [("detections", "detection"), ("captions", "captioning")]
