@@ -1,6 +1,5 @@
 """`python -m classification SUBCOMMAND`."""
 
-import json
 from argparse import Namespace
 
 from workflow.core.dataset_info import DatasetInfo
@@ -9,6 +8,7 @@ from workflow.planning.command_line import (
     COST,
     DATASET_INFO,
     OUT,
+    PREFLIGHT,
     RUN_SPEC,
     TRAIN,
     Subcommands,
@@ -60,11 +60,7 @@ SUBCOMMANDS: Subcommands = {
     train: TRAIN,
     evaluate: (*TRAIN, argument("--embeddings", "folder of the features")),
     embeddings: (RUN_SPEC, BACKBONE, DATASET_INFO, OUT),
-    preflight: (
-        DATASET_INFO,
-        argument("--key", "section of the recipe in the config", type=str),
-        argument("--recipe", "that section", type=json.loads, metavar="JSON"),
-    ),
+    preflight: PREFLIGHT,
     cost: COST,
 }
 main = command_line("classification", "Transfer to a classification set.", SUBCOMMANDS)

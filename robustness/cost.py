@@ -16,7 +16,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.data.class_folders import ClassFolders
 from workflow.data.imagenet_c import folders
 from workflow.data.labelled import ImageSource, open_test
-from workflow.data.ood_images import SetImages
+from workflow.data.ood_images import open_set
 from workflow.planning.run_spec import RunSpec
 from workflow.training import timing
 from workflow.training.precision import configure_torch
@@ -29,7 +29,7 @@ def source(run: RunSpec, check: DatasetInfo) -> ImageSource:
     """Some of the images that a run scores."""
     if run.type == "imagenet_c":
         return ClassFolders(str(next(folders(Path(check.root)))))
-    return SetImages(check.root, check.classes[0]) if "sets" in run.recipe else open_test(check)
+    return open_set(check.root, check.classes[0]) if "sets" in run.recipe else open_test(check)
 
 
 def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:

@@ -18,7 +18,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.rng import rng
 from workflow.data import labelled
-from workflow.data.ood_images import SetImages
+from workflow.data.ood_images import open_set
 from workflow.planning.run_spec import RunSpec
 from workflow.training.resume.interrupts import data_worker, guard_workers
 from workflow.training.resume.parts import Arrays, FinishedParts
@@ -55,7 +55,7 @@ def open_out(check: DatasetInfo, name: str, recipe: dict[str, Any]) -> tuple[Dat
     if name in NOISE:
         noise = Noise(name, recipe["noise_images"], recipe["crop_size"])
         return noise, noise.names()
-    source = SetImages(check.root, name)
+    source = open_set(check.root, name)
     return TestImages(source, recipe), [source.name(index) for index in range(len(source))]
 
 

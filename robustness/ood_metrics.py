@@ -7,8 +7,8 @@ import numpy as np
 
 from robustness.task import OOD_METRICS as METRICS
 from robustness.task import OOD_SCORES as SCORES
+from robustness.task import OPENOOD, metric_name
 
-OPENOOD = ("AUROC", "FPR95_OOD_positive")  # of a group of sets, as OpenOOD gives them
 PERCENT, ENOUGH = 20, 19  # 19 of 20 images are 95 %
 
 Values = dict[str, np.ndarray]
@@ -115,8 +115,3 @@ def separations(arrays: Mapping[str, np.ndarray]) -> Callable[[np.ndarray], Valu
         return found | {f"{metric}_{name}": each[first, name][metric] for metric in METRICS for name in sets}
 
     return score
-
-
-def metric_name(metric: str, score: str) -> str:
-    """Of the mean over all sets by a score: that of the paper stands in no name."""
-    return metric if score == SCORES[0] else f"{metric}_{score}"

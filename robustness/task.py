@@ -13,6 +13,7 @@ SCORER = "robustness.scores:curve_points"
 POINTS = {"fgsm": "E", "center": "H", "boundary": "H", "mixup": "L", "cutmix": "S"}
 FOLDER = "robustness"
 OOD_METRICS = ("TNR_at_TPR95", "AUROC", "detection_accuracy", "FPR95_OOD_positive")
+OPENOOD = ("AUROC", "FPR95_OOD_positive")  # of a group of sets, as OpenOOD gives them
 OOD_SCORES = ("max_softmax", "max_logit", "energy")  # the first is the paper's
 NOISE = ("uniform", "gaussian")  # sets that are drawn
 
@@ -37,9 +38,16 @@ def evidence(recipe: Recipe) -> list[str]:
     return [f"{group}:{name}" for group, names in recipe["sets"].items() for name in names]
 
 
+def metric_name(metric: str, score: str) -> str:
+    """Of the mean over all sets by a score: that of the paper stands in no name."""
+    return metric if score == OOD_SCORES[0] else f"{metric}_{score}"
+
+
 def named_once(path: str, recipe: Recipe, config: Mapping[str, Any]) -> Faults:
-    """Each set is in one group."""
+    """Each set is in one group, and none has the name of a score: a column would have two meanings."""
     names = every_set(recipe)
+    for name in sorted({*names} & {*OOD_SCORES}):
+        yield f"{path}.sets: {name} is the name of a score; rename its folder"
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
         yield f"{path}.sets: {name} is named twice"
 
@@ -48,7 +56,7 @@ def with_sets(task: Task, recipe: Recipe) -> Task:
     """The columns of each set and, of several groups, of each group."""
     groups = recipe["sets"] if len(recipe["sets"]) > 1 else ()
     found = [*task.metrics]
-    found += [column(f"{group}_{name}", "terminal") for group in groups for name in ("AUROC", "FPR95_OOD_positive")]
+    found += [column(f"{group}_{name}", "terminal") for group in groups for name in OPENOOD]
     found += [column(f"{name}_{one}", "csv") for name in OOD_METRICS for one in every_set(recipe)]
     arrays = dict.fromkeys(OOD_SCORES, Array(("N",))) | dict.fromkeys(evidence(recipe), Array(("N",), "flag"))
     resampling = (Resampling(arrays, "robustness.ood_metrics:separations"),)
@@ -63,7 +71,7 @@ def column(name: str, table: Literal["wide", "terminal", "csv"], headline: bool 
 def out_of_distribution(name: str, title: str, dataset: str) -> Task:
     """The test images of the pretraining set against others."""
     means = [column(each, "csv" if "FPR95" in each else "wide", each == "AUROC") for each in OOD_METRICS]
-    others = [column(f"{each}_{score}", "csv") for score in OOD_SCORES[1:] for each in OOD_METRICS]
+    others = [column(metric_name(each, score), "csv") for score in OOD_SCORES[1:] for each in OOD_METRICS]
     return Task(
         name=name,
         title=title,

@@ -94,6 +94,8 @@ CONFIGS = [
          recipe(occlusion_fill="grey")),
     Case("an out-of-distribution set that is named twice", "x.yaml: tasks.ood_cifar.sets: iSUN is named twice",
          ood(near=["iSUN", "LSUN"], far=["uniform", "iSUN"])),
+    Case("an out-of-distribution set with the name of a score",
+         "x.yaml: tasks.ood_cifar.sets: energy is the name of a score; rename its folder", ood(near=["energy"])),
     Case("a group without a set", "x.yaml: tasks.ood_cifar.sets.near: must not be empty, not []", ood(near=[])),
     Case("a set that is a path", "x.yaml: tasks.ood_cifar.sets.near[0]: …", ood(near=["../iSUN"])),
     Case("a test set of another layout",

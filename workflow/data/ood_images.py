@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from workflow.contracts import DataSet
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.escaping import say
 from workflow.data.imagenet import check_entries, class_folders, images
+from workflow.data.labelled import FileImages
 from workflow.data.sets.ood_images import DATASET
-from workflow.data.validation.decoding import open_image
 from workflow.data.validation.errors import ErrorList, command_line, fingerprint, require_dir
 from workflow.data.validation.image_cache import ImageCache, ImageInfo
 from workflow.data.validation.image_scan import look_at_all
@@ -20,29 +19,11 @@ from workflow.data.validation.image_scan import look_at_all
 NONE: Mapping[str, int] = {}
 
 
-class SetImages:
-    """The images of a set (workflow.data.labelled.ImageSource), all of class 0.
-
-    Args:
-        root: folder of all sets.
-        name: of the set.
-    """
-
-    def __init__(self, root: str, name: str) -> None:
-        self.root = f"{root}/{name}"
-        self.paths = images(self.root)
-        self.targets = np.zeros(len(self.paths), dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def name(self, index: int) -> str:
-        """Its file, relative to the set's folder."""
-        return self.paths[index][len(self.root) + 1 :]
-
-    def open(self, index: int) -> Image.Image:
-        """The opened file."""
-        return open_image(self.paths[index])
+def open_set(root: str, name: str) -> FileImages:
+    """The images of a set, all of class 0: `root` is the folder of all sets."""
+    folder = f"{root}/{name}"
+    paths = [path[len(folder) + 1 :].encode(errors="surrogateescape") for path in images(folder)]
+    return FileImages(folder, np.array(paths, dtype=np.bytes_), np.zeros(len(paths), dtype=np.int64))
 
 
 def check_sets(

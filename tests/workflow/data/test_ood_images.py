@@ -23,7 +23,7 @@ def test_every_folder_is_a_set(tmp_path):
     (root / "far/far_0.JPEG").rename(deep / "far_0.JPEG")
     check = ood_images.check({}, root, None, 1)
     assert (check.classes, check.counts) == (["far", "near"], {"test": 4})
-    source = ood_images.SetImages(check.root, "far")
+    source = ood_images.open_set(check.root, "far")
     assert [source.name(index) for index in range(len(source))] == ["far_1.JPEG", "deeper/far_0.JPEG"]
     with source.open(1) as photo:
         assert photo.size == (40, 40)
@@ -54,7 +54,7 @@ def test_odins_sets_have_their_names_and_size(tmp_path, capsys):
     assert "iSUN: 2 images, not the official 8,925" in capsys.readouterr().out
     odin.check({"synthetic": {}}, root, None, 1)
     assert "official" not in capsys.readouterr().out
-    with ood_images.SetImages(check.root, "LSUN").open(0) as photo:
+    with ood_images.open_set(check.root, "LSUN").open(0) as photo:
         assert np.asarray(photo).shape == (32, 32, 3)
     Image.new("RGB", (36, 32)).save(root / "LSUN/LSUN_0.JPEG")
     with pytest.raises(UserError, match=r"LSUN/LSUN_0.JPEG: the image has 36x32 px, not 32x32"):

@@ -1,1 +1,22 @@
-"""One data set, one file: its declaration (workflow/contracts/__init__.py)."""
+"""One data set, one file: its declaration (workflow/contracts/__init__.py). What many of them say of their synthetic
+twins is here."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Section = Mapping[str, Any]
+
+
+def as_configured(*parts: str) -> Callable[[Section], dict[str, int]]:
+    """`DataSet.made_counts` of a set whose synthetic twin has of each part as many images as its section says."""
+    return lambda section: {part: section["synthetic"][part] for part in parts}
+
+
+def few(test: str, least: int = 1) -> Callable[[Section, int], dict[str, int]]:
+    """`DataSet.small`: training images for some steps, `least` of them at least, and two batches of the part `test`."""
+    return lambda section, batch: {"train": max(least, batch), test: 2 * batch}
+
+
+def two_batches(section: Section, batch: int) -> dict[str, int]:
+    """`DataSet.small` of a set of test images only."""
+    return {"test": 2 * batch}

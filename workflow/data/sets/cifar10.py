@@ -1,21 +1,9 @@
 """CIFAR-10 (Krizhevsky, 2009): small photos of ten classes, in the official binary files."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from workflow.contracts import DataSet, LabelledImages
+from workflow.data.sets import as_configured, few
 
 PARTS = ("train", "test")
-
-
-def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
-    """Enough images for some steps and two batches of test images."""
-    return {"train": max(5, batch), "test": 2 * batch}
-
-
-def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
-    """As the config has them."""
-    return {part: section["synthetic"][part] for part in PARTS}
 
 
 DATASET = DataSet(
@@ -28,8 +16,8 @@ DATASET = DataSet(
     counts={"": {"train": 50_000, "test": 10_000}},
     generator="workflow.data.synthetic.cifar:make_ten",
     parts=PARTS,
-    small=small,
-    made_counts=made_counts,
+    small=few("test", least=5),
+    made_counts=as_configured(*PARTS),
     fixed_size=True,
     hub="uoft-cs/cifar10",
     labelled=LabelledImages("workflow.data.cifar10:open_part"),

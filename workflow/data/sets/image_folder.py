@@ -1,21 +1,9 @@
 """A set of one's own in folders of classes, as ImageNet is laid out."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from workflow.contracts import DataSet, LabelledImages
+from workflow.data.sets import as_configured, few
 
 PARTS = ("train", "test")
-
-
-def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
-    """Enough images for some steps and two batches of test images."""
-    return {"train": batch, "test": 2 * batch}
-
-
-def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
-    """As the config has them."""
-    return {part: section["synthetic"][part] for part in PARTS}
 
 
 DATASET = DataSet(
@@ -28,7 +16,7 @@ DATASET = DataSet(
     counts={},
     generator="workflow.data.synthetic.image_folder:make",
     parts=PARTS,
-    small=small,
-    made_counts=made_counts,
+    small=few("test"),
+    made_counts=as_configured(*PARTS),
     labelled=LabelledImages("workflow.data.image_folder:open_part"),
 )

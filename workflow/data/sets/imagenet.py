@@ -1,24 +1,12 @@
 """Folders of classes, as ImageNet (ILSVRC 2012) is laid out; the set that backbones are pretrained on."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from workflow.contracts import DataSet, LabelledImages
 from workflow.core.dataset_info import DatasetInfo
+from workflow.data.sets import as_configured, few
 
 PARTS = ("train", "val")
 BOXES = "boxes"  # kind of annotation that a set may lack
 WITH_BOXES = "training images, where val has boxes"
-
-
-def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
-    """Enough images for some steps and two batches of test images."""
-    return {"train": batch, "val": 2 * batch}
-
-
-def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
-    """As the config has them."""
-    return {part: section["synthetic"][part] for part in PARTS}
 
 
 def missing(check: DatasetInfo, sample: str) -> str:
@@ -37,8 +25,8 @@ DATASET = DataSet(
     counts={"": {"train": 1_281_167, "val": 50_000}},
     generator="workflow.data.synthetic.imagenet:make",
     parts=PARTS,
-    small=small,
-    made_counts=made_counts,
+    small=few("val"),
+    made_counts=as_configured(*PARTS),
     missing=missing,
     hub="ILSVRC/imagenet-1k",
     labelled=LabelledImages("workflow.data.class_folders:of_split", test="val"),

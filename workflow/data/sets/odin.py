@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflow.contracts import DataSet
+from workflow.data.sets import two_batches
 
 COUNTS = {"Imagenet": 10_000, "Imagenet_resize": 10_000, "LSUN": 10_000, "LSUN_resize": 10_000, "iSUN": 8925}
 SIDE = 32  # px, of all images
-
-
-def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
-    """Two batches of each set."""
-    return {"test": 2 * batch}
 
 
 def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
@@ -30,6 +26,6 @@ DATASET = DataSet(
     generator="workflow.data.synthetic.ood_images:make_odin",
     parts=("test",),
     fixed_size=True,
-    small=small,
+    small=two_batches,
     made_counts=made_counts,
 )

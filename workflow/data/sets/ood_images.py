@@ -4,13 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflow.contracts import DataSet
+from workflow.data.sets import two_batches
 
 DRAWN = ("near", "far")  # the sets of the synthetic twin
-
-
-def small(section: Mapping[str, Any], batch: int) -> dict[str, int]:
-    """Two batches of each set."""
-    return {"test": 2 * batch}
 
 
 def made_counts(section: Mapping[str, Any]) -> dict[str, int]:
@@ -28,6 +24,6 @@ DATASET = DataSet(
     counts={},
     generator="workflow.data.synthetic.ood_images:make_near_and_far",
     parts=("test",),
-    small=small,
+    small=two_batches,
     made_counts=made_counts,
 )

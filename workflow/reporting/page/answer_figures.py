@@ -1,34 +1,19 @@
 """The two figures of the answer: the change of each row in each task with its interval, and classification against each
 transfer metric."""
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workflow.reporting.answer import classification, compared, correlation, counted, headlines, trained_rows, words
 from workflow.reporting.metrics import heading, number
-from workflow.reporting.page.curves import INK, finished, look
+from workflow.reporting.page.curves import INK, as_svg, look, style
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Column, Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 ACROSS, PANEL, ROW = 3, 3.1, 0.26  # panels in a row; inches of a panel's width, and of a backbone's line
 DECIDED = ("better", "worse")
-
-
-def style(salt: str) -> dict[Any, Any]:
-    """Of a drawing whose ink is the page's."""
-    ink = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
-    return {"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 9, "axes.linewidth": 0.6, **ink}
-
-
-def svg(figure: "Figure", text: str) -> str:
-    """A figure as a file of its own."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return finished(buffer.getvalue(), text)
 
 
 def forest(summary: Summary) -> str:
@@ -49,7 +34,7 @@ def forest(summary: Summary) -> str:
             axes.set_axis_off()
         places[0].set_yticks(range(len(rows)), [row.replace("$", r"\$") for row in rows])
         places[0].set_ylim(len(rows) - 0.4, -0.6)
-        return svg(figure, f"Changes of {counted(len(rows), 'row')} in {counted(len(columns), 'task')}")
+        return as_svg(figure, f"Changes of {counted(len(rows), 'row')} in {counted(len(columns), 'task')}")
 
 
 def effects(axes: "Axes", column: Column, cells: list[Cell]) -> None:
@@ -92,7 +77,7 @@ def scatter(summary: Summary) -> str:
         handles, labels = places[0].get_legend_handles_labels()
         names = [label.replace("$", r"\$") for label in labels]
         figure.legend(handles, names, loc="outside upper left", ncols=6, frameon=False, fontsize=8.5)
-        return svg(figure, f"Classification against {counted(len(columns), 'transfer metric')}, a point a row")
+        return as_svg(figure, f"Classification against {counted(len(columns), 'transfer metric')}, a point a row")
 
 
 def pairs(axes: "Axes", summary: Summary, column: Column) -> None:

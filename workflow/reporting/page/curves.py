@@ -58,15 +58,8 @@ def curves(summary: Summary, task: str) -> str:
     empty = "no record yet" if waiting else "no run was trained here"
     across = int(330 / (40 + 5 * max(map(len, summary.backbones)))) or 1  # points: names in a row of the legend
     rows = -(-len(summary.backbones) // across)
-    style: dict[RcKeyType, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": task,
-        "font.size": 9.5,
-        "axes.linewidth": 0.6,
-    }
-    style |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
     several = any(len(evaluations(run)[0]) > 1 for run in runs)  # one value is no curve, and stands in the table
-    with mpl.rc_context(style):
+    with mpl.rc_context(style(task)):
         height = (HEIGHT if several else HEIGHT / 2) + rows * LEGEND
         figure = Figure(figsize=(WIDTH, height))
         panels = figure.subplots(2 if several else 1, 1, sharex=True, squeeze=False)[:, 0]
@@ -76,10 +69,26 @@ def curves(summary: Summary, task: str) -> str:
             draw(panels[1], runs, summary.backbones, evaluations, heading(metric), empty, marker="o")
         panels[-1].set_xlabel("iteration")
         legend(figure, summary.backbones, across)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    what = f"training loss and {metric.name}" if several else "training loss"
-    return finished(buffer.getvalue(), f"Learning curves of {task}: {what} of {len(runs)} runs")
+        what = f"training loss and {metric.name}" if several else "training loss"
+        return as_svg(figure, f"Learning curves of {task}: {what} of {len(runs)} runs")
+
+
+def style(salt: str) -> "dict[RcKeyType, Any]":
+    """Of a drawing whose ink is the page's; `salt` makes the ids in it those of every drawing of the kind."""
+    drawn: dict[RcKeyType, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": salt,
+        "font.size": 9.5,
+        "axes.linewidth": 0.6,
+    }
+    return drawn | dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
+
+
+def as_svg(figure: "Figure", words: str) -> str:
+    """A figure, drawn in `style`, as a file of its own; `words` are for those who do not see it."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return finished(buffer.getvalue(), words)
 
 
 def look(backbones: list[str], name: str) -> dict[str, Any]:
