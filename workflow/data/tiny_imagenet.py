@@ -1,9 +1,10 @@
-"""Two sets from Tiny ImageNet (tiny-imagenet-200, CS231n at Stanford): classes to pretrain on, objects to transfer to.
+"""Three sets from Tiny ImageNet (tiny-imagenet-200, CS231n at Stanford): classes to pretrain on, and ten others.
 
-`imagenet/` has 40 classes in ImageNet's layout, 64 x 64 px, 500 images each to train on and 50 to test on, whose boxes
-are in `val_boxes/` in ImageNet's format. `objects/`
-has the objects of ten other classes, cut out by their boxes, for the scenes of workflow.data.synthetic: the images of
-the public train split from number 350 on, and those of its val split, are kept for test scenes."""
+`imagenet/` has 40 classes in ImageNet's layout, 64 x 64 px, up to 500 images each to train on and 50 to test on, whose
+boxes are in `val_boxes/` in ImageNet's format. `objects/` has the objects of ten other classes, cut out by their boxes,
+in folders of classes: for a probe, and for the scenes of workflow.data.synthetic. The images of the public train split
+from number 350 on, and those of its val split, are kept for testing. `ood_images/held_out/` has the whole images of
+these ten classes in the val split, which are out of distribution for a network of the 40."""
 
 import argparse
 import shutil
@@ -72,6 +73,7 @@ HELD_OUT = {
     "n04399382": "teddy",
     "n07715103": "cauliflower",
 }
+OOD = Path("ood_images/held_out")
 FIRST_OF_TEST = 350
 LEAST_SIDE = 20  # px: what is smaller cannot be told even by a person
 
@@ -118,21 +120,34 @@ def number(path: Path) -> int:
     return int(path.stem.rsplit("_", 1)[1])
 
 
-def prepare(source: Path, out: Path) -> dict[str, int]:
-    """Make `out`/imagenet and `out`/objects from the unpacked public set; the number of images of each of the four
-    parts. UserError if something is missing or `out` is there already."""
+def prepare(source: Path, out: Path, train_images: int | None = None) -> dict[str, int]:
+    """Make the three sets in `out` from the unpacked public set.
+
+    Args:
+        source: the folder tiny-imagenet-200.
+        out: a folder that is not there yet.
+        train_images: of each class to pretrain on, by their numbers; None: all.
+
+    Returns:
+        Images of each part.
+
+    Raises:
+        UserError: if something is missing or `out` is there already.
+    """
+    if train_images is not None and train_images < 1:
+        raise UserError(f"--train-images: {train_images} is not a number of images")
     if out.exists():
         raise UserError(f"{out} exists already; remove it to make it again")
     temporary, counts = out.with_name(f".{out.name}.part"), {}
     shutil.rmtree(temporary, ignore_errors=True)
     for split in ("train", "val"):
         for image in tqdm([*listed(source, split)], desc=f"Tiny ImageNet {split}", unit="img"):
-            target = _target(image, split)
-            if target and _write(image, temporary / target):
-                part = "/".join(target.parts[:2])
-                counts[part] = counts.get(part, 0) + 1
-                if part == "imagenet/val":
-                    _write_box(image, temporary / "imagenet" / SYNTHETIC)
+            for target in _targets(image, split, train_images):
+                if _write(image, temporary / target):
+                    part = "/".join(target.parts[:2])
+                    counts[part] = counts.get(part, 0) + 1
+            if split == "val" and image.wnid in PRETRAINED:
+                _write_box(image, temporary / "imagenet" / SYNTHETIC)
     (temporary / "imagenet/LOC_synset_mapping.txt").write_text("".join(_names(source)), encoding="utf-8")
     temporary.rename(out)
     return counts
@@ -148,12 +163,16 @@ def _names(source: Path) -> Iterator[str]:
     return (f"{wnid} {names.get(wnid, wnid)}\n" for wnid in PRETRAINED)
 
 
-def _target(image: Listed, split: str) -> Path | None:
-    """Where an image goes, or None for a class that is not used."""
+def _targets(image: Listed, split: str, train_images: int | None) -> list[Path]:
+    """Where an image goes: nowhere for a class that is not used."""
+    place = number(image.path)
     if image.wnid in HELD_OUT:
-        kept = "val" if split == "val" or number(image.path) >= FIRST_OF_TEST else "train"
-        return Path("objects", kept, HELD_OUT[image.wnid], f"{image.path.stem}.png")
-    return Path("imagenet", split, image.wnid, image.path.name) if image.wnid in PRETRAINED else None
+        kept = "val" if split == "val" or place >= FIRST_OF_TEST else "train"
+        cut = Path("objects", kept, HELD_OUT[image.wnid], f"{image.path.stem}.png")
+        return [cut, OOD / image.path.name] if split == "val" else [cut]
+    if image.wnid not in PRETRAINED or (split == "train" and train_images is not None and place >= train_images):
+        return []
+    return [Path("imagenet", split, image.wnid, image.path.name)]
 
 
 def _write(image: Listed, target: Path) -> bool:
@@ -183,11 +202,12 @@ def _write_box(image: Listed, folder: Path) -> None:
 @cli_entry_point
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Two sets from the public Tiny ImageNet, for config/tiny.yaml.")
+    parser = argparse.ArgumentParser(description="Three sets from the public Tiny ImageNet, for config/tiny.yaml.")
     parser.add_argument("source", type=Path, help="the unpacked tiny-imagenet-200")
     parser.add_argument("--out", type=Path, default=Path("data/tiny-imagenet"), help="default: data/tiny-imagenet")
+    parser.add_argument("--train-images", type=int, metavar="N", help="of each class to pretrain on; default: all 500")
     args = parser.parse_args()
-    counts = prepare(args.source, args.out)
+    counts = prepare(args.source, args.out, args.train_images)
     print("\n".join(f"{args.out / part}: {count} images" for part, count in sorted(counts.items())))
 
 

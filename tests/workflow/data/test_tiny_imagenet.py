@@ -1,4 +1,4 @@
-"""Tiny ImageNet in its public layout becomes classes to pretrain on and objects to transfer to."""
+"""Tiny ImageNet in its public layout becomes three sets: to pretrain on, to transfer to, and out of distribution."""
 
 import subprocess
 import sys
@@ -41,9 +41,15 @@ def test_forty_classes_and_ten_others():
     assert not set(PRETRAINED) & set(HELD_OUT)
 
 
-def test_the_two_sets(public, tmp_path):
+def test_the_three_sets(public, tmp_path):
     counts = prepare(public, tmp_path / "out")
-    assert counts == {"imagenet/train": 40, "imagenet/val": 40, "objects/train": 20, "objects/val": 20}
+    assert counts == {
+        "imagenet/train": 40,
+        "imagenet/val": 40,
+        "objects/train": 20,
+        "objects/val": 20,
+        "ood_images/held_out": 10,
+    }
     assert (tmp_path / "out/imagenet/train/n01944390/n01944390_0.JPEG").is_file()
     names = (tmp_path / "out/imagenet/LOC_synset_mapping.txt").read_text().splitlines()
     assert names[0] == "n01944390 snail"
@@ -69,6 +75,29 @@ def test_boxes_of_val_are_written_in_imagenet_s_format(public, tmp_path):
 def test_objects_too_small_to_be_told_are_left_out(public, tmp_path):
     (public / "train/n01443537/n01443537_boxes.txt").write_text("n01443537_0.JPEG\t5\t10\t23\t40\n")
     assert prepare(public, tmp_path / "out")["objects/train"] == 18
+
+
+def test_images_out_of_distribution_are_whole_and_of_the_classes_held_out(public, tmp_path):
+    prepare(public, tmp_path / "out")
+    kept = sorted(path.name for path in (tmp_path / "out/ood_images/held_out").iterdir())
+    assert kept == [f"val_{i}.JPEG" for i in range(40, 50)]
+    with Image.open(tmp_path / "out/ood_images/held_out/val_40.JPEG") as whole:
+        assert whole.size == (64, 64)
+
+
+def test_fewer_images_to_pretrain_on(public, tmp_path):
+    """The first of each class by their numbers; the objects and all that is tested stay."""
+    for wnid in PRETRAINED:
+        images = public / "train" / wnid / "images"
+        (images / f"{wnid}_7.JPEG").write_bytes((images / f"{wnid}_0.JPEG").read_bytes())
+        (images.parent / f"{wnid}_boxes.txt").write_text(
+            f"{wnid}_7.JPEG\t5\t10\t35\t40\n{wnid}_0.JPEG\t5\t10\t35\t40\n"
+        )
+    counts = prepare(public, tmp_path / "out", 7)
+    assert (counts["imagenet/train"], counts["imagenet/val"], counts["objects/train"]) == (40, 40, 20)
+    assert prepare(public, tmp_path / "more", 8)["imagenet/train"] == 80
+    with pytest.raises(UserError, match=r"^--train-images: 0 is not a number of images$"):
+        prepare(public, tmp_path / "none", 0)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +127,7 @@ def test_the_command_line(public, tmp_path):
     command = [sys.executable, "-m", "workflow.data.tiny_imagenet", str(public), "--out", str(tmp_path / "out")]
     first, again = (subprocess.run(command, capture_output=True, text=True) for _ in range(2))
     assert first.returncode == 0, first.stderr
-    assert first.stdout.splitlines()[-1].endswith("objects/val: 20 images")
+    assert first.stdout.splitlines()[-1].endswith("ood_images/held_out: 10 images")
     assert again.stderr.splitlines()[-1] == f"error: {tmp_path / 'out'} exists already; remove it to make it again"
 
 
