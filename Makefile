@@ -25,15 +25,19 @@ demo: $(READY)
 	$(BIN)/snakemake --cores all
 	@$(BIN)/python -m workflow.reporting.report
 
-# Two halves of equal length at once, in processes of one thread; what the second one prints comes after the first.
-HALF := tests/workflow tests/backbones
+# halves MARKERS PATHS: two halves of equal length at once, in processes of one thread: PATHS, and all other tests. What the
+# second one prints comes after the first.
+define halves
+@export OMP_NUM_THREADS=1; second=$$(mktemp) && trap 'rm -f "$$second"' EXIT && \
+{ $(BIN)/pytest -m $(1) $(2:%=--ignore-glob=%) > "$$second" 2>&1 & } && \
+{ $(BIN)/pytest -m $(1) $(2); first=$$?; wait $$!; last=$$?; cat "$$second"; exit $$((first || last)); }
+endef
+
 test: $(READY)
-	@export OMP_NUM_THREADS=1; second=$$(mktemp) && trap 'rm -f "$$second"' EXIT && \
-	{ $(BIN)/pytest -m "not slow" $(HALF:%=--ignore=%) > "$$second" 2>&1 & } && \
-	{ $(BIN)/pytest -m "not slow" $(HALF); first=$$?; wait $$!; last=$$?; cat "$$second"; exit $$((first || last)); }
+	$(call halves,"not slow",tests/workflow tests/backbones)
 
 test-all: $(READY)
-	$(BIN)/pytest -m slow
+	$(call halves,slow,tests/test_*.py)
 
 lint: $(READY)
 	$(BIN)/ruff check .
