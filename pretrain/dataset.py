@@ -9,16 +9,13 @@ from PIL import Image
 from torchvision.transforms import v2
 
 import backbones.images  # noqa: F401 (registers open_test_images)
-from backbones.regularizers import build
+from backbones.regularizers import Regularizer, build
+from pretrain.color_jitter import ColorJitter
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.rng import rng
 from workflow.data import labelled
 from workflow.data.validation.decoding import SHRUNK, pixels, plain
 from workflow.training.seeding import seed_everything
-
-# The PCA of ImageNet's colours (Krizhevsky et al., 2012; figures of fb.resnet.torch), pixels in [0, 1].
-EIGENVALUES = torch.tensor([0.2175, 0.0188, 0.0045])
-EIGENVECTORS = torch.tensor([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
 
 
 class Crop(v2.RandomResizedCrop):
@@ -67,43 +64,41 @@ class PaddedCrop(torch.nn.Module):
         return slice(first - start, last - start), slice(first, last)
 
 
-class Lighting(torch.nn.Module):
-    """Shift the colour along the principal components by Gaussian amounts of standard deviation `strength`."""
-
-    def __init__(self, strength: float) -> None:
-        super().__init__()
-        self.strength = strength
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """uint8 (3, H, W) to the same."""
-        shift = EIGENVECTORS @ (EIGENVALUES * torch.randn(3) * self.strength) * 255
-        return (image + shift.view(3, 1, 1)).round().clamp(0, 255).to(torch.uint8)
-
-
-def augmentation(recipe: dict[str, Any]) -> v2.Compose:
-    """The training transform of an opened file; a strength of 0 leaves its step out."""
-    size, padding = recipe["crop_size"], recipe["crop_padding"]
+def colors(recipe: dict[str, Any]) -> ColorJitter | None:
+    """What changes the colours of a training image, if anything does."""
     jitter, lighting = recipe["color_jitter"], recipe["pca_lighting"]
-    steps = [
-        PaddedCrop(size, padding) if padding else Crop(size, scale=tuple(recipe["crop_scale"])),
-        v2.RandomHorizontalFlip(),
-    ]
-    steps += [v2.ColorJitter(jitter, jitter, jitter)] if jitter else []
-    steps += [Lighting(lighting)] if lighting else []
-    return v2.Compose(steps)
+    return ColorJitter(jitter, lighting) if jitter or lighting else None
+
+
+def augmentation(recipe: dict[str, Any], with_colors: bool = True) -> v2.Compose:
+    """The training transform of an opened file; a strength of 0 leaves its step out, and `with_colors=False` those of
+    the colours."""
+    size, padding = recipe["crop_size"], recipe["crop_padding"]
+    crop = PaddedCrop(size, padding) if padding else Crop(size, scale=tuple(recipe["crop_scale"]))
+    jitter = colors(recipe) if with_colors else None
+    return v2.Compose([crop, v2.RandomHorizontalFlip(), *([jitter] if jitter else [])])
 
 
 class TrainImages:
     """Training images by (index, epoch): {"images": uint8 (3, size, size), "labels": int}.
 
     Crop, flip and colours are drawn from (seed, epoch, index), each image regularizer from a generator of its own.
+
+    Args:
+        source: the images.
+        recipe: of the run.
+        seed: of the draws.
+        device_colors: whether the model applies the colours, which are then in the sample: "colors", float (3, 4). Not
+            where an image regularizer of the row acts after them.
     """
 
-    def __init__(self, source: labelled.ImageSource, recipe: dict[str, Any], seed: int) -> None:
-        self.source = source
-        self.transform = augmentation(recipe)
+    def __init__(
+        self, source: labelled.ImageSource, recipe: dict[str, Any], seed: int, device_colors: bool = False
+    ) -> None:
+        self.source, self.seed = source, seed
         self.regularizers = build(recipe["regularizers"], recipe["mean"])
-        self.seed = seed
+        late = device_colors and all(type(each).image is Regularizer.image for each in self.regularizers)
+        self.transform, self.colors = augmentation(recipe, not late), colors(recipe) if late else None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -113,9 +108,10 @@ class TrainImages:
         seed_everything(self.seed, "sample", epoch, index)
         with self.source.open(index) as photo:
             image = self.transform(photo)
+        jitter = {"colors": self.colors.draw(image)} if self.colors else {}
         for regularizer in self.regularizers:
             image = regularizer.image(image, rng(self.seed, regularizer.name, epoch, index))
-        return {"images": image, "labels": int(self.source.targets[index])}
+        return {"images": image, "labels": int(self.source.targets[index]), **jitter}
 
     def name(self, index: int) -> str:
         """Where a sample is from."""
@@ -123,6 +119,8 @@ class TrainImages:
 
 
 @DATASETS.register_module()
-def open_train_images(check: DatasetInfo, recipe: dict[str, Any], seed: int) -> TrainImages:
+def open_train_images(
+    check: DatasetInfo, recipe: dict[str, Any], seed: int, device_colors: bool = False
+) -> TrainImages:
     """The training images of a checked set."""
-    return TrainImages(labelled.open_train(check), recipe, seed)
+    return TrainImages(labelled.open_train(check), recipe, seed, device_colors)

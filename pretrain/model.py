@@ -11,6 +11,7 @@ from backbones.backbone import IMAGENET, Preprocessing
 from backbones.construct import build as construct
 from backbones.regularized_loss import regularized_loss
 from backbones.regularizers import build
+from pretrain.color_jitter import recolored
 from workflow import registry
 
 
@@ -43,8 +44,13 @@ class Classifier(BaseModel):
         self.regularizers = build(regularizers or {})
         self.seed, self.classes = seed, classes
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor, mode: str = "tensor") -> Any:
-        """Images uint8 (N, 3, H, W), labels (N,): the loss, or logits (N, classes), or for evaluation their ranks."""
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, colors: torch.Tensor | None = None, mode: str = "tensor"
+    ) -> Any:
+        """Images uint8 (N, 3, H, W), labels (N,), and of training images on a GPU new colours (N, 3, 4): the loss, or
+        logits (N, classes), or for evaluation both."""
+        if colors is not None:
+            images = recolored(images, colors)
         images = self.prepare(images.contiguous(memory_format=torch.channels_last))
         if mode == "loss":
             return {"loss": self.loss(images, functional.one_hot(labels, self.classes).float())}

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pretrain.dataset import EIGENVALUES, EIGENVECTORS, Lighting, PaddedCrop, augmentation
+from pretrain.color_jitter import EIGENVALUES, EIGENVECTORS, ColorJitter
+from pretrain.dataset import PaddedCrop, augmentation
 from workflow.training.seeding import seed_everything
 
 RECIPE = {"crop_size": 16, "crop_scale": (1, 1), "crop_padding": 0, "color_jitter": 0.0, "pca_lighting": 0.0}
@@ -71,7 +72,7 @@ def test_lighting_shifts_all_pixels_alike_with_the_covariance_of_the_colours(str
     """Krizhevsky et al., 2012: [p1 p2 p3] [a1 l1, a2 l2, a3 l3] with a ~ N(0, strength); figures of fb.resnet.torch."""
     values = np.array([0.2175, 0.0188, 0.0045])
     vectors = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
-    grey, transform, number = torch.full((3, 2, 2), 128, dtype=torch.uint8), Lighting(strength), 20_000
+    grey, transform, number = torch.full((3, 2, 2), 128, dtype=torch.uint8), ColorJitter(0, strength), 20_000
     torch.manual_seed(0)
     found = np.stack([transform(grey).numpy() for _ in range(number)]).astype(float)
     assert (found == found[:, :, :1, :1]).all()
