@@ -53,7 +53,7 @@ class ColorJitter:
 
 
 def recolored(images: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
-    """Images with new colours, rounded to the nearest: on a GPU as on a CPU, up to one level where a sum ends at a half.
+    """Images with new colours, rounded to the nearest: on a GPU as on a CPU, up to a level where a sum ends at a half.
 
     Args:
         images: uint8 (N, 3, H, W).
