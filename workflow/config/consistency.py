@@ -12,6 +12,7 @@ from workflow.config.schema import dotted
 from workflow.config.yaml_loader import format_value
 from workflow.contracts import Network
 from workflow.core.errors import UserError
+from workflow.core.files import RECORD
 from workflow.registry import PRETRAIN
 
 TAKEN = ("backbones", "data", "features", "vocabularies", "bench")  # folders of results/ that are no experiment
@@ -26,6 +27,7 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
         yield f"experiment: results/{config['experiment']} holds something else; choose another name"
     for name in set(NO_COLUMNS) & config["tasks"].keys():
         yield f"tasks.{name}: the name is taken; choose another, and name the type with the key task"
+    yield from record_faults(config.get("records", []))
     for task in (PRETRAIN, *config["tasks"]):
         yield from data_faults(task, config)
     for name, section in config["data"].items():
@@ -45,6 +47,17 @@ def faults_of_sense(config: dict[str, Any]) -> Iterator[str]:
         yield from registry.task_of(config, name).check(f"tasks.{name}", recipe, config)
         yield from entry_faults(config, name, recipe)
     yield from dict.fromkeys(share_faults(config))
+
+
+def record_faults(folders: list[str]) -> Iterator[str]:
+    """Folders of records that are not there, or have none."""
+    for number, folder in enumerate(folders):
+        if not Path(folder).is_dir():
+            yield f"records[{number}]: no such folder: {folder}"
+        elif set("{}") & set(folder):
+            yield f"records[{number}]: Snakemake takes braces for wildcards: {folder}"
+        elif not any(Path(folder).glob(f"*/*/*/{RECORD}")):
+            yield f"records[{number}]: no record in {folder} (<task>/<backbone>/p0s0/{RECORD})"
 
 
 def data_faults(task: str, config: dict[str, Any]) -> Iterator[str]:

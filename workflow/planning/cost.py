@@ -94,7 +94,7 @@ def named(todo: Plan, key: Kind) -> str:
 def kinds(todo: Plan) -> dict[Kind, list[PlannedRun]]:
     """The runs that train, by kind."""
     found: dict[Kind, list[PlannedRun]] = {}
-    for run in todo.runs:
+    for run in todo.jobs:
         if run.task != PRETRAIN or run.origin == "pretrained":
             found.setdefault(kind(todo, run), []).append(run)
     return found
@@ -129,7 +129,7 @@ def made_of(name: str, own: dict[str, Any], classes: int) -> dict[str, Any]:
 def batch_sizes(todo: Plan) -> dict[str, int]:
     """The largest batch that any run takes of each data set."""
     found: dict[str, int] = {}
-    for run in todo.runs:
+    for run in todo.jobs:
         name = data_name(todo.config, run.task)
         found[name] = max(found.get(name, 0), run.run["recipe"].get("batch_size", BATCH))
     return found
@@ -257,7 +257,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))
     missing = [named(todo, key) for key in kinds(todo) if key not in costs]
-    todo = dataclasses.replace(todo, runs=[run for run in todo.runs if kind(todo, run) in costs])
+    todo = dataclasses.replace(todo, runs=[run for run in todo.jobs if kind(todo, run) in costs], weights=[])
     every = jobs(todo, costs, found)
     device = next(iter(costs.values()))["device"]
     own = f"each job with {todo.cores} cores of its own"

@@ -4,7 +4,7 @@ torch: planning must be quick."""
 import functools
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from workflow.data.fetch import fetch
 from workflow.planning.planned_run import PlannedRun
 from workflow.planning.report_files import ReportFiles
 from workflow.planning.runs import artifact_runs, backbone_runs, root, section_key, transfer_runs
+from workflow.planning.stored_records import placed
 from workflow.planning.tracking import with_tracking
 
 BRIEF = 60  # minutes, of a job that neither trains nor computes anything large
@@ -25,7 +26,8 @@ BRIEF = 60  # minutes, of a job that neither trains nor computes anything large
 class Plan(ReportFiles):
     """All that a config asks for. `tasks` are the instances of transfer tasks; `runs` has the backbones' runs first,
     `artifacts` the jobs that make from a backbone what runs share; `origins` says from where data sets are fetched, and
-    stands apart from `config` because no result depends on it."""
+    stands apart from `config` because no result depends on it. `weights`: backbones that are made here for their
+    weights only, as `runs` has their stored records."""
 
     experiment: str
     config: dict[str, Any]
@@ -35,6 +37,12 @@ class Plan(ReportFiles):
     artifacts: list[PlannedRun]
     checks: dict[str, str]
     origins: dict[str, str]
+    weights: list[PlannedRun] = field(default_factory=list)
+
+    @property
+    def jobs(self) -> list[PlannedRun]:
+        """The runs that are made here: all but the stored ones."""
+        return [run for run in self.runs if not run.stored] + self.weights
 
     @property
     def resources(self) -> dict[str, int]:
@@ -163,7 +171,7 @@ class Plan(ReportFiles):
 
     @functools.cached_property
     def _index(self) -> dict[tuple[str, str, int, int | None], PlannedRun]:
-        return {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")): run for run in self.runs}
+        return {(run.task, run.backbone, run.seeds["pretrain"], run.seeds.get("transfer")): run for run in self.jobs}
 
     def making(self, folder: str) -> PlannedRun:
         """The job that makes a shared folder of a backbone; of the data, any run that reads it. UserError if none is
@@ -175,7 +183,7 @@ class Plan(ReportFiles):
 
     @functools.cached_property
     def _makers(self) -> dict[str, PlannedRun]:
-        readers = {folder: run for run in reversed(self.runs) for folder in run.shared.values()}
+        readers = {folder: run for run in reversed(self.jobs) for folder in run.shared.values()}
         return readers | {run.artifact: run for run in self.artifacts}
 
 
@@ -189,16 +197,19 @@ def plan(config: dict[str, Any]) -> Plan:
     needed = {name: section_key(config, name) for name in names}
     backbones = [run for name in config["backbones"] for run in backbone_runs(config, name)]
     transfers = [run for task in tasks for start in backbones for run in transfer_runs(config, task, start)]
-    artifacts = {made.artifact: made for run in transfers for made in artifact_runs(config, run)}
+    where = placed(config.get("records", []), backbones, transfers)
+    made_here = [run for run in where.transfers if not run.stored]
+    artifacts = {made.artifact: made for run in made_here for made in artifact_runs(config, run)}
     return Plan(
         experiment=config["experiment"],
         config=config,
         backbones=list(config["backbones"]),
         tasks=tasks,
-        runs=[with_tracking(config, run) for run in backbones + transfers],
+        runs=[with_tracking(config, run) for run in where.backbones + where.transfers],
         artifacts=list(artifacts.values()),
         checks={name: f"results/data/{key}.json" for name, key in needed.items()},
         origins=origins,
+        weights=[with_tracking(config, run) for run in where.weights],
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.contracts import INDEX
-from workflow.planning.rerun import ancient_if_exists, fingerprint, is_outdated, unless
+from workflow.planning.rerun import ancient_if_exists, fingerprint, is_outdated, same_backbone, unless
 from workflow.registry import PRETRAIN
 
 MACHINE = {"threads": "cpu_threads", "workers": "num_workers", "gpus": "gpus"}  # of a run, and of the config: where a
@@ -26,7 +26,8 @@ class PlannedRun:
     check, `weights` the published backbone. `shared` are the folders that it shares with other runs, by the name of the
     artifact, `from_backbone` those of them that are made from the backbone. `tracking` says where the curves of a
     training go, `keep_network` whether the trained network is written. `in_distribution` is the check of the
-    pretraining set, of a task that scores its test images too.
+    pretraining set, of a task that scores its test images too. `stored` is the folder of the config's `records` that
+    has the record; no job is planned then. `refused` says why a record in such a folder is not this run's.
     """
 
     task: str
@@ -46,6 +47,8 @@ class PlannedRun:
     tracking: dict[str, str] = field(default_factory=dict)
     keep_network: bool = False
     in_distribution: str = ""
+    stored: str = ""
+    refused: str = ""
 
     @property
     def seed_name(self) -> str:
@@ -60,7 +63,13 @@ class PlannedRun:
 
     def start(self, ancient: Callable[[str], str]) -> str:
         """The backbone as an input. What is imported or random follows from its path: made anew it changes nothing."""
-        return self.weights if self.origin == "pretrained" else self.ancient_input(ancient)(self.weights)
+        if self.origin == "pretrained":
+            return self.made_of(self.weights, ancient)
+        return self.ancient_input(ancient)(self.weights)
+
+    def made_of(self, file: str, ancient: Callable[[str], str]) -> str:
+        """The backbone, or what is made of it, as an input: a reason to run again if its content is another."""
+        return ancient(file) if same_backbone(self, file) else file
 
     def ancient_input(self, ancient: Callable[[str], str]) -> Callable[[str], str]:
         """For an input that is no reason to run the job again."""
@@ -81,7 +90,10 @@ class PlannedRun:
             )
         shared = {} if self.artifact else self.shared
         files = {name: f"{folder}/{INDEX}" for name, folder in shared.items()}
-        files = {name: file if name in self.from_backbone else settled(file) for name, file in files.items()}
+        files = {
+            name: self.made_of(file, ancient) if name in self.from_backbone else settled(file)
+            for name, file in files.items()
+        }
         files |= {"in_distribution": settled(self.in_distribution)} if self.in_distribution else {}
         return found | {"weights": self.start(ancient)} | files
 

@@ -24,6 +24,7 @@ from workflow.planning.dataset_classes import check_dataset_classes
 from workflow.planning.dataset_size import check_dataset_size, suits
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
+from workflow.planning.stored_records import transfer_records
 from workflow.planning.tracking import refuse_missing, tracker
 
 MANY = 2000  # runs
@@ -39,6 +40,7 @@ def load_plan(files: Sequence[str | Path], overrides: Mapping[str, Any], fetched
         config = load(*files, overrides=overrides)
         warn_of_many(config)
         todo = plan(config)
+        warn_of_unused(todo)
         refuse_missing(tracker(config))
         refuse_no_folders(todo)
         refuse_unread(todo)
@@ -70,6 +72,30 @@ def warn_of_many(config: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
+def warn_of_unused(todo: Plan) -> None:
+    """Say which records in the folders of `records` do not count, and why."""
+    refused = [run for run in todo.runs if run.refused]
+    if refused:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        name = f"{refused[0].task} {refused[0].backbone} {refused[0].seed_name}"
+        warn(f"records: not of this plan, and run here: {name}: {refused[0].refused}{more}")
+    planned = {Path(run.record).parts[-4:-1] for run in todo.runs}
+    for folder in todo.config.get("records", []):
+        found = [record.parts[-4:-1] for record in transfer_records(Path(folder))]
+        others = [parts for parts in found if parts not in planned]
+        rows = ", ".join(dict.fromkeys(f"{task} {row} {seeds}" for task, row, seeds in others[:3]))
+        if others:
+            warn(
+                f"records: {len(others)} of {len(found)} in {folder} are of no run of this config: {rows}"
+                + (", …" if len(others) > 3 else "")
+            )
+
+
+def warn(text: str) -> None:
+    """Print a warning in one line."""
+    print(printable(f"warning: {text}"), file=sys.stderr, flush=True)
+
+
 def output_dirs(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
     """The folders that jobs are yet to write into, each with what there is of it: itself, or a folder above it."""
     files = {file for run in runs for file in (run.record, run.state, *run.shared.values()) if file}
@@ -84,7 +110,7 @@ def output_dirs(runs: Iterable[PlannedRun]) -> dict[Path, Path]:
 
 def refuse_no_folders(todo: Plan) -> None:
     """UserError for a file where a folder is to be: Snakemake has no words for it."""
-    for folder, there in output_dirs(todo.runs).items():
+    for folder, there in output_dirs(todo.jobs).items():
         if not there.is_dir():
             raise UserError(f"{there}: not a folder, and {folder} is to be written")
 
@@ -97,7 +123,7 @@ def refuse_unread(todo: Plan) -> None:
     for check in todo.checks.values():
         if Path(check).exists():
             DatasetInfo.read(check)
-    for run in todo.runs:
+    for run in todo.jobs:
         if not Path(run.check).exists() and Path(run.record).is_file():
             read_json(run.record, "provenance")
 

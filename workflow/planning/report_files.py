@@ -68,7 +68,7 @@ class ReportFiles:
     @property
     def task_figures(self) -> dict[str, tuple[Figure, str]]:
         """The figures that tasks declare: `<figure>_<instance>` to the figure and the instance."""
-        pairs = [(figure, name) for name, task in self.declared.items() for figure in task.figures]
+        pairs = [(figure, name) for name, task in self.declared.items() for figure in task.figures if self.shown(name)]
         return {f"{figure.name}_{name}": (figure, name) for figure, name in pairs}
 
     @property
@@ -106,9 +106,11 @@ class ReportFiles:
         return max(task.report_memory_mb for task in self.declared.values())
 
     def shown(self, task: str) -> list[PlannedRun]:
-        """The runs of a task that figures show: each backbone's, by the first seeds."""
+        """The runs of a task that figures show: each backbone's, by the first seeds. Stored records have no weights and
+        no predictions to draw."""
         first = {kind: seeds[0] for kind, seeds in self.config["seeds"].items()}
-        return [run for run in self.runs if run.task == task and run.seeds.items() <= first.items()]
+        runs = [run for run in self.runs if run.task == task and not run.stored]
+        return [run for run in runs if run.seeds.items() <= first.items()]
 
     def files(self, task: str, *names: str) -> list[str]:
         """What lies beside the records of the runs that are shown."""

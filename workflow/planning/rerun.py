@@ -9,7 +9,7 @@ from workflow.contracts import INDEX
 from workflow.core.compare import differing
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.core.files import read_json, sha256
+from workflow.core.files import RECORD, read_json, sha256
 
 
 class Planned(Protocol):
@@ -29,6 +29,9 @@ class Planned(Protocol):
 
     @property
     def origin(self) -> str: ...
+
+    @property
+    def artifact(self) -> str: ...
 
     @property
     def compared(self) -> dict[str, Any]: ...
@@ -78,6 +81,21 @@ def replaced(run: Planned) -> bool:
     if weights.stat().st_mtime <= record.stat().st_mtime:
         return False
     return sha256(weights) != read_json(record, "provenance")["provenance"]["backbone"]
+
+
+def same_backbone(run: Planned, file: str) -> bool:
+    """Whether a backbone, or a folder made of it, that is newer than what a run left is nevertheless what the run was
+    made of: files that were copied from another machine can have any times."""
+    made, weights = Path(run.artifact, INDEX) if run.artifact else Path(run.record), Path(run.weights)
+    with contextlib.suppress(UserError, OSError, KeyError, TypeError, ValueError):  # of what is missing or broken
+        oldest = min(path.stat().st_mtime for path in made.parent.iterdir() if path.suffix != ".txt")
+        if Path(file).stat().st_mtime <= oldest:
+            return False
+        start = read_json(made) if run.artifact else read_json(made)["provenance"]
+        published = read_json(weights.with_name(RECORD))["files"][weights.name]
+        folder = published if file == run.weights else read_json(file)["backbone"]
+        return bool(start["backbone"] == published == folder)
+    return False
 
 
 def fingerprint(run: Planned, shared: str = "") -> str | None:

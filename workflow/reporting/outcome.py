@@ -56,7 +56,8 @@ class Outcome:
     """One planned run of the column `task`, which is as `declaration` says. Only one that is done is a FinishedRun: a
     record that is not the plan's is stale, and nobody gets to see its numbers.
 
-    `reason` says in a few words why there is no record; it is empty where there is one.
+    `reason` says in a few words why there is no record; it is empty where there is one. `stored` is the folder of the
+    config's `records` that has the record; empty for one that was made here.
     """
 
     task: str
@@ -66,6 +67,7 @@ class Outcome:
     path: Path
     status: Literal["done", "stale", "failed", "pending"]
     reason: str = ""
+    stored: str = ""
 
     @property
     def seed_name(self) -> str:

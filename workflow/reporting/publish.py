@@ -1,22 +1,25 @@
 """The tables of docs/, generated and never typed: `python -m workflow.reporting.publish --config FILE`.
 
-What the report needs of each run is copied from results/ to docs/results/, under its path, in place of what was kept of
-the experiment before. The table of docs/results/<experiment>/README.md and transfer.{csv,md} next to it are made from
-the copies only."""
+What the report needs of each run is copied from results/ to docs/results/, under its path, a block at a time: a
+pretraining seed with all its runs. Blocks of other seeds that are kept there stay. The table of
+docs/results/<experiment>/README.md and transfer.{csv,md} next to it are made from the copies only."""
 
 import argparse
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from workflow.config.loading import load
 from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.files import atomic, read_json
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
+from workflow.reporting.comparability import check_columns
 from workflow.reporting.metrics import heading, number
-from workflow.reporting.outcome import FinishedRun
+from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.records import read
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Summary, summarize
@@ -33,19 +36,20 @@ def place(run: PlannedRun, docs: Path) -> PlannedRun:
     return replace(run, record=str(docs / run.record), weights=str(docs / run.weights), check=str(docs / run.check))
 
 
-def keep(todo: Plan, docs: Path) -> None:
-    """Copy what the report needs of the runs into `docs`, in place of all records that are there of this experiment."""
-    for path in (docs / "results" / todo.experiment).iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-    for run in todo.runs:
-        folder = Path(run.record).parent
-        shutil.rmtree(docs / folder, ignore_errors=True)
-        (docs / folder).mkdir(parents=True)
+def keep(folders: Mapping[Path, Path], root: Path) -> None:
+    """Make each of `folders` a copy of what the report needs of its value, which may be itself, and remove what else is
+    kept of the experiment in `root`."""
+    for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder == one or folder in one.parents for one in folders):
+            shutil.rmtree(folder)
+    for folder, source in folders.items():
+        if folder.resolve() == source.resolve():
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         for name in KEPT:
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, docs / folder / name)
-    forget(todo, docs / "results")
+            if (source / name).is_file():
+                shutil.copyfile(source / name, folder / name)
 
 
 def forget(todo: Plan, results: Path) -> None:
@@ -66,13 +70,70 @@ def forget(todo: Plan, results: Path) -> None:
 
 def stored_summary(todo: Plan, docs: Path) -> Summary:
     """The summary of the records in `docs`."""
+    todo = plan(without_records(todo.config)) if todo.config.get("records") else todo
     return summarize(replace(todo, runs=[place(run, docs) for run in todo.runs]))
 
 
-def check_finished(todo: Plan) -> None:
-    """UserError, before anything is changed, unless each run has a record that is the plan's."""
-    if lacking := [f"{run.name} ({run.why})" for run in read(todo) if not isinstance(run, FinishedRun)]:
-        raise UserError(f"{len(lacking)} of {len(todo.runs)} runs have no record to publish: {', '.join(lacking)}")
+def finished_seeds(todo: Plan) -> list[int]:
+    """The pretraining seeds of which every run is finished: their blocks can be published.
+
+    Raises:
+        UserError: there is none.
+    """
+    outcomes = read(todo)
+    lacking = [run for run in outcomes if not isinstance(run, FinishedRun)]
+    begun = {run.seeds["pretrain"] for run in lacking}
+    finished = [seed for seed in todo.config["seeds"]["pretrain"] if seed not in begun]
+    if not finished:
+        names = ", ".join(f"{run.name} ({run.why})" for run in lacking)
+        raise UserError(f"{len(lacking)} of {len(outcomes)} runs have no record to publish: {names}")
+    return finished
+
+
+def kept_seeds(root: Path) -> set[int]:
+    """The pretraining seeds of the records that are kept of an experiment."""
+    found = (re.fullmatch(r"p(\d+)(s\d+)?", path.name) for path in root.glob("*/*/p*"))
+    return {int(match[1]) for match in found if match}
+
+
+def publish(config: dict[str, Any], docs: Path) -> Plan:
+    """Copy the finished blocks of a config to where others of it are kept. A block is a pretraining seed with all its
+    runs; what is kept of another recipe, data or row is removed.
+
+    Args:
+        config: checked; its `seeds.pretrain` may be some of the experiment's.
+        docs: the folder that has `results`.
+
+    Returns:
+        The plan of all blocks that are kept then, with the paths of `results`.
+
+    Raises:
+        UserError: no block is finished, or two blocks cannot share a table. Nothing is changed then.
+    """
+    new, root = finished_seeds(plan(config)), docs / "results" / config["experiment"]
+    seeds = sorted({*new, *kept_seeds(root)})
+    here = without_records(config)
+    ours, source = (plan(with_seeds(one, seeds)) for one in (here, config))
+    pairs = list(zip(ours.runs, source.runs, strict=True))
+    mixed = [found if run.seeds["pretrain"] in new else place(run, docs) for run, found in pairs]
+    outcomes: list[Outcome] = [one for one in read(replace(ours, runs=mixed)) if isinstance(one, FinishedRun)]
+    check_columns(outcomes, config["backbones"])
+    done = {one.path for one in outcomes}
+    finished = [(run, Path(one.record)) for (run, _), one in zip(pairs, mixed, strict=True) if Path(one.record) in done]
+    keep({(docs / run.record).parent: record.parent for run, record in finished}, root)
+    joint = plan(with_seeds(here, sorted({run.seeds["pretrain"] for run, _ in finished})))
+    forget(joint, docs / "results")
+    return joint
+
+
+def without_records(config: dict[str, Any]) -> dict[str, Any]:
+    """A config whose runs are all in results/."""
+    return {key: value for key, value in config.items() if key != "records"}
+
+
+def with_seeds(config: dict[str, Any], pretrain: list[int]) -> dict[str, Any]:
+    """A config with other pretraining seeds."""
+    return config | {"seeds": config["seeds"] | {"pretrain": pretrain}}
 
 
 def table(summary: Summary) -> str:
@@ -135,11 +196,10 @@ def main() -> None:
         description="Keep the records of an experiment in docs/results, and write its table into their README.md."
     )
     parser.add_argument("--config", required=True, type=Path, help="config file")
-    todo = plan(load(parser.parse_args().config))
-    out = DOCS / "results" / todo.experiment
-    inserted(out / PAGE, todo.experiment, "")
-    check_finished(todo)
-    keep(todo, DOCS)
+    config = load(parser.parse_args().config)
+    out = DOCS / "results" / config["experiment"]
+    inserted(out / PAGE, config["experiment"], "")
+    todo = publish(config, DOCS)
     summary = stored_summary(todo, DOCS)
     for path, content in (
         (out / "transfer.csv", long_csv(summary)),
@@ -148,7 +208,10 @@ def main() -> None:
     ):
         with atomic(path) as temporary:
             temporary.write_text(content, encoding="utf-8", newline="")
-    print(f"{len(todo.runs)} runs kept in {out.parent}; their table is in {out / PAGE}")
+    count = sum(isinstance(outcome, FinishedRun) for outcome in summary.outcomes)
+    print(f"{count} runs kept in {out.parent}; their table is in {out / PAGE}")
+    if waiting := [str(seed) for seed in config["seeds"]["pretrain"] if seed not in todo.config["seeds"]["pretrain"]]:
+        print(f"pretraining seeds that are not finished yet, and not kept: {', '.join(waiting)}")
 
 
 if __name__ == "__main__":

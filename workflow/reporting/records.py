@@ -52,7 +52,13 @@ def _outcome(
     path, state = Path(run.record), Path(run.state)
     task = tasks[run.task]
     outcome = functools.partial(
-        Outcome, task=run.task, declaration=task, backbone=run.backbone, seeds=dict(run.seeds), path=path
+        Outcome,
+        task=run.task,
+        declaration=task,
+        backbone=run.backbone,
+        seeds=dict(run.seeds),
+        path=path,
+        stored=run.stored,
     )
     content = verification.read(path)
     if content is not None:
@@ -71,12 +77,13 @@ def _outcome(
             backbone=run.backbone,
             seeds=dict(run.seeds),
             path=path,
+            stored=run.stored,
             record=record,
             config=config,
         )
     if reason := failure(state):
         return outcome(status="failed", reason=reason)
-    return outcome(status="pending", reason="started, not finished" if state.is_dir() else "")
+    return outcome(status="pending", reason="started, not finished" if state.is_dir() else run.refused)
 
 
 def _line(text: str) -> str:

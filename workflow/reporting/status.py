@@ -36,9 +36,9 @@ class Status:
 def statuses(plan: Plan) -> list[Status]:
     """Of all data checks, backbones, shared artifacts and runs of tasks, in the order in which they run."""
     found = list(data_checks(plan))
-    starts = {run.weights: _run(run, {}) for run in plan.runs if run.task == registry.PRETRAIN}
+    starts = {run.weights: _run(run, {}) for run in [*plan.runs, *plan.weights] if run.task == registry.PRETRAIN}
     found += starts.values()
-    shared = {folder: name for run in plan.runs for name, folder in run.shared.items()}
+    shared = {folder: name for run in plan.jobs for name, folder in run.shared.items()}
     found += [artifact(run, shared[run.artifact]) for run in plan.artifacts]
     return found + [_run(run, starts) for run in plan.runs if run.task != registry.PRETRAIN]
 

@@ -19,11 +19,11 @@ wildcard_constraints:
 
 
 onstart:
-    check_before_start(plan.runs, workflow.resource_settings.cores)
+    check_before_start(plan.jobs, workflow.resource_settings.cores)
 
 
 onsuccess:
-    remove_backups(run.state for run in plan.runs)
+    remove_backups(run.state for run in plan.jobs)
 
 
 def run_inputs(wildcards):

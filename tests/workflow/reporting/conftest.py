@@ -40,6 +40,12 @@ class Plan:
     tasks: list[str]
     config: dict[str, Any]
     runs: list[PlannedRun] = field(default_factory=list)
+    weights: list[PlannedRun] = field(default_factory=list)
+
+    @property
+    def jobs(self) -> list[PlannedRun]:
+        """All of them: none is stored."""
+        return self.runs
 
 
 def value(task: str, backbone: str, metric: str, seeds: dict[str, int]) -> float:

@@ -86,8 +86,14 @@ def published(experiment, monkeypatch, capsys):
     made.plan.runs[:] = runs
     PAGE.parent.mkdir(parents=True)
     PAGE.write_text(EMPTY)
-    monkeypatch.setattr(publish, "load", lambda config: config)
-    monkeypatch.setattr(publish, "plan", lambda config: made.plan)
+    made.plan.config |= {"experiment": "small", "seeds": {"pretrain": [0, 1], "transfer": [0]}}
+
+    def plan_of(config):
+        runs = [run for run in made.plan.runs if run.seeds["pretrain"] in config["seeds"]["pretrain"]]
+        return replace(made.plan, config=config, runs=runs)
+
+    monkeypatch.setattr(publish, "load", lambda config: made.plan.config)
+    monkeypatch.setattr(publish, "plan", plan_of)
     monkeypatch.setattr(sys, "argv", ["publish", "--config", "small.yaml"])
 
     def call():
@@ -119,6 +125,60 @@ def test_one_command_makes_records_tables_and_page_of_one_piece(published):
     assert Path("docs/results/small/transfer.md").read_text() == markdown(summary)
     assert inserted(PAGE, "small", table(summary)) == PAGE.read_text()
     assert PAGE.read_text().startswith("before\n<!-- table: small -->\n| backbone |")
+
+
+def block(made, monkeypatch, *seeds):
+    """The config of a machine that has these pretraining seeds."""
+    config = made.plan.config | {"seeds": {"pretrain": list(seeds), "transfer": [0]}}
+    monkeypatch.setattr(publish, "load", lambda file: config)
+
+
+def test_blocks_of_several_machines_are_added(published, monkeypatch):
+    """Each has its own results; the table is always of all that is kept."""
+    made, call = published
+    block(made, monkeypatch, 0)
+    assert "8 runs kept in docs/results;" in call()
+    assert "(n = 2)" not in PAGE.read_text()
+    for folder in (*Path("results").glob("small/*/*/p0*"), *Path("results/backbones").glob("*/seed0")):
+        shutil.rmtree(folder)  # the other machine never had them
+    block(made, monkeypatch, 1)
+    assert "16 runs kept in docs/results;" in call()
+    assert PAGE.read_text().count("(n = 2)") == 8
+    assert len(list(Path("docs/results/small").rglob("metrics.json"))) == 12
+    assert len(list(Path("docs/results/backbones").rglob("metrics.json"))) == 4
+
+
+def test_only_finished_blocks_are_published(published, monkeypatch):
+    made, call = published
+    made.remove(made.run("nic_coco", "cutmix", pretrain=1))
+    said = call()
+    assert "8 runs kept" in said
+    assert "pretraining seeds that are not finished yet, and not kept: 1" in said
+    assert not list(Path("docs/results").rglob("p1s0"))
+
+
+def test_a_block_of_a_recipe_that_is_gone_makes_room(published, monkeypatch):
+    made, call = published
+    call()
+    for run in made.plan.runs:
+        if run.task == "ssd_voc":
+            run.run["recipe"] = run.run["recipe"] | {"lr": 0.5}
+            made.recipe(run, lr=0.5)
+    block(made, monkeypatch, 1)
+    assert "14 runs kept" in call()
+    assert len(list(Path("docs/results/small").rglob("p0s0"))) == 4, "of the two other tasks"
+
+
+def test_blocks_of_other_data_are_refused_and_nothing_is_changed(published, monkeypatch):
+    made, call = published
+    block(made, monkeypatch, 0)
+    call()
+    before = {path: path.read_bytes() for path in Path("docs").rglob("*") if path.is_file()}
+    made.edit(made.run("ssd_voc", "cutmix", pretrain=1), provenance={"data": "of another machine"})
+    block(made, monkeypatch, 1)
+    with pytest.raises(SystemExit):
+        call()
+    assert {path: path.read_bytes() for path in Path("docs").rglob("*") if path.is_file()} == before
 
 
 def test_backbones_of_another_kept_experiment_stay(published):

@@ -103,7 +103,26 @@ def remarks(
         texts.append(f"{which}Parameters are those of the published network, {last}.")
     if sources := paper_sources(table):
         texts.append(f"Paper: {sources}.")
-    return texts + code_remarks(outcomes) + machine_remarks(outcomes)
+    return texts + stored_remarks(outcomes) + code_remarks(outcomes) + machine_remarks(outcomes)
+
+
+def stored_remarks(outcomes: list[Outcome]) -> list[str]:
+    """Which runs were not made here, and which backbones were: a row then has transfers of two trainings."""
+    done = [outcome for outcome in outcomes if isinstance(outcome, FinishedRun)]
+    texts = []
+    for folder in dict.fromkeys(one.stored for one in done if one.stored):
+        found = [one for one in done if one.stored == folder]
+        which = _rows((one.backbone, f"p{one.seeds['pretrain']}") for one in found)
+        texts.append(
+            f"{len(found)} of {len(done)} records are stored in {folder}, of runs that were not made here: {which}."
+        )
+    starts: dict[tuple[str, str], set[str]] = {}
+    for one in done:
+        if made := one.record["provenance"].get("backbone"):
+            starts.setdefault((one.backbone, f"p{one.seeds['pretrain']}"), set()).add(made)
+    if several := _rows(row for row, hashes in starts.items() if len(hashes) > 1):
+        texts.append(f"Pretrained again for further tasks, so the tasks of a row are of two backbones: {several}.")
+    return texts
 
 
 def paper_sources(table: Cells) -> str:
