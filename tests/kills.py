@@ -33,14 +33,17 @@ def die() -> None:
 
 
 def at_step(number: int) -> None:
-    """The step is over, and its state not written."""
+    """The step is over, and its state not written; that of its beginning is."""
     from workflow.training.hooks import History
+    from workflow.training.resume.checkpointing import ResumeCheckpointHook
 
     after = History.after_train_iter
 
     def dying(self: Any, runner: Any, *args: Any, **kwargs: Any) -> None:
         after(self, runner, *args, **kwargs)
         if runner.iter == number:
+            [saving] = [hook for hook in runner.hooks if isinstance(hook, ResumeCheckpointHook)]
+            saving.writer.wait()
             die()
 
     History.after_train_iter = dying

@@ -116,10 +116,12 @@ def train(runner: Runner, run: RunSpec, saved: ResumeCheckpointHook, ending: Sto
             if not ending.training:
                 raise
             saved.save(runner)
+            saved.writer.wait()
             where = f"iteration {runner.iter} of {runner.max_iters}"
             what = f"{run.name} has kept its state of {where}, where the same command goes on"
             raise Interrupted(ending.asked, what) from None
         finally:
+            saved.writer.close()
             for handler in list(runner.logger.handlers):  # on NFS, a folder with an open file cannot be removed
                 handler.close()
                 runner.logger.removeHandler(handler)  # mmengine writes into the last logger's files whatever comes next

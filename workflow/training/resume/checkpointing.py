@@ -1,13 +1,13 @@
 """The resume state of a run: `.work/<hash>/<number>-<SHA-256 of the file>.pth`, the last two of them.
 
 Written under another name, flushed, then renamed: one rename, so a kill leaves a whole state or none. What the disk or
-a copy has done to it since shows in the name; the state before it is used then. resume.py reads it, and runs nothing.
-mmengine's own CheckpointHook saves before the evaluation that follows an iteration: a resumed run would go without.
+a copy has done to it since shows in the name; the state before it is used then. state_writer.py writes it, while the
+training goes on; load_state.py reads it, and runs nothing. mmengine's own CheckpointHook saves before the evaluation
+that follows an iteration: a resumed run would go without.
 """
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import socket
@@ -28,19 +28,14 @@ from workflow.training.distributed import processes
 from workflow.training.hooks import History
 from workflow.training.resume import attempts, publish_backup
 from workflow.training.resume.interrupts import diverged
-from workflow.training.resume.load_state import META, read
+from workflow.training.resume.load_state import read
+from workflow.training.resume.state_writer import StateWriter, states
 
 SECONDS_BETWEEN_SAVES = 60.0
 # With a process that still holds the state: one that was asked to end takes up to 30, and a server of files (NFS) holds
 # the locks of a machine that has died for 90.
 SECONDS_OF_PATIENCE = 120.0
-KEPT = 2
 NO_REASON = {"recipe", "libraries"}  # of what a run is made of: its state is named by the recipe, and outlives these
-
-
-def states(folder: Path) -> list[Path]:
-    """The states in `folder`, the oldest first."""
-    return sorted(folder.glob("[0-9]*-[0-9a-f]*.pth"))
 
 
 def is_intact(path: Path) -> bool:
@@ -76,12 +71,14 @@ def newest(folder: Path, name: str) -> Path | None:
 
 
 class ResumeCheckpointHook(Hook):
-    """Write all that the next iteration needs, before an iteration begins, at most once a minute."""
+    """Write all that the next iteration needs, before an iteration begins, at most once a minute. The next iterations
+    do not wait for the disk; an evaluation does, and so does the end."""
 
     priority = "LOWEST"
 
     def __init__(self, folder: Path, history: History) -> None:
         self.folder, self.history = folder, history
+        self.writer = StateWriter(folder)
         self.saved = time.monotonic()
         self.written = (0, 0)
 
@@ -98,12 +95,16 @@ class ResumeCheckpointHook(Hook):
             runner.val_loop.run()
 
     def before_val(self, runner: Runner) -> None:
-        """What ends several processes in an evaluation lets them write nothing."""
+        """What ends several processes in an evaluation lets them write nothing. Processes that load its images, which
+        are copies of this one, would keep an unfinished file open."""
         if get_world_size() > 1 and self.written != self.reached(runner):
             self.save(runner)
+        self.writer.wait()
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        """Here the evaluation after the last iteration is over, so a resumed run does not lose it."""
+        """Here the evaluation after the last iteration is over, so a resumed run does not lose it. What could not be
+        written is noticed at once: the next state would be written a minute later."""
+        self.writer.check()
         if runner.iter and time.monotonic() - self.saved >= SECONDS_BETWEEN_SAVES:
             self.save(runner)
 
@@ -111,32 +112,27 @@ class ResumeCheckpointHook(Hook):
         """The end is a state too: a run killed between training and its record only writes the record again."""
         if self.written != self.reached(runner):
             self.save(runner)
+        self.writer.wait()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Whose it is, and no more of mmengine's own words than are read again. Numbers of numpy are plain ones then:
-        nothing but tensors and plain data is read."""
+        """Whose it is. Numbers of numpy are plain ones then: nothing but tensors and plain data is read."""
         checkpoint["run"] = self.folder.name
-        checkpoint["meta"] = {key: checkpoint["meta"][key] for key in META}
         checkpoint["history"] = json.loads(json.dumps(checkpoint["history"], default=lambda number: number.item()))
 
     def save(self, runner: Runner) -> None:
-        """Write to a temporary name, rename, and remove all but the last two."""
+        """Begin to write a state of the first process. mmengine's own `save_checkpoint` asks git and prints the config
+        each time, copies nothing of a CPU's, and writes before it returns."""
         if not is_main_process():
             return
-        before, part = states(self.folder), self.folder / "state.part"
-        number = int(before[-1].name.partition("-")[0]) + 1 if before else 1
-        try:
-            meta = {"iter": runner.iter, "epoch": runner.epoch}
-            runner.save_checkpoint(str(self.folder), part.name, by_epoch=False, meta=meta)
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
-            attempts.keep(self.folder)
-            part.replace(self.folder / f"{number:06d}-{checksum}.pth")
-        finally:
-            part.unlink(missing_ok=True)  # a full disk needs it back
-        for old in before[: 1 - KEPT]:
-            old.unlink()
+        checkpoint = {
+            "meta": {"iter": runner.iter, "epoch": runner.epoch},
+            "state_dict": processes.unwrap_model(runner.model).state_dict(),
+            "message_hub": runner.message_hub.state_dict(),
+            "optimizer": runner.optim_wrapper.state_dict(),
+            "param_schedulers": [schedule.state_dict() for schedule in runner.param_schedulers],
+        }
+        runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+        self.writer.write(checkpoint)
         self.saved, self.written = time.monotonic(), self.reached(runner)
 
 
