@@ -19,7 +19,8 @@ from workflow.training.seeding import seed_everything
 
 
 class Crop(v2.RandomResizedCrop):
-    """torchvision's, of an opened file: the box is drawn from its header, so only as fine as the box needs is decoded.
+    """torchvision's, of an opened file: the box is drawn from its header, so only as fine as the box needs is decoded,
+    and only down to its last row.
 
     Of a photo decoded at 1/n the box is rounded to n pixels; it is never enlarged, unless it was smaller than the crop.
     """
@@ -29,9 +30,17 @@ class Crop(v2.RandomResizedCrop):
         box = self.make_params([image])
         least = min(box["height"], box["width"])
         shrink = max(n for n in SHRUNK if n == 1 or (plain(image) and n * max(self.size) <= least))
+        photo = torch.from_numpy(pixels(image, shrink, rows=box["top"] + box["height"])).permute(2, 0, 1)
         box = {side: value // shrink for side, value in box.items()}
-        photo = torch.from_numpy(pixels(image, shrink)).permute(2, 0, 1)
-        return v2.functional.resized_crop(photo, **box, size=self.size, antialias=True)
+        return v2.functional.resized_crop_image(photo, **box, size=self.size, antialias=True)
+
+
+class Flip(v2.RandomHorizontalFlip):
+    """torchvision's, without a look for boxes and masks beside the image, which takes ten times as long as a flip."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """uint8 (3, H, W) to the same."""
+        return image.flip(-1) if torch.rand(1) < self.p else image
 
 
 class PaddedCrop(torch.nn.Module):
@@ -76,7 +85,7 @@ def augmentation(recipe: dict[str, Any], with_colors: bool = True) -> v2.Compose
     size, padding = recipe["crop_size"], recipe["crop_padding"]
     crop = PaddedCrop(size, padding) if padding else Crop(size, scale=tuple(recipe["crop_scale"]))
     jitter = colors(recipe) if with_colors else None
-    return v2.Compose([crop, v2.RandomHorizontalFlip(), *([jitter] if jitter else [])])
+    return v2.Compose([crop, Flip(), *([jitter] if jitter else [])])
 
 
 class TrainImages:

@@ -101,7 +101,9 @@ def test_a_photo_decoded_at_a_part_of_its_size_gives_nearly_the_same_crop(side, 
     """The box is rounded to n pixels, and there the mean difference is below two levels (the contrast, as a standard
     deviation, is about forty)."""
     path, shrinks = write(photo(side, side - 50)), []
-    monkeypatch.setattr("pretrain.dataset.pixels", lambda image, n: shrinks.append(n) or pixels(image, n))
+    monkeypatch.setattr(
+        "pretrain.dataset.pixels", lambda image, n, rows: shrinks.append(n) or pixels(image, n, rows=rows)
+    )
     for seed in range(4):
         torch.manual_seed(seed)
         with Image.open(path) as opened:
@@ -119,7 +121,9 @@ def test_a_photo_decoded_at_a_part_of_its_size_gives_nearly_the_same_crop(side, 
 def test_only_so_much_is_decoded_less_that_no_side_of_the_box_is_enlarged(write, monkeypatch):
     """Boxes of all ratios: the narrower side decides, and the decoding is as coarse as it lets."""
     path, shrinks, expected, longer = write(photo(600, 550)), [], [], []
-    monkeypatch.setattr("pretrain.dataset.pixels", lambda image, n: shrinks.append(n) or pixels(image, n))
+    monkeypatch.setattr(
+        "pretrain.dataset.pixels", lambda image, n, rows: shrinks.append(n) or pixels(image, n, rows=rows)
+    )
     for seed in range(60):
         with Image.open(path) as opened:
             torch.manual_seed(seed)

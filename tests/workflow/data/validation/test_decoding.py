@@ -1,6 +1,8 @@
 """Of every odd file the check and all tasks have the same pixels, and what a task cannot read the check refuses."""
 
 import io
+import os
+import sys
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ from detection.loading import DecodeImage
 from pretrain.dataset import Crop
 from tests.workflow.data.validation.test_image_scan import broken_exif, image, ycck
 from workflow.core.errors import UserError
-from workflow.data.validation.decoding import ImageError, decode, open_image
+from workflow.data.validation.decoding import SHRUNK, ImageError, decode, open_image, pixels
 from workflow.data.validation.image_scan import inspect_image
 from workflow.reporting.figures import photo
 
@@ -197,6 +199,64 @@ def test_of_a_plain_jpeg_it_is_opencv_s_and_pillow_s_bits(tmp_path):
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     assert np.array_equal(decode(tmp_path / "x", "BGR"), cv2.imdecode(np.frombuffer(data, np.uint8), flags))
     assert np.array_equal(decode(tmp_path / "x"), np.asarray(RGB))
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """All files that this process opens, by name, as the interpreter tells; a listener of it cannot be taken away."""
+    names = []
+    sys.addaudithook(lambda event, args: names.append(args[0]) if event == "open" else None)
+    return names
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "grey JPEG", "CMYK", "PNG", "TIFF of 16 bits grey", "BMP", "WebP", "GIF"])
+def test_each_task_opens_a_file_once(kind, tmp_path, opened):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(FILES[kind])
+    for name, read in readers(str(path)).items():
+        opened.clear()
+        read()
+        times = sum(os.fspath(each) == str(path) for each in opened if isinstance(each, str | os.PathLike))
+        assert times == 1 + (name == "NIC"), name  # which reads it again in this test: its own squashes a photo
+
+
+def noise(mode: str, **options) -> bytes:
+    """A photo of colours that change from pixel to pixel, 203 rows."""
+    colours = np.random.default_rng(0).integers(0, 256, (203, 61, 3), dtype=np.uint8)
+    return saved(Image.fromarray(colours).convert(mode), "JPEG", quality=90, **options)
+
+
+@pytest.mark.parametrize("shrink", SHRUNK)
+@pytest.mark.parametrize(
+    ("mode", "options"), [("L", {}), *(("RGB", {"subsampling": kind}) for kind in ("4:4:4", "4:2:2", "4:2:0", "4:1:1"))]
+)
+def test_the_rows_that_are_needed_have_the_bits_of_the_whole_photo(mode, options, shrink, capfd):
+    """However many they are; after these not much is decoded, and nothing is said of what is left out."""
+    data = noise(mode, **options)
+    with Image.open(io.BytesIO(data)) as opened:
+        whole = pixels(opened, shrink)
+    for rows in range(1, 204):
+        with Image.open(io.BytesIO(data)) as opened:
+            part = pixels(opened, shrink, rows=rows)
+        needed = rows // shrink
+        assert np.array_equal(part[:needed], whole[:needed]), rows
+        assert needed <= len(part) <= needed + 4 or rows > 203 - 32 - 2 * shrink, rows
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "tail"),
+    [({"progressive": True}, b""), ({"restart_marker_rows": 1}, b""), ({}, b"\0\xff\xd9 more"), ({}, None)],
+    ids=["progressive", "with restarts", "bytes after the end", "without an end"],
+)
+def test_of_other_jpegs_they_have_them_too(options, tail, capfd):
+    data = noise("RGB", **options)
+    with Image.open(io.BytesIO(data)) as opened:
+        whole = pixels(opened)
+    data = data[:-2] if tail is None else data + tail
+    with Image.open(io.BytesIO(data)) as opened:
+        assert np.array_equal(pixels(opened, rows=50)[:50], whole[:50])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_file_that_cannot_be_read_is_named_before_the_reason(tmp_path):
