@@ -1,7 +1,7 @@
-"""COCO's average precision by pycocotools' COCOeval: AP over IoU 0.5 to 0.95, AP50 and AP75, all sizes, 100 detections.
+"""COCO's average precision as pycocotools' COCOeval has it: AP over IoU 0.5 to 0.95, AP50 and AP75, all sizes, 100
+detections.
 
-The numbers are those that COCOeval's own `summarize` prints (tests); of its four ranges of size only the whole one is
-computed, which takes a quarter of the time.
+The numbers are those that COCOeval's own `summarize` prints, to the last bit (tests).
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from mmdet.datasets import CocoDataset, api_wrappers
 from mmdet.registry import DATASETS, METRICS
 from mmengine.evaluator import BaseMetric
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
-from detection.coco_results import Found, detections, entries, joined
+from detection import coco_matching
+from detection.coco_results import Found, detections, joined
 from detection.metric import Matches, keep
 from workflow.data.coco import NAMES
 from workflow.data.coco_files import annotation_file, load
@@ -30,11 +30,9 @@ def quiet() -> contextlib.AbstractContextManager:
 
 
 def ground_truth(root: str | Path) -> COCO:
-    """The objects of the test images, numbered anew: COCOeval takes a match with object 0 for none."""
+    """The objects of the test images."""
     truth = COCO()
     truth.dataset = load(annotation_file(root, NAMES["test"], "instances"), Path(root) / NAMES["test"], "instances")
-    for number, one in enumerate(truth.dataset["annotations"], start=1):
-        one["id"] = number
     with quiet():
         truth.createIndex()
     return truth
@@ -42,7 +40,7 @@ def ground_truth(root: str | Path) -> COCO:
 
 class Evaluated(NamedTuple):
     """`images`: ids (N,), rising; `precision` (10 thresholds, 101 recalls, C), -1 where a class has no object;
-    `matches`: which detections hit what at each threshold, in the order in which COCOeval ranked them."""
+    `matches`: which detections hit what at each threshold, in the order in which COCOeval ranks them."""
 
     images: np.ndarray
     precision: np.ndarray
@@ -50,38 +48,49 @@ class Evaluated(NamedTuple):
 
 
 def evaluated(found: Found, truth: COCO) -> Evaluated:
-    """COCOeval class by class: it wants a dict for each detection, and so only one class's are there at a time."""
-    images, objects, precision, columns, truths = np.unique(truth.getImgIds()), defaultdict(list), [], [], []
-    for one in truth.dataset["annotations"]:
-        objects[one["category_id"]].append(one)
+    """COCOeval's numbers, class by class (detection/coco_matching.py)."""
+    images, precision, columns, truths = np.unique(truth.getImgIds()), [], [], []
+    present = objects(truth, images)
     for label, category in enumerate(sorted(truth.getCatIds())):
-        rows = np.flatnonzero(found["category_id"] == category)
-        boxes = entries({key: column[rows] for key, column in found.items()})
-        evaluation = of_class(truth.dataset, objects[category], boxes, category)
-        precision.append(evaluation.eval["precision"][:, :, 0, 0, 0])
-        ranked, counts = match(evaluation.evalImgs)
-        columns.append((ranked[0], np.full(len(ranked[0]), label, dtype=np.int32), *ranked[1:]))
-        truths.append(counts)
+        rows = ranking(found, category, images)
+        image = np.searchsorted(images, found["image_id"][rows]).astype(np.int32)
+        hit, left = coco_matching.match(image, found["bbox"][rows], present[category])
+        counts = np.bincount(present[category].image[~present[category].ignored], minlength=len(images))
+        precision.append(coco_matching.precision(hit, left, int(counts.sum())))
+        labels = np.full(len(rows), label, dtype=np.int32)
+        columns.append((image, labels, found["score"][rows].astype(np.float32), hit, left))
+        truths.append(counts.astype(np.int32))
     whole = [np.concatenate(column) for column in zip(*columns, strict=True)]
     matches = dict(zip(("image", "label", "score", "hit", "left"), whole, strict=True))
     return Evaluated(images, np.stack(precision, axis=-1), matches | {"truths": np.stack(truths, axis=1)})
 
 
-def of_class(dataset: dict, objects: list[dict], found: list[dict], category: int) -> COCOeval:
-    """COCOeval of one category, with its default settings but for the ranges of size."""
-    truth, results = COCO(), COCO()
-    for number, one in enumerate(found, start=1):
-        one |= {"id": number, "area": one["bbox"][2] * one["bbox"][3], "iscrowd": 0}
-    with quiet():
-        for side, annotations in ((truth, objects), (results, found)):
-            side.dataset = dataset | {"annotations": annotations}
-            side.createIndex()
-        evaluation = COCOeval(truth, results, "bbox")
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.params.maxDets, evaluation.params.catIds = [100], [category]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    return evaluation
+def ranking(found: Found, category: int, images: np.ndarray) -> np.ndarray:
+    """Which detections of a category count, the best first (ties: by image, then as found): of test images, and of
+    each its best 100."""
+    rows = np.flatnonzero(found["category_id"] == category)
+    rows = rows[np.isin(found["image_id"][rows], images)]
+    rows = rows[np.lexsort((found["image_id"][rows], -found["score"][rows]))]  # a stable sort
+    return rows[coco_matching.positions(found["image_id"][rows]) < coco_matching.MAX_DETECTIONS]
+
+
+def objects(truth: COCO, images: np.ndarray) -> dict[int, coco_matching.Objects]:
+    """Of each category, with the places of their images in `images`; in an image, as the file lists them."""
+    known, kinds = set(images.tolist()), defaultdict(list)
+    for one in truth.dataset["annotations"]:
+        if one["image_id"] in known:
+            kinds[one["category_id"]].append(one)
+    parts = {}
+    for category in truth.getCatIds():
+        listed = kinds[category]
+        place = np.searchsorted(images, np.array([one["image_id"] for one in listed], dtype=images.dtype))
+        order = np.argsort(place, kind="stable")
+        box = np.array([one["bbox"] for one in listed], dtype=np.float64).reshape(-1, 4)
+        crowd = np.array([bool(one["iscrowd"]) for one in listed], dtype=bool)
+        area = np.array([one["area"] for one in listed], dtype=np.float64)
+        ignored = crowd | (area < 0) | (area > coco_matching.LARGEST_AREA)
+        parts[category] = coco_matching.Objects(place[order], box[order], crowd[order], ignored[order])
+    return parts
 
 
 def score(evaluation: Evaluated, classes: Sequence[str]) -> dict[str, Any]:
@@ -95,23 +104,6 @@ def score(evaluation: Evaluated, classes: Sequence[str]) -> dict[str, Any]:
     whole = {"AP": precision, "AP50": precision[0], "AP75": precision[5]}
     each = {name: mean(precision[:, :, label]) for label, name in enumerate(classes)}
     return {name: mean(part) or 0.0 for name, part in whole.items()} | {"per_class": each}
-
-
-def match(images: list[dict | None]) -> tuple[list[np.ndarray], np.ndarray]:
-    """From COCOeval's `evalImgs` of one class, an entry an image: image (its place), score, hit and left of the
-    detections as ranked, and each image's number of objects."""
-    seen = [(place, one) for place, one in enumerate(images) if one]
-    truths = np.zeros(len(images), dtype=np.int32)
-    for place, one in seen:
-        truths[place] = np.count_nonzero(one["gtIgnore"] == 0)
-    scores = np.concatenate([[], *(one["dtScores"] for _, one in seen)])
-    rank = np.argsort(-scores, kind="mergesort")  # as COCOeval's accumulate
-    image = np.repeat([place for place, _ in seen], [len(one["dtScores"]) for _, one in seen]).astype(np.int32)
-    matched, left = (
-        np.concatenate([np.zeros((10, 0), bool), *(one[key] != 0 for _, one in seen)], axis=1)[:, rank].T
-        for key in ("dtMatches", "dtIgnore")
-    )
-    return [image[rank], scores[rank].astype(np.float32), matched & ~left, left], truths
 
 
 @DATASETS.register_module()
