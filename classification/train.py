@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.dist import get_world_size
 
 import classification.dataset
@@ -47,7 +46,7 @@ def task(
     """
     recipe, seed = run.recipe, {"seed": run.seed}
     loading = {"num_workers": run.workers, "persistent_workers": run.workers > 0}
-    loading |= {"collate_fn": {"type": "default_collate"}, "pin_memory": torch.cuda.is_available()}
+    loading["collate_fn"] = {"type": "default_collate"}
     regularized = {"regularizers": dict(row), **seed}
     images = {"check": check, "recipe": recipe, "held_out": held_out}
     return {

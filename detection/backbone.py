@@ -5,6 +5,7 @@ Names of weights are the network's own, below `network` in the backbone, so that
 
 from collections.abc import Iterable, Sequence
 
+import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -101,8 +102,8 @@ class LastStage(nn.Module):
             freeze_norms(self)
 
     def forward(self, features: Tensor) -> Tensor:
-        """To (N, C', H / 2, W / 2), rounded up."""
-        return self.get_submodule(self.name)(features)
+        """To (N, C', H / 2, W / 2), rounded up. RoIAlign gives no channels last, which the convolutions have."""
+        return self.get_submodule(self.name)(features.contiguous(memory_format=torch.channels_last))
 
     def train(self, mode: bool = True) -> "LastStage":
         """Like any module's, but for frozen batch norm."""

@@ -139,7 +139,7 @@ def difficult(cfg: Config, role: str, assigners: list[dict[str, Any]]) -> None:
         cfg.train_pipeline.insert(2, ConfigDict(type="CountDifficult"))  # once image and annotations are loaded
     if role == "ignored":
         for assigner in assigners:
-            assigner.type = "SparingAssigner"
+            assigner.spare_ignored = True
 
 
 def resize(cfg: Config, scale: tuple[int, int]) -> None:

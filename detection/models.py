@@ -6,22 +6,27 @@ a box at pixel 300 by up to one pixel; the Float* modules hand fp32 on. Nothing 
 
 from typing import Any
 
-from mmdet.models.dense_heads import AnchorHead, RetinaHead, RPNHead, SSDHead
+import torch
+from mmdet.models.dense_heads import RetinaHead, SSDHead
 from mmdet.models.detectors import SingleStageDetector
+from mmdet.models.losses import smooth_l1_loss
 from mmdet.models.necks import SSDNeck
 from mmdet.models.roi_heads.bbox_heads import BBoxHead, Shared2FCBBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
-from mmdet.models.task_modules.assigners import AssignResult, MaxIoUAssigner
-from mmdet.registry import MODELS, TASK_UTILS
+from mmdet.registry import MODELS
 from mmengine.dist import get_world_size
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
+from torch.nn import functional
 
 from detection import backbone  # noqa: F401 (registers)
+from detection.assignment import Samples
+from detection.batch_heads import BatchProposals, BatchTargets
 from workflow.training.batches import fill_batch
 from workflow.training.distributed.processes import reduce_mean
 
 Outputs = tuple[list[Tensor], list[Tensor]]
+EPSILON = torch.finfo(torch.float32).eps  # which mmdet adds to the divisor of its losses
 
 
 @MODELS.register_module()
@@ -55,37 +60,8 @@ class SSDNeckWithL2Init(SSDNeck):
         nn.init.constant_(self.l2_norm.weight, self.l2_norm.scale)
 
 
-@TASK_UTILS.register_module()
-class SparingAssigner(MaxIoUAssigner):
-    """mmdet's, but a prior that would be background and has half or more of its area on an ignored object counts for
-    nothing. mmdet's own switch for it (`ignore_iof_thr`) does nothing in an image without another object."""
-
-    def assign(
-        self,
-        pred_instances: InstanceData,
-        gt_instances: InstanceData,
-        gt_instances_ignore: InstanceData | None = None,
-        **kwargs: Any,
-    ) -> AssignResult:
-        """The number of each prior's object, 0 for background, -1 for nothing."""
-        found = super().assign(pred_instances, gt_instances, gt_instances_ignore, **kwargs)
-        if gt_instances_ignore is not None and len(gt_instances_ignore) and len(pred_instances.priors):
-            shares = self.iou_calculator(pred_instances.priors, gt_instances_ignore.bboxes, mode="iof").amax(dim=1)
-            found.gt_inds[(found.gt_inds == 0) & (shares >= 0.5)] = -1
-        return found
-
-
-class SyncAvgFactor(AnchorHead):
-    """A head whose loss is a mean over the priors that count, here those of the batch of all processes."""
-
-    def get_targets(self, *args: Any, **kwargs: Any) -> tuple:
-        """mmdet's, the fifth of which is their number."""
-        *targets, number = super().get_targets(*args, **kwargs)[:5]
-        return *targets, reduce_mean(number)
-
-
 @MODELS.register_module()
-class FloatSSDHead(SyncAvgFactor, SSDHead):
+class FloatSSDHead(BatchTargets, SSDHead):
     """mmdet's SSD head with fp32 outputs, and with the attribute that its `predict` asks for."""
 
     loss_cls = None  # SSD's loss is hard-negative mining, not a module; AnchorHead's code looks for one
@@ -95,8 +71,53 @@ class FloatSSDHead(SyncAvgFactor, SSDHead):
         scores, deltas = super().forward(x)
         return [level.float() for level in scores], [level.float() for level in deltas]
 
+    def loss_by_feat(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        batch_gt_instances: list[InstanceData],
+        batch_img_metas: list[dict],
+        batch_gt_instances_ignore: list[InstanceData | None] | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """The losses of each image, from scores (N, A C, H, W) and deltas (N, 4 A, H, W) of each level."""
+        sizes = [level.shape[-2:] for level in cls_scores]
+        priors, flags = self.get_anchors(sizes, batch_img_metas, cls_scores[0].device)
+        targets, samples = self.targets(priors[0], flags, batch_gt_instances, batch_gt_instances_ignore)
+        scores, deltas = (
+            torch.cat([level.permute(0, 2, 3, 1).reshape(len(flags), -1, width) for level in levels], dim=1)
+            for levels, width in ((cls_scores, self.cls_out_channels), (bbox_preds, 4))
+        )
+        divisor = self.divisor(samples)
+        each = functional.cross_entropy(scores.flatten(0, 1), targets.labels, reduction="none")
+        weights = torch.zeros_like(each).index_fill(0, torch.cat([samples.positives, samples.negatives]), 1)
+        smooth = smooth_l1_loss(
+            deltas.flatten(0, 1), targets.deltas, targets.weights, beta=self.train_cfg.smoothl1_beta, reduction="none"
+        )
+        return {
+            "loss_cls": [loss[None] / divisor for loss in self.mine(each * weights, samples)],
+            "loss_bbox": [loss.sum() / (divisor + EPSILON) for loss in smooth.view_as(deltas).unbind()],
+        }
 
-class FloatLevels(SyncAvgFactor):
+    def mine(self, losses: Tensor, samples: Samples) -> list[Tensor]:
+        """The sum in each image over its positive priors and the hardest of the others, three for each.
+
+        Args:
+            losses: of all priors (N × P,); 0 for one that counts for nothing.
+            samples: with all positives.
+        """
+        counts = samples.counts[0]
+        others = torch.ones_like(losses, dtype=torch.bool).index_fill(0, samples.positives, False)
+        rest = torch.nonzero_static(others, size=len(losses) - sum(counts)).squeeze(1)
+        size = len(losses) // len(counts)
+        sums = []
+        parts = losses[samples.positives].split(counts), losses[rest].split([size - count for count in counts])
+        for positive, other in zip(*parts, strict=True):
+            hard = min(self.train_cfg.neg_pos_ratio * len(positive), len(other))
+            sums.append(positive.sum() + other.topk(hard).values.sum())
+        return sums
+
+
+class FloatLevels(BatchTargets):
     """A head on the maps of several levels, one after another, with fp32 outputs."""
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,7 +127,7 @@ class FloatLevels(SyncAvgFactor):
 
 
 @MODELS.register_module()
-class FloatRPNHead(FloatLevels, RPNHead):
+class FloatRPNHead(FloatLevels, BatchProposals):
     """mmdet's RPN head with fp32 outputs."""
 
 

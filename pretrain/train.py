@@ -25,16 +25,15 @@ from workflow.training.resume.checkpointing import run_context
 
 def task(run: RunSpec, check: DatasetInfo, state: Path) -> dict[str, Any]:
     """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
-    recipe, on_gpu = run.recipe, torch.cuda.is_available()
-    workers = {"num_workers": run.workers, "persistent_workers": run.workers > 0}
-    workers["pin_memory"] = on_gpu  # so that the device need not wait for a copy
+    recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     cfg = code_hash.config(Path(__file__).parent / "configs/classifier.py")
     regularized = {"regularizers": recipe["regularizers"], "seed": run.seed}
     of_network = {"network": recipe["network"], "zero_init_residual": recipe["zero_init_residual"]}
     of_data = {"classes": len(check.classes), "preprocessing": recipe_preprocessing(recipe)}
     cfg.model.update(**of_data, **of_network, **regularized)
     cfg.train_dataloader.update(batch_size=recipe["batch_size"], **workers)
-    cfg.train_dataloader.dataset.update(check=check, recipe=recipe, seed=run.seed, device_colors=on_gpu)
+    cfg.train_dataloader.dataset.update(check=check, recipe=recipe, seed=run.seed)
+    cfg.train_dataloader.dataset.device_colors = torch.cuda.is_available()
     cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
     cfg.val_dataloader.update(batch_size=recipe["batch_size"] // get_world_size(), **workers)
     cfg.val_dataloader.dataset.update(check=check, recipe=recipe)

@@ -7,7 +7,9 @@ Run: python -m detection train (see `snakemake -n -p`).
 _base_ = ["mmdet::_base_/models/retinanet_r50_fpn.py", "keep_ratio.py"]
 
 model = dict(
+    data_preprocessor=dict(type="BatchPreprocessor"),
     backbone=dict(_delete_=True, type="NetworkBackbone"),
     neck=dict(start_level=0),  # the map of stride 4, which mmdet's pyramid skips, is not asked of the network
     bbox_head=dict(type="FloatRetinaHead"),
+    train_cfg=dict(assigner=dict(type="BatchAssigner")),
 )

@@ -11,6 +11,7 @@ _base_ = ["mmdet::_base_/models/ssd300.py", "voc0712.py"]
 model = dict(
     type="FixedBatchDetector",
     batch_size=8,  # of test images: they have one size; others would be padded, and so differ
+    data_preprocessor=dict(type="BatchPreprocessor"),
     backbone=dict(_delete_=True, type="NetworkBackbone"),
     neck=dict(
         type="SSDNeckWithL2Init",
@@ -19,6 +20,7 @@ model = dict(
         level_paddings=(1, 1, 0),
     ),
     bbox_head=dict(type="FloatSSDHead"),
+    train_cfg=dict(assigner=dict(type="BatchAssigner")),
 )
 
 # In the order of the original, which swaps no channels (ssd.pytorch does, in half of the images). mmdet's own config

@@ -17,7 +17,9 @@ from workflow import registry
 CLASSES = 20
 STOCK = {  # what mmdet has in the place of our modules
     **{"SSDNeckWithL2Init": "SSDNeck", "FloatSSDHead": "SSDHead", "FloatRPNHead": "RPNHead"},
-    **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead"},
+    **{"FloatRoIExtractor": "SingleRoIExtractor", "FloatBBoxHead": "BBoxHead", "FloatRetinaHead": "RetinaHead"},
+    **{"FloatShared2FCBBoxHead": "Shared2FCBBoxHead", "BatchRoIHead": "StandardRoIHead"},
+    **{"BatchAssigner": "MaxIoUAssigner", "BatchPreprocessor": "DetDataPreprocessor"},
 }
 RESNET = {"depth": 50, "norm_cfg": {"type": "BN", "requires_grad": False}, "norm_eval": True}
 COMMON = {"iterations": 1, "lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "bf16", "freeze_bn": True}

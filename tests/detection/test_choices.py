@@ -5,11 +5,11 @@ import copy
 import numpy as np
 import pytest
 import torch
-from mmdet.registry import TASK_UTILS
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData
 from torchvision.ops import box_iou
 
+from detection.assignment import BatchAssigner, Objects
 from workflow.training import hooks  # noqa: F401 (registers)
 
 BOTH = ["ssd_voc", "faster_rcnn_voc"]
@@ -134,11 +134,10 @@ def test_what_lies_on_an_ignored_object_is_neither_object_nor_background(others)
     priors = torch.tensor([[0.0, 0, 10, 10], [5, 0, 15, 10], [6, 0, 16, 10], [2, 2, 4, 4], [30, 30, 50, 50]])
     objects = InstanceData(bboxes=priors[3:][:others], labels=torch.zeros(others, dtype=torch.long))
     ignored = InstanceData(bboxes=priors[:1])
+    batch = Objects.of([objects], [ignored], priors.device)
     found = [
-        TASK_UTILS.get(name)(pos_iou_thr=0.5, neg_iou_thr=0.5, ignore_iof_thr=-1)
-        .assign(InstanceData(priors=priors), objects, ignored)
-        .gt_inds.tolist()
-        for name in ("MaxIoUAssigner", "SparingAssigner")
+        BatchAssigner(spare, pos_iou_thr=0.5, neg_iou_thr=0.5).assign_batch(priors[None], batch)[0].tolist()
+        for spare in (False, True)
     ]
     assert found == [[0, 0, 0, others, 0], [-1, -1, 0, others or -1, 0]]
 

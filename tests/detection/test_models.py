@@ -13,9 +13,11 @@ from torchvision.models import resnet50
 from torchvision.ops import roi_align
 
 from backbones.backbone import IMAGENET, Preprocessing, load_backbone, save_backbone
+from detection.assignment import Samples
 from detection.build_config import task
 from detection.train import parts
 from workflow.core.dataset_info import DatasetInfo
+from workflow.training.cpu_convs import channels_last
 
 from .conftest import RESNET50, make_run
 
@@ -117,16 +119,29 @@ def test_hard_negative_mining_takes_three_hardest_per_positive(build):
     scores = torch.randn(100, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
     labels = torch.full((100,), 4)
     labels[:6] = torch.tensor([0, 1, 2, 3, 0, 1])
-    boxes = torch.zeros(100, 4, requires_grad=True)
-    loss, _ = head.loss_by_feat_single(
-        scores, boxes, boxes, labels, torch.ones(100), torch.zeros(100, 4), torch.zeros(100, 4), avg_factor=6
-    )
-    loss.sum().backward()
-    used = scores.grad.abs().sum(dim=1) > 0
     each = functional.cross_entropy(scores, labels, reduction="none")
+    (loss,) = head.mine(each, Samples(torch.arange(6), torch.arange(6, 100), ([6], [94])))
+    loss.backward()
+    used = scores.grad.abs().sum(dim=1) > 0
     assert used[:6].all()
     assert used[6:].sum() == 18
     assert each[6:][used[6:]].min() >= each[6:][~used[6:]].max()
+
+
+@pytest.mark.parametrize("name", ["ssd_voc", "faster_rcnn_voc", "retinanet_voc"])
+def test_all_convolutions_see_channels_last(build, name):
+    """But for the first, which sees the images."""
+    built = build(name)
+    model, layouts = channels_last(built.model.train()), []
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_pre_hook(
+                lambda _, maps: layouts.append(maps[0].is_contiguous(memory_format=torch.channels_last))
+            )
+    with torch.no_grad():
+        model(**model.data_preprocessor(next(iter(built.train)), training=True), mode="loss")
+    assert len(layouts) > 50
+    assert all(layouts[1:])
 
 
 def test_l2norm_starts_at_its_scale_without_init_weights():

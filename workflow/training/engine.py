@@ -79,7 +79,9 @@ def runner_config(run: RunSpec, task: dict[str, Any], budget: Schedule, state: P
     found = processes.broadcast_from_main(lambda: newest(state, run.name))
     scope = task.pop("default_scope", "mmengine")
     optimizer = {"type": "PrecisionOptimWrapper", "precision": run.recipe["precision"], **task.pop("optim_wrapper")}
-    loaders = {name: task[name] | {"worker_init_fn": {"type": "data_worker"}} for name in LOADERS}
+    loading = {"worker_init_fn": {"type": "data_worker"}}
+    loading["pin_memory"] = torch.cuda.is_available()  # so that the device need not wait for a copy
+    loaders = {name: task[name] | loading for name in LOADERS}
     return PlainConfig(
         {
             **task,

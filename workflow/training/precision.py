@@ -3,6 +3,7 @@
 By torch's default, convolutions and LSTMs of fp32 tensors run as TF32 on NVIDIA devices since Ampere: 11 significant
 bits instead of 24. That is neither the `precision` of a recipe nor what a CPU does, so it is switched off, as is the
 same of matrix products, which an environment variable can switch on. What a bf16 run computes in fp32 is fp32 too.
+cuDNN's benchmark mode stays off: it chooses algorithms by a stopwatch, and a resumed run might get others.
 """
 
 import torch

@@ -90,7 +90,7 @@ class ChannelsLastDDP(MMDistributedDataParallel):
             module = share_statistics(module)
             # Of 1 × 1 convolutions that are products (layout.py); the layout of a 1 × 1 kernel is the same either way.
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-        super().__init__(channels_last(module), forward_sync_buffers=False, **layout)
+        super().__init__(channels_last(module), forward_sync_buffers=False, gradient_as_bucket_view=True, **layout)
 
     def train_step(self, data: dict[str, Any], optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """mmengine's, with the loss of the whole batch, which is the mean over the processes."""
