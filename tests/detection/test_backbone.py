@@ -117,6 +117,8 @@ def test_c4_s_two_parts_are_the_network(name):
     assert not inner.network.state_dict().keys() & last.state_dict().keys()
     for part in (inner.network, last):
         part.load_state_dict({key: weights[key] for key in part.state_dict()})
+    for part in (inner, last, whole):  # as a training has them
+        part.to(memory_format=torch.channels_last)
     images = torch.randn(1, 3, 64, 64)
     (features,) = inner(images)
     (expected,) = whole.forward_intermediates(images, indices=[declared.stages[-1].index], intermediates_only=True)
