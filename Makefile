@@ -8,7 +8,7 @@ MADE_OF = { pwd; cat requirements.lock $(HOOK); }
 # Snakemake keeps a cache below HOME and ends in a traceback where it cannot: Python runs this line before it.
 HOOK := workflow/snakemake_cache.pth
 
-.PHONY: FORCE help environment demo test test-all lint bench scale coverage cost lock
+.PHONY: FORCE help environment demo test test-all lint bench scale coverage cost power scorecard lock
 
 help:
 	@echo 'make demo      the whole workflow on generated data: the table on the terminal, the page beside it'
@@ -19,6 +19,8 @@ help:
 	@echo 'make scale     throughput and memory at 1, 10 and 100 times the demo: the figure of docs/benchmarks.md (minutes)'
 	@echo 'make coverage  how often the intervals hold the truth: the table of docs/statistics.md (minutes)'
 	@echo 'make cost      hours that a config takes on this machine, per run and in all: make cost CONFIG=config/paper.yaml'
+	@echo 'make scorecard the numbers of the paper next to those of a config: make scorecard CONFIG=config/paper.yaml'
+	@echo 'make power     how many seeds a gap takes, by the records of a config: make power CONFIG=config/tiny.yaml GAP=0.5'
 	@echo 'make lock      requirements.lock and environment.yml anew from the ranges in pyproject.toml'
 
 demo: $(READY)
@@ -58,6 +60,12 @@ coverage: $(READY)
 CONFIG ?= config/paper.yaml
 cost: $(READY)
 	$(BIN)/python -m workflow.planning.cost --config $(CONFIG)
+
+scorecard: $(READY)
+	@$(BIN)/python -m workflow.reporting.scorecard --config $(CONFIG)
+
+power: $(READY)
+	@$(BIN)/python -m workflow.reporting.power --config $(CONFIG) $(if $(GAP),--gap $(GAP))
 
 # An environment holds absolute paths: it is made again after a move of the checkout, a new lock, or the loss of its Python.
 $(READY): FORCE

@@ -1,7 +1,7 @@
 """All that the report says, before it is drawn: a pure function of the plan and the records that exist."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workflow import registry
 from workflow.config.rows import origin
@@ -27,7 +27,7 @@ class Summary:
     row is beyond its name; `protocols`: task to (key, text); `imported`: the rows whose backbone is a file, of which
     there is no other pretraining; `controls`: those whose backbone is random, the negative controls; `references`:
     scores that need no network, which have rows of their own below the backbones: name to (task, metric) to value;
-    `paper_config`: the shipped config with the paper's settings on this pretraining set."""
+    `paper_config`: the shipped config with the paper's settings on this pretraining set; `config`: the plan's."""
 
     experiment: str
     networks: list[NetworkRows]
@@ -44,6 +44,7 @@ class Summary:
     controls: list[str]
     references: dict[str, dict[tuple[str, str], float]]
     paper_config: str
+    config: dict[str, Any]
 
     @property
     def backbones(self) -> list[str]:
@@ -122,6 +123,7 @@ def summarize(plan: Plan) -> Summary:
         protocols={task: footnotes.protocol(outcomes, task) for task in tasks},
         references=references(outcomes),
         paper_config=str(paper_config(plan.config).relative_to(registry.PROJECT)),
+        config=plan.config,
     )
 
 

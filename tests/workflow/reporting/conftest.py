@@ -176,7 +176,8 @@ def experiment(tmp_path):
         )
         # what is told by its name only is regularized, but for the baseline
         rows = {row: spec or ({} if row == "baseline" else {"regularizers": {row: {}}}) for row, spec in rows.items()}
-        data = {"imagenet": {"root": "x"}} | (data or {"voc": {"root": "y"}})
+        sets = {"imagenet": {"root": "x"}, "voc": {"root": "y"}, "coco": {"root": "z", "split": "mine"}}
+        data = sets | (data or {})
         columns = tasks if isinstance(tasks, dict) else {task: {} for task in tasks}
         config = {"backbones": rows, "data": data, "pretrain": {"network": "resnet50"}, "tasks": columns}
         plan = Plan("small", list(rows), list(tasks), config)

@@ -18,6 +18,7 @@ from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.page.answer_figures import forest, scatter
 from workflow.reporting.page.curves import curves
 from workflow.reporting.page.external_figures import sources
+from workflow.reporting.page.scorecard import Scorecard
 from workflow.reporting.page.sections import PROJECT, Section, sections
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Summary, best_epoch
@@ -45,6 +46,7 @@ def html(
         "answer": {"sentences": sentences(summary), "rows": compared(summary), **plots},
         "summary": summary,
         "departures": departures,
+        "scorecard": Scorecard.of(summary),
         "curves": drawings,
         "class_tables": class_tables(summary),
         "missing": missing,

@@ -14,6 +14,7 @@ PRETRAINING = {"activations": "Class activation maps", "gallery": "Regularizers 
 TEXTS = {
     "protocol": "Protocol",
     "differences": "What differs from the paper",
+    "scorecard": "Every number of the paper",
     "runs": "Runs: time, memory, speed",
 }
 
