@@ -22,19 +22,21 @@ from workflow.training.shared_artifact import read_array
 
 
 class CachedViews:
-    """The views of a split's images as cached features (2048,)."""
+    """The views of a split's images as cached features (2048,); a random one as its place among all views, where these
+    are `on_device`."""
 
-    def __init__(self, folder: str, split: str) -> None:
+    def __init__(self, folder: str, split: str, on_device: bool = False) -> None:
         self.views = read_array(folder, split)
-        self.folder, self.split = folder, split
+        self.folder, self.split, self.on_device = folder, split, on_device
 
     def name(self, row: int) -> str:
         """The image, by what its file's name is made of."""
         return f"image {read_json(Path(self.folder) / 'index.json')[self.split][row]}"
 
-    def random(self, row: int, draw: np.random.Generator) -> np.ndarray:
+    def random(self, row: int, draw: np.random.Generator) -> np.ndarray | np.int64:
         """One of an image's views."""
-        return self.views[row, draw.integers(self.views.shape[1])]
+        view = draw.integers(self.views.shape[1])
+        return np.int64(row * self.views.shape[1] + view) if self.on_device else self.views[row, view]
 
     def test(self, row: int) -> np.ndarray:
         """The only view of a test image."""
@@ -68,7 +70,8 @@ def source(split: str, images: dict[str, Any]) -> CachedViews | Photos:
 
 @DATASETS.register_module()
 class CaptionTrain:
-    """Training samples by (index, epoch): {"inputs": one view of the image, "tokens": <start>, words, <end>}.
+    """Training samples by (index, epoch): {"inputs": one view of the image, or its place (CachedViews), "tokens":
+    <start>, words, <end>}.
 
     The view is drawn from (seed, epoch, index).
     """
@@ -82,7 +85,7 @@ class CaptionTrain:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, np.ndarray]:
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, np.ndarray | np.int64]:
         index, epoch = key
         start = self.ends[index - 1] if index else 0
         view = self.source.random(self.rows[index], rng(self.seed, "view", epoch, index))
@@ -108,11 +111,18 @@ class CaptionTest:
         return {"inputs": self.source.test(index), "image_ids": self.image_ids[index]}
 
 
+def places_of_words(tokens: torch.Tensor) -> torch.Tensor:
+    """Where the words to predict are, <end> among them: tokens (N, L) with <start> and padding to places in the
+    flattened (N, L - 1). A device would have to count them, and the host to wait for it."""
+    return (tokens[:, 1:] != PAD).flatten().nonzero().squeeze(1)
+
+
 @FUNCTIONS.register_module()
 def caption_batch(samples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Stack samples; tokens are padded to the longest caption of the batch."""
+    """Stack samples; tokens are padded to the longest caption of the batch, and `words` says where they are not."""
     batch = {"inputs": torch.from_numpy(np.stack([sample["inputs"] for sample in samples]))}
     if "tokens" in samples[0]:
-        tokens = [torch.from_numpy(sample["tokens"].astype(np.int64)) for sample in samples]
-        return {**batch, "tokens": pad_sequence(tokens, batch_first=True, padding_value=PAD)}
+        each = [torch.from_numpy(sample["tokens"].astype(np.int64)) for sample in samples]
+        tokens = pad_sequence(each, batch_first=True, padding_value=PAD)
+        return {**batch, "tokens": tokens, "words": places_of_words(tokens)}
     return {**batch, "image_ids": torch.tensor([sample["image_ids"] for sample in samples])}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from backbones.backbone import load_backbone, network_of
@@ -23,11 +23,12 @@ from workflow.core.rng import rng
 from workflow.data import coco
 from workflow.planning.run_spec import RunSpec
 from workflow.training import shared_artifact
-from workflow.training.batches import fill_batch
+from workflow.training.batches import fill_batch, load_batches
 from workflow.training.cpu_convs import channels_last
+from workflow.training.device_copies import downloaded
 from workflow.training.hooks import autocast
 from workflow.training.precision import configure_torch
-from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.resume.interrupts import guard_workers
 from workflow.training.shared_artifact import made_with, write_array
 
 BATCH = 64  # views in one pass of the encoder, about
@@ -62,14 +63,18 @@ def encoded(encoder: Encoder, views: Views, run: RunSpec) -> Iterator[np.ndarray
     """Features (images, views, width) as float16, batch by batch, in the order of `views`."""
     device = next(encoder.parameters()).device
     together = max(1, BATCH // views.shape[1])
-    loader = DataLoader(views, batch_size=together, num_workers=run.workers, worker_init_fn=data_worker)
-    with torch.inference_mode(), autocast(run.recipe["precision"]):
-        for batch in loader:
-            inputs = fill_batch(batch.flatten(0, 1).to(device), together * views.shape[1])
+
+    def computed() -> Iterator[torch.Tensor]:
+        for batch in load_batches(views, run.workers, batch_size=together):
+            inputs = fill_batch(batch.flatten(0, 1).to(device, non_blocking=True), together * views.shape[1])
             features = encoder(inputs)[: batch.shape[0] * batch.shape[1]].half()
+            yield features.view(*batch.shape[:2], -1)
+
+    with torch.inference_mode(), autocast(run.recipe["precision"]):
+        for features in downloaded(computed()):
             if not features.isfinite().all():
                 raise UserError(f"{run.name}: the encoder's features leave float16's range: check the backbone")
-            yield features.view(*batch.shape[:2], -1).cpu().numpy()
+            yield features.numpy()
 
 
 def fill(path: Path, encoder: Encoder, views: Views, run: RunSpec) -> None:

@@ -5,6 +5,7 @@ reads the image says nothing, the next one reads <start>. LSTM and output layer 
 weights and the loss stay fp32; the search computes in fp32 in either precision, as its scores are compared closely.
 """
 
+import warnings
 from typing import Any
 
 import torch
@@ -17,10 +18,11 @@ from torch.nn import functional
 from backbones.backbone import STRIDE, Preprocessing
 from captioning import beam_search
 from captioning.encoder import Encoder
-from captioning.vocabulary import PAD, Vocabulary
+from captioning.vocabulary import Vocabulary
 from workflow import registry
 from workflow.training.batches import fill_batch
 from workflow.training.distributed.processes import reduce_mean
+from workflow.training.shared_artifact import read_array
 
 TEST_BATCH = 50  # images
 
@@ -40,6 +42,8 @@ class NIC(BaseModel):
         encoder: the backbone's preprocessing (channel_order, mean, std), for fine-tuning: the inputs are then uint8
             images and the encoder's weights learn too. None: the inputs are features of a frozen encoder.
         stride: where that encoder has it, `3x3` or `1x1`.
+        features: folder of those of a frozen encoder, of which all training views lie on the device: the inputs of a
+            training step are then the places (N,) of its views. "": elsewhere.
     """
 
     def __init__(
@@ -53,8 +57,10 @@ class NIC(BaseModel):
         max_length: int,
         encoder: dict[str, Any] | None = None,
         stride: str = STRIDE,
+        features: str = "",
     ) -> None:
-        super().__init__()
+        super().__init__({"type": "BaseDataPreprocessor", "non_blocking": True})
+        self.folder, self.views = features, None
         self.vocabulary = Vocabulary.load(vocabulary) if isinstance(vocabulary, str) else Vocabulary(vocabulary)
         self.beam, self.max_length = beam_size, max_length
         declared = registry.network(network)
@@ -74,18 +80,26 @@ class NIC(BaseModel):
         nn.init.zeros_(self.output.bias)
 
     def forward(
-        self, inputs: Tensor, tokens: Tensor | None = None, image_ids: Tensor | None = None, mode: str = "tensor"
+        self,
+        inputs: Tensor,
+        tokens: Tensor | None = None,
+        words: Tensor | None = None,
+        image_ids: Tensor | None = None,
+        mode: str = "tensor",
     ) -> Any:
-        """Inputs: features (N, F), or images (N, 3, H, W) where the encoder learns.
+        """Inputs: features (N, F), or places of theirs (N,), or images (N, 3, H, W) where the encoder learns.
 
-        mode "loss" takes `tokens` (N, L): <start>, words, <end>, padding; "predict" gives one COCO caption result per
-        image, for `image_ids` (N); "tensor" gives the image's embedding (N, embed_size).
+        mode "loss" takes `tokens` (N, L): <start>, words, <end>, padding, and the places of the `words` among them
+        (captioning.dataset.places_of_words); "predict" gives one COCO caption result per image, for `image_ids` (N);
+        "tensor" gives the image's embedding (N, embed_size).
         """
+        if mode == "loss" and self.folder:
+            inputs = self.gather(inputs)
         features = self.encoder(fill_batch(inputs, TEST_BATCH) if mode == "predict" else inputs)
         with torch.autocast(inputs.device.type, enabled=False):
             image = self.image(features.float())
         if mode == "loss":
-            return {"loss": self.loss(image, tokens)}
+            return {"loss": self.loss(image, tokens, words)}
         with torch.autocast(inputs.device.type, enabled=False):
             if mode == "predict":
                 sentences = self.say(image)[0][: len(inputs)]
@@ -93,13 +107,19 @@ class NIC(BaseModel):
                 return [{"image_id": i, "caption": self.vocabulary.decode(said)} for i, said in pairs]
         return image
 
-    def loss(self, image: Tensor, tokens: Tensor) -> Tensor:
+    def gather(self, places: Tensor) -> Tensor:
+        """The features (N, F) of training views by their places (N,)."""
+        if self.views is None:
+            with warnings.catch_warnings(action="ignore"):  # the file is mapped read-only, and nothing is written to it
+                self.views = torch.from_numpy(read_array(self.folder, "train")).flatten(0, 1).to(places.device)
+        return self.views[places]
+
+    def loss(self, image: Tensor, tokens: Tensor, words: Tensor) -> Tensor:
         """Mean cross-entropy of the next word over all real words, <end> among them; padding costs nothing."""
         read = torch.cat([image.unsqueeze(1), self.embed(tokens[:, :-1])], dim=1)
-        hidden = self.lstm(read)[0][:, 1:]
-        real = tokens[:, 1:] != PAD
-        logits = self.output(self.dropout(hidden[real]))
-        loss = functional.cross_entropy(logits.float(), tokens[:, 1:][real])
+        hidden = self.lstm(read)[0][:, 1:].flatten(0, 1)
+        logits = self.output(self.dropout(hidden.index_select(0, words)))
+        loss = functional.cross_entropy(logits.float(), tokens[:, 1:].flatten().index_select(0, words))
         return loss if get_world_size() == 1 else loss * (len(logits) / reduce_mean(len(logits)))
 
     def say(self, image: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 import captioning.dataset
@@ -43,9 +44,17 @@ def task(
     cfg.train_dataloader.sampler.update(batch=recipe["batch_size"], seed=run.seed)
     cfg.val_dataloader.update(batch_size=TEST_BATCH, **workers)
     cfg.val_dataloader.dataset.update(check=check, images=images)
+    if not recipe["finetune_encoder"] and fits_on_device(features / "train.npy"):
+        cfg.model.features = str(features)
+        cfg.train_dataloader.dataset.images = images | {"on_device": True}
     cfg.val_evaluator.update(check=check, keep=str(state))
     cfg.optim_wrapper.optimizer.update(lr=recipe["lr"])
     return cfg.to_dict()
+
+
+def fits_on_device(features: Path) -> bool:
+    """Whether the features of all training views fit into half of a GPU's free memory."""
+    return torch.cuda.is_available() and 2 * features.stat().st_size < torch.cuda.mem_get_info()[0]
 
 
 def architecture(recipe: dict[str, Any], prepare: Preprocessing, about: dict[str, Any]) -> dict[str, Any]:

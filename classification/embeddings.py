@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from backbones.backbone import load_backbone, load_weights, network_of
@@ -21,11 +20,12 @@ from workflow.core.files import sha256, write_hashed
 from workflow.data import labelled
 from workflow.planning.run_spec import RunSpec
 from workflow.training import shared_artifact
-from workflow.training.batches import fill_batch
+from workflow.training.batches import fill_batch, load_batches
 from workflow.training.cpu_convs import channels_last
+from workflow.training.device_copies import downloaded
 from workflow.training.hooks import autocast
 from workflow.training.precision import configure_torch
-from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.resume.interrupts import guard_workers
 
 BATCH = 64  # images in one pass
 PARTS = {"train": labelled.open_train, "test": labelled.open_test}
@@ -62,14 +62,18 @@ class Embedder:
             UserError: if they leave float16's range.
         """
         device = next(self.network.parameters()).device
-        loader = DataLoader(images, BATCH, num_workers=run.workers, worker_init_fn=data_worker)
+
+        def computed() -> Iterator[torch.Tensor]:
+            for batch in load_batches(images, run.workers, batch_size=BATCH):
+                pixels = fill_batch(batch["images"].to(device, non_blocking=True), BATCH)
+                prepared = self.prepare(pixels.contiguous(memory_format=torch.channels_last))
+                yield self.network(prepared)[: len(batch["images"])].half()
+
         with guard_workers(run.name, run.workers), torch.inference_mode(), autocast(run.recipe["precision"]):
-            for batch in loader:
-                pixels = fill_batch(batch["images"].to(device), BATCH).contiguous(memory_format=torch.channels_last)
-                features = self.network(self.prepare(pixels))[: len(batch["images"])].half()
+            for features in downloaded(computed()):
                 if not features.isfinite().all():
                     raise UserError(f"{run.name}: features leave float16's range: check the backbone")
-                yield features.cpu().numpy()
+                yield features.numpy()
 
 
 def make(run: RunSpec, backbone: Path, check_file: Path, out: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Subset
 from tqdm import tqdm
 
 from backbones.backbone import metadata
@@ -18,11 +18,12 @@ from localization.photos import Photos, TestPhotos
 from localization.results import Scored
 from workflow.core.dataset_info import DatasetInfo
 from workflow.planning.run_spec import RunSpec
+from workflow.training.batches import load_batches
 from workflow.training.hooks import autocast
 from workflow.training.precision import configure_torch
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
-from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.resume.interrupts import guard_workers
 from workflow.training.resume.parts import FinishedParts
 
 PART = 1000  # images of a part, which a killed evaluation does not compute again
@@ -47,12 +48,12 @@ class Evaluation:
     def batch(self, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps (N, h, w) of the class that the recipe asks for, and predicted labels (N,), on the CPU."""
         published = self.classifier
-        pixels = batch["images"].to(published.device).contiguous(memory_format=torch.channels_last)
+        pixels = batch["images"].to(published.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), autocast(self.run.recipe["precision"]):
             features, logits = features_and_logits(published.module, published.network, published.prepare(pixels))
         logits = logits[:, self.outputs]
         predicted = torch.where(logits.isfinite().all(dim=1), logits.argmax(dim=1), -1)
-        true = batch["labels"].to(published.device)
+        true = batch["labels"].to(published.device, non_blocking=True)
         label = true if self.run.recipe["cam_class"] == "ground_truth" else predicted.clamp(min=0)
         weight = published.module.get_submodule(published.network.classifier).weight
         return class_maps(features, weight, self.outputs[label]).cpu(), predicted.cpu()
@@ -60,9 +61,7 @@ class Evaluation:
     def score(self, places: range) -> dict[str, np.ndarray]:
         """The arrays of some photos (results.Scored)."""
         recipe, workers, scores = self.run.recipe, self.run.workers, []
-        loader = DataLoader(
-            Subset(self.images, places), recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker
-        )
+        loader = load_batches(Subset(self.images, places), workers, batch_size=recipe["batch_size"])
         with guard_workers("localization", workers):
             for batch in tqdm(loader, desc=f"{self.run.name}: images from {places.start}", unit="batch"):
                 maps, predicted = self.batch(batch)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Subset
 from tqdm import tqdm
 
 from backbones.backbone import Preprocessing, load_weights, metadata, network_of
@@ -19,9 +19,10 @@ from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.reporting.figures import spread
+from workflow.training.batches import load_batches
 from workflow.training.hooks import autocast
 from workflow.training.precision import configure_torch
-from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.resume.interrupts import guard_workers
 
 
 def evaluate(
@@ -66,11 +67,12 @@ def ranked(
     images = open_test_images(check, recipe)
     images = Subset(images, spread(len(images), sample or len(images)))
     bar = tqdm(total=len(images), unit="image", desc=f"scoring ({prepare.channel_order}, {stride})")
-    loader = DataLoader(images, recipe["batch_size"], num_workers=workers, worker_init_fn=data_worker)
+    loader = load_batches(images, workers, batch_size=recipe["batch_size"])
     with guard_workers("scoring", workers), torch.no_grad(), autocast(recipe["precision"]), bar:
         for batch in loader:
-            pixels = batch["images"].to(device).contiguous(memory_format=torch.channels_last)
-            found += ranks(network(prepare(pixels)).float(), batch["labels"].to(device)).tolist()
+            shown, labels = (batch[key].to(device, non_blocking=True) for key in ("images", "labels"))
+            pixels = shown.contiguous(memory_format=torch.channels_last)
+            found += ranks(network(prepare(pixels)).float(), labels).tolist()
             bar.update(len(batch["labels"]))
     return found
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from backbones.classifier import PublishedClassifier
 from workflow.core.rng import rng
 from workflow.planning.run_spec import RunSpec
-from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.batches import load_batches
+from workflow.training.resume.interrupts import guard_workers
 from workflow.training.resume.parts import Arrays, FinishedParts
 
 BLOCK = 256  # images at most: 39 MB at 224 px
@@ -62,7 +63,8 @@ def by_blocks(
     found = [parts.read(name(number)) for number in range(len(places))]
     todo = [number for number, arrays in enumerate(found) if arrays is None]
     for number, batch in zip(todo, _loaded(run, images, [places[number].tolist() for number in todo]), strict=True):
-        block = Block(batch["images"].to(device), batch["labels"].to(device), places[number])
+        on_device = (batch[key].to(device, non_blocking=True) for key in ("images", "labels"))
+        block = Block(*on_device, places[number])
         found[number] = parts.keep(name(number), compute(block))
     kept = [arrays for arrays in found if arrays is not None]
     order = np.argsort(np.concatenate(places))
@@ -76,7 +78,7 @@ def name(number: int) -> str:
 
 def _loaded(run: RunSpec, images: Dataset, batches: list[list[int]]) -> Iterator[dict[str, torch.Tensor]]:
     ahead: dict[str, Any] = {"prefetch_factor": 1} if run.workers else {}  # a block is large
-    loader = DataLoader(images, batch_sampler=batches, num_workers=run.workers, worker_init_fn=data_worker, **ahead)
+    loader = load_batches(images, run.workers, batch_sampler=batches, **ahead)
     bar = tqdm(desc=f"[{run.name}]", total=len(images), unit="image", initial=len(images) - sum(map(len, batches)))
     with guard_workers(run.name, run.workers), bar:
         for batch in loader:

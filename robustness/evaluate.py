@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from backbones.backbone import metadata
@@ -22,10 +22,11 @@ from workflow.data.class_folders import ClassFolders
 from workflow.data.imagenet_c import SEVERITIES, folder
 from workflow.planning.run_spec import RunSpec
 from workflow.training import per_image
+from workflow.training.batches import load_batches
 from workflow.training.precision import configure_torch
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
-from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.resume.interrupts import guard_workers
 from workflow.training.resume.parts import Arrays, FinishedParts
 
 Scorer = Callable[[RunSpec, DatasetInfo, PublishedClassifier, FinishedParts], Scores]
@@ -82,11 +83,11 @@ def score_corruptions(
 def predict_images(run: RunSpec, images: Dataset, classifier: PublishedClassifier, part: str) -> Arrays:
     """What the network takes each image of a set for, (N,)."""
     size = run.recipe["batch_size"]
-    loader, found = DataLoader(images, size, num_workers=run.workers, worker_init_fn=data_worker), []
+    loader, found = load_batches(images, run.workers, batch_size=size), []
     bar = tqdm(desc=f"[{run.name}] {part}", total=len(images), unit="image")
     with guard_workers(run.name, run.workers), bar:
         for batch in loader:
-            found.append(predictions(classifier, batch["images"].to(classifier.device), size))
+            found.append(predictions(classifier, batch["images"].to(classifier.device, non_blocking=True), size))
             bar.update(len(batch["labels"]))
     return {"predicted": np.concatenate(found)}
 

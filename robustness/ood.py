@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from backbones.classifier import PublishedClassifier
@@ -20,7 +20,8 @@ from workflow.core.rng import rng
 from workflow.data import labelled
 from workflow.data.ood_images import open_set
 from workflow.planning.run_spec import RunSpec
-from workflow.training.resume.interrupts import data_worker, guard_workers
+from workflow.training.batches import load_batches
+from workflow.training.resume.interrupts import guard_workers
 from workflow.training.resume.parts import Arrays, FinishedParts
 
 
@@ -65,14 +66,11 @@ def logit_scores(run: RunSpec, images: Dataset, classifier: PublishedClassifier,
     Raises:
         UserError: if a logit is not finite.
     """
-    loader, found = (
-        DataLoader(images, run.recipe["batch_size"], num_workers=run.workers, worker_init_fn=data_worker),
-        [],
-    )
+    loader, found = load_batches(images, run.workers, batch_size=run.recipe["batch_size"]), []
     bar = tqdm(desc=f"[{run.name}] {part}", total=len(images), unit="image")
     with guard_workers(run.name, run.workers), torch.no_grad(), bar:
         for batch in loader:
-            logits = classifier(batch["images"].to(classifier.device)).cpu().numpy()
+            logits = classifier(batch["images"].to(classifier.device, non_blocking=True)).cpu().numpy()
             if not np.isfinite(logits).all():
                 raise UserError(f"[{run.name}] the logits of an image of {part} are not finite: it has no score")
             found.append(ood_metrics.scores(logits))

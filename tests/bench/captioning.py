@@ -12,9 +12,9 @@ from mmengine.registry import METRICS
 from PIL import Image
 from torch.nn.utils.rnn import pad_sequence
 
-import captioning.dataset  # noqa: F401 - registers it
 from backbones.backbone import IMAGENET, publish_untrained
 from captioning import feature_cache, train
+from captioning.dataset import places_of_words
 from captioning.encoder import Encoder
 from captioning.model import NIC
 from captioning.vocabulary import PAD, SPECIAL
@@ -129,7 +129,7 @@ def speaker(folder: Path) -> NIC:
     for batch in np.array_split(np.array(made.sentences(4000), dtype=object), 100):
         tokens = pad_sequence([torch.from_numpy(one.astype(np.int64)) for one in batch], True, PAD)
         with autocast("bf16"):
-            loss = model(torch.randn(len(batch), 2048).abs(), tokens, mode="loss")["loss"]
+            loss = model(torch.randn(len(batch), 2048).abs(), tokens, places_of_words(tokens), mode="loss")["loss"]
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

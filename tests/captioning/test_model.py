@@ -7,6 +7,7 @@ import torch
 from mmengine.optim import OptimWrapper
 
 from backbones.backbone import IMAGENET, load_backbone, load_weights
+from captioning.dataset import places_of_words
 from captioning.model import NIC
 from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 from workflow import registry
@@ -32,14 +33,17 @@ TOKENS = torch.tensor([[BOS, 4, 5, 6, EOS], [BOS, 7, EOS, PAD, PAD], [BOS, 8, 8,
 def train_step(model, inputs):
     model.train()
     wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), lr=0.01))
-    return model.train_step({"inputs": inputs, "tokens": TOKENS}, wrapper)["loss"].item()
+    batch = {"inputs": inputs, "tokens": TOKENS, "words": places_of_words(TOKENS)}
+    return model.train_step(batch, wrapper)["loss"].item()
 
 
 def test_padding_costs_nothing(build):
     model, features = build(), torch.randn(3, 2048)
     longer = torch.nn.functional.pad(TOKENS, (0, 4), value=PAD)
-    loss = model(features, TOKENS, mode="loss")["loss"]
-    assert model(features, longer, mode="loss")["loss"].item() == pytest.approx(loss.item(), rel=1e-6)
+    loss = model(features, TOKENS, places_of_words(TOKENS), mode="loss")["loss"]
+    assert model(features, longer, places_of_words(longer), mode="loss")["loss"].item() == pytest.approx(
+        loss.item(), rel=1e-6
+    )
 
 
 def test_loss_is_the_mean_over_words_of_what_the_beam_sees(build):
@@ -52,7 +56,7 @@ def test_loss_is_the_mean_over_words_of_what_the_beam_sees(build):
         for before, after in itertools.pairwise(words):
             log_probs, state = model.step(torch.tensor([before]), state)
             total -= log_probs[0, after]
-    loss = model(features, TOKENS, mode="loss")["loss"]
+    loss = model(features, TOKENS, places_of_words(TOKENS), mode="loss")["loss"]
     assert loss.item() == pytest.approx(total.item() / (TOKENS[:, 1:] != PAD).sum().item(), rel=1e-5)
 
 
@@ -86,7 +90,10 @@ def test_it_starts_as_the_reference_code_does(build):
 
 def test_dropout_is_a_switch(build):
     features = torch.randn(3, 2048)
-    losses = [build(dropout=rate).train()(features, TOKENS, mode="loss")["loss"].item() for rate in (0.0, 0.5)]
+    losses = [
+        build(dropout=rate).train()(features, TOKENS, places_of_words(TOKENS), mode="loss")["loss"].item()
+        for rate in (0.0, 0.5)
+    ]
     assert losses[0] != losses[1]
 
 
@@ -137,7 +144,7 @@ def test_bf16_learning_is_near_fp32(build):
         model = build(embed_size=32, hidden_size=64)
         torch.nn.init.normal_(model.output.weight)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
-            loss = model(features, TOKENS, mode="loss")["loss"]
+            loss = model(features, TOKENS, places_of_words(TOKENS), mode="loss")["loss"]
         loss.backward()
         found[enabled] = loss, {name: weight.grad for name, weight in model.named_parameters()}
     (loss, plain), (near, gradients) = found[False], found[True]

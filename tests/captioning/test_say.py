@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from captioning import dataset, vocabulary
+from captioning.dataset import places_of_words
 from captioning.model import NIC
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL
 from workflow.core.dataset_info import DatasetInfo
@@ -38,7 +39,7 @@ def speaker(request, artifacts, tmp_path_factory):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for step in range(request.param):
         batch = dataset.caption_batch([data[(20 * step + i) % len(data), step] for i in range(20)])
-        loss = model(batch["inputs"].float(), batch["tokens"], mode="loss")["loss"]
+        loss = model(batch["inputs"].float(), batch["tokens"], batch["words"], mode="loss")["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -97,7 +98,7 @@ def test_the_score_is_what_training_would_say_of_the_sentence(speaker, width):
     tokens, scores = captions(speaker, width)
     for image, row, score in zip(speaker.image, tokens.tolist(), scores.tolist(), strict=True):
         sentence = torch.tensor([[BOS, *words(row), EOS]])
-        loss = speaker.model.loss(image[None], sentence).item()
+        loss = speaker.model.loss(image[None], sentence, places_of_words(sentence)).item()
         assert score == pytest.approx(-loss * (sentence.shape[1] - 1), rel=1e-4)
 
 

@@ -7,7 +7,9 @@ from classification.evaluate import evaluate
 from classification.train import train
 from tests.classification.recipes import FINETUNE, KNN, PROBE, run
 from tests.pretended_cuda.runtime import pretended_cuda
+from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
+from workflow.data import labelled
 
 
 @pytest.mark.parametrize(("task", "recipe"), [("knn", KNN), ("linear_probe", PROBE | {"l2": [1.0]})])
@@ -20,6 +22,18 @@ def test_frozen_features_are_classified_there(embedded, task, recipe, tmp_path):
     cpu, device = (read_json(tmp_path / name / "metrics.json") for name in ("cpu", "device"))
     assert device["provenance"]["gpus"] == 1
     assert device["metrics"] == pytest.approx(cpu["metrics"], abs=9), "an image may be on an edge"
+
+
+def test_features_wait_once_a_batch(embedded):
+    """For the one before it, when the device has its work: next to the copy of an event nothing waits."""
+    one, check = run("knn", KNN), DatasetInfo.read(embedded.check)
+    with pretended_cuda() as device:
+        embedder = embeddings.Embedder(embedded.backbone)
+        device.costs.clear()
+        images = embeddings.test_images(labelled.open_train(check), one.recipe)
+        found = list(embedder.batches(images, one))
+    assert sum(map(len, found)) == len(images)
+    assert [reason for reason, _ in device.costs.waits.elements()] == ["an event"] * len(found)
 
 
 def test_a_fine_tuning(imagenet, backbone, tmp_path):

@@ -10,11 +10,13 @@ from workflow.core.files import read_json
 def test_maps_of_a_finished_classifier(imagenet, backbone, tmp_path):
     one = run("cam_imagenet", CAM, imagenet.section)
     evaluate(one, backbone, imagenet.check, tmp_path / "cpu-state", tmp_path / "cpu")
-    with pretended_cuda():
+    with pretended_cuda() as device:
         evaluate(one, backbone, imagenet.check, tmp_path / "device-state", tmp_path / "device")
-    cpu, device = (read_json(tmp_path / name / "metrics.json") for name in ("cpu", "device"))
-    assert device["provenance"]["gpus"] == 1
-    assert device["metrics"] == cpu["metrics"]
+    cpu, found = (read_json(tmp_path / name / "metrics.json") for name in ("cpu", "device"))
+    assert found["provenance"]["gpus"] == 1
+    assert found["metrics"] == cpu["metrics"]
+    copies = {line: n for (reason, line), n in device.costs.waits.items() if reason == "a copy to the device"}
+    assert {n for line, n in copies.items() if "localization/" in line} == {1}, "of the figures' photos, not of batches"
 
 
 def test_a_fine_tuning(cub, backbone, tmp_path):

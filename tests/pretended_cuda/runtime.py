@@ -26,6 +26,7 @@ from tests.pretended_cuda.kernels import Kernels
 
 FIRST = 5  # before torch's own places for storages, which begin at 10
 NAME = "pretended device"
+MEMORY = 2**33
 
 
 @contextlib.contextmanager
@@ -44,6 +45,10 @@ def pretended_cuda() -> Iterator[Device]:
 
 def of_torch(device: Device) -> list[tuple[Any, str, Any]]:
     """What of torch is another with a device: owner, name and value."""
+
+    def wait_for_event() -> None:
+        device.costs.wait("an event")
+
     cuda = {
         "_lazy_init": lambda: None,
         "current_device": lambda: 0,
@@ -55,7 +60,9 @@ def of_torch(device: Device) -> list[tuple[Any, str, Any]]:
         "is_available": lambda: True,
         "is_current_stream_capturing": lambda: False,
         "is_initialized": lambda: True,
+        "Event": lambda *_, **__: SimpleNamespace(record=lambda *_: None, synchronize=wait_for_event),
         "max_memory_allocated": lambda *_: 0,
+        "mem_get_info": lambda *_: (MEMORY, MEMORY),
         "set_device": lambda *_: None,
         "synchronize": lambda *_: device.costs.wait("synchronize"),
     }

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
 from backbones.construct import build
+from tests.pretended_cuda.runtime import pretended_cuda
 from workflow import registry
-from workflow.training.batches import fill_batch
+from workflow.training.batches import fill_batch, load_batches
 from workflow.training.cpu_convs import channels_last
 from workflow.training.hooks import autocast
 
@@ -38,3 +40,10 @@ def test_nor_those_of_a_hypothesis():
         expected = output(lstm(words)[0])
         assert torch.equal(output(lstm(words.roll(7, 0))[0]).roll(-7, 0), expected)
         assert torch.equal(output(lstm(fill_batch(words[:3], 100))[0])[:3], expected[:3])
+
+
+def test_where_there_is_a_device_batches_are_pinned():
+    images = TensorDataset(torch.arange(4))
+    assert not next(iter(load_batches(images, 0, batch_size=2)))[0].is_pinned()
+    with pretended_cuda():
+        assert [batch[0].is_pinned() for batch in load_batches(images, 0, batch_size=2)] == [True, True]
