@@ -8,6 +8,7 @@ import yaml
 from tests.demo import PROJECT
 from tests.workflow.test_rules import jobs, outputs
 from workflow.config.loading import load, overlay
+from workflow.planning.plan import plan
 from workflow.registry import task_of
 
 
@@ -81,3 +82,16 @@ def test_the_course_project_is_planned(snakemake):
     assert {rule: planned[rule] for rule in ("pretrain", "random_backbone")} == {"pretrain": 6, "random_backbone": 3}
     assert (planned["embeddings"], planned["evaluate_classification"], planned["classification"]) == (9, 18, 54)
     assert "results/course/all_full_b/scratch/p2s0/metrics.json" in outputs(said)
+
+
+def test_learning_rate_sensitivity_is_planned_on_the_demo_s_backbones(snakemake):
+    """Two rows, three tasks at three rates each; rates of captioning share features and vocabulary."""
+    config = load(PROJECT / "config/sensitivity.yaml")
+    status, said = snakemake("-n", "--configfile", str(PROJECT / "config/sensitivity.yaml"))
+    assert status == 0
+    planned = jobs(said)
+    assert planned == matrix(config)
+    counts = {"pretrain": 2, "detection": 12, "captioning": 6, "features": 2, "vocabulary": 1}
+    assert {rule: planned[rule] for rule in counts} == counts
+    demo = plan(load(PROJECT / "config/demo.yaml"))
+    assert {run.weights for run in plan(config).runs} < {run.weights for run in demo.runs}

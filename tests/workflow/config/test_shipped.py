@@ -22,6 +22,18 @@ def with_base(path):
     return [path.with_stem(BELOW[path.stem]), path] if path.stem in BELOW else [path]
 
 
+def trainable(pretraining):
+    """The (network, row) of the printed classification errors; without gather-excite, which no library has, and those
+    of other codes and unstated recipes."""
+    numbers = {key: one for key, one in paper_numbers(pretraining).items() if key[2] == "pretrain"}
+    others = ("resnet18", "resnet34")
+    return {
+        (network, row)
+        for (network, row, *_), one in numbers.items()
+        if network not in others and "gather-excite" not in one.note and "ildoonet" not in one.source
+    }
+
+
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("config/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_that_is_shipped_opens(path):
     assert loading.load(*with_base(path))["experiment"] == BELOW.get(path.stem, path.stem)
@@ -39,7 +51,7 @@ def test_the_paper_s_other_networks_have_its_recipe_and_a_row_for_each_of_its_nu
     paper, other = (loading.load(PROJECT / f"config/{name}.yaml") for name in ("paper", "networks"))
     for section, key in (("pretrain", None), ("tasks", "ssd_voc"), ("backbones", "cutmix"), ("data", "imagenet")):
         assert other[section] == paper[section] if key is None else other[section][key] == paper[section][key]
-    printed = {(network, row) for network, row, task, _ in paper_numbers("imagenet") if task == "pretrain"}
+    printed = trainable("imagenet")
     rows = {(each.get("network", "resnet50"), name) for name, each in other["backbones"].items()}
     assert {each for each in printed if each[0] != "resnet50"} == {each for each in rows if each[0] != "resnet50"}
     assert len({run.backbone for run in plan(other).runs}) == len(rows) == 12
@@ -49,7 +61,7 @@ def test_the_paper_s_other_networks_have_its_recipe_and_a_row_for_each_of_its_nu
 def test_the_paper_s_tables_on_cifar_have_a_row_for_each_of_its_numbers(name, pretraining):
     config = loading.load(PROJECT / f"config/{name}.yaml")
     rows = {(network_name(config, row), row) for row in config["backbones"]}
-    printed = {(network, row) for network, row, task, _ in paper_numbers(pretraining) if task == "pretrain"}
+    printed = trainable(pretraining)
     assert printed <= rows
     assert len(plan(config).runs) == 3 * len(rows) * (1 + len(config["tasks"]))
     unprinted = {row for _, row in rows - printed}
@@ -101,3 +113,19 @@ def test_the_paper_has_the_papers_settings():
         4,
     ]
     assert paper["backbones"]["cutout"]["regularizers"]["cutout"]["size"] == 112
+
+
+def test_the_learning_rates_of_the_sensitivity_config_are_a_third_and_three_times_the_demo_s():
+    demo, other = (loading.load(PROJECT / f"config/{name}.yaml") for name in ("demo", "sensitivity"))
+    assert other["pretrain"] == demo["pretrain"]
+    assert other["data"].items() <= demo["data"].items()
+    assert other["backbones"].items() <= demo["backbones"].items(), "whose backbones it shares"
+    trained = [name for name in demo["tasks"] if "lr" in demo["tasks"][name]]
+    assert list(other["tasks"]) == [f"{name}{rate}" for name in trained for rate in ("", "_low_lr", "_high_lr")]
+    for name in trained:
+        recipe = demo["tasks"][name]
+        assert other["tasks"][name] == recipe
+        for instance, factor in (("low_lr", 1 / 3), ("high_lr", 3)):
+            one = other["tasks"][f"{name}_{instance}"]
+            assert one == recipe | {"task": name, "lr": one["lr"]}
+            assert one["lr"] == pytest.approx(factor * recipe["lr"], rel=0.01)

@@ -25,6 +25,7 @@ from workflow.reporting.summary import Summary, best_epoch
 from workflow.reporting.tables.paper_deviations import Departure, choices
 from workflow.reporting.tables.per_class import class_tables
 from workflow.reporting.tables.run_resources import run, total, waiting
+from workflow.reporting.tables.sensitivity import sensitivities
 from workflow.reporting.tables.text_tables import GROUPS, REASON_WIDTH, WIDE_REASON_WIDTH, clipped
 
 QUOTED = re.compile(r"(?<!`)(``?)(?=[^\s`])([^`]+)(?:(?<=\S)\1(?!`)|(?<=…)$)")
@@ -47,6 +48,7 @@ def html(
         "summary": summary,
         "departures": departures,
         "scorecard": Scorecard.of(summary),
+        "sensitivities": sensitivities(summary),
         "curves": drawings,
         "class_tables": class_tables(summary),
         "missing": missing,

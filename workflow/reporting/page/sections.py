@@ -6,10 +6,15 @@ from pathlib import Path
 
 from workflow.contracts import Figure
 from workflow.reporting.summary import Summary
+from workflow.reporting.tables.sensitivity import sensitivities
 from workflow.reporting.tables.text_tables import classification
 
 PROJECT = Path(__file__).parents[3]
-TABLES = {"curves": "Learning curves", "per_class": "Average precision of each class"}  # above the tasks' figures
+TABLES = {
+    "curves": "Learning curves",
+    "per_class": "Average precision of each class",
+    "sensitivity": "Learning-rate sensitivity",
+}  # above the tasks' figures
 PRETRAINING = {"activations": "Class activation maps", "gallery": "Regularizers at work"}  # below them
 TEXTS = {
     "protocol": "Protocol",
@@ -63,6 +68,8 @@ def sections(summary: Summary, planned: Set[str]) -> list[Section]:
     found = [Section("classification", classification(summary)), Section("curves", TABLES["curves"])]
     if any(task.per_class for task in summary.tasks.values()):
         found.append(Section("per_class", TABLES["per_class"], alone=True))
+    if sensitivities(summary):
+        found.append(Section("sensitivity", TABLES["sensitivity"]))
     found += figures(summary, planned)
     found += [Section(name, title) for name, title in PRETRAINING.items() if name in planned]
     return found + [Section(name, title) for name, title in TEXTS.items()]
