@@ -35,9 +35,18 @@ class ReportFiles:
     @property
     def report(self) -> list[str]:
         """What `rule all` asks for."""
-        tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "tex", "html")]
+        tables = [f"{self.folder}/transfer.{kind}" for kind in ("csv", "md", "tex", "json", "html")]
         pages = [page for page, *_ in self.pages]
-        return [*tables, *self.answer, *self.curves, *self.per_class, *pages, *self.figures.values()]
+        return [
+            *tables,
+            *self.answer,
+            *self.for_papers,
+            self.records_zip,
+            *self.curves,
+            *self.per_class,
+            *pages,
+            *self.figures.values(),
+        ]
 
     @property
     def folder(self) -> str:
@@ -53,6 +62,16 @@ class ReportFiles:
     def answer(self) -> list[str]:
         """The figures of the answer."""
         return [f"{self.folder}/{name}.svg" for name in ("forest", "scatter")]
+
+    @property
+    def for_papers(self) -> list[str]:
+        """The same figures as PDF."""
+        return [str(Path(file).with_suffix(".pdf")) for file in self.answer]
+
+    @property
+    def records_zip(self) -> str:
+        """All records in one file."""
+        return f"{self.folder}/records.zip"
 
     @property
     def curves(self) -> list[str]:

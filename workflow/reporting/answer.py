@@ -60,22 +60,28 @@ def correlation(summary: Summary, column: Column) -> Correlation:
     Its interval follows from the intervals of the changes, which hold seeds and images: each change is drawn from a
     normal distribution of that width.
     """
-    from scipy.stats import kendalltau  # takes half a second
-
     pairs = [(summary.cell(row, classification(summary)), summary.cell(row, column)) for row in trained_rows(summary)]
     pairs = [pair for pair in pairs if all(cell.delta is not None for cell in pair)]
     values = np.array([[oriented(cell, cell.delta or 0.0) for cell in pair] for pair in pairs]).reshape(-1, 2)
     if len(pairs) < FEWEST or any(len(set(side)) == 1 for side in values.T):
         return Correlation(None, len(pairs))
-    tau = float(kendalltau(*values.T).statistic)
+    tau = float(kendall(values))
     known = all(cell.limits or cell.change is None for pair in pairs for cell in pair)
     if len(pairs) < ENOUGH or not known:
         return Correlation(tau, len(pairs))
     errors = np.array([[half_width(cell) / NORMAL for cell in pair] for pair in pairs])
     noise = rng("tau", column[0], len(pairs)).standard_normal((DRAWS, *errors.shape))
-    drawn = [kendalltau(*(values + errors * one).T).statistic for one in noise]
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    low, high = np.nanpercentile(kendall(values + errors * noise), [2.5, 97.5])
     return Correlation(tau, len(pairs), float(low), float(high))
+
+
+def kendall(pairs: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
+    """τ of (…, rows, 2): the mean agreement of the order of two rows on both sides, over the pairs of rows; NaN where
+    all rows of a side are equal."""
+    order = np.sign(pairs[..., :, None, :] - pairs[..., None, :, :])
+    both, (first, second) = order.prod(-1).sum((-2, -1)), np.moveaxis((order**2).sum((-3, -2)), -1, 0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(both / np.sqrt(first * second))
 
 
 def half_width(cell: Cell) -> float:

@@ -9,16 +9,17 @@ from workflow.config.loading import load
 from workflow.core.errors import cli_entry_point
 from workflow.core.files import atomic
 from workflow.planning.plan import plan
+from workflow.reporting.page.downloads import downloads
 from workflow.reporting.page.external_figures import figures
 from workflow.reporting.page.html_page import html
 from workflow.reporting.summary import summarize
-from workflow.reporting.tables.latex import latex
 from workflow.reporting.tables.paper_deviations import departures
-from workflow.reporting.tables.text_tables import long_csv, markdown, terminal
+from workflow.reporting.tables.text_tables import markdown, terminal
 
 
 def report(config: str, out: Path | None) -> str:
-    """Write transfer.csv, .md, .tex, .html for a config (a file, or its content as JSON); return the terminal's text.
+    """Write tables, page, figures and records.zip for a config (a file, or its content as JSON); return the terminal's
+    text.
 
     The page shows those figures of other rules that are made of the records of now, and says why others are not.
 
@@ -27,11 +28,12 @@ def report(config: str, out: Path | None) -> str:
     todo = plan(load(config))
     summary = summarize(todo)
     out = out or Path("results") / summary.experiment / "report"
-    texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary), "transfer.tex": latex(summary)}
-    texts |= html(summary, out, *figures(todo, summary), departures(todo.config))
-    for name, text in texts.items():
+    files = downloads(summary)
+    pages = html(summary, out, *figures(todo, summary), departures(todo.config), files)
+    texts = {"transfer.md": markdown(summary), **pages}
+    for name, content in (files | {name: text.encode() for name, text in texts.items()}).items():
         with atomic(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="")
+            temporary.write_bytes(content)
     return terminal(summary, out / "transfer.html")
 
 

@@ -12,7 +12,7 @@ from workflow.reporting.networks import NetworkRows, network_rows
 from workflow.reporting.outcome import FinishedRun, Outcome
 from workflow.reporting.records import instances, read
 from workflow.reporting.statistics.cells import Cell, Cells, cells, mean_over
-from workflow.reporting.statistics.paper import paper_numbers
+from workflow.reporting.statistics.paper import comparable, paper_numbers
 from workflow.reporting.tables import footnotes
 from workflow.reporting.tables.classification_table import Classified, classified
 from workflow.reporting.tables.paper_deviations import paper_config
@@ -83,6 +83,15 @@ class Summary:
         """The cell of a row and a column."""
         return self.cells[backbone, column[0], column[1].name]
 
+    def column_cells(self, column: Column) -> list[Cell]:
+        """The cells of a column, a row each."""
+        return [self.cell(backbone, column) for backbone in self.backbones]
+
+    @property
+    def wide_cells(self) -> list[Cell]:
+        """All cells of the wide tables."""
+        return [cell for column in self.columns for cell in self.column_cells(column)]
+
     @property
     def stale(self) -> list[Outcome]:
         """The runs whose records are not the plan's."""
@@ -106,7 +115,8 @@ def summarize(plan: Plan) -> Summary:
     check_columns(outcomes, specs)
     imported, controls = ([row for row in backbones if origin(specs[row]) == kind] for kind in ("imported", "random"))
     dataset = registry.layout_of(plan.config, registry.data_name(plan.config, registry.PRETRAIN))
-    table = cells(networks, tasks, outcomes, paper_numbers(dataset.name), imported)
+    paper = comparable(plan, paper_numbers(dataset.name))
+    table = cells(networks, tasks, outcomes, paper, imported)
     return Summary(
         experiment=plan.experiment,
         networks=networks,

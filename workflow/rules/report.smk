@@ -105,6 +105,9 @@ rule report:
         csv=f"{plan.folder}/transfer.csv",
         md=f"{plan.folder}/transfer.md",
         tex=f"{plan.folder}/transfer.tex",
+        json=f"{plan.folder}/transfer.json",
+        pdf=plan.for_papers,
+        records=plan.records_zip,
         html=report(
             f"{plan.folder}/transfer.html",
             caption="../report/transfer.rst",

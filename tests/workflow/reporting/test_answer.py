@@ -1,13 +1,14 @@
 """The answer: never more than the verdicts say, and a rank correlation that has its signs right."""
 
 import re
+import zlib
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.workflow.reporting.statistics.test_comparisons import scored  # noqa: F401 (a fixture)
 from workflow.reporting.answer import Correlation, compared, correlation, headlines, sentences, words
-from workflow.reporting.page.answer_figures import forest, scatter
+from workflow.reporting.page.answer_figures import FIGURES, pdf, svg
 from workflow.reporting.summary import summarize
 
 COLUMN = "nic_coco"
@@ -80,18 +81,33 @@ def test_a_table_of_one_row_answers_nothing(scored):  # noqa: F811
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_the_figures_are_drawings_with_a_mark_for_each_row(scored, levels, seeds):  # noqa: F811
     summary = summarize(scored(levels, seeds=(seeds, 1)).plan)
-    for draw in (forest, scatter):
-        root = ElementTree.fromstring(draw(summary))
-        assert root.tag.endswith("svg")
-        assert root.attrib["aria-label"]
-        assert draw(summary) == draw(summary), "the same records give the same bytes"
-    assert all(name in forest(summary) for name in levels if name != "baseline")
+    for name in FIGURES:
+        for across in (1, 3):
+            root = ElementTree.fromstring(svg(summary, name, across))
+            assert root.tag.endswith("svg")
+            assert root.attrib["aria-label"]
+        assert svg(summary, name) == svg(summary, name), "the same records give the same bytes"
+    assert all(name in svg(summary, "forest") for name in levels if name != "baseline")
+
+
+def test_the_figures_for_papers_are_vectors_in_black_with_letters_of_a_font(scored):  # noqa: F811
+    summary = summarize(scored({"baseline": 50, "a": 60}, seeds=(3, 1)).plan)
+    for name in FIGURES:
+        drawn = pdf(summary, name)
+        assert drawn == pdf(summary, name), "the same records give the same bytes"
+        assert drawn.startswith(b"%PDF")
+        assert b"/Subtype /Type0" in drawn, "TrueType, which stays text"
+        assert not re.search(rb"/Subtype /Image|/Type3|CreationDate", drawn)
+        streams = [zlib.decompress(part) for part in re.findall(rb"stream\r?\n(\x78.*?)\r?\nendstream", drawn, re.S)]
+        inks = set(re.findall(rb"([\d.]+(?: [\d.]+ [\d.]+ RG| G))", b"\n".join(streams)))
+        assert b"0 G" in inks, "black"
+        assert not [ink for ink in inks if ink.startswith(b"0.070588")], "that of the page, which stands for another"
 
 
 def test_a_verdict_fills_the_marker(scored):  # noqa: F811
     sure, unsure = (summarize(scored({"baseline": 50, "a": 60}, seeds=(n, 1)).plan) for n in (3, 1))
     marks = [
-        re.findall(r"<title>a, [^<]*</title>.*?<use [^>]*style=\"([^\"]*)\"", forest(one), re.S)
+        re.findall(r"<title>a, [^<]*</title>.*?<use [^>]*style=\"([^\"]*)\"", svg(one, "forest"), re.S)
         for one in (sure, unsure)
     ]
     assert [["fill-opacity: 0;" in mark for mark in each] for each in marks] == [[False, False], [True, True]]

@@ -72,7 +72,7 @@ def page(small, drawn):
     """The page of `small` as a file."""
     folder = small.folder / "results/small/report"
     folder.mkdir(parents=True)
-    pages = html(summarize(small.plan), folder, drawn, {}, [])
+    pages = html(summarize(small.plan), folder, drawn, {}, [], {})
     for name, text in pages.items():
         (folder / name).write_text(text)
     return folder / "transfer.html"

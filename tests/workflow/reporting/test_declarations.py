@@ -118,7 +118,7 @@ def test_a_task_that_nobody_knows_is_in_every_table(probed):
     assert "Probe<br>`mine` rate ↑" in table(summary)
     assert r"{Probe (mine)}" in latex(summary)
     assert r"\emph{small}, in percent (except rate); the last" in latex(summary)
-    pages = html(summary, Path("results/small/report"), {}, {}, [])
+    pages = html(summary, Path("results/small/report"), {}, {}, [], {})
     drawn = {"transfer.html", "curves_pretrain.svg", "forest.svg", "scatter.svg"}
     assert drawn == pages.keys(), "what trains nothing has no curve"
     page = pages["transfer.html"]
@@ -176,7 +176,7 @@ def test_two_columns_of_one_task_are_told_apart(experiment):
     assert "{NIC, captioning}" in (text := latex(summary))
     assert "{NIC, captioning (tuned)}" in text
     names = ("captions_nic_coco", "captions_tuned")
-    pages = html(summary, small.folder, {names[0]: json.dumps(CAPTIONS).encode()}, {names[1]: "not drawn"}, [])
+    pages = html(summary, small.folder, {names[0]: json.dumps(CAPTIONS).encode()}, {names[1]: "not drawn"}, [], {})
     section = pages["transfer.html"].partition('<h2 id="captions">')[2].partition("</section>")[0]
     assert re.findall("<h3>(.*)</h3>", section) == ["nic_coco", "tuned"]
     assert section.count('<article class="card">') == section.count("not drawn") == 1

@@ -32,7 +32,7 @@ def several(experiment):
 
 def outputs(small):
     summary = summarize(small.plan)
-    page = html(summary, small.folder, {}, {}, [])["transfer.html"]
+    page = html(summary, small.folder, {}, {}, [], {})["transfer.html"]
     return {
         "csv": long_csv(summary), "md": markdown(summary), "tex": latex(summary), "published": table(summary),
         "terminal": terminal(summary, PAGE), "html": page,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,8 @@ def test_every_output_has_its_row(small):
     assert line.split()[-1] == "33.2"
     assert r"\emph{centred \textless{}Gaussian\textgreater{}} & " in latex(summary)
     assert r": a reference that needs no network." in latex(summary)
-    page = html(summary, small.folder, {}, {}, [])["transfer.html"]
-    assert "centred &lt;Gaussian&gt;<small>reference, no network</small>" in page
+    page = html(summary, small.folder, {}, {}, [], {})["transfer.html"]
+    assert re.search("centred &lt;Gaussian&gt;<a [^>]*></a><small>reference, no network</small>", page)
 
 
 def test_without_a_reference_nothing_of_it_is_there(experiment):

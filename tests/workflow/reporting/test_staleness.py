@@ -154,7 +154,7 @@ def test_every_output_says_what_differs(experiment, tmp_path):
         terminal(summary, page),
         markdown(summary),
         latex(summary),
-        html(summary, tmp_path, {}, {}, [])["transfer.html"],
+        html(summary, tmp_path, {}, {}, [], {})["transfer.html"],
     ):
         assert "1 of 8 runs are stale: made with another recipe, data or backbone, and in no number" in above
     assert f"\nssd_voc cutmix p0s0: {reason}\n" in terminal(summary, page)
@@ -166,8 +166,8 @@ def test_every_output_says_what_differs(experiment, tmp_path):
     text = latex(summary)
     assert r"\emph{stale}" in text
     assert "Stale, and in no number: ssd\\_voc cutmix p0s0 (recipe.lr 0.1, now 0.01)." in text
-    found = html(summary, tmp_path, {}, {}, [])["transfer.html"]
-    assert found.count(reason) == 3, "in both cells, and in the list of runs"
+    found = html(summary, tmp_path, {}, {}, [], {})["transfer.html"]
+    assert found.count(reason) == 5, "in both cells, and where these open, and in the list of runs"
 
 
 def test_a_stale_value_cannot_forge_a_line(experiment):

@@ -60,7 +60,7 @@ def refused(small):
 def everything(small):
     """All that the report writes, as text."""
     summary = summarize(small.plan)
-    pages = html(summary, small.folder, {}, {}, [])
+    pages = html(summary, small.folder, {}, {}, [], {})
     return [long_csv(summary), markdown(summary), terminal(summary, Path("x")), *pages.values()]
 
 

@@ -28,6 +28,7 @@ MARKERS = ("s", "^", "D")  # and then with marks on it: 128 looks in all
 INK = "#123456"  # stands for currentColor while matplotlib draws
 SANS = "-apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
 SVG = "http://www.w3.org/2000/svg"
+PLACES = {"d", "x", "y", "transform"}  # attributes in points, of which two digits are seen
 Line = tuple[list[float], list[float]]
 
 
@@ -73,15 +74,26 @@ def curves(summary: Summary, task: str) -> str:
         return as_svg(figure, f"Learning curves of {task}: {what} of {len(runs)} runs")
 
 
-def style(salt: str) -> "dict[RcKeyType, Any]":
-    """Of a drawing whose ink is the page's; `salt` makes the ids in it those of every drawing of the kind."""
+def ink() -> str:
+    """That of the drawing which `style` is in force for."""
+    import matplotlib as mpl
+
+    color: str = mpl.rcParams["text.color"]
+    return color
+
+
+def style(salt: str, color: str = INK) -> "dict[RcKeyType, Any]":
+    """Of a drawing in ink of a `color`, by default the page's; `salt` makes the ids in it those of every drawing of the
+    kind."""
     drawn: dict[RcKeyType, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": salt,
         "font.size": 9.5,
         "axes.linewidth": 0.6,
     }
-    return drawn | dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), INK)
+    return drawn | dict.fromkeys(
+        ("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), color
+    )
 
 
 def as_svg(figure: "Figure", words: str) -> str:
@@ -134,8 +146,8 @@ def legend(figure: "Figure", backbones: list[str], across: int) -> None:
 
 
 def finished(svg: str, words: str) -> str:
-    """matplotlib's SVG with `words` for those who do not see it, titles on its lines, the page's ink and font, and no
-    ids but those that it refers to itself (several stand on one page)."""
+    """matplotlib's SVG with `words` for those who do not see it, titles on its lines, the page's ink and font, places
+    in hundredths of a point, and no ids but those that it refers to itself (several stand on one page)."""
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ElementTree.fromstring(svg)
@@ -150,5 +162,7 @@ def finished(svg: str, words: str) -> str:
             parent.insert(0, title)
         if parent.tag == f"{{{SVG}}}g":
             parent.attrib.pop("id", None)
+        for place in PLACES.intersection(parent.keys()):
+            parent.set(place, re.sub(r"(\.\d\d)\d+", r"\1", parent.get(place, "")))
     text = ElementTree.tostring(root, encoding="unicode").replace(INK, "currentColor")
     return re.sub(r"(font(?:-family)?: [^;\"]*?)'DejaVu Sans'[^;\"]*", rf"\g<1>{SANS}", text) + "\n"

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workflow import registry
+from workflow.core.dataset_info import DatasetInfo
+from workflow.planning.plan import Plan
+from workflow.registry import PRETRAIN
 
 FILE = "report/paper.csv"
 
@@ -32,6 +35,24 @@ def paper_numbers(pretraining: str) -> PaperNumbers:
         for row in rows(room / FILE)
         if row.get("pretraining", pretraining) == pretraining
     }
+
+
+def comparable(plan: Plan, numbers: PaperNumbers) -> PaperNumbers:
+    """Those of them whose data, and those of the pretraining, are the paper's: next to generated images or to a part of
+    a set they would be read as a target."""
+    known = {PRETRAIN, *(task for _, _, task, _ in numbers)}
+    checks = {run.task: Path(run.check) for run in plan.runs if run.task in known}
+    whole = {task for task, check in checks.items() if official(plan, registry.data_name(plan.config, task), check)}
+    return {key: number for key, number in numbers.items() if {PRETRAIN, key[2]} <= whole}
+
+
+def official(plan: Plan, name: str, check: Path) -> bool:
+    """Whether a data set is checked and has as many images as the published one."""
+    if "synthetic" in plan.config["data"][name] or not check.is_file():
+        return False
+    info = DatasetInfo.read(check)
+    published = registry.layout_of(plan.config, name).counts.get(info.split or "", {})
+    return bool(published) and published.items() <= info.counts.items()
 
 
 def rows(file: Path) -> list[dict[str, str]]:

@@ -124,14 +124,21 @@ def classification(summary: Summary) -> str:
     return f"{summary.dataset} {summary.tasks[PRETRAIN].title}"
 
 
+def classification_groups(summary: Summary) -> list[str]:
+    """Its groups of columns: the paper's only where it has a number."""
+    known = any(cell.paper for row in summary.classified for cell in row.cells)
+    return [name for name in GROUPS if known or name != "paper"]
+
+
 def _md_classification(summary: Summary) -> list[str]:
     """The second table: errors of the last epoch, of the best, and the paper's."""
-    errors = [f"{name}<br>{heading(cell.metric)}" for name in GROUPS for cell in summary.classified[0].cells]
+    groups = classification_groups(summary)
+    errors = [f"{name}<br>{heading(cell.metric)}" for name in groups for cell in summary.classified[0].cells]
     lines = [f"| backbone | what it is | epochs | {' | '.join(errors)} |", "|:--|:--|--:|" + "--:|" * len(errors)]
     for row in summary.classified:
         last = [_md_last(cell, WIDE_REASON_WIDTH) for cell in row.cells]
         best = [f"{number(c.metric, b.value)} ({b.words})" if (b := best_epoch(c)) else "" for c in row.cells]
-        paper = [number(c.metric, c.paper.value) if c.paper else "" for c in row.cells]
+        paper = [number(c.metric, c.paper.value) if c.paper else "" for c in row.cells if len(groups) == len(GROUPS)]
         lines.append("| " + " | ".join([_md(row.backbone), _md(row.about), row.epochs, *last, *best, *paper]) + " |")
     return lines
 

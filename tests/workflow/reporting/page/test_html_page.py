@@ -4,7 +4,6 @@ import base64
 import json
 import random
 import re
-from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -44,13 +43,13 @@ class Texts(HTMLParser):
 
 def page(small, **drawn):
     folder = small.folder / "results/small/report"
-    return html(summarize(small.plan), folder, drawn, {}, [])["transfer.html"], folder
+    return html(summarize(small.plan), folder, drawn, {}, [], {})["transfer.html"], folder
 
 
 def cell_of(text, backbone, metric):
     """The HTML of the transfer table's cell of a row: the first column of the first task that has the metric."""
     table = text.partition('<table id="table"')[2].partition("</table>")[0]
-    heads = re.findall(r"<th scope=\"col\"[^>]*>(\S+) [↓↑]</th>", table)
+    heads = re.findall(r"<th scope=\"col\"[^>]*>(\S+) [↓↑]<", table)
     row = table.partition(f'scope="row">{backbone}')[2].partition("</tr>")[0]
     return row.split("<td")[1:][heads.index(metric)]
 
@@ -59,7 +58,9 @@ def imagenet_table(small):
     """The texts of the ImageNet table's rows, by backbone: what it is, epochs, last epoch, best epoch, paper."""
     body = page(small)[0].partition('<table id="imagenet"')[2].partition("<tbody>")[2].partition("</table>")[0]
     body = re.sub(r"</summary>.*?</details>", " TRAIL", body, flags=re.DOTALL)
-    rows = [[" ".join(Texts(cell).found) for cell in re.split("<t[hd]", row)[1:]] for row in body.split("<tr>")[1:]]
+    rows = [
+        [" ".join(Texts(cell).found) for cell in re.split("<t[hd]", row)[1:]] for row in re.split("<tr[ >]", body)[1:]
+    ]
     return {name: texts for name, *texts in rows}
 
 
@@ -67,8 +68,8 @@ def test_no_address_leaves_the_machine(experiment):
     text, _ = page(experiment())
     links = Links(text)
     assert links.addresses
-    assert not [a for a in links.addresses if "//" in a or a.startswith("http")]
-    assert not {"script", "iframe", "object", "embed", "img"} & set(links.tags)
+    assert not [a for a in links.addresses if ("//" in a or a.startswith("http")) and not a.startswith("data:")]
+    assert not {"iframe", "object", "embed", "img", "form"} & set(links.tags)
     assert "@import" not in text
     assert set(re.findall(r"url\((.)", text)) <= {"#"}, "clipping paths of the drawings"
     assert "default-src 'none'" in text
@@ -98,44 +99,6 @@ def test_addresses_within_the_page_lead_somewhere(experiment):
     assert len(ids) == len(set(ids))
 
 
-def decided(small, **changes):
-    """The page of `small` with the cell of cutmix's mAP changed."""
-    summary = summarize(small.plan)
-    key = ("cutmix", "ssd_voc", "mAP")
-    summary.cells[key] = replace(summary.cells[key], **changes)
-    return cell_of(html(summary, small.folder, {}, {}, [])["transfer.html"], "cutmix", "mAP")
-
-
-def test_a_change_stands_with_its_interval_and_its_verdict(experiment):
-    changes = {"delta": 0.92, "low": -0.41, "high": 2.26, "covers": "seeds and test images", "verdict": "undecided"}
-    cell = decided(experiment(), **changes)
-    texts = " ".join(Texts(cell).found)
-    assert "(+0.9) [−0.4, +2.3] undecided" in texts
-    assert "95 % interval of the change against baseline, over seeds and test images" in cell
-
-
-def test_a_verdict_is_a_word_and_not_only_a_colour(experiment):
-    small = experiment()
-    for verdict in ("better", "worse", "one pretraining"):
-        assert f">{verdict}</span>" in decided(small, verdict=verdict)
-    assert ">single seed, no interval</span>" in decided(small, verdict="single seed")
-    limits = {"low": -0.41, "high": 2.26, "covers": "seeds and test images"}
-    cell = decided(small, verdict="one pretraining", **limits)
-    assert ">one pretraining, interval of its transfers only</span>" in cell
-    assert "over the transfers of one pretraining and test images" in cell
-    assert 'class="verdict' not in decided(small, verdict="")
-    assert 'class="verdict one-pretraining"' in decided(small, verdict="one pretraining")
-    assert ".verdict.one-pretraining" in page(small)[0]
-
-
-def test_the_baseline_has_no_change_against_itself(experiment):
-    text, _ = page(experiment())
-    assert 'class="change"' not in cell_of(text, "baseline", "mAP")
-    assert 'class="change"' in cell_of(text, "cutmix", "mAP")
-    assert " ".join(Texts(cell_of(text, "baseline", "mAP").partition("</details>")[2]).found) == "paper 76.7"
-    assert "paper 77.6 (+0.9)" in cell_of(text, "cutmix", "mAP")
-
-
 @pytest.mark.parametrize(("tasks", "columns", "said"), [(3, 10, 1), (1, 3, 0)])
 def test_a_wide_table_says_that_it_scrolls(experiment, tasks, columns, said):
     small = experiment(tasks=("ssd_voc", "faster_rcnn_voc", "nic_coco")[:tasks])
@@ -152,7 +115,8 @@ def test_data_are_escaped(experiment):
     for row in ("baseline", name):
         small.edit(small.run("ssd_voc", row), protocol={"<i>": "<u>"})
     text, _ = page(small)
-    assert not {"script", "img", "b", "i", "u", "em"} & set(Links(text).tags)
+    assert Links(text).tags.count("script") == 1
+    assert not {"img", "b", "i", "u", "em"} & set(Links(text).tags)
     assert "&lt;script&gt;" in text
 
 
@@ -168,8 +132,8 @@ def test_an_empty_cell_shows_its_reason(experiment):
     small.fail(small.run("ssd_voc", "cutmix"), "ValueError: bad luck")
     small.remove(small.run("nic_coco", "cutmix"))
     table = page(small)[0].partition("</table>")[0]
-    assert table.count("failed: ValueError: bad luck") == 2
-    assert table.count(">pending<") == 5
+    assert table.count(">failed: ValueError: bad luck</span>") == 2
+    assert table.count(">pending</span>") == 5
 
 
 def test_the_demo_s_notice_stands_above_the_table(experiment):
@@ -199,8 +163,8 @@ def test_the_imagenet_table_has_the_paper_s_numbers_beside(experiment):
     assert table["cutmix"] == [
         *("cutmix: alpha 1.0", "4"),
         *(
-            "33.00 ± 1.41 TRAIL (+2.00) few seeds, no interval n = 2",
-            "9.00 ± 0.00 TRAIL (+0.00) few seeds, no interval n = 2",
+            "33.00 ± 1.41 TRAIL (+2.00) few seeds",
+            "9.00 ± 0.00 TRAIL (+0.00) few seeds",
         ),
         *("32.00 epoch 2, 3", "9.00 epoch 2, 3", "21.40 (−2.28)", "5.92 (−1.13)"),
     ]
@@ -224,10 +188,10 @@ def test_the_imagenet_table_says_what_a_row_is_and_why_it_has_no_number(experime
         small.unscored(small.run("pretrain", name), why)
     small.fail(small.run("pretrain", "dropblock"), "ValueError: bad luck")
     table = imagenet_table(small)
-    assert table["mine"] == ["imported: a<b>.pth", "", reason, *[""] * 4]
-    assert table["scratch"][:3] == ["random initialisation", "", "not scored"]
+    assert table["mine"] == ["imported: a<b>.pth", "", f"{reason} TRAIL", *[""] * 4]
+    assert table["scratch"][:3] == ["random initialisation", "", "not scored TRAIL"]
     dropblock = "dropblock: block_size 7, keep_prob 0.9; own pretraining: epochs 270"
-    assert table["dropblock"][:3] == [dropblock, "", "failed: ValueError: bad luck"]
+    assert table["dropblock"][:3] == [dropblock, "", "failed: ValueError: bad luck TRAIL"]
     assert table["dropblock"][-2:] == ["21.87 (−1.81)", "5.98 (−1.07)"]
 
 
@@ -274,14 +238,14 @@ CAPTIONS = {
 
 def test_captions_stand_beside_their_photo_as_text(experiment):
     small = experiment()
-    pages = html(summarize(small.plan), small.folder, {"captions_nic_coco": json.dumps(CAPTIONS).encode()}, {}, [])
+    pages = html(summarize(small.plan), small.folder, {"captions_nic_coco": json.dumps(CAPTIONS).encode()}, {}, [], {})
     for text in (pages["transfer.html"], pages["captions_nic_coco.html"]):
         card = text.partition('<article class="card">')[2].partition("</article>")[0]
         assert 'src="data:image/jpeg;base64,/9j/" alt="Test image 7"' in card
         words = " ".join(Texts(">" + card).found)
         assert "baseline a cat 12.3 cutmix a <b>dog 150.0 A <i>dog</i>. One dog." in words
         assert not {"b", "i"} & set(Links(card).tags)
-    assert "captions_nic_coco.html" not in html(summarize(small.plan), small.folder, {}, {}, [])
+    assert "captions_nic_coco.html" not in html(summarize(small.plan), small.folder, {}, {}, [], {})
 
 
 def test_each_figure_has_its_section_its_words_and_a_place_in_the_contents(experiment):

@@ -51,7 +51,7 @@ def test_no_text_of_the_project_stands_with_its_backticks(experiment):
         small.edit(small.run("nic_coco", row), protocol={"split": "of `val`"})
     summary = replace(summarize(small.plan), notices=["a `notice`"], remarks=["a `remark`"])
     missing = {"gallery": "add `--force`", "captions_nic_coco": "add `--force`", "detections_ssd_voc": "add `--force`"}
-    pages = html(summary, small.folder, {}, missing, [])
+    pages = html(summary, small.folder, {}, missing, [], {})
     for name in ("transfer.html", "captions_nic_coco.html"):
         text = unescape(pages[name].partition("</style>")[2])
         assert "`" not in re.sub("`data`", "", text), "names are data, and stand as they are"

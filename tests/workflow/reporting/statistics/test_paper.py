@@ -1,11 +1,15 @@
 """The paper's numbers join with our names."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.conftest import PROJECT
 from workflow import registry
 from workflow.config.loading import load
+from workflow.core.dataset_info import DatasetInfo
 from workflow.reporting.statistics.paper import FILE, paper_numbers, rows
 from workflow.reporting.summary import summarize
 
@@ -82,3 +86,20 @@ def test_cells_carry_the_paper_s_number_and_its_change(experiment):
     assert table["cutmix", "ssd_voc", "mAP_area"].paper is None
     base = table["baseline", "ssd_voc", "mAP"]
     assert (base.paper.value, base.paper_delta) == (76.7, None)
+
+
+def test_no_paper_s_number_stands_next_to_other_data(experiment):
+    """Those of a task with its own data, and all of them where the backbones are of other data."""
+    for name, seen in (("voc", {"pretrain", "nic_coco"}), ("imagenet", set())):
+        small = experiment(data={"voc": {"root": "y"}, name: {"synthetic": {}}})
+        assert {cell.task for cell in summarize(small.plan).cells.values() if cell.paper} == seen
+
+
+def test_a_part_of_a_set_is_not_the_paper_s_data_and_neither_is_one_that_is_not_checked(experiment):
+    small = experiment(tasks=("ssd_voc",))
+    check = Path(small.run("ssd_voc", "baseline").check)
+    info = DatasetInfo.read(check)
+    replace(info, counts=info.counts | {"test07": 1000}).write(check)
+    assert {cell.task for cell in summarize(small.plan).cells.values() if cell.paper} == {"pretrain"}
+    Path(small.run("pretrain", "baseline").check).unlink()
+    assert not any(cell.paper for cell in summarize(small.plan).cells.values())

@@ -90,11 +90,11 @@ def test_the_demo_departs_in_its_data_and_sizes():
 def test_both_lists_stand_on_the_page(experiment):
     small = experiment()
     departed = [Departure("pretrain.lr", "<b>0.5", "0.1")]
-    text = html(summarize(small.plan), small.folder, {}, {}, departed)["transfer.html"]
+    text = html(summarize(small.plan), small.folder, {}, {}, departed, {})["transfer.html"]
     section = text.partition('<h2 id="differences">')[2].partition("</section>")[0]
     assert "<summary>1 value</summary>" in section
     assert "&lt;b&gt;0.5</td><td" in section
     assert "Where this config is not config/paper.yaml" in section
     assert section.count("<tr>") == len(choices()) + 1 + 2
-    nowhere = html(summarize(small.plan), small.folder, {}, {}, [])["transfer.html"]
+    nowhere = html(summarize(small.plan), small.folder, {}, {}, [], {})["transfer.html"]
     assert "<p>Nowhere.</p>" in nowhere

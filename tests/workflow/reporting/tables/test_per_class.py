@@ -59,7 +59,7 @@ def test_each_column_says_how_many_runs_it_has(experiment):
     for row in ("baseline", "cutmix"):
         small.sign(small.run("ssd_voc", row, pretrain=0), per_class={"cat": 50.0})
     small.sign(small.run("ssd_voc", "baseline", pretrain=1), per_class={"cat": 60.0})
-    text = html(summarize(small.plan), small.folder, {}, {}, [])["per_class.html"]
+    text = html(summarize(small.plan), small.folder, {}, {}, [], {})["per_class.html"]
     assert ">baseline<small>n = 2</small>" in text
     assert ">cutmix<small>n = 1</small>" in text
 
@@ -93,10 +93,10 @@ def test_a_negative_control_alone_has_a_scale(experiment):
 def test_it_stands_on_the_page_and_in_a_file_of_its_own(experiment):
     small = experiment()
     summary = with_classes(small, baseline=[{"<cat>": 50.0}], cutmix=[{"<cat>": 41.26}])
-    pages = html(summary, small.folder, {}, {}, [])
+    pages = html(summary, small.folder, {}, {}, [], {})
     for name in ("transfer.html", "per_class.html"):
         cells = pages[name].partition('scope="row">&lt;cat&gt;')[2].partition("</tr>")[0]
         assert ">41.3<small>−8.7</small>" in cells
         assert "rgb(var(--minus) / 0.45)" in cells
-    assert "per_class.html" not in html(summarize(experiment(tasks=("nic_coco",)).plan), small.folder, {}, {}, [])
-    assert "No record yet." in html(summarize(experiment().plan), small.folder, {}, {}, [])["per_class.html"]
+    assert "per_class.html" not in html(summarize(experiment(tasks=("nic_coco",)).plan), small.folder, {}, {}, [], {})
+    assert "No record yet." in html(summarize(experiment().plan), small.folder, {}, {}, [], {})["per_class.html"]

@@ -52,7 +52,7 @@ def test_the_csv_says_what_is_missing(experiment):
 def test_the_baseline_has_no_change_against_itself_in_any_output(certain):
     small = certain(3)
     summary = summarize(small.plan)
-    pages = html(summary, small.folder, {}, {}, [])["transfer.html"]
+    pages = html(summary, small.folder, {}, {}, [], {})["transfer.html"]
     for shown in (markdown(summary), terminal(summary, PAGE), latex(summary), table(summary), pages):
         assert "10.0" in shown
         assert not re.search(r"[+−]0\.0+\b", shown)
@@ -96,7 +96,11 @@ def test_no_bracket_of_one_or_two_seeds_looks_like_a_claim(certain, seeds, verdi
 
 def html_of(small):
     """The page."""
-    return html(summarize(small.plan), small.folder, {}, {}, [])["transfer.html"].partition("</style>")[2]
+    return (
+        html(summarize(small.plan), small.folder, {}, {}, [], {})["transfer.html"]
+        .partition("</style>")[2]
+        .partition("<script>")[0]
+    )
 
 
 def test_the_terminal_marks_verdicts_and_explains_the_marks(certain):
