@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ACROSS, PANEL, ROW = 3, 3.1, 0.26  # panels in a row; inches of a panel's width, and of a backbone's line
+ACROSS, ROW = 3, 0.26  # panels in a row; inches of a backbone's line
+LETTER, LEGEND = 0.08, 0.22  # inches: of a letter of a name across, of a row of the legend
 DECIDED = ("better", "worse")
 PAPER_INK = "black"
 
@@ -43,26 +44,53 @@ def forest(summary: Summary, across: int) -> "tuple[Figure, str]":
     """A panel for classification and each task, in it a line for each row that has a baseline: its change, with the
     95 % interval where there is one. A marker is filled where there is a verdict. Right is better. And what is shown,
     in words."""
-    from matplotlib.figure import Figure
-
     rows, columns = compared(summary), [classification(summary), *headlines(summary)]
-    across = min(across, len(columns))
-    down = -(-len(columns) // across)
-    figure = Figure(figsize=(across * PANEL + 1, down * (len(rows) * ROW + 0.95)))
-    apart(figure)
-    places = list(figure.subplots(down, across, sharey=True, squeeze=False).flat)
-    for column, axes in zip(columns, places, strict=False):
+    names = LETTER * max(map(len, rows), default=0) + 0.2
+    size = (2.7, max(1, len(rows)) * ROW)
+    figure, places = panels(len(columns), across, size, left=names, top=0.3, gaps=(0.4, 0.95), sharey=True)
+    for column, axes in zip(columns, places, strict=True):
         effects(axes, column, [summary.cell(row, column) for row in rows])
-    for axes in places[len(columns) :]:
-        axes.set_axis_off()
     places[0].set_yticks(range(len(rows)), [row.replace("$", r"\$") for row in rows])
     places[0].set_ylim(len(rows) - 0.4, -0.6)
     return figure, f"Changes of {counted(len(rows), 'row')} in {counted(len(columns), 'task')}"
 
 
-def apart(figure: "Figure") -> None:
-    """A layout with room between the panels of a figure."""
-    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
+def panels(
+    count: int,
+    across: int,
+    size: tuple[float, float],
+    left: float,
+    top: float,
+    gaps: tuple[float, float],
+    sharey: bool = False,
+) -> "tuple[Figure, list[Axes]]":
+    """A figure of panels with fixed places (a layout that looks for room takes twice as long).
+
+    Args:
+        count: how many.
+        across: how many in a row, at most.
+        size: of a panel, in inches, as all that follow.
+        left: what stands left of the first panel.
+        top: what stands above it.
+        gaps: between two panels, across and down.
+        sharey: whether the panels share their rows.
+    """
+    from matplotlib.figure import Figure
+
+    across = min(across, count)
+    down = -(-count // across)
+    width, height = (
+        first + number * side + (number - 1) * gap + last
+        for first, number, side, gap, last in zip((left, top), (across, down), size, gaps, (0.15, 0.5), strict=True)
+    )
+    figure = Figure(figsize=(width, height))
+    figure.subplots_adjust(
+        left / width, 0.5 / height, 1 - 0.15 / width, 1 - top / height, gaps[0] / size[0], gaps[1] / size[1]
+    )
+    places = list(figure.subplots(down, across, sharey=sharey, squeeze=False).flat)
+    for axes in places[count:]:
+        axes.set_axis_off()
+    return figure, places[:count]
 
 
 def effects(axes: "Axes", column: Column, cells: list[Cell]) -> None:
@@ -90,21 +118,14 @@ def effects(axes: "Axes", column: Column, cells: list[Cell]) -> None:
 def scatter(summary: Summary, across: int) -> "tuple[Figure, str]":
     """A panel for each task: the mean of each trained row in classification and in the task, each with the interval of
     its change. Better is right and up. And what is shown, in words."""
-    from matplotlib.figure import Figure
-
-    columns = headlines(summary)
-    across = min(across, len(columns))
-    down = -(-len(columns) // across)
-    figure = Figure(figsize=(across * PANEL + 1, down * 2.7 + 0.5))
-    apart(figure)
-    places = list(figure.subplots(down, across, squeeze=False).flat)
-    for column, axes in zip(columns, places, strict=False):
+    columns, ncols = headlines(summary), 2 * across
+    legend = LEGEND * -(-len(trained_rows(summary)) // ncols)
+    figure, places = panels(len(columns), across, (2.35, 1.7), left=0.8, top=0.5 + legend, gaps=(0.85, 1.05))
+    for column, axes in zip(columns, places, strict=True):
         pairs(axes, summary, column)
-    for axes in places[len(columns) :]:
-        axes.set_axis_off()
     handles, labels = places[0].get_legend_handles_labels()
     names = [label.replace("$", r"\$") for label in labels]
-    figure.legend(handles, names, loc="outside upper left", ncols=2 * across, frameon=False, fontsize=8.5)
+    figure.legend(handles, names, loc="upper left", ncols=ncols, frameon=False, fontsize=8.5)
     return figure, f"Classification against {counted(len(columns), 'transfer metric')}, a point a row"
 
 

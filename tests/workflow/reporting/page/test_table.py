@@ -7,40 +7,44 @@ import re
 from dataclasses import replace
 
 from tests.workflow.reporting.page.test_html_page import Links, Texts, cell_of, page
-from workflow.reporting.page.html_page import html, place
+from workflow.reporting.page.html_page import TEMPLATES, html, place
 from workflow.reporting.summary import summarize
 
 
-def decided(small, **changes):
-    """The page of `small` with the cell of cutmix's mAP changed."""
+def decided(experiment, **rows):
+    """The cells of SSD's mAP on a page, by row: what is changed in each is given."""
+    small = experiment({row: {} for row in ("baseline", *rows)}, tasks=("ssd_voc",))
     summary = summarize(small.plan)
-    key = ("cutmix", "ssd_voc", "mAP")
-    summary.cells[key] = replace(summary.cells[key], **changes)
-    return cell_of(html(summary, small.folder, {}, {}, [], {})["transfer.html"], "cutmix", "mAP")
+    for row, changes in rows.items():
+        key = (row, "ssd_voc", "mAP")
+        summary.cells[key] = replace(summary.cells[key], **changes)
+    text = html(summary, small.folder, {}, {}, [], {})["transfer.html"]
+    return {row: cell_of(text, row, "mAP") for row in rows}
+
+
+LIMITS = {"delta": 0.92, "low": -0.41, "high": 2.26, "covers": "seeds and test images"}
 
 
 def test_a_change_stands_with_its_interval_and_its_verdict(experiment):
-    changes = {"delta": 0.92, "low": -0.41, "high": 2.26, "covers": "seeds and test images", "verdict": "undecided"}
-    cell = decided(experiment(), **changes)
-    texts = " ".join(Texts(cell).found)
-    assert "(+0.9) [−0.4, +2.3] undecided" in texts
+    cell = decided(experiment, cutmix={**LIMITS, "verdict": "undecided"})["cutmix"]
+    assert "(+0.9) [−0.4, +2.3] undecided" in " ".join(Texts(cell).found)
     assert "95 % interval of the change against baseline, over seeds and test images" in cell
 
 
 def test_a_verdict_is_a_word_and_not_only_a_colour(experiment):
-    small = experiment()
-    for verdict in ("better", "worse", "one pretraining"):
-        assert f">{verdict}</span>" in decided(small, verdict=verdict)
-    single = decided(small, verdict="single seed")
-    assert ">single seed</span>" in single
-    assert "<small>single seed, no interval</small>" in single, "and it opens what that means"
-    limits = {"low": -0.41, "high": 2.26, "covers": "seeds and test images"}
-    cell = decided(small, verdict="one pretraining", **limits)
-    assert "<small>one pretraining, interval of its transfers only: 95 % interval of the change" in cell
-    assert "over the transfers of one pretraining and test images" in cell
-    assert 'class="verdict' not in decided(small, verdict="")
-    assert 'class="verdict one-pretraining"' in decided(small, verdict="one pretraining")
-    assert ".verdict.one-pretraining" in page(small)[0]
+    one = {**LIMITS, "verdict": "one pretraining"}
+    words = {"up": "better", "down": "worse", "once": "one pretraining", "single": "single seed"}
+    cells = decided(
+        experiment, **{row: {"verdict": word} for row, word in words.items()}, held=one, none={"verdict": ""}
+    )
+    for row, word in words.items():
+        assert f">{word}</span>" in cells[row]
+    assert "<small>single seed, no interval</small>" in cells["single"], "it opens what that means"
+    assert "<small>one pretraining, interval of its transfers only: 95 % interval of the change" in cells["held"]
+    assert "over the transfers of one pretraining and test images" in cells["held"]
+    assert 'class="verdict one-pretraining"' in cells["once"]
+    assert 'class="verdict' not in cells["none"]
+    assert ".verdict.one-pretraining" in (TEMPLATES / "style.css").read_text()
 
 
 def test_the_baseline_has_no_change_against_itself(experiment):
@@ -60,50 +64,43 @@ def lines(cell):
 
 def test_a_cell_has_three_lines_and_the_rest_opens(experiment):
     """With an interval, a verdict, missing seeds, another best epoch and the paper's number: all that there is."""
-    small = experiment(seeds=(2, 1))
-    small.fail(small.run("ssd_voc", "cutmix", pretrain=1), "ValueError: bad luck")
-    changes = {"delta": 0.92, "low": -0.41, "high": 2.26, "covers": "seeds", "verdict": "undecided", "seeds": ("p0",)}
-    cell = decided(small, **changes)
-    value = summarize(small.plan).cells["cutmix", "ssd_voc", "mAP"].mean
+    missing = {"missing": "failed: ValueError: bad luck (p1s0)", "seeds": ("p0",)}
+    cell = decided(experiment, cutmix={**LIMITS, **missing, "mean": 26.78, "verdict": "undecided"})["cutmix"]
     assert lines(cell) == [
-        f"{value:.1f} n = 1",
+        "26.8",
         "(+0.9) [−0.4, +2.3]",
         "undecided of p0 failed: ValueError: bad luck (p1s0) paper 77.6 (+0.9)",
     ]
     opened = " ".join(Texts(cell.partition("</summary>")[2].partition("</details>")[0]).found)
-    assert "undecided, change of p0 only: 95 % interval of the change against baseline, over seeds" in opened
+    assert "undecided, change of p0 only: 95 % interval of the change against baseline, over seeds and" in opened
     assert "paper 77.6: CutMix, ICCV 2019, Table 10" in opened
 
 
 def test_the_best_epoch_stands_next_to_the_last_where_it_is_another(experiment):
-    small = experiment()
-    errors = [cell_of(page(small)[0], row, "top1_error") for row in ("baseline", "cutmix")]
-    assert [re.search(r"best ([\d.]+)</small></summary>", cell) is not None for cell in errors] == [True, True]
-    small.edit(
-        small.run("pretrain", "baseline"), best={"top1_error": summarize(small.plan).classified[0].cells[0].mean}
-    )
-    assert "best" not in cell_of(page(small)[0], "baseline", "top1_error").partition("</summary>")[0]
+    small = experiment(tasks=("ssd_voc",))
+    last = summarize(small.plan).cells["baseline", "pretrain", "top1_error"].mean
+    small.edit(small.run("pretrain", "baseline"), best={"top1_error": last})
+    text = page(small)[0]
+    firsts = [cell_of(text, row, "top1_error").partition("</summary>")[0] for row in ("baseline", "cutmix")]
+    assert [bool(re.search(r"best [\d.]+</small>", first)) for first in firsts] == [False, True]
 
 
 def test_n_is_said_where_it_is_one(experiment):
-    heads = [
-        re.findall(r"n = \d+", part.partition("</thead>")[0])
-        for part in (page(experiment(seeds=seeds))[0].partition('<table id="table"')[2] for seeds in ((1, 1), (2, 3)))
-    ]
-    assert heads[0] == [], "said above the table, of all"
-    assert heads[1][0] == "n = 2"
-    assert set(heads[1][1:]) == {"n = 6"}
-    small = experiment(seeds=(2, 1))
-    small.remove(small.run("ssd_voc", "cutmix", pretrain=1))
+    small = experiment(seeds=(2, 3), tasks=("ssd_voc", "nic_coco"))
+    small.remove(small.run("ssd_voc", "cutmix", pretrain=1, transfer=2))
     text = page(small)[0]
-    assert "n = 2</small></summary>" in cell_of(text, "baseline", "mAP")
-    assert "n = 1</small></summary>" in cell_of(text, "cutmix", "mAP")
+    head = text.partition('<table id="table"')[2].partition("</thead>")[0]
+    assert re.findall(r"n = \d+", head) == ["n = 2", *["n = 6"] * 5], "not in those of SSD"
+    assert "n = 6</small></summary>" in cell_of(text, "baseline", "mAP")
+    assert "n = 5</small></summary>" in cell_of(text, "cutmix", "mAP")
     assert "n = " not in cell_of(text, "cutmix", "CIDEr")
-    assert "the number of runs behind each number, is 1." in page(experiment())[0]
+    text = page(experiment(tasks=("ssd_voc",)))[0]
+    assert "the number of runs behind each number, is 1." in text
+    assert "n = " not in text.partition('<table id="table"')[2].partition("</table>")[0]
 
 
 def test_each_row_and_cell_has_a_link_of_its_own(experiment):
-    text, _ = page(experiment({"baseline": {}, "a b/<ü>": {}}))
+    text, _ = page(experiment({"baseline": {}, "a b/<ü>": {}}, tasks=("ssd_voc",)))
     assert place("cell", "cutmix", "ssd_voc", "mAP") == "cell:cutmix:ssd_voc:mAP"
     assert place("a:b", "c") != place("a", "b:c")
     table = text.partition('<table id="table"')[2].partition("</table>")[0]
@@ -113,7 +110,7 @@ def test_each_row_and_cell_has_a_link_of_its_own(experiment):
 
 
 def test_the_script_is_the_one_that_the_policy_names(experiment):
-    text, _ = page(experiment())
+    text, _ = page(experiment(tasks=("ssd_voc",)))
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.S)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in text

@@ -95,7 +95,7 @@ def test_no_bracket_of_one_or_two_seeds_looks_like_a_claim(certain, seeds, verdi
 
 
 def html_of(small):
-    """The page."""
+    """The page, without its styles and its script."""
     return (
         html(summarize(small.plan), small.folder, {}, {}, [], {})["transfer.html"]
         .partition("</style>")[2]
