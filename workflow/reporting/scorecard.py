@@ -18,10 +18,9 @@ from workflow.core.errors import cli_entry_point
 from workflow.core.files import atomic
 from workflow.planning.plan import plan
 from workflow.reporting.metrics import number
-from workflow.reporting.statistics import per_image
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.statistics.levels import level
-from workflow.reporting.statistics.paper import FILE, rows
+from workflow.reporting.statistics.paper import FILE, official, rows
 from workflow.reporting.summary import Summary, summarize
 from workflow.reporting.tables.paper_deviations import PAPERS
 from workflow.reporting.tables.text_tables import REASON_WIDTH, clipped
@@ -116,17 +115,8 @@ def _lack(summary: Summary, config: dict[str, Any], cell: Cell) -> str:
     if cell.mean is None:
         return cell.missing
     classifier = summary.cell(cell.backbone, (registry.PRETRAIN, summary.tasks[registry.PRETRAIN].headline))
-    whole = all(official(config, one) for one in (classifier, cell) if one.mean is not None)
+    whole = all(official(config, one.task, one.runs[0]) for one in (classifier, cell) if one.mean is not None)
     return "" if whole else "other data"
-
-
-def official(config: dict[str, Any], cell: Cell) -> bool:
-    """Whether a cell is of as many test images as the published set has, and not of generated ones."""
-    name = registry.data_name(config, cell.task)
-    section, layout = config["data"][name], registry.layout_of(config, name)
-    published = layout.counts.get(section.get("split", ""), {}).get(registry.parts_of(config, cell.task)[1])
-    found = per_image.read(cell.runs[0].path.with_name("per_image.npz"), cell.runs[0].declaration.resampling)
-    return "synthetic" not in section and (not found or not published or len(found.images) == published)
 
 
 @functools.cache

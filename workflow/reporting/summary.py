@@ -115,7 +115,7 @@ def summarize(plan: Plan) -> Summary:
     check_columns(outcomes, specs)
     imported, controls = ([row for row in backbones if origin(specs[row]) == kind] for kind in ("imported", "random"))
     dataset = registry.layout_of(plan.config, registry.data_name(plan.config, registry.PRETRAIN))
-    paper = comparable(plan, paper_numbers(dataset.name))
+    paper = comparable(plan.config, outcomes, paper_numbers(dataset.name))
     table = cells(networks, tasks, outcomes, paper, imported)
     return Summary(
         experiment=plan.experiment,

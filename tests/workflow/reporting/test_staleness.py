@@ -167,7 +167,7 @@ def test_every_output_says_what_differs(experiment, tmp_path):
     assert r"\emph{stale}" in text
     assert "Stale, and in no number: ssd\\_voc cutmix p0s0 (recipe.lr 0.1, now 0.01)." in text
     found = html(summary, tmp_path, {}, {}, [], {})["transfer.html"]
-    assert found.count(reason) == 5, "in both cells, and where these open, and in the list of runs"
+    assert found.count(reason) == 6, "in both cells, and where these open, in the scorecard and in the list of runs"
 
 
 def test_a_stale_value_cannot_forge_a_line(experiment):

@@ -34,7 +34,8 @@ def records(summary: Summary) -> bytes:
         for outcome in summary.outcomes:
             if isinstance(outcome, FinishedRun):
                 for path in (outcome.path, outcome.path.with_name("config.json")):
-                    name = zipfile.ZipInfo(path.as_posix().lstrip("/"))  # of 1980: no time of this run
+                    below = "/".join(part for part in path.parts if part not in (path.anchor, ".."))
+                    name = zipfile.ZipInfo(below)  # of 1980: no time of this run
                     name.compress_type = zipfile.ZIP_DEFLATED
                     archive.writestr(name, path.read_bytes())
     return buffer.getvalue()

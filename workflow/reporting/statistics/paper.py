@@ -3,13 +3,14 @@ file `report/paper.csv` of a task's room, if the paper has the task. A column `p
 pretraining set a number is, by the name of its layout; without it a number is of any."""
 
 import csv
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workflow import registry
-from workflow.core.dataset_info import DatasetInfo
-from workflow.planning.plan import Plan
 from workflow.registry import PRETRAIN
+from workflow.reporting.outcome import FinishedRun, Outcome
+from workflow.reporting.statistics import per_image
 
 FILE = "report/paper.csv"
 
@@ -37,22 +38,23 @@ def paper_numbers(pretraining: str) -> PaperNumbers:
     }
 
 
-def comparable(plan: Plan, numbers: PaperNumbers) -> PaperNumbers:
+def comparable(config: Mapping[str, Any], outcomes: Iterable[Outcome], numbers: PaperNumbers) -> PaperNumbers:
     """Those of them whose data, and those of the pretraining, are the paper's: next to generated images or to a part of
     a set they would be read as a target."""
-    known = {PRETRAIN, *(task for _, _, task, _ in numbers)}
-    checks = {run.task: Path(run.check) for run in plan.runs if run.task in known}
-    whole = {task for task, check in checks.items() if official(plan, registry.data_name(plan.config, task), check)}
+    runs = {outcome.task: outcome for outcome in outcomes if isinstance(outcome, FinishedRun)}
+    tasks = {PRETRAIN, *(task for _, _, task, _ in numbers)} & {PRETRAIN, *config["tasks"]}
+    whole = {task for task in tasks if official(config, task, runs.get(task))}
     return {key: number for key, number in numbers.items() if {PRETRAIN, key[2]} <= whole}
 
 
-def official(plan: Plan, name: str, check: Path) -> bool:
-    """Whether a data set is checked and has as many images as the published one."""
-    if "synthetic" in plan.config["data"][name] or not check.is_file():
-        return False
-    info = DatasetInfo.read(check)
-    published = registry.layout_of(plan.config, name).counts.get(info.split or "", {})
-    return bool(published) and published.items() <= info.counts.items()
+def official(config: Mapping[str, Any], task: str, run: FinishedRun | None) -> bool:
+    """Whether the data of a task are not generated, and a run of it was tested on as many images as the published set
+    has."""
+    name = registry.data_name(config, task)
+    section, layout = config["data"][name], registry.layout_of(config, name)
+    published = layout.counts.get(section.get("split", ""), {}).get(registry.parts_of(config, task)[1])
+    found = run and per_image.read(run.path.with_name("per_image.npz"), run.declaration.resampling)
+    return "synthetic" not in section and (not found or not published or len(found.images) == published)
 
 
 def rows(file: Path) -> list[dict[str, str]]:
