@@ -103,14 +103,18 @@ def set_faults(path: str, section: dict[str, Any]) -> Iterator[str]:
 
 
 def share_faults(config: dict[str, Any]) -> Iterator[str]:
-    """Batches that the GPUs of a job cannot share."""
+    """Batches that the GPUs of a job cannot share, and GPUs that its jobs cannot."""
+    resources = config["resources"]
+    share, taken = resources.get("jobs_per_gpu", 1), resources["gpus"]
+    if share > 1 and taken > 1:
+        yield f"resources.jobs_per_gpu: {share} jobs share one GPU, but each takes {taken}"
     recipes = [(PRETRAIN, rows.places(config, row), rows.recipe(config, row)) for row in config["backbones"]]
     trained = (name for name in config["tasks"] if registry.task_of(config, name).kind == "train")
     recipes += [(name, {"batch_size": f"tasks.{name}.batch_size"}, config["tasks"][name]) for name in trained]
     for task, places, recipe in recipes:
-        batch, gpus = recipe.get("batch_size", 0), max(1, config["resources"]["gpus"])
+        batch, gpus = recipe.get("batch_size", 0), max(1, taken)
         if batch % gpus:
-            yield f"{places['batch_size']}: {batch} is not a multiple of resources.gpus ({config['resources']['gpus']})"
+            yield f"{places['batch_size']}: {batch} is not a multiple of resources.gpus ({taken})"
         elif batch == gpus and registry.task_of(config, task).two_samples(recipe):
             yield f"{places['batch_size']}: {batch} leaves a process one sample, and batch norm needs two"
 

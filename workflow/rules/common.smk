@@ -7,7 +7,7 @@ from workflow.planning.rerun import ancient_if_exists
 from workflow.training.resume.publish_backup import remove_backups
 from workflow.training.distributed.launch import declare_gpu_resource
 
-declare_gpu_resource(workflow, plan.resources["gpus"])
+declare_gpu_resource(workflow, plan.resources["gpus"], plan.resources.get("jobs_per_gpu", 1))
 
 
 wildcard_constraints:

@@ -1,8 +1,8 @@
 """Start a job on devices of its own:
 `python -m workflow.training.distributed.launch ROOM SUBCOMMAND --run-spec JSON …`.
 
-As many as the run's `gpus` says. A device is held by a mark that lasts as long as the process, however that ends.
-Several devices: one process each, by torchrun.
+As many as the run's `gpus` says. A device is held by a mark that lasts as long as the process, however that ends; jobs
+that share one hold a place on it each. Several devices: one process each, by torchrun.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.signals import Interrupted, handling, set_handlers
@@ -31,6 +31,7 @@ from workflow.planning.run_spec import RunSpec
 
 ALLOWED = "CUDA_VISIBLE_DEVICES"
 HELD = "TRAINING_DEVICES"  # for workflow.training.distributed.usable_gpus, as torch finds these or not
+PLACES = "TRAINING_JOBS_PER_GPU"  # in the environment of a workflow's jobs: how many of them share a device
 MARK = "backbone-transfer"
 LIST = Path("/proc/net/unix")
 LISTENING = "00010000"
@@ -70,25 +71,36 @@ def visible(here: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def lock_gpu(device: str) -> socket.socket | None:
-    """Take a device; None if another process of this user has it. Programs that this one becomes keep it.
+class Holder(NamedTuple):
+    """A mark of a device: its inode, the process and the user that hold it, how many it shares the device with."""
+
+    inode: int
+    process: int
+    user: int
+    places: int
+
+
+def lock_gpu(device: str, places: int = 1) -> socket.socket | None:
+    """Take a place on a device, which has `places` for jobs like this one; None if other processes of this user have
+    them all, or one of them shares with fewer. Programs that this one becomes keep it.
 
     The mark is a name in the kernel's list (an abstract socket), which ends with its process: a file could be
     unreadable, a link, or be cleaned away. As any user may write any name there, whose it is the kernel is asked.
     First the mark, then the look at the others: of two that do so at once, at least one sees the other."""
     mark = socket.socket(socket.AF_UNIX)
-    mark.bind(f"\0{MARK} {device} {secrets.token_hex(8)}")
+    mark.bind(f"\0{MARK} {device} {places} {secrets.token_hex(8)}")
     mark.listen(socket.SOMAXCONN)
     mine = os.fstat(mark.fileno()).st_ino
-    if any(user == os.geteuid() for inode, _, user in holders(device) if inode != mine):
+    others = [one for one in holders(device) if one.user == os.geteuid() and one.inode != mine]
+    if len(others) >= min([places, *(one.places for one in others)]):
         mark.close()
         return None
     mark.set_inheritable(True)
     return mark
 
 
-def holders(device: str) -> list[tuple[int, int, int]]:
-    """The marks of a device: of each its inode, and the process and the user that hold it."""
+def holders(device: str) -> list[Holder]:
+    """The marks of a device."""
     try:
         lines = LIST.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
@@ -96,7 +108,13 @@ def holders(device: str) -> list[tuple[int, int, int]]:
     fields = [line.split(maxsplit=7) for line in lines]
     named = [each for each in fields if len(each) == 8 and each[7].startswith(f"@{MARK} {device} ")]
     marks = [(each[7], int(each[6])) for each in named if each[3] == LISTENING]  # not what has asked it once
-    return [(inode, *who) for name, inode in marks if (who := holder(name, inode))]
+    return [Holder(inode, *who, places(name)) for name, inode in marks if (who := holder(name, inode))]
+
+
+def places(name: str) -> int:
+    """What a mark says; 1 of a mark that says nothing."""
+    words = name.split()
+    return int(words[-2]) if len(words) == 4 and words[-2].isdecimal() else 1
 
 
 @functools.cache
@@ -114,21 +132,22 @@ def holder(name: str, inode: int) -> tuple[int, int] | None:
 def shown(device: str) -> str:
     """Who holds a device, in words."""
     names = []
-    for _, process, user in holders(device):
+    for one in holders(device):
+        user: int | str = one.user
         with contextlib.suppress(KeyError):  # of a user whom this machine does not know
-            user = pwd.getpwuid(user).pw_name
-        names.append(f"process {process} of {user}")
+            user = pwd.getpwuid(one.user).pw_name
+        names.append(f"process {one.process} of {user}")
     return f"{device} by {' and '.join(names)}" if names else f"{device} by nobody any more"
 
 
-def acquire_gpus(allowed: Sequence[str], number: int, name: str) -> list[str]:
-    """Hold `number` of the allowed devices, and wait until so many are free. Another user's mark is no reason to wait
-    (nobody can tell whether it is one of a training), but those without are taken first."""
+def acquire_gpus(allowed: Sequence[str], number: int, name: str, places: int = 1) -> list[str]:
+    """Hold `number` of the allowed devices, and wait until so many have a place. Another user's mark is no reason to
+    wait (nobody can tell whether it is one of a training), but those without, or with fewer, are taken first."""
     since, said = time.monotonic(), -math.inf
     while True:
         held = {}
         for device in sorted(allowed, key=lambda device: len(holders(device))):
-            if len(held) < number and (mark := lock_gpu(device)) is not None:
+            if len(held) < number and (mark := lock_gpu(device, places)) is not None:
                 held[device] = mark
         if len(held) == number:
             break
@@ -141,7 +160,7 @@ def acquire_gpus(allowed: Sequence[str], number: int, name: str) -> list[str]:
                   f"{', '.join(map(shown, allowed))}", flush=True)  # fmt: skip
         time.sleep(random.uniform(0.5, 1.5))
     for device, mark in held.items():
-        if len(holders(device)) > 1:
+        if any(one.user != os.geteuid() for one in holders(device)):
             print(f"[{name}] another user has a mark on it, which is no reason to wait: {shown(device)}", flush=True)
         mark.detach()  # to the end of the process
     return [device for device in allowed if device in held]
@@ -166,7 +185,8 @@ def select_gpus(run: RunSpec) -> None:
         raise UserError(
             f"gpus: {run.gpus}, but {slices[0]} is a MIG slice: a training uses one of them at most, gpus: 1"
         )
-    os.environ[ALLOWED] = os.environ[HELD] = ",".join(acquire_gpus(allowed, run.gpus, run.name))
+    share = int(os.environ.get(PLACES, "1"))
+    os.environ[ALLOWED] = os.environ[HELD] = ",".join(acquire_gpus(allowed, run.gpus, run.name, share))
     print(f"[{run.name}] on {os.environ[ALLOWED]}", flush=True)
 
 
@@ -211,14 +231,15 @@ def on_signal(name: str, number: int, frame: FrameType | None) -> None:
     raise Interrupted(number)
 
 
-def declare_gpu_resource(workflow: Any, gpus: int) -> None:
-    """Let Snakemake begin no more jobs on this machine than it has devices for, unless `--resources gpu=` says how many
-    there are. The nodes of a cluster have others."""
+def declare_gpu_resource(workflow: Any, gpus: int, jobs_per_gpu: int = 1) -> None:
+    """Let Snakemake begin no more jobs on this machine than its devices have places for, unless `--resources gpu=` says
+    how many there are. The nodes of a cluster have others."""
+    os.environ[PLACES] = str(jobs_per_gpu)
     if not gpus or workflow.resource_settings.nodes is not None or "gpu" in workflow.global_resources:
         return
     with contextlib.suppress(UserError):  # the jobs will say it
         if allowed := visible(devices()):
-            workflow.register_resource("gpu", len(allowed))
+            workflow.register_resource("gpu", len(allowed) * jobs_per_gpu)
 
 
 @cli_entry_point

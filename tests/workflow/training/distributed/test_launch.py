@@ -103,6 +103,33 @@ def test_two_jobs_get_different_devices_and_a_third_waits_for_a_killed_ones(node
     assert first.wait(300) == third.wait(300) == 0
 
 
+def test_jobs_share_a_device_where_all_of_them_say_so(node):
+    """The emptier of two is taken first; one that shares with nobody waits, and so does whoever would join it."""
+    start, share = node(2), {"TRAINING_JOBS_PER_GPU": "2"}
+    sharing = [start(1, **share) for _ in range(4)]
+    seen = [read_line(job, "sees") for job in sharing]
+    assert sorted(seen) == sorted(2 * [f"sees '{UUIDS[0]}'\n", f"sees '{UUIDS[1]}'\n"])
+    fifth, alone = start(1, **share), start(1)
+    assert read_line(fifth, "waiting").startswith("[ssd_voc mine s0] waiting for 1 of 2 devices, 0 min so far")
+    said = read_line(alone, "waiting")
+    assert all(f"process {job.pid} of {USER}" in said for job in sharing)
+    sharing[0].send_signal(signal.SIGKILL)
+    sharing[0].wait()
+    assert read_line(fifth, "sees") == seen[0], "and not the other, which leaves no place"
+    Path("go on").unlink()
+    assert [job.wait(300) for job in (*sharing[1:], fifth, alone)] == [0] * 5
+
+
+@pytest.mark.parametrize(("first", "second", "both"), [(1, 1, 0), (1, 2, 0), (2, 1, 0), (2, 2, 1), (3, 2, 1)])
+def test_a_place_is_one_that_all_holders_grant(first, second, both):
+    held, other = lock_gpu("GPU-shared", first), lock_gpu("GPU-shared", second)
+    assert (other is not None) == both
+    third = lock_gpu("GPU-shared", 3)
+    assert (third is None) == (both or first == 1), "two are there already, or one that shares with nobody"
+    for mark in filter(None, (held, other, third)):
+        mark.close()
+
+
 def test_a_job_takes_several_or_none_and_hands_its_arguments_on(node):
     start = node(3)
     one = start(1, "--out", "a b; c")
@@ -273,12 +300,12 @@ def test_a_run_that_is_none_is_refused(node):
     assert done.stderr.startswith("error: --run-spec is not the JSON of a run")
 
 
-@pytest.mark.parametrize(("given", "taken"), [([], 2), (["--resources", "gpu=5"], 5)])
-def test_snakemake_begins_no_more_jobs_here_than_there_are_devices_for(given, taken, node, snakemake):
+@pytest.mark.parametrize(("share", "given", "taken"), [(1, [], 2), (3, [], 6), (1, ["--resources", "gpu=5"], 5)])
+def test_snakemake_begins_no_more_jobs_here_than_there_are_devices_for(share, given, taken, node, snakemake):
     node(2)
     Path("w.pth").write_bytes(b"weights")
     config = load(PROJECT / "config/demo.yaml") | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}
-    config["resources"]["gpus"] = 1
+    config["resources"] |= {"gpus": 1, "jobs_per_gpu": share}
     Path("x.yaml").write_text(yaml.safe_dump(config))
     said = snakemake("gallery", "--cores", "1", "--configfile", "x.yaml", *given)[1]  # of nothing: quick
     assert re.search(rf"^Provided resources: gpu=.*\b{taken}\b", said, re.M)
