@@ -18,6 +18,7 @@ Found = dict[str, np.ndarray]  # image_id (D,), category_id (D,), bbox (D, 4) as
 ENTRIES, CHARACTERS = 500, 1 << 20  # written and read at once: few, so that they stay in the cache
 FIRST, NEXT, LAST, EMPTY = (re.compile(mark) for mark in (r"\s*\[\s*", r"\s*,\s*", r"\s*\]\s*", r"\s*\[\s*\]\s*"))
 DECODE = json.JSONDecoder().raw_decode
+ENTRY = '{"image_id": %d, "category_id": %d, "bbox": [%r, %r, %r, %r], "score": %r}'
 
 
 def detections(
@@ -57,13 +58,22 @@ def entries(found: Found) -> list[dict[str, Any]]:
     return [dict(zip(found, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
+def formatted(found: Found) -> str:
+    """Entries as json.dumps writes them, in a third of its time: without a dict for each. It has words for what is not
+    finite."""
+    if not (np.isfinite(found["bbox"]).all() and np.isfinite(found["score"]).all()):
+        return json.dumps(entries(found))[1:-1]
+    columns = found["image_id"], found["category_id"], *found["bbox"].T, found["score"]
+    return ", ".join([ENTRY % row for row in zip(*(column.tolist() for column in columns), strict=True)])
+
+
 def write(path: Path, found: Found) -> None:
     """As one line of JSON, atomically."""
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write("[")
         for start in range(0, len(found["score"]), ENTRIES):
             some = {key: column[start : start + ENTRIES] for key, column in found.items()}
-            file.write(", " * (start > 0) + json.dumps(entries(some))[1:-1])
+            file.write(", " * (start > 0) + formatted(some))
         file.write("]")
 
 

@@ -29,16 +29,16 @@ def match(found: Found, images: Sequence[int], truth: list[dict], classes: int) 
     ones are VOC's difficult objects. Its boxes name their last pixel, as the devkit's do; those of `found` end behind
     it, as COCO's do.
     """
-    order = np.argsort(images)
-    image = order[np.searchsorted(images, found["image_id"], sorter=order)].astype(np.int32)
-    label, score = found["category_id"] - 1, found["score"].astype(np.float32)
-    sides, parts = found["bbox"], []
-    boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:] - 1], axis=1).astype(np.float32)
+    order, parts = np.argsort(images), []
     for which, present in enumerate(objects(truth, classes)):
-        rows = np.flatnonzero(label == which)
-        rows = rows[np.lexsort((image[rows], -score[rows]))]  # a stable sort
-        hit, left = judge(image[rows], boxes[rows], present)
-        parts.append((image[rows], label[rows], score[rows], hit[:, None], left[:, None]))
+        own = np.flatnonzero(found["category_id"] == which + 1)  # one class at a time stays in the cache
+        image = order[np.searchsorted(images, found["image_id"][own], sorter=order)].astype(np.int32)
+        score, sides = found["score"][own].astype(np.float32), found["bbox"][own]
+        boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:] - 1], axis=1).astype(np.float32)
+        rank = np.lexsort((image, -score))  # a stable sort
+        hit, left = judge(image[rank], boxes[rank], present)
+        label = np.full(len(rank), which, dtype=found["category_id"].dtype)
+        parts.append((image[rank], label, score[rank], hit[:, None], left[:, None]))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     truths = np.array([np.bincount(one["labels"], minlength=classes) for one in truth], dtype=np.int32)
     return dict(zip(("image", "label", "score", "hit", "left"), columns, strict=True)) | {"truths": truths}

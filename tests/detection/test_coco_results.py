@@ -40,6 +40,13 @@ def test_the_file_is_what_json_makes_of_a_dict_for_each(tmp_path, monkeypatch, c
     assert (tmp_path / "predictions.json").read_text() == json.dumps(found)
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, -0.0, 1e-7, 1e22, 0.1 + 0.2])
+def test_numbers_are_written_as_json_writes_them(tmp_path, odd):
+    found = [{"image_id": 1, "category_id": 2, "bbox": [1.0, odd, 3.5, 4.0], "score": 0.5}]
+    write(tmp_path / "predictions.json", arrays(found))
+    assert (tmp_path / "predictions.json").read_text() == json.dumps(found)
+
+
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("characters", [1, 7, 64, 10_000])
 def test_a_file_is_read_in_pieces_wherever_they_end(tmp_path, monkeypatch, characters, indent):
