@@ -1,7 +1,6 @@
 """Does a better classifier make a better backbone? What the verdicts of a table say to that, in two sentences, and the
 rank correlation of classification with each transfer metric."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,8 +110,8 @@ def sentences(summary: Summary) -> list[str]:
     said = {row: summary.cell(row, classification(summary)).verdict for row in rows}
     better, worse = ([row for row in rows if said[row] == word] for word in ("better", "worse"))
     rest = [row for row in rows if row not in (*better, *worse)]
-    parts = (("better in", better), ("worse in", worse), ("without a verdict in", rest))
-    first = f"Classification is {', '.join(f'{word} {listed(names)}' for word, names in parts)}."
+    parts = (("is better with", better), ("is worse with", worse), ("has no verdict for", rest))
+    first = "Classification " + "; it ".join(f"{verb} {', '.join(names)}" for verb, names in parts if names) + "."
     if not better:
         return [first, "So the table does not tell yet whether a better classifier makes a better backbone."]
     return [first, " ".join(transferred(summary, row) for row in better)]
@@ -135,8 +134,3 @@ def transferred(summary: Summary, row: str) -> str:
 def counted(count: int, noun: str) -> str:
     """`3 rows`"""
     return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def listed(names: Sequence[str]) -> str:
-    """`none`, or the names."""
-    return ", ".join(names) or "none"

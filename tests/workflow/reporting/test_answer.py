@@ -51,17 +51,10 @@ def test_equal_rows_have_no_correlation():
 @pytest.mark.parametrize(
     ("levels", "seeds", "expected"),
     [
-        (
-            {"baseline": 50, "a": 60},
-            1,
-            "Classification is better in none, worse in none, without a verdict in a.",
-        ),
-        (
-            {"baseline": 50, "a": 40},
-            3,
-            "Classification is better in a, worse in none, without a verdict in none.",
-        ),
-        ({"baseline": 50, "a": 60}, 3, "Classification is better in none, worse in a, without a verdict in none."),
+        ({"baseline": 50, "a": 60}, 1, "Classification has no verdict for a."),
+        ({"baseline": 50, "a": 40}, 3, "Classification is better with a."),
+        ({"baseline": 50, "a": 60}, 3, "Classification is worse with a."),
+        ({"baseline": 50, "a": 40, "b": 60}, 3, "Classification is better with a; it is worse with b."),
     ],
 )
 def test_the_sentences_say_what_the_verdicts_say(scored, levels, seeds, expected):  # noqa: F811
