@@ -22,7 +22,7 @@ def test_instances_that_differ_in_the_rate_only_are_a_table(experiment):
     cells = [summary.cell("cutmix", (name, summary.tasks[name].headline)) for name in ("slow", "ssd_voc", "fast")]
     for text, cell in zip(table.lines[1][1:], cells, strict=True):
         assert text == f"{cell.mean:.1f} ({cell.change:+.1f})".replace("-", "−")
-    page = html(summary, small.folder, {}, {}, [])["transfer.html"]
+    page = html(summary, small.folder, {}, {}, [], {})["transfer.html"]
     assert '<h2 id="sensitivity">Learning-rate sensitivity</h2>' in page
     assert "lr 0.003" in page
 
@@ -31,4 +31,4 @@ def test_other_tables_have_no_such_section(experiment):
     small = experiment()
     summary = summarize(small.plan)
     assert sensitivities(summary) == []
-    assert "Learning-rate sensitivity" not in html(summary, small.folder, {}, {}, [])["transfer.html"]
+    assert "Learning-rate sensitivity" not in html(summary, small.folder, {}, {}, [], {})["transfer.html"]
