@@ -165,6 +165,12 @@ def write(run: PlannedRun, recipe: dict[str, Any] | None = None, task: Task | No
     write_record_file(folder, record)
 
 
+def data_set(column: tuple[str, dict[str, Any]]) -> str:
+    """The data set of a column."""
+    name, section = column
+    return section.get("data", registry.tasks()[section.get("task", name)].dataset)
+
+
 @pytest.fixture
 def experiment(tmp_path):
     """Call it to make an experiment: rows, seeds (pretraining × transfer), data sections, tasks."""
@@ -179,6 +185,7 @@ def experiment(tmp_path):
         sets = {"imagenet": {"root": "x"}, "voc": {"root": "y"}, "coco": {"root": "z", "split": "mine"}}
         data = sets | (data or {})
         columns = tasks if isinstance(tasks, dict) else {task: {} for task in tasks}
+        data |= {name: {"root": "y"} for name in map(data_set, columns.items()) if name not in data}
         config = {"backbones": rows, "data": data, "pretrain": {"network": "resnet50"}, "tasks": columns}
         plan = Plan("small", list(rows), list(tasks), config)
         folder = tmp_path / str(next(made))

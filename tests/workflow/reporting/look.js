@@ -8,13 +8,14 @@
   const seen = (line) => line.getBoundingClientRect().width + line.getBoundingClientRect().height > 0;
   const names = (svg) => [...svg.querySelectorAll("title")].filter((title) => seen(title.parentNode));
   const shown = (element, kind) => element !== null && element.matches(kind) && element.offsetHeight > 0;
+  const placed = (element) => element.getClientRects().length > 0; // one of two, by the width of the screen
   const trail = document.querySelector(".trail");
   trail.open = true;
   const opened = trail.innerText;
   trail.open = false;
   return {
     images: all("img").map((image) => image.naturalWidth),
-    drawings: all("svg").map((svg) => svg.getBoundingClientRect().width * svg.querySelectorAll("path").length),
+    drawings: all("svg").filter(placed).map((svg) => svg.getBoundingClientRect().width * svg.querySelectorAll("path").length),
     lines: all("svg").map((svg) => [svg.getAttribute("aria-label"), names(svg).map((title) => title.textContent)]),
     verdicts: all("#table .verdict").map((verdict) => verdict.innerText),
     heat: all("table.heat").map((table) => table.rows.length),

@@ -11,6 +11,7 @@ from tests.workflow.reporting import chromium
 from workflow import registry
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import hashed, read_json, write_json
+from workflow.reporting.page.downloads import downloads
 from workflow.reporting.page.html_page import html
 from workflow.reporting.page.sections import sections
 from workflow.reporting.summary import summarize
@@ -72,7 +73,11 @@ def page(small, drawn):
     """The page of `small` as a file."""
     folder = small.folder / "results/small/report"
     folder.mkdir(parents=True)
-    pages = html(summarize(small.plan), folder, drawn, {}, [], {})
+    summary = summarize(small.plan)
+    files = downloads(summary)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    pages = html(summary, folder, drawn, {}, [], files)
     for name, text in pages.items():
         (folder / name).write_text(text)
     return folder / "transfer.html"
