@@ -31,7 +31,7 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
         return timing.measure(whole, config, labelled.train_count(check), state, start)
     configure_torch(run.threads)
     embedder, sources = Embedder(backbone), {"train": labelled.open_train(check), "test": labelled.open_test(check)}
-    ends, passed = [], {part: [] for part in sources}
+    first, ends, passed = timing.now(), [], {part: [] for part in sources}
     for part, source in sources.items():
         for batch in embedder.batches(test_images(source, run.recipe), run):
             passed[part].append(batch)
@@ -42,4 +42,5 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
     features = {part: np.concatenate(passed[part])[rows[part]] for part in sources}
     labels, begun = np.asarray(sources["train"].targets)[rows["train"]], timing.now()
     CLASSIFY[run.type](run, features, labels, len(check.classes), FinishedParts(state, {}, run.name))
-    return {"embeddings": embedded, "image": (timing.now() - begun) / (2 * ROWS)}
+    timed = timing.now() - begun
+    return {"embeddings": embedded, "image": timed / (2 * ROWS), "timed": begun - first + timed}

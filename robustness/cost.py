@@ -49,4 +49,5 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
         scored = run.type == "robustness_imagenet"
         compute = Protocols(classifier, recipe, outputs) if scored else masked(classifier, recipe, outputs)
         by_blocks(run, few, classifier.device, FinishedParts(out / "state", {}, run.name), compute)
-    return {"image": (timing.now() - start) / len(few)}
+    timed = timing.now() - start
+    return {"image": timed / len(few), "timed": timed}

@@ -63,6 +63,11 @@ def with_sets(task: Task, recipe: Recipe) -> Task:
     return replace(task, metrics=tuple(found), resampling=resampling)
 
 
+def with_noise(recipe: Recipe, trained: int, tested: int) -> tuple[int, int]:
+    """The images that an evaluation passes, those that are noise among them."""
+    return trained, tested + sum(name in NOISE for name in every_set(recipe)) * recipe.get("noise_images", 0)
+
+
 def column(name: str, table: Literal["wide", "terminal", "csv"], headline: bool = False) -> Metric:
     """A metric of out-of-distribution detection."""
     return Metric(name, better="lower" if "FPR95" in name else "higher", table=table, headline=headline)
@@ -85,6 +90,7 @@ def out_of_distribution(name: str, title: str, dataset: str) -> Task:
         classifier=True,
         in_distribution=True,
         instance=with_sets,
+        sizes=with_noise,
         preflight=True,
     )
 

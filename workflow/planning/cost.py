@@ -8,12 +8,12 @@ official set's photos, and multiplied by the steps, test images and views of the
 
 import argparse
 import dataclasses
-import importlib
 import json
 import math
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from workflow.config.loading import load
 from workflow.contracts import Counts, Recipe, SharedArtifact, Task
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError, cli_entry_point
-from workflow.core.escaping import say
 from workflow.core.files import read_json
 from workflow.core.job_environment import prepare_jobs, usable_cores
+from workflow.planning.cost_images import batch_sizes, synthetic_check
 from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
@@ -44,16 +44,16 @@ IGNORED = {
     "eval_interval",
 }
 IGNORED |= {"regularizers"}
-BATCH = 64  # images, where a recipe names no batch
+SECONDS_BETWEEN_SAVES = 60.0  # workflow/training/resume/checkpointing.py, which needs torch
 Cells = tuple[str, ...]  # of a line of the table
 HEADING: Cells = ("", "runs", "ms a step", "steps", "training", "testing", "a run", "all")
 WIDTHS = (28, 5, 11, 11, 11, 10, 11, 12)
 Parts = tuple[int, int]  # images to train on, and to test on
 Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe tells on the cost
-OF_ROOT = ("root", "source", "classes", "val_boxes", "held_out")  # keys of a data set that a drawn one has not
 NOT_COUNTED = """
-Loading is that of drawn images from the temporary folder. The networks are untrained: their captions are as long as
-they may be. Not counted: scoring (mAP, METEOR: minutes), the check of the data, imported backbones, the report."""
+A run includes the start of its job, and a training a saved state each minute. Loading is that of drawn images from the
+temporary folder. The networks are untrained: their captions are as long as they may be. Not counted: the scoring of
+boxes (seconds), drawing and checking data, imported and random backbones, figures, the report."""
 
 
 def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
@@ -100,44 +100,10 @@ def kinds(todo: Plan) -> dict[Kind, list[PlannedRun]]:
     return found
 
 
-def synthetic_check(config: dict[str, Any], name: str, batch: int, folder: Path) -> Path:
-    """CHECK.json of a small drawn set, with as many classes as the real one has."""
-    from workflow.data.synthetic import generate
-
-    section, data = config["data"][name], layout_of(config, name)
-    own, listed = section.get("synthetic", {}), section.get("classes")
-    size = {} if data.fixed_size else {"size": own.get("size", data.pixels)}
-    spec = {**made_of(name, own, data.classes), **data.small(section, batch), **size, "seed": 0}
-    generate.make(data.name, spec, folder / name)
-    kept = {key: value for key, value in section.items() if key not in OF_ROOT}
-    check = importlib.import_module(data.module).check({**kept, "synthetic": spec}, folder / name)
-    classes = len(listed) if isinstance(listed, list) else 0 if own else data.classes
-    more = [f"class {n}" for n in range(len(check.classes), classes)]
-    dataclasses.replace(check, classes=check.classes + more).write(folder / f"{name}.json")
-    return folder / f"{name}.json"
-
-
-def made_of(name: str, own: dict[str, Any], classes: int) -> dict[str, Any]:
-    """What the drawn set shows: the photos that the config names, if they are there, or shapes of `classes` at most."""
-    if "photos" in own and Path(own["photos"]).is_dir():
-        return {"photos": own["photos"]}
-    if "photos" in own:
-        say(f"data.{name}.synthetic.photos: no folder {own['photos']}: shapes in their place")
-    return {"classes": own.get("classes", min(12, classes))}
-
-
-def batch_sizes(todo: Plan) -> dict[str, int]:
-    """The largest batch that any run takes of each data set."""
-    found: dict[str, int] = {}
-    for run in todo.jobs:
-        name = data_name(todo.config, run.task)
-        found[name] = max(found.get(name, 0), run.run["recipe"].get("batch_size", BATCH))
-    return found
-
-
 def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
     """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a unit of what runs share.
-    A kind that this machine is too small for is left out; UserError if that is all."""
+    `start` is all that is not timed in it: Python, torch, the network and its weights, the last state, the files. A
+    kind that this machine is too small for is left out; UserError if that is all."""
     found: dict[Kind, dict[str, Any]] = {}
     checks: dict[str, Path] = {}
     batches = batch_sizes(todo)
@@ -149,13 +115,16 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
         one = json.dumps(run.run | {"gpus": min(run.gpus, 1)})
         call = [sys.executable, "-m", "workflow.training.distributed.launch", run.room, "cost", "--run-spec", one]
         call += ["--network", key[1]]
+        begun = time.monotonic()
         status = subprocess.run([*call, "--dataset-info", str(checks[name]), "--out", str(out)], check=False).returncode
+        passed = time.monotonic() - begun
         if status > 0:
             raise UserError(f"the cost of {named(todo, key)} could not be measured; the reason stands above")
         if status < 0:
             print(f"{named(todo, key)}: it was killed, often for want of memory", flush=True)
             continue
-        found[key] = read_json(out / "cost.json")
+        cost = read_json(out / "cost.json")
+        found[key] = cost | {"start": passed - cost["timed"] if "timed" in cost else 0.0}
     if not found:
         raise UserError("no kind of run could be measured on this machine")
     return found
@@ -169,13 +138,15 @@ def spent(task: Task, run: PlannedRun, cost: dict[str, Any], parts: Parts) -> tu
         return 0, 0.0, (trained + tested) * cost["image"]
     schedule = Schedule.of(run.run["recipe"], trained)
     passes = math.ceil(schedule.iterations / schedule.eval_interval)
-    return schedule.iterations, schedule.iterations * cost["step"], passes * tested * cost["image"]
+    training = schedule.iterations * cost["step"] * (1 + cost.get("save", 0.0) / SECONDS_BETWEEN_SAVES)
+    return schedule.iterations, training, passes * (tested * cost["image"] + cost.get("score", 0.0))
 
 
 def images(todo: Plan, task: str, found: dict[str, dict[str, int]]) -> Parts:
     """How many images a task instance trains on, and how many it tests on."""
     (train, test), numbers = parts_of(todo.config, task), found[data_name(todo.config, task)]
-    return sum(numbers[part] for part in train), numbers[test]
+    known = images(todo, PRETRAIN, found)[1] if task_of(todo.config, task).in_distribution else 0
+    return sum(numbers[part] for part in train), numbers[test] + known
 
 
 def numbers_of(todo: Plan, task: str, found: dict[str, dict[str, int]]) -> dict[str, int]:
@@ -199,17 +170,19 @@ def jobs(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[st
     every: dict[str, Job] = {}
     for key, runs in kinds(todo).items():
         task, numbers = task_of(todo.config, key[0]), numbers_of(todo, key[0], found)
+        start = costs[key].get("start", 0.0)
         for run in runs:
             _, training, evaluating = spent(task, run, costs[key], images(todo, run.task, found))
+            seconds = start + training + evaluating
             if run.task == PRETRAIN:
-                every[run.weights] = Job(training + evaluating)
+                every[run.weights] = Job(seconds)
                 continue
             needs = [run.weights]
             for made, folder, units in shared(task, run):
                 waits = (run.weights,) if made.per_backbone else ()
-                every[folder] = Job(units(run.run["recipe"], numbers) * costs[key][made.name], waits)
+                every[folder] = Job(start + units(run.run["recipe"], numbers) * costs[key][made.name], waits)
                 needs = [need for need in needs if need not in waits] + [folder]
-            every[run.record] = Job(training + evaluating, tuple(needs))
+            every[run.record] = Job(seconds, tuple(needs))
     return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
 
 
@@ -219,6 +192,7 @@ def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[s
     seen: set[str] = set()  # folders that another kind has a line for
     for key, runs in kinds(todo).items():
         task, numbers, cost = task_of(todo.config, key[0]), numbers_of(todo, key[0], found), costs[key]
+        start = cost.get("start", 0.0)
         for made, _, units in shared(task, runs[0]):
             folders = {folder for run in runs for each, folder, _ in shared(task, run) if each == made} - seen
             if not folders:
@@ -226,17 +200,20 @@ def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[s
             seen |= folders
             number = units(runs[0].run["recipe"], numbers)
             seconds, name = number * cost[made.name], named(todo, (made.name, *key[1:]))
-            lines.append(row(name, len(folders), cost[made.name], number, seconds, 0, len(folders) * seconds))
+            together = len(folders) * (start + seconds)
+            lines.append(row(name, len(folders), cost[made.name], number, seconds, 0, start, together))
         each = [spent(task, run, cost, images(todo, run.task, found)) for run in runs]
         steps, training, testing = each[0]
-        whole = sum(sum(seconds) for _, *seconds in each)
-        lines.append(row(named(todo, key), len(runs), cost.get("step", 0.0), steps, training, testing, whole))
+        whole = sum(start + sum(seconds) for _, *seconds in each)
+        lines.append(row(named(todo, key), len(runs), cost.get("step", 0.0), steps, training, testing, start, whole))
     return aligned(lines)
 
 
-def row(name: str, runs: int, step: float, steps: int, training: float, testing: float, whole: float) -> Cells:
+def row(
+    name: str, runs: int, step: float, steps: int, training: float, testing: float, start: float, whole: float
+) -> Cells:
     """One line of the table."""
-    hours = [f"{seconds / 3600:,.2f} h" for seconds in (training, testing, training + testing)]
+    hours = [f"{seconds / 3600:,.2f} h" for seconds in (training, testing, start + training + testing)]
     return (name, str(runs), f"{1000 * step:,.1f}", f"{steps:,}", *hours, f"{whole / 3600:,.1f} h")
 
 

@@ -15,6 +15,7 @@ from workflow.core.files import write_json
 from workflow.planning.run_spec import RunSpec
 from workflow.training.engine import fit
 from workflow.training.hooks import History, autocast
+from workflow.training.resume.checkpointing import ResumeCheckpointHook
 
 WARM, MOST = 2, 100  # steps: not timed; timed at most
 SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one
@@ -46,7 +47,7 @@ class Clock(Hook):
     def __init__(self, precision: str) -> None:
         self.precision = precision
         self.ends: list[float] = []
-        self.image = 0.0
+        self.image = self.save = self.timed = 0.0
 
     @property
     def step(self) -> float:
@@ -55,6 +56,7 @@ class Clock(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """The lines on the terminal count to where this training ends, not to where its run does."""
+        self.begun = now()
         self.history = next(hook for hook in runner.hooks if isinstance(hook, History))
         self.history.iterations = WARM + 1
 
@@ -68,7 +70,11 @@ class Clock(Hook):
         runner.train_loop.stop_training = len(self.ends) == self.history.iterations
 
     def after_train(self, runner: Runner) -> None:
-        """The test images; the first batch is not timed."""
+        """A save, and the test images; the first batch is not timed."""
+        saved, start = next(hook for hook in runner.hooks if isinstance(hook, ResumeCheckpointHook)), now()
+        saved.save(runner)
+        self.save = now() - start
+        saved.writer.wait()
         runner.model.eval()
         loader, ends = runner.val_loop.dataloader, []
         with torch.no_grad(), autocast(self.precision):
@@ -76,6 +82,7 @@ class Clock(Hook):
                 runner.model.val_step(batch)
                 ends.append(now())
         self.image = (ends[-1] - ends[0]) / (len(loader.dataset) - loader.batch_size)
+        self.timed = ends[-1] - self.begun
 
 
 def measure(
@@ -85,13 +92,14 @@ def measure(
     state: Path,
     start: Callable[[torch.nn.Module], None] | None = None,
 ) -> dict[str, float]:
-    """Seconds of a step and of a test image (more than one batch of whole ones is needed).
+    """Seconds of a step, of a test image (more than one batch of whole ones is needed), for which a save stops the
+    training (`save`), and of all that is timed (`timed`): what else the process takes is the start of a job.
 
     `run` is a shortened one; all else as in `fit`.
     """
     clock = Clock(run.recipe["precision"])
     fit(run, task, samples, state, start, [clock])
-    return {"step": clock.step, "image": clock.image}
+    return {"step": clock.step, "image": clock.image, "save": clock.save, "timed": clock.timed}
 
 
 def device(run: RunSpec) -> str:
@@ -101,7 +109,7 @@ def device(run: RunSpec) -> str:
 
 def write_cost(cost: Cost, run: RunSpec, check_file: Path, out: Path, network: str) -> None:
     """Write the seconds of a run to `out`/cost.json: of a step (`step`), of a test image (`image`), and of a unit of
-    each shared artifact (its name).
+    each shared artifact (its name); of an evaluation's scoring (`score`), of a save, of all that was timed.
 
     Args:
         cost: function(shortened run, check of its data, a folder to work in, name of the network) that gives them.

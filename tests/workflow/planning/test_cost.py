@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 import workflow.planning.cost as cost_of_all
 from detection.cost import cost
@@ -23,20 +24,20 @@ from workflow.planning.cost import (
     images,
     jobs,
     kinds,
-    made_of,
     numbers_of,
     report,
     sizes,
     spent,
-    synthetic_check,
     table,
 )
 from workflow.planning.cost import main as cost_door
+from workflow.planning.cost_images import made_of, synthetic_check
 from workflow.planning.makespan import makespan
 from workflow.planning.plan import plan
 from workflow.planning.run_spec import RunSpec
-from workflow.registry import datasets, task_of
+from workflow.registry import data_name, datasets, task_of
 from workflow.training import timing
+from workflow.training.resume import checkpointing
 
 PAPER = load(CONFIGS / "paper.yaml")
 DEMO = demo()
@@ -73,6 +74,47 @@ def test_a_task_that_trains_nothing_costs_each_of_its_images_once(parts, number)
     numbers = counts_of(todo)["voc"]
     trained = sum(numbers[part] for part in parts)
     assert spent(task, run, {"image": 0.1}, (trained, numbers["test07"])) == (0, 0.0, pytest.approx(number / 10))
+
+
+def test_a_training_saves_each_minute_and_scores_after_each_evaluation():
+    todo = plan(PAPER)
+    run = next(run for run in todo.runs if run.task == "ssd_voc")
+    unit = {"step": 0.5, "image": 0.1, "save": 0.3, "score": 7.0}
+    _, training, evaluating = spent(task_of(PAPER, "ssd_voc"), run, unit, (16_551, 4952))
+    assert training == pytest.approx(60_000 + 1000 * 0.3), "60,000 s are 1,000 minutes"
+    assert evaluating == pytest.approx(12 * (495.2 + 7))
+    assert cost_of_all.SECONDS_BETWEEN_SAVES == checkpointing.SECONDS_BETWEEN_SAVES
+
+
+def test_out_of_distribution_detection_passes_noise_and_the_known_images_too():
+    todo = plan(load(CONFIGS / "cifar.yaml"))
+    numbers = {name: counts(todo.config, name, Path("nothing")) for name in todo.checks}
+    name, run = next((run.task, run) for run in todo.runs if task_of(todo.config, run.task).in_distribution)
+    others, known = numbers[data_name(todo.config, name)]["test"], images(todo, "pretrain", numbers)[1]
+    assert known == 10_000
+    noise = 2 * run.run["recipe"]["noise_images"]
+    whole = spent(task_of(todo.config, name), run, {"image": 1.0}, images(todo, name, numbers))[2]
+    assert whole == others + known + noise
+
+
+def test_each_job_starts_once():
+    todo = plan(DEMO)
+    costs = made_up(todo)
+    without, unit = jobs(todo, costs, counts_of(todo)), {key: cost | {"start": 5.0} for key, cost in costs.items()}
+    started = jobs(todo, unit, counts_of(todo))
+    assert {name: job.seconds - without[name].seconds for name, job in started.items()} == pytest.approx(
+        dict.fromkeys(without, 5.0)
+    )
+
+
+def test_drawn_files_are_as_large_as_those_of_photos_where_photos_are_meant(tmp_path):
+    for name, config in (("real", PAPER), ("drawn", DEMO)):
+        synthetic_check(config, "voc", 1, tmp_path / name)
+        files = sorted((tmp_path / name).rglob("*.jpg"))
+        sizes = [Image.open(file).size for file in files]
+        density = sum(file.stat().st_size for file in files) / sum(width * height for width, height in sizes)
+        assert files
+        assert (0.5 <= density < 0.75) == (name == "real"), density
 
 
 def test_counts_are_those_of_the_check_or_of_what_will_be_drawn(tmp_path):
@@ -226,7 +268,9 @@ def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, mo
     assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch_size": 4, "warmup_iters": 0, "milestones": [],
                                                "lr": 0.0, "eval_interval": 0, "precision": "fp32"}  # fmt: skip
     found = timing.measure(run, task(run), 20, tmp_path) | {"device": timing.device(run)}
-    assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads"}
+    timed = 200 + (steps - 2) * seconds + 5 * seconds
+    assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads",
+                     "save": 0.0, "timed": pytest.approx(timed)}  # fmt: skip
     assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * 5
 
 
