@@ -25,7 +25,7 @@ def test_frozen_features_are_classified_there(embedded, task, recipe, tmp_path):
 
 
 def test_features_wait_once_a_batch(embedded):
-    """For the one before it, when the device has its work: next to the copy of an event nothing waits."""
+    """For the batch before it, when the device has the work for this one."""
     one, check = run("knn", KNN), DatasetInfo.read(embedded.check)
     with pretended_cuda() as device:
         embedder = embeddings.Embedder(embedded.backbone)
