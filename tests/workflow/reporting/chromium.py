@@ -8,7 +8,7 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,13 @@ class Browser:
         message = json.loads(text)
         self.note(message.get("method", ""), message.get("params", {}))
         return message
+
+    def receive_until(self, done: Callable[[], bool], patience: float = 60) -> None:
+        """Wait for what the page does on its own."""
+        end = time.monotonic() + patience
+        while not done():
+            assert time.monotonic() < end, "the page does not do it"
+            time.sleep(0.05)
 
     def note(self, event: str, about: dict[str, Any]) -> None:
         """Keep what an event tells."""
