@@ -29,7 +29,16 @@ def test_a_page_that_is_mailed_alone_still_has_its_tables_figures_and_records(ex
     assert files["transfer.csv"].decode() == long_csv(summary)
 
 
-def test_a_large_file_is_linked_next_to_the_page():
+def test_a_large_file_is_linked_next_to_the_page(experiment):
+    small = experiment(tasks=("ssd_voc",))
+    for size, said in (
+        (EMBEDDED, "It is a part of the page."),
+        (EMBEDDED + 1, "It is too large to be a part of the page"),
+    ):
+        files = {"records.zip": bytes(size)}
+        text = html(summarize(small.plan), small.folder, {}, {}, [], files)["transfer.html"]
+        assert said in text
+        assert ('href="records.zip"' in text) == (size > EMBEDDED)
     assert address("records.zip", bytes(EMBEDDED + 1)) == "records.zip"
     assert address("records.zip", bytes(EMBEDDED)).startswith("data:application/zip;base64,")
 
