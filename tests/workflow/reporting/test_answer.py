@@ -4,10 +4,12 @@ import re
 import zlib
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from tests.workflow.reporting.statistics.test_comparisons import scored  # noqa: F401 (a fixture)
-from workflow.reporting.answer import Correlation, compared, correlation, headlines, sentences, words
+from workflow.reporting.answer import Correlation, compared, correlation, headlines, kendall, sentences, words
 from workflow.reporting.page.answer_figures import FIGURES, pdf, svg
 from workflow.reporting.summary import summarize
 
@@ -42,6 +44,13 @@ def test_with_five_rows_of_three_seeds_tau_has_an_interval(scored):  # noqa: F81
     few = rank_correlation(scored(levels, seeds=(2, 1)))
     assert few.low is None
     assert re.fullmatch(r"τ = −\d\.\d\d, 5 rows", words(few)), "two seeds have no interval"
+
+
+def test_tau_is_that_of_scipy():
+    """Also of ties, and of many draws at once."""
+    pairs = np.random.default_rng(0).integers(0, 4, (50, 6, 2)).astype(float)
+    pairs[0, :, 0] = 1.0
+    np.testing.assert_allclose(kendall(pairs), [kendalltau(*one.T).statistic for one in pairs])
 
 
 def test_equal_rows_have_no_correlation():

@@ -1,14 +1,18 @@
 """The page's sentences: what stands in backticks is code, and each figure has its words."""
 
+import base64
+import io
 import re
 from dataclasses import replace
 from html import unescape
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.workflow.reporting.page.test_html_page import page
 from workflow import registry
-from workflow.reporting.page.html_page import code, html
+from workflow.reporting.page.html_page import WEIGHTY, code, data_url, html
 from workflow.reporting.page.sections import words
 from workflow.reporting.summary import summarize
 
@@ -59,6 +63,17 @@ def test_no_text_of_the_project_stands_with_its_backticks(experiment):
     for said in ("bn", "fc", "val", "notice", "remark"):
         assert f"<code>{said}</code>" in pages["transfer.html"]
     assert 'scope="row">`data`' in pages["transfer.html"]
+
+
+def test_a_large_png_is_the_same_picture_in_fewer_bytes():
+    pixels = np.random.default_rng(0).integers(0, 255, (160, 160, 4), dtype=np.uint8)
+    pixels[..., 3] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="png")
+    kind, _, content = data_url(buffer.getvalue()).partition(";base64,")
+    assert (kind, len(buffer.getvalue()) > WEIGHTY) == ("data:image/webp", True)
+    with Image.open(io.BytesIO(base64.b64decode(content))) as image:
+        assert (np.asarray(image.convert("RGB")) == pixels[..., :3]).all()
 
 
 def test_no_figure_is_without_words_of_how_to_read_it():
