@@ -53,7 +53,7 @@ Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe te
 NOT_COUNTED = """
 A run includes the start of its job, and a training a saved state each minute. Loading is that of drawn images from the
 temporary folder. The networks are untrained: their captions are as long as they may be. Not counted: the scoring of
-boxes (seconds), drawing and checking data, imported and random backbones, figures, the report."""
+boxes (seconds), checking photos, imported and random backbones, figures, the report."""
 
 
 def counts(config: dict[str, Any], name: str, check: Path) -> dict[str, int]:
@@ -102,14 +102,19 @@ def kinds(todo: Plan) -> dict[Kind, list[PlannedRun]]:
 
 def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
     """Kind of run to its cost.json: seconds of a step, of a test image (`image`) and of a unit of what runs share.
-    `start` is all that is not timed in it: Python, torch, the network and its weights, the last state, the files. A
-    kind that this machine is too small for is left out; UserError if that is all."""
+    `start` is all that is not timed in it: Python, torch, the network and its weights, the last state, the files;
+    `drawing` is of one image or caption of its data. A kind that this machine is too small for is left out; UserError
+    if that is all."""
     found: dict[Kind, dict[str, Any]] = {}
     checks: dict[str, Path] = {}
+    drawing: dict[str, float] = {}
     batches = batch_sizes(todo)
     for number, (key, runs) in enumerate(kinds(todo).items()):
         run, name = runs[0], data_name(todo.config, runs[0].task)
-        checks[name] = checks.get(name) or synthetic_check(todo.config, name, batches[name], folder)
+        if name not in checks:
+            begun = time.monotonic()
+            checks[name] = synthetic_check(todo.config, name, batches[name], folder)
+            drawing[name] = (time.monotonic() - begun) / sum(DatasetInfo.read(checks[name]).counts.values())
         print(f"measuring {named(todo, key)} …", flush=True)
         out = folder / str(number)
         one = json.dumps(run.run | {"gpus": min(run.gpus, 1)})
@@ -124,7 +129,8 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
             print(f"{named(todo, key)}: it was killed, often for want of memory", flush=True)
             continue
         cost = read_json(out / "cost.json")
-        found[key] = cost | {"start": passed - cost["timed"] if "timed" in cost else 0.0}
+        start = passed - cost["timed"] if "timed" in cost else 0.0
+        found[key] = cost | {"start": start, "drawing": drawing[name]}
     if not found:
         raise UserError("no kind of run could be measured on this machine")
     return found
@@ -165,9 +171,20 @@ def shared(task: Task, run: PlannedRun) -> list[tuple[SharedArtifact, str, Units
     return [(each, run.shared[each.name], each.units) for each in task.shared if each.units and each.name in run.shared]
 
 
+def drawings(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
+    """The jobs that draw and check the sets of the config, for which every other one waits."""
+    every = {}
+    for key, cost in costs.items():
+        name = data_name(todo.config, key[0])
+        if "drawing" in cost and "root" not in todo.config["data"][name]:
+            every[todo.checks[name]] = Job(sum(found[name].values()) * cost["drawing"])
+    return every
+
+
 def jobs(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[str, int]]) -> dict[str, Job]:
     """All jobs that take long, by the file or folder that they leave."""
-    every: dict[str, Job] = {}
+    every = drawings(todo, costs, found)
+    gates = tuple(every)
     for key, runs in kinds(todo).items():
         task, numbers = task_of(todo.config, key[0]), numbers_of(todo, key[0], found)
         start = costs[key].get("start", 0.0)
@@ -175,13 +192,13 @@ def jobs(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[st
             _, training, evaluating = spent(task, run, costs[key], images(todo, run.task, found))
             seconds = start + training + evaluating
             if run.task == PRETRAIN:
-                every[run.weights] = Job(seconds)
+                every[run.weights] = Job(seconds, gates)
                 continue
-            needs = [run.weights]
+            needs = [run.weights, *gates]
             for made, folder, units in shared(task, run):
-                waits = (run.weights,) if made.per_backbone else ()
+                waits = (*[run.weights] * made.per_backbone, *gates)
                 every[folder] = Job(start + units(run.run["recipe"], numbers) * costs[key][made.name], waits)
-                needs = [need for need in needs if need not in waits] + [folder]
+                needs = [need for need in needs if need not in waits or need in gates] + [folder]
             every[run.record] = Job(seconds, tuple(needs))
     return {name: Job(job.seconds, tuple(need for need in job.needs if need in every)) for name, job in every.items()}
 
@@ -240,7 +257,10 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     own = f"each job with {todo.cores} cores of its own"
     each = "a job on each" + f" (not on {todo.resources['gpus']})" * (todo.resources["gpus"] > 1)
     what = f"GPUs, {each}, {own}" if "CPU" not in device else f"jobs at once, {own}"
-    together = "; ".join(f"{n}: {makespan(every, n) / 3600:,.1f} h" for n in places)
+    spans = {n: makespan(every, n) for n in places}
+    together = "; ".join(
+        f"{n}: " + (f"{span / 3600:,.1f} h" if span >= 3600 else f"{span / 60:.1f} min") for n, span in spans.items()
+    )
     here = usable_cores()
     lines = [f"{todo.experiment}, measured on {device}, with {here} cores at hand"]
     if todo.cores > here:

@@ -107,6 +107,17 @@ def test_each_job_starts_once():
     )
 
 
+def test_every_job_waits_until_the_data_are_drawn():
+    todo = plan(DEMO)
+    costs = {key: cost | {"drawing": 0.01} for key, cost in made_up(todo).items()}
+    every = jobs(todo, costs, counts_of(todo))
+    drawn = {name for name in every if name in todo.checks.values()}
+    assert every[todo.checks["imagenet"]].seconds == pytest.approx(0.01 * sum(counts_of(todo)["imagenet"].values()))
+    assert len(drawn) == len({data_name(DEMO, run.task) for run in todo.jobs})
+    assert all(drawn <= {*job.needs} for name, job in every.items() if name.endswith("metrics.json"))
+    assert makespan(every, 1000) > max(every[name].seconds for name in drawn) + 1
+
+
 def test_drawn_files_are_as_large_as_those_of_photos_where_photos_are_meant(tmp_path):
     for name, config in (("real", PAPER), ("drawn", DEMO)):
         synthetic_check(config, "voc", 1, tmp_path / name)
@@ -290,8 +301,11 @@ def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def measured(monkeypatch):
+def measured(monkeypatch, tmp_path):
     """Stands in for the measuring of each kind: what became of it, by task; made-up seconds where all is well."""
+
+    check = tmp_path / "check.json"
+    info(counts={"train": 1}).write(check)
 
     def stand_in(**status):
         def run(call, **_):
@@ -300,7 +314,7 @@ def measured(monkeypatch):
                 write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"})
             return SimpleNamespace(returncode=status.get(task, 0))
 
-        monkeypatch.setattr(cost_of_all, "synthetic_check", lambda *_: Path())
+        monkeypatch.setattr(cost_of_all, "synthetic_check", lambda *_: check)
         monkeypatch.setattr(cost_of_all.subprocess, "run", run)
 
     return stand_in
@@ -311,7 +325,8 @@ def test_a_kind_that_the_machine_is_too_small_for_is_in_no_sum(measured):
     said = report(DEMO, [1])
     assert "ssd_voc: not measured, and in no sum: it was killed, often for want of memory" in said
     runs = [run for run in plan(DEMO).runs if run.task != "ssd_voc"]
-    assert f"The whole of {len(runs) + 4} jobs" in said, "four of them compute features"
+    sets = {data_name(DEMO, run.task) for run in runs}
+    assert f"The whole of {len(runs) + 4 + len(sets)} jobs" in said, "four compute features, others draw the data"
 
 
 def test_a_machine_that_is_too_small_for_all_is_said(measured):
