@@ -81,13 +81,13 @@ def finished_seeds(todo: Plan) -> list[int]:
         UserError: there is none.
     """
     outcomes = read(todo)
+    begun = {run.seeds["pretrain"] for run in outcomes if isinstance(run, FinishedRun)}
     lacking = [run for run in outcomes if not isinstance(run, FinishedRun)]
-    begun = {run.seeds["pretrain"] for run in lacking}
-    finished = [seed for seed in todo.config["seeds"]["pretrain"] if seed not in begun]
-    if not finished:
-        names = ", ".join(f"{run.name} ({run.why})" for run in lacking)
-        raise UserError(f"{len(lacking)} of {len(outcomes)} runs have no record to publish: {names}")
-    return finished
+    if finished := begun - {run.seeds["pretrain"] for run in lacking}:
+        return sorted(finished)
+    lacking = [run for run in lacking if run.seeds["pretrain"] in begun] or lacking  # what keeps a block from it
+    names = ", ".join(f"{run.name} ({run.why})" for run in lacking)
+    raise UserError(f"{len(lacking)} of {len(outcomes)} runs have no record to publish: {names}")
 
 
 def kept_seeds(root: Path) -> set[int]:
