@@ -162,7 +162,7 @@ CONFIGS = [
          value("records", ["docs/results/none"])),
     Case("a folder without a record", "x.yaml: records[0]: no record in empty (<task>/<backbone>/p0s0/metrics.json)",
          lambda root: ((root / "empty").mkdir(), value("records", ["empty"])(root))),
-    Case("one folder of records twice", "x.yaml: records: must not contain duplicates, not ['a', 'a']",
+    Case("one folder of records twice", 'x.yaml: records: must not contain duplicates, not ["a", "a"]',
          value("records", ["a", "a"])),
     Case("an experiment where data lie", "x.yaml: experiment: results/data holds something else; choose another name",
          value("experiment", "data")),

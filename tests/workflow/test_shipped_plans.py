@@ -8,6 +8,7 @@ import yaml
 from tests.demo import PROJECT
 from tests.workflow.test_rules import jobs, outputs
 from workflow.config.loading import load, overlay
+from workflow.planning.cost import kinds
 from workflow.planning.plan import plan
 from workflow.registry import task_of
 
@@ -93,5 +94,7 @@ def test_learning_rate_sensitivity_is_planned_on_the_demo_s_backbones(snakemake)
     assert planned == matrix(config)
     counts = {"pretrain": 2, "detection": 12, "captioning": 6, "features": 2, "vocabulary": 1}
     assert {rule: planned[rule] for rule in counts} == counts
+    timed = {task: len(runs) for (task, *_), runs in kinds(plan(config)).items()}
+    assert timed == dict.fromkeys(("pretrain", *config["tasks"]), 2), "by `make cost`"
     demo = plan(load(PROJECT / "config/demo.yaml"))
     assert {run.weights for run in plan(config).runs} < {run.weights for run in demo.runs}

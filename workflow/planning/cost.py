@@ -247,6 +247,8 @@ def aligned(lines: list[Cells]) -> list[str]:
 def report(config: dict[str, Any], places: list[int]) -> str:
     """Measure, and say it."""
     todo = plan(config)
+    if not todo.jobs:
+        return "nothing to run: the records of all runs are stored"
     found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))

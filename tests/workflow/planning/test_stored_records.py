@@ -14,6 +14,7 @@ from tests.workflow.test_rules import jobs
 from workflow.config.loading import load, overlay
 from workflow.core.errors import UserError
 from workflow.core.files import hashed, sha256, write_json
+from workflow.planning import cost
 from workflow.planning.plan import plan
 from workflow.planning.preflight import warn_of_unused
 from workflow.reporting.summary import summarize
@@ -21,7 +22,7 @@ from workflow.training.per_image import write as write_evidence
 
 STORED = "docs/results/demo"
 CONFIG = load(PROJECT / "config/demo.yaml") | {"records": [STORED]}
-ROWS, PROBE = list(CONFIG["backbones"]), "linear_probe_fashion_mnist"
+ROWS = list(CONFIG["backbones"])
 
 
 @pytest.fixture
@@ -84,6 +85,14 @@ def test_a_new_task_needs_the_weights_so_the_backbones_are_made_and_no_transfer_
     edit(here, provenance={"seconds": 1.0}, files={"backbone.safetensors": "of another CPU"})
     again = plan(config)
     assert [run.record for run in again.runs] == [run.record for run in todo.runs], "stored ones stay"
+
+
+def test_the_cost_is_that_of_what_is_planned(stored):
+    assert cost.report(CONFIG, [1]) == "nothing to run: the records of all runs are stored"
+    config = overlay(CONFIG, {"tasks": {"mine": CONFIG["tasks"]["ssd_voc"] | {"task": "ssd_voc", "lr": 0.01}}})
+    pretrained = sum("init" not in row for row in CONFIG["backbones"].values())
+    counts = {task: len(runs) for (task, *_), runs in cost.kinds(plan(config)).items()}
+    assert counts == {"mine": len(ROWS), "pretrain": pretrained}
 
 
 def test_weights_that_are_stored_too_are_used(stored):
