@@ -117,7 +117,6 @@ class BatchAssigner(MaxIoUAssigner):
         if valid is not None:
             shares.masked_fill_(~valid[:, None], -1)
         best, place = shares.max(dim=1)
-        best = best.clamp(min=0)  # in an image without an object all is background
         numbers = torch.where(best >= self.pos_iou_thr, place + 1, torch.where(best < self.neg_iou_thr, 0, -1))
         if self.match_low_quality:  # each object gets its best prior; of several objects with the same one, the last
             most, prior = shares.max(dim=2)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mmdet.models.dense_heads import RetinaHead, SSDHead
 from mmdet.models.detectors import SingleStageDetector
-from mmdet.models.losses import smooth_l1_loss
+from mmdet.models.losses import smooth_l1_loss, weight_reduce_loss
 from mmdet.models.necks import SSDNeck
 from mmdet.models.roi_heads.bbox_heads import BBoxHead, Shared2FCBBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
@@ -26,7 +26,6 @@ from workflow.training.batches import fill_batch
 from workflow.training.distributed.processes import reduce_mean
 
 Outputs = tuple[list[Tensor], list[Tensor]]
-EPSILON = torch.finfo(torch.float32).eps  # which mmdet adds to the divisor of its losses
 
 
 @MODELS.register_module()
@@ -95,7 +94,7 @@ class FloatSSDHead(BatchTargets, SSDHead):
         )
         return {
             "loss_cls": [loss[None] / divisor for loss in self.mine(each * weights, samples)],
-            "loss_bbox": [loss.sum() / (divisor + EPSILON) for loss in smooth.view_as(deltas).unbind()],
+            "loss_bbox": [weight_reduce_loss(loss, avg_factor=divisor) for loss in smooth.view_as(deltas).unbind()],
         }
 
     def mine(self, losses: Tensor, samples: Samples) -> list[Tensor]:

@@ -59,22 +59,30 @@ def test_assignments_are_mmdets(name, block, monkeypatch):
     assert ties > 8, "objects of the same box"
 
 
+class Sparing(MaxIoUAssigner):
+    """mmdet's, but a background prior that has half or more of its area on an ignored object counts for nothing."""
+
+    def assign(self, pred_instances, gt_instances, gt_instances_ignore=None):
+        found = super().assign(pred_instances, gt_instances)
+        if len(gt_instances_ignore):
+            shares = self.iou_calculator(pred_instances.priors, gt_instances_ignore.bboxes, mode="iof").amax(dim=1)
+            found.gt_inds[(found.gt_inds == 0) & (shares >= 0.5)] = -1
+        return found
+
+
 @pytest.mark.parametrize("name", ASSIGNERS)
 def test_what_lies_on_an_ignored_object_is_spared(name):
-    """Half or more of a background prior's area by mmdet's own overlaps, also where there is no object."""
-    spared = []
+    """Also where there is no object."""
+    spared = 0
     for seed in range(4):
         objects, ignored = batch(seed)
         priors = draw_priors(seed, 300)
         found = BatchAssigner(True, **ASSIGNERS[name]).assign_batch(priors[None], Objects.of(objects, ignored, CPU))
         for row, one, place in zip(found, objects, ignored, strict=True):
-            expected = mmdets(ASSIGNERS[name], priors, one, torch.ones(300, dtype=torch.bool))
-            if len(place):
-                shares = MaxIoUAssigner(0.5, 0.5).iou_calculator(priors, place.bboxes, mode="iof").amax(dim=1)
-                spared.append(((expected == 0) & (shares >= 0.5)).sum())
-                expected[(expected == 0) & (shares >= 0.5)] = -1
+            expected = Sparing(**ASSIGNERS[name]).assign(InstanceData(priors=priors), one, place).gt_inds
             assert torch.equal(row, expected)
-    assert sum(spared) > 50
+        spared += int((found[1] == -1).sum())
+    assert spared > 20, "in images without an object"
 
 
 @pytest.mark.parametrize("taken", [8, 64, 2000])

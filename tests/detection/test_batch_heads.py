@@ -21,7 +21,7 @@ from workflow.core.dataset_info import DatasetInfo
 
 from .conftest import make_run
 from .random_objects import CLASSES, batch
-from .test_assignment import draw_priors
+from .test_assignment import Sparing, draw_priors
 
 SIZE = 96
 SHAPES = [(96, 96), (64, 96), (96, 80), (96, 96), (48, 48), (96, 96)]  # height and width of each image
@@ -77,9 +77,16 @@ def metas(name: str) -> list[dict]:
     return [{"img_shape": shape, "pad_shape": shape} for shape in shapes]
 
 
+@pytest.mark.parametrize("spare", [False, True])
 @pytest.mark.parametrize("name", PARTS)
-def test_losses_and_gradients_are_mmdets(config, name):
-    pair = head_of(config(name), name)
+def test_losses_and_gradients_are_mmdets(config, name, spare):
+    """With difficult objects as background, and ignored."""
+    model = config(name)
+    pair = head_of(model, name)
+    if spare:
+        settings = (model.train_cfg.rpn if PARTS[name] == "rpn_head" else model.train_cfg).assigner.to_dict()
+        pair[0].assigner.spare_ignored = True
+        pair[1].assigner = Sparing(**{key: value for key, value in settings.items() if key != "type"})
     for seed in range(3):
         sides = []
         objects, ignored = batch(seed)
@@ -104,7 +111,7 @@ def test_proposals_are_mmdets(config, name, before):
     """Of images beyond whose borders many anchors lie, cut before and after suppression; and of so many boxes (over
     10,000) that mmcv splits them."""
     model = config(name)
-    model.train_cfg.rpn_proposal.nms_pre = before
+    model.train_cfg.rpn_proposal.update(nms_pre=before, max_per_img=before // 4)
     size = 640 if before > 10_000 else SIZE
     sides = []
     for head in head_of(model, name):
