@@ -76,20 +76,21 @@ def step(network: Any, optimizer: dict, wrapper: dict, data: dict) -> Step:
 
     optim = build_optim_wrapper(network.train(), {**wrapper, "optimizer": optimizer})
 
-    def one() -> float:
+    def one() -> torch.Tensor:
         torch.manual_seed(0)
-        return float(network.train_step(copy.deepcopy(data), optim)["loss"])
+        return network.train_step(copy.deepcopy(data), optim)["loss"]
 
     return one
 
 
-def pair(name: str, recipe: dict) -> tuple[Step, Step]:
-    """Our step and mmdet's."""
+def pair(name: str, recipe: dict, device: str = "cpu") -> tuple[Step, Step]:
+    """Our step and mmdet's; each gets its batch as its loader gives it, ours pinned where there is a GPU."""
     from mmdet.registry import MODELS
     from mmengine.config import Config
     from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
+    import detection.models  # noqa: F401 (registers)
     from backbones.backbone import IMAGENET
     from detection.build_config import task
     from workflow.planning.run_spec import RunSpec
@@ -114,7 +115,10 @@ def pair(name: str, recipe: dict) -> tuple[Step, Step]:
     data, sgd = batch(recipe["batch_size"], *sides), made["optim_wrapper"]["optimizer"]
     own = {"type": "PrecisionOptimWrapper", "precision": recipe["precision"]}
     plain = {key: value for key, value in sgd.items() if key != "fused"}
-    return step(channels_last(ours), sgd, own, data), step(theirs, plain, {"type": "OptimWrapper"}, data)
+    theirs_step = step(theirs.to(device), plain, {"type": "OptimWrapper"}, data)
+    if device != "cpu":
+        data = data | {"inputs": [image.pin_memory() for image in data["inputs"]]}
+    return step(channels_last(ours).to(device), sgd, own, data), theirs_step
 
 
 def measure(name: str, recipe: dict) -> Measured:
@@ -123,7 +127,7 @@ def measure(name: str, recipe: dict) -> Measured:
 
     torch.set_num_threads(2)
     ours, theirs = pair(name, recipe)
-    losses = ours(), theirs()
+    losses = float(ours()), float(theirs())
     assert abs(losses[0] / losses[1] - 1) < 0.05, f"not the same network: {losses}"
     return in_turn(ours, theirs, recipe["batch_size"])
 

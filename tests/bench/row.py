@@ -38,7 +38,7 @@ class Row:
     name: str
     what: str
     reference: str
-    unit: str  # "s", or something a second, of which more is better
+    unit: str  # "s", "waits", or something a second, of which more is better
     target: float
     measure: Callable[[], Measured]
     why: str = ""
