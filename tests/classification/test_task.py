@@ -60,9 +60,9 @@ def test_a_fine_tuning_counts_what_it_passes():
 @pytest.mark.parametrize(
     ("task", "recipe", "measured"),
     [
-        ("knn", KNN, {"embeddings", "image"}),
-        ("linear_probe", PROBE, {"embeddings", "image"}),
-        pytest.param("finetune", FINETUNE, {"step", "image"}, marks=pytest.mark.slow),
+        ("knn", KNN, {"embeddings", "image", "timed"}),
+        ("linear_probe", PROBE, {"embeddings", "image", "timed"}),
+        pytest.param("finetune", FINETUNE, {"step", "image", "save", "timed"}, marks=pytest.mark.slow),
     ],
 )
 def test_the_seconds_are_measured(task, recipe, measured, imagenet, tmp_path, monkeypatch):

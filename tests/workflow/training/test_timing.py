@@ -35,6 +35,9 @@ def test_a_run_that_trains_nothing_is_not_shortened():
     assert timing.shortened(run) == run
 
 
+MEASURED = {"step": 1.0, "image": 0.1, "timed": 20.0}
+
+
 @pytest.fixture
 def asked_of(monkeypatch, tmp_path):
     """Call it with a room, a run of the demo and a check to get what would be measured, but for the steps."""
@@ -42,7 +45,7 @@ def asked_of(monkeypatch, tmp_path):
     def call(room, task, check, changes=(), **data):
         (run,) = [run for run in plan(DEMO).runs if (run.task, run.backbone) == (task, "baseline")]
         told, given = json.dumps(run.run | {"recipe": run.run["recipe"] | dict(changes)} | data), []
-        monkeypatch.setattr(timing, "measure", lambda *each: given.extend(each) or {"step": 1.0})
+        monkeypatch.setattr(timing, "measure", lambda *each: given.extend(each) or dict(MEASURED))
         words = [
             "--run-spec",
             told,
@@ -64,7 +67,7 @@ def asked_of(monkeypatch, tmp_path):
 
 def test_what_is_measured_of_pretraining(asked_of, imagenet, tmp_path):
     (run, config, samples, state), cost = asked_of("pretrain", "pretrain", imagenet.check)
-    assert (run.recipe["lr"], samples, state, cost) == (0.0, 40, tmp_path / "out/state", {"step": 1.0})
+    assert (run.recipe["lr"], samples, state, cost) == (0.0, 40, tmp_path / "out/state", MEASURED)
     assert config["val_dataloader"]["dataset"]["check"].root == str(imagenet.root)
 
 
@@ -86,7 +89,10 @@ def test_a_detector_of_a_square_input_keeps_its_size(asked_of, voc):
 def test_a_captioner_is_measured_with_as_many_words_as_coco_has(data, words, asked_of, coco):
     given, cost = asked_of("captioning", "nic_coco", coco.check, {"finetune_encoder": True}, data=data)
     run, config, samples, _, start = given
-    assert (run.recipe["lr"], samples, cost) == (0.0, 60, {"step": 1.0})
+    assert (run.recipe["lr"], samples) == (0.0, 60)
+    assert cost.pop("image") >= MEASURED["image"], "the scoring of a caption is part of it"
+    assert cost.pop("timed") > MEASURED["timed"] + cost.pop("score") > MEASURED["timed"], "and METEOR's JVM starts"
+    assert cost == {"step": 1.0}
     assert len(read_json(config["model"]["vocabulary"])) in words
     start(MODELS.build(Config(config).model))
 
