@@ -33,12 +33,12 @@ PARTS["faster_rcnn_fpn_voc"] = "rpn_head"
 def config(checks):
     """config(task): of its network, with the smallest backbone."""
 
-    def made(name: str) -> Config:
+    def config_of(name: str) -> Config:
         init_default_scope("mmdet")
         check, network = DatasetInfo.read(checks[name]), registry.network("timm/test_resnet")
         return Config(task(make_run(name), check, IMAGENET, network, Path("unused"))["model"])
 
-    return made
+    return config_of
 
 
 def both(part: Config, train: Config, test: Config) -> list[torch.nn.Module]:

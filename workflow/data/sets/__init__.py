@@ -12,7 +12,7 @@ def as_configured(*parts: str) -> Callable[[Section], dict[str, int]]:
     return lambda section: {part: section["synthetic"][part] for part in parts}
 
 
-def few(test: str, least: int = 1) -> Callable[[Section, int], dict[str, int]]:
+def small_parts(test: str, least: int = 1) -> Callable[[Section, int], dict[str, int]]:
     """`DataSet.small`: training images for some steps, `least` of them at least, and two batches of the part `test`."""
     return lambda section, batch: {"train": max(least, batch), test: 2 * batch}
 

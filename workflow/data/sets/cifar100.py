@@ -1,7 +1,7 @@
 """CIFAR-100 (Krizhevsky, 2009): small photos of 100 classes, in the official binary files."""
 
 from workflow.contracts import DataSet, LabelledImages
-from workflow.data.sets import as_configured, few
+from workflow.data.sets import as_configured, small_parts
 
 PARTS = ("train", "test")
 
@@ -16,7 +16,7 @@ DATASET = DataSet(
     counts={"": {"train": 50_000, "test": 10_000}},
     generator="workflow.data.synthetic.cifar:make_hundred",
     parts=PARTS,
-    small=few("test"),
+    small=small_parts("test"),
     made_counts=as_configured(*PARTS),
     fixed_size=True,
     hub="uoft-cs/cifar100",

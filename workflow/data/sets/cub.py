@@ -1,7 +1,7 @@
 """CUB-200-2011 (Wah et al., 2011): photos of birds with their species and one box each."""
 
 from workflow.contracts import DataSet, LabelledImages
-from workflow.data.sets import as_configured, few
+from workflow.data.sets import as_configured, small_parts
 
 PARTS = ("train", "test")
 
@@ -16,7 +16,7 @@ DATASET = DataSet(
     counts={"": {"train": 5994, "test": 5794}},
     generator="workflow.data.synthetic.cub:make",
     parts=PARTS,
-    small=few("test"),
+    small=small_parts("test"),
     made_counts=as_configured(*PARTS),
     labelled=LabelledImages("workflow.data.cub:open_part"),
 )

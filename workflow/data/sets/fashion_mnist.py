@@ -1,7 +1,7 @@
 """FashionMNIST (Xiao et al., 2017): grey pictures of clothes of ten kinds, in IDX files."""
 
 from workflow.contracts import DataSet, LabelledImages
-from workflow.data.sets import as_configured, few
+from workflow.data.sets import as_configured, small_parts
 
 PARTS = ("train", "test")
 
@@ -16,7 +16,7 @@ DATASET = DataSet(
     counts={"": {"train": 60_000, "test": 10_000}},
     generator="workflow.data.synthetic.idx:make",
     parts=PARTS,
-    small=few("test"),
+    small=small_parts("test"),
     made_counts=as_configured(*PARTS),
     fixed_size=True,
     hub="zalando-datasets/fashion_mnist",

@@ -1,7 +1,7 @@
 """A set of one's own in folders of classes, as ImageNet is laid out."""
 
 from workflow.contracts import DataSet, LabelledImages
-from workflow.data.sets import as_configured, few
+from workflow.data.sets import as_configured, small_parts
 
 PARTS = ("train", "test")
 
@@ -16,7 +16,7 @@ DATASET = DataSet(
     counts={},
     generator="workflow.data.synthetic.image_folder:make",
     parts=PARTS,
-    small=few("test"),
+    small=small_parts("test"),
     made_counts=as_configured(*PARTS),
     labelled=LabelledImages("workflow.data.image_folder:open_part"),
 )

@@ -2,7 +2,7 @@
 
 from workflow.contracts import DataSet, LabelledImages
 from workflow.core.dataset_info import DatasetInfo
-from workflow.data.sets import as_configured, few
+from workflow.data.sets import as_configured, small_parts
 
 PARTS = ("train", "val")
 BOXES = "boxes"  # kind of annotation that a set may lack
@@ -25,7 +25,7 @@ DATASET = DataSet(
     counts={"": {"train": 1_281_167, "val": 50_000}},
     generator="workflow.data.synthetic.imagenet:make",
     parts=PARTS,
-    small=few("val"),
+    small=small_parts("val"),
     made_counts=as_configured(*PARTS),
     missing=missing,
     hub="ILSVRC/imagenet-1k",

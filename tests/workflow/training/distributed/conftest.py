@@ -1,0 +1,3 @@
+"""Fixtures of the hand-out of devices."""
+
+from tests.workflow.training.distributed.node import node  # noqa: F401
