@@ -74,7 +74,7 @@ class Finetuned(BaseModel):
         for weight in frozen(self.network, self.declared, train):
             weight.requires_grad_(False)
         self.freeze_bn, self.classes, self.seed = freeze_bn, classes, seed
-        self.regularizers = build(regularizers, prepare["mean"])
+        self.regularizers = build(regularizers, prepare["mean"], self.network)
 
     def load(self, backbone: Path, expected: str | None = None) -> None:
         """Start from a published backbone, whose SHA-256 is `expected`, with a classifier that knows nothing."""

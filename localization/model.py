@@ -50,7 +50,7 @@ class Localizer(BaseModel):
         set_stride(self.network, stride, self.declared)
         set_map_stride(self.network, self.declared, map_stride)
         self.cam_class, self.classes = cam_class, classes
-        self.regularizers, self.seed = build(regularizers), seed
+        self.regularizers, self.seed = build(regularizers, network=self.network), seed
 
     def load(self, backbone: Path, expected: str | None = None) -> None:
         """Start from a published backbone, whose SHA-256 is `expected`, with a classifier that knows nothing."""

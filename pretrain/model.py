@@ -41,7 +41,7 @@ class Classifier(BaseModel):
         self.declared = registry.network(network)
         self.network = construct(self.declared, classes, zero_init_residual)
         self.prepare = preprocessing
-        self.regularizers = build(regularizers or {})
+        self.regularizers = build(regularizers or {}, network=self.network)
         self.seed, self.classes = seed, classes
 
     def forward(

@@ -11,6 +11,8 @@ import pkgutil
 from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+
 from backbones.backbone import IMAGENET
 from backbones.regularizers.base import REGULARIZERS, Regularizer, mean_color
 
@@ -18,16 +20,21 @@ for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 
-def build(config: dict[str, dict[str, Any]], mean: Sequence[float] = IMAGENET.mean) -> list[Regularizer]:
+def build(
+    config: dict[str, dict[str, Any]], mean: Sequence[float] = IMAGENET.mean, network: nn.Module | None = None
+) -> list[Regularizer]:
     """The regularizers of a backbone, by name: the order in which a config lists them means nothing, as in its hash.
 
     Args:
         config: name to parameters.
         mean: colour that is zero after normalisation, for those that fill parts of an image.
+        network: in which they act; none where images are all that is changed.
     """
     found = [REGULARIZERS[name](**config[name]) for name in sorted(config)]
     for each in found:
         each.fill = mean_color(mean)
+        if network is not None:
+            each.network = network
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info
+from torch import nn
 from torch.autograd.function import FunctionCtx
 
 from backbones.backbone import IMAGENET
@@ -32,6 +33,7 @@ class Regularizer:
     name: str
     mixes: bool
     fill: Sequence[int] = mean_color(IMAGENET.mean)
+    network: nn.Module  # in which it acts, if it was built for one
 
     def __init__(self, probability: float) -> None:
         self.probability = probability

@@ -61,6 +61,12 @@ def make_run(name: str, **changes) -> RunSpec:
     return RunSpec(name, "baseline", {"pretrain": 0, "transfer": 0}, recipe, {}, threads=1, workers=0, gpus=0)
 
 
+@pytest.fixture(autouse=True)
+def scope():
+    """mmdet's registries come first, as in a training, whatever a test before has left."""
+    init_default_scope("mmdet")
+
+
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
     """A published ResNet-50 of random weights, BatchNorm statistics included; path and torchvision network."""

@@ -1,5 +1,7 @@
 """Pretraining on a pretended device: each regularizer, a kill and a resume, scoring, maps of activation."""
 
+import functools
+
 import pytest
 import torch
 from mmengine.device import get_device
@@ -72,13 +74,22 @@ def test_each_regularizer_computes_what_it_does_on_a_cpu(name):
         torch.testing.assert_close(its_gradient, gradient, rtol=1e-3, atol=1e-3 * gradient.abs().max().item())
 
 
-@pytest.mark.parametrize("name", ["", "cutmix", "feature_cutmix", "shakedrop"])
+@pytest.mark.parametrize("name", ["", "cutmix", "dropblock", "feature_cutmix", "shakedrop"])
 def test_a_step_waits_for_nothing(imagenet, tmp_path, name):
     """The loader pins the batch; all else that a step takes to the device is pinned, too."""
     run = run_of(*([name] if name else []), epochs=2, network="timm/test_resnet")
     costs = costs_of_a_step(lambda: train(run, imagenet.check, tmp_path / "state", tmp_path / "out"))
     assert sum(costs.kernels.values()) > 100
     assert costs.waits == {}
+
+
+def test_dropblock_launches_a_quarter_more_kernels_than_a_step_without(imagenet, tmp_path):
+    kernels = {}
+    for name in ("", "dropblock"):
+        run, state = run_of(*([name] if name else []), epochs=2), tmp_path / f"state {name}"
+        costs = costs_of_a_step(functools.partial(train, run, imagenet.check, state, tmp_path / "out"))
+        kernels[name] = sum(costs.kernels.values())
+    assert kernels[""] < kernels["dropblock"] <= 1.25 * kernels[""], kernels
 
 
 def test_a_backbone_is_scored_as_on_a_cpu(solved, imagenet, tmp_path):

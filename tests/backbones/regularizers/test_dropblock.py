@@ -5,7 +5,8 @@ import pytest
 import torch
 from torchvision.ops import drop_block2d
 
-from backbones.regularizers.dropblock import DropBlock, block_mask, masked, sample_blocks
+from backbones import construct
+from backbones.regularizers.dropblock import DropBlock, Scaled, block_masks, masked, output_shapes, sample_blocks
 from workflow import registry
 from workflow.core.rng import rng
 
@@ -87,20 +88,22 @@ def test_each_module_draws_its_own():
 
 
 @pytest.mark.parametrize(("rate", "side"), [(0.1, 7), (0.3, 3), (0.2, 1), (0.0, 3)])
-def test_on_a_gpu_odd_blocks_are_torchvision_s_to_the_bit(rate, side):
-    """The mask of a GPU, with the CPU's generator."""
-    ones = torch.ones(4, 8, 9, 14)
+def test_on_a_gpu_odd_blocks_are_torchvision_s(rate, side):
+    """The mask of a GPU, with the CPU's generator, of one channel: several are drawn in the order of channels last."""
+    ones = torch.ones(4, 1, 9, 14)
     torch.manual_seed(1)
-    found = block_mask(ones.bfloat16(), rate, side)
+    found = block_masks({"a": ones.shape}, {"a": rate}, side, ones.device)["a"]
     torch.manual_seed(1)
-    assert torch.equal(found, drop_block2d(ones, rate, side))
+    expected = drop_block2d(ones, rate, side)
+    assert torch.equal(found == 0, expected == 0)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("side", [2, 4])
 def test_even_blocks_are_whole_squares_and_drop_as_often_on_a_cpu_as_on_a_gpu(side):
     torch.manual_seed(1)
     ones = torch.ones(100, 100, 8, 9)
-    masks = (masked(ones, 0.1, side, rng(3)), block_mask(ones, 0.1, side))
+    masks = (masked(ones, 0.1, side, rng(3)), block_masks({"": ones.shape}, {"": 0.1}, side, ones.device)[""])
     for holes in ((mask == 0).float() for mask in masks):
         whole = -torch.nn.functional.max_pool2d(-holes, side, stride=1)
         opened = torch.nn.functional.max_pool2d(torch.nn.functional.pad(whole, [side - 1] * 4), side, stride=1)
@@ -156,3 +159,46 @@ def test_forwards_and_backwards_are_a_multiplication_by_the_same_mask(form, dtyp
     assert found.is_contiguous(memory_format=form)
     assert torch.equal(found, (plain * mask).to(dtype))
     assert torch.equal(features.grad, (gradient * mask).to(dtype))
+
+
+def test_on_a_gpu_each_module_has_a_mask_of_its_shape_rate_and_draws():
+    shapes = {
+        name: torch.Size(shape) for name, shape in (("a", (8, 16, 9, 9)), ("b", (8, 4, 7, 7)), ("c", (8, 16, 9, 9)))
+    }
+    masks = block_masks(shapes, {"a": 0.2, "b": 0.1, "c": 0.2}, 3, torch.device("cpu"))
+    assert {name: mask.shape for name, mask in masks.items()} == shapes
+    for name, rate in (("a", 0.2), ("b", 0.1), ("c", 0.2)):
+        assert abs((masks[name] == 0).float().mean() - rate) < 0.03
+        assert masks[name].mean() == pytest.approx(1, abs=1e-5), "each keeps its own mean"
+    assert not torch.equal(masks["a"], masks["c"])
+    same = block_masks(shapes, {"a": 0.2, "b": 0.1, "c": 0.1}, 3, torch.device("cpu"))
+    assert abs((same["c"] == 0).float().mean() - 0.1) < 0.03, "modules of one shape may have two rates"
+
+
+def test_where_every_cell_is_dropped_nothing_is_infinite():
+    (mask,) = block_masks({"a": torch.Size((2, 3, 3, 3))}, {"a": 1.0}, 3, torch.device("cpu")).values()
+    assert torch.equal(mask, torch.zeros(2, 3, 3, 3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_on_a_gpu_a_product_is_rounded_once(dtype):
+    torch.manual_seed(1)
+    mask, gradient = torch.rand(2, 3, 4, 4), torch.randn(2, 3, 4, 4).to(dtype)
+    features = torch.randn(2, 3, 4, 4).to(dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
+    found = Scaled.apply(mask, features)
+    found.backward(gradient)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(found, (features * mask).to(dtype))
+    assert torch.equal(features.grad, (gradient * mask).to(dtype))
+
+
+def test_the_shapes_are_those_of_the_outputs_and_nothing_is_computed(monkeypatch):
+    network = construct.build(NETWORKS["resnet18"], 2).train()
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    names = dict.fromkeys(changes(1.0, network="resnet18"), 0.1)
+    shapes = output_shapes(network, names, torch.zeros(3, 3, 64, 48))
+    assert list(shapes) == list(names)
+    assert shapes["layer3.0.bn1"] == (3, 256, 4, 3)
+    assert shapes["layer4.1.downsample"] == (3, 512, 2, 2)
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
