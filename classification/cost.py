@@ -31,15 +31,13 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
         return timing.measure(whole, config, labelled.train_count(check), state, start)
     configure_torch(run.threads)
     embedder, sources = Embedder(backbone), {"train": labelled.open_train(check), "test": labelled.open_test(check)}
-    first, ends, passed = timing.now(), [], {part: [] for part in sources}
-    for part, source in sources.items():
-        for batch in embedder.batches(test_images(source, run.recipe), run):
-            passed[part].append(batch)
-            ends.append(timing.now())  # of the test images the last ones count
-    later = passed["test"][1:]
-    embedded = (ends[-1] - ends[-1 - len(later)]) / sum(map(len, later))
+    first, passed, embedded = timing.now(), {}, 0.0
+    for part, source in sources.items():  # a batch comes when the next is begun, so only all together are timed
+        begun = timing.now()
+        passed[part] = np.concatenate([*embedder.batches(test_images(source, run.recipe), run)])
+        embedded = (timing.now() - begun) / len(source)  # the last part counts: the one before has warmed up
     rows = {part: np.resize(np.arange(len(source)), ROWS) for part, source in sources.items()}
-    features = {part: np.concatenate(passed[part])[rows[part]] for part in sources}
+    features = {part: passed[part][rows[part]] for part in sources}
     labels, begun = np.asarray(sources["train"].targets)[rows["train"]], timing.now()
     CLASSIFY[run.type](run, features, labels, len(check.classes), FinishedParts(state, {}, run.name))
     timed = timing.now() - begun
