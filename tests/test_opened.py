@@ -204,7 +204,7 @@ def check_report(folder: Path) -> None:
     page = (report / "transfer.html").read_text(encoding="utf-8")
     section = page.partition('<h2 id="confusion">')[2].partition("</section>")[0]
     assert re.findall("<h3>(.*)</h3>", section) == ["fast_probe", "logistic_probe"]
-    assert section.count("data:image/png;base64,") == 2
+    assert section.count("data:image/") == 2
     assert "a cell counts test images" in section
     assert "log_loss (nats) ↓<" in page
     assert {path.name for path in report.glob("curves_*.svg")} == {
