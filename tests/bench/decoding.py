@@ -60,6 +60,20 @@ def measure_colors(on_gpu: bool) -> Measured:
     return in_turn_with(steps, (lambda photo: jitter.draw(crop(photo))) if on_gpu else augmentation(RECIPE))
 
 
+def colored(name: str, what: str, wanted: float, on_gpu: bool) -> Row:
+    """A row; `wanted` are images/s on a machine where the reference makes 272."""
+    return Row(
+        name=name,
+        what=what,
+        reference="our crops, ColorJitter of torchvision's v2, lighting",
+        unit="images/s",
+        target=round(wanted / 272, 2),
+        measure=lambda: measure_colors(on_gpu),
+        loads=True,
+        why="the reference has our crops, which are faster than when the target was set",
+    )
+
+
 ROWS = [
     Row(
         name="decode",
@@ -72,22 +86,6 @@ ROWS = [
         why="half of our time are Huffman codes and cosine transforms of the file down to the crop's last row, which "
         "libjpeg-turbo does on both sides; it decodes no part of a row of blocks",
     ),
-    Row(
-        name="colors",
-        what="the same with the paper's colours",
-        reference="our crops, ColorJitter of torchvision's v2, lighting",
-        unit="images/s",
-        target=1.2,
-        measure=lambda: measure_colors(on_gpu=False),
-        loads=True,
-    ),
-    Row(
-        name="colors_gpu",
-        what="the same with colours drawn, for a GPU that applies them",
-        reference="our crops, ColorJitter of torchvision's v2, lighting",
-        unit="images/s",
-        target=1.4,
-        measure=lambda: measure_colors(on_gpu=True),
-        loads=True,
-    ),
+    colored("colors", "the same with the paper's colours", 400, on_gpu=False),
+    colored("colors_gpu", "the same with colours drawn, for a GPU that applies them", 450, on_gpu=True),
 ]

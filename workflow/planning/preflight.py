@@ -65,11 +65,10 @@ def warn_of_many(config: Mapping[str, Any]) -> None:
         return
     shared = [one.folder(recipe, "", "") for task, recipe in tasks for one in task.shared if one.per_backbone]
     jobs = runs + starts * sum(map(bool, shared)) + OTHERS
-    print(
-        f"warning: {runs:,} runs ({starts:,} backbones), about {jobs:,} jobs: Snakemake needs minutes for "
-        "each ten thousand before the first one begins. Fewer seeds, or a config for each part of the rows, need less",
-        file=sys.stderr, flush=True,
-    )  # fmt: skip
+    warn(
+        f"{runs:,} runs ({starts:,} backbones), about {jobs:,} jobs: Snakemake needs minutes for each ten thousand "
+        "before the first one begins. Fewer seeds, or a config for each part of the rows, need less"
+    )
 
 
 def warn_of_unused(todo: Plan) -> None:

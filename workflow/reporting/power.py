@@ -19,11 +19,10 @@ ALONE = "One row is compared; further rows of a column (Holm's correction) need 
 LEFT_OUT = "With one transfer seed, the interval leaves out its effect: gaps are found too easily, and where none is."
 UNKNOWN = "One transfer seed: its effect is unknown and in no interval; --transfer-seed-sd gives it."
 
+Asked = tuple[str, Metric | None, Spread, bool]  # title, metric, spread of its changes, whether it has transfer seeds
 
-Planned = tuple[str, Metric | None, Spread, bool]  # title, metric, spread of its changes, whether it has transfer seeds
 
-
-def from_records(summary: Summary) -> Iterator[Planned]:
+def from_records(summary: Summary) -> Iterator[Asked]:
     """The headline metric of each task, with the spread pooled over rows."""
     for name, task in summary.tasks.items():
         metric, found = task.headline, {}
@@ -74,7 +73,7 @@ def main() -> None:
     parser.add_argument("--gap", type=float, help="that is to be found")
     args = parser.parse_args()
     if args.config:
-        found: list[Planned] = list(from_records(summarize(plan(load(args.config)))))
+        found: list[Asked] = list(from_records(summarize(plan(load(args.config)))))
         if not found:
             raise UserError(
                 f"{args.config}: no row and baseline with two pretraining seeds in common and per-image files"

@@ -51,15 +51,9 @@ def _outcome(
     """`start`: the pretraining of a transfer run; `hashed` gives the hash of a published backbone."""
     path, state = Path(run.record), Path(run.state)
     task = tasks[run.task]
-    outcome = functools.partial(
-        Outcome,
-        task=run.task,
-        declaration=task,
-        backbone=run.backbone,
-        seeds=dict(run.seeds),
-        path=path,
-        stored=run.stored,
-    )
+    common: dict[str, Any] = {"task": run.task, "declaration": task, "backbone": run.backbone, "seeds": dict(run.seeds)}
+    common |= {"path": path, "stored": run.stored}
+    outcome = functools.partial(Outcome, **common)
     content = verification.read(path)
     if content is not None:
         if not verification.check_own_hash(path, content):
@@ -71,16 +65,7 @@ def _outcome(
             differs += other_backbone(run, record, start, hashed(str(run.weights)))
         if differs:
             return outcome(status="stale", reason=_line("; ".join(differs)))
-        return FinishedRun(
-            task=run.task,
-            declaration=task,
-            backbone=run.backbone,
-            seeds=dict(run.seeds),
-            path=path,
-            stored=run.stored,
-            record=record,
-            config=config,
-        )
+        return FinishedRun(**common, record=record, config=config)
     if reason := failure(state):
         return outcome(status="failed", reason=reason)
     return outcome(status="pending", reason="started, not finished" if state.is_dir() else run.refused)

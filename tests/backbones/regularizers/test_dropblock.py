@@ -202,3 +202,13 @@ def test_the_shapes_are_those_of_the_outputs_and_nothing_is_computed(monkeypatch
     assert shapes["layer4.1.downsample"] == (3, 512, 2, 2)
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_the_shapes_of_images_are_found_once():
+    regularizer, images = DropBlock(3, 0.9, 1.0), torch.zeros(2, 3, 64, 64, device="meta")
+    regularizer.network = construct.build(NETWORKS["resnet18"], 2)
+    arguments = images, TARGETS, rng(0), 1.0, NETWORKS["resnet18"]
+    first, _ = regularizer.feature_transforms(*arguments)
+    del regularizer.network
+    again, _ = regularizer.feature_transforms(*arguments)
+    assert list(first) == list(again) == list(changes(1.0, network="resnet18"))

@@ -2,6 +2,7 @@
 record."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from workflow.reporting.answer import correlation, headlines, sentences
@@ -16,7 +17,7 @@ def json_table(summary: Summary) -> str:
         "experiment": summary.experiment,
         "notices": summary.notices,
         "answer": sentences(summary),
-        "kendall_tau": {task: correlation(summary, (task, metric)).__dict__ for task, metric in headlines(summary)},
+        "kendall_tau": {task: asdict(correlation(summary, (task, metric))) for task, metric in headlines(summary)},
         "cells": [cell_content(cell) for cell in summary.cells.values()],
         "references": [
             {"name": name, "task": task, "metric": metric, "value": value}
