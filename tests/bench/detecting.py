@@ -127,7 +127,7 @@ def measure(name: str, recipe: dict) -> Measured:
 
     torch.set_num_threads(2)
     ours, theirs = pair(name, recipe)
-    losses = float(ours()), float(theirs())
+    losses = ours().item(), theirs().item()
     assert abs(losses[0] / losses[1] - 1) < 0.05, f"not the same network: {losses}"
     return in_turn(ours, theirs, recipe["batch_size"])
 

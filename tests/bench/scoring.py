@@ -46,7 +46,7 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
 
     No two scores are equal: the order of equal ones is not defined in mmdet.
     """
-    from detection.coco_results import detections
+    from detection.coco_results import detections as results
 
     draw = np.random.default_rng(0)
     annotations = [truth(draw) for _ in range(images)]
@@ -54,7 +54,7 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
     ours, theirs = [], []
     for image, (annotation, score) in enumerate(zip(annotations, scores.astype(np.float32), strict=True)):
         boxes, labels = detections(draw, annotation)
-        one = detections(image, boxes, score, labels)
+        one = results(image, boxes, score, labels)
         ours.append(one | {"score": score.astype(np.float64)})  # with six decimals some would be equal
         sides = one["bbox"]
         table = np.hstack([sides[:, :2], sides[:, :2] + sides[:, 2:], score[:, None]]).astype(np.float32)
