@@ -47,6 +47,7 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
     No two scores are equal: the order of equal ones is not defined in mmdet.
     """
     from detection.coco_results import detections as results
+    from detection.metric import whole_pixels
 
     draw = np.random.default_rng(0)
     annotations = [truth(draw) for _ in range(images)]
@@ -54,24 +55,24 @@ def world(images: int) -> tuple[list[dict], list[dict], list[list[np.ndarray]]]:
     ours, theirs = [], []
     for image, (annotation, score) in enumerate(zip(annotations, scores.astype(np.float32), strict=True)):
         boxes, labels = detections(draw, annotation)
-        one = results(image, boxes, score, labels)
+        one = results(image, whole_pixels(boxes), score, labels)
         ours.append(one | {"score": score.astype(np.float64)})  # with six decimals some would be equal
-        sides = one["bbox"]
-        table = np.hstack([sides[:, :2], sides[:, :2] + sides[:, 2:], score[:, None]]).astype(np.float32)
+        sides = one["bbox"]  # which end behind their last pixel; mmdet's name it
+        table = np.hstack([sides[:, :2], sides[:, :2] + sides[:, 2:] - 1, score[:, None]]).astype(np.float32)
         theirs.append([table[labels == label] for label in range(CLASSES)])
     return annotations, ours, theirs
 
 
-def measure() -> Measured:
-    """Both from what the images left to mAP by 11 points; `eval_map` with its own four processes."""
+def measure(count: int = IMAGES) -> Measured:
+    """Both from what `count` images left to mAP by 11 points; `eval_map` with its own four processes."""
     from detection.coco_results import joined
     from detection.metric import match, score  # before mmdet: it brings the stand-ins
 
     from mmdet.evaluation.functional import eval_map  # isort: skip
 
     multiprocessing.set_start_method("fork", force=True)  # as a program that calls eval_map has it on Linux
-    annotations, ours, theirs = world(IMAGES)
-    names, images = [str(label) for label in range(CLASSES)], list(range(IMAGES))
+    annotations, ours, theirs = world(count)
+    names, images = [str(label) for label in range(CLASSES)], list(range(count))
     how = {"iou_thr": 0.5, "eval_mode": "11points", "use_legacy_coordinate": True, "logger": "silent"}
     means: list[list[float]] = [[], []]
 
@@ -114,13 +115,13 @@ def coco_world(images: int) -> "tuple[Found, COCO]":
     return arrays(found), index(images=listed, annotations=objects, categories=categories)
 
 
-def measure_coco() -> Measured:
-    """Both from detections in memory to the precision at each threshold, recall and class, and the hits of each image;
-    COCOeval with one range of areas, as ours."""
+def measure_coco(count: int = COCO_IMAGES) -> Measured:
+    """Both from detections of `count` images in memory to the precision at each threshold, recall and class, and the
+    hits of each image; COCOeval with one range of areas, as ours."""
     from detection.coco_metric import evaluated
     from tests.detection.test_coco_matching import by_cocoeval
 
-    found, truth = coco_world(COCO_IMAGES)
+    found, truth = coco_world(count)
     ours, theirs = evaluated(found, truth), by_cocoeval(found, truth)
     assert (ours.precision == theirs.precision).all(), "not the same numbers"
     return in_turn(lambda: evaluated(found, truth), lambda: by_cocoeval(found, truth), repeats=3)
