@@ -1,4 +1,4 @@
-"""VOC's rule (VOCevaldet.m), for all detections of a class at once: which are right, which are left out.
+"""VOC's rule (VOCevaldet.m), for detections of many images and classes at once: which are right, which are left out.
 
 Each looks at the object of its class and image that it overlaps most (the first of equals), difficult ones among them.
 Below IoU 0.5 it is wrong; on a difficult object it is left out; else the best-ranked one is right and the others wrong.
@@ -11,39 +11,39 @@ import numpy as np
 
 
 class Objects(NamedTuple):
-    """Of one class, image by image: `image` (M,), rising; `box` (M, 4) as x1 y1 x2 y2; `difficult` (M,)."""
+    """All that are there, by image and class: `group` (M,), rising, is image × classes + class; `box` (M, 4) as
+    x1 y1 x2 y2; `difficult` (M,)."""
 
-    image: np.ndarray
+    group: np.ndarray
     box: np.ndarray
     difficult: np.ndarray
 
 
-def objects(truth: list[dict], classes: int) -> list[Objects]:
-    """Of each class, from mmdet's annotations; in an image the difficult ones come last."""
+def objects(truth: list[dict], classes: int) -> Objects:
+    """From mmdet's annotations; in a group the difficult ones come last."""
     parts = []
     for kind in ("", "_ignore"):
         counts = [len(one[f"labels{kind}"]) for one in truth]
         boxes = np.concatenate([np.zeros((0, 4), np.float32), *(one[f"bboxes{kind}"] for one in truth)])
         labels = np.concatenate([np.zeros(0, int), *(one[f"labels{kind}"] for one in truth)])
-        parts.append((np.repeat(np.arange(len(truth)), counts), boxes, np.full(len(labels), bool(kind)), labels))
-    *columns, label = (np.concatenate(column) for column in zip(*parts, strict=True))
+        groups = np.repeat(np.arange(len(truth)), counts) * classes + labels
+        parts.append((groups, boxes.astype(np.float32), np.full(len(labels), bool(kind))))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[0], kind="stable")
-    image, box, difficult = (column[order] for column in columns)
-    which = [np.flatnonzero(label[order] == one) for one in range(classes)]
-    return [Objects(image[rows], box[rows].astype(np.float32), difficult[rows]) for rows in which]
+    return Objects(*(column[order] for column in columns))
 
 
-def judge(image: np.ndarray, box: np.ndarray, truth: Objects) -> tuple[np.ndarray, np.ndarray]:
-    """Which of a class's detections, the best first, are right and which are left out: (D,) and (D,)."""
-    hit, left = np.zeros((2, len(image)), dtype=bool)
-    first, beyond = (np.searchsorted(truth.image, image, side) for side in ("left", "right"))
-    near = np.flatnonzero(beyond > first)  # those with any object of the class beside them
+def judge(group: np.ndarray, box: np.ndarray, truth: Objects) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections, of each group the best first, are right and which are left out: (D,) and (D,)."""
+    hit, left = np.zeros((2, len(group)), dtype=bool)
+    first, beyond = (np.searchsorted(truth.group, group, side) for side in ("left", "right"))
+    near = np.flatnonzero(beyond > first)  # those with any object of the group beside them
     counts = (beyond - first)[near]
     starts = np.cumsum(counts) - counts
     other = np.arange(counts.sum()) + np.repeat(first[near] - starts, counts)
     shares = overlap(box[np.repeat(near, counts)], truth.box[other])
     most = np.maximum.reduceat(shares, starts) if len(near) else shares
-    other[shares < np.repeat(most, counts)] = len(truth.image)
+    other[shares < np.repeat(most, counts)] = len(truth.group)
     best = np.minimum.reduceat(other, starts) if len(near) else other
     close = most >= 0.5
     rows, found = near[close], best[close]

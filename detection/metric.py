@@ -16,9 +16,10 @@ from mmdet.evaluation.metrics import VOCMetric
 from mmdet.registry import METRICS
 
 from detection.coco_results import Found, detections, joined, write
-from detection.matching import judge, objects
+from detection.matching import Objects, judge, objects
 from workflow.training import per_image
 
+BLOCK = 64  # images
 Matches = dict[str, np.ndarray]  # the arrays of per_image.npz but for `images` (design: Contracts)
 
 
@@ -29,19 +30,33 @@ def match(found: Found, images: Sequence[int], truth: list[dict], classes: int) 
     ones are VOC's difficult objects. Its boxes name their last pixel, as the devkit's do; those of `found` end behind
     it, as COCO's do.
     """
-    order, parts = np.argsort(images), []
-    for which, present in enumerate(objects(truth, classes)):
-        own = np.flatnonzero(found["category_id"] == which + 1)  # one class at a time stays in the cache
-        image = order[np.searchsorted(images, found["image_id"][own], sorter=order)].astype(np.int32)
-        score, sides = found["score"][own].astype(np.float32), found["bbox"][own]
-        boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:] - 1], axis=1).astype(np.float32)
-        rank = np.lexsort((image, -score))  # a stable sort
-        hit, left = judge(image[rank], boxes[rank], present)
-        label = np.full(len(rank), which, dtype=found["category_id"].dtype)
-        parts.append((image[rank], label, score[rank], hit[:, None], left[:, None]))
+    order = np.argsort(images)
+    image = order[np.searchsorted(images, found["image_id"], sorter=order)].astype(np.int32)
+    every = image, found["score"].astype(np.float32), *judged(found, image, objects(truth, classes), classes)
+    parts = []
+    for which in range(classes):
+        own = np.flatnonzero(found["category_id"] == which + 1)
+        columns = [column[own] for column in every]
+        rank = np.lexsort((columns[0], -columns[1]))  # a stable sort
+        image, score, hit, left = (column[rank] for column in columns)
+        label = np.full(len(own), which, dtype=found["category_id"].dtype)
+        parts.append((image, label, score, hit[:, None], left[:, None]))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     truths = np.array([np.bincount(one["labels"], minlength=classes) for one in truth], dtype=np.int32)
     return dict(zip(("image", "label", "score", "hit", "left"), columns, strict=True)) | {"truths": truths}
+
+
+def judged(found: Found, image: np.ndarray, present: Objects, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections are right and which are left out, (D,) each; `image` (D,) is where each is."""
+    hit, left = np.zeros((2, len(image)), dtype=bool)
+    by_image = np.argsort(image, kind="stable")
+    ends = np.searchsorted(image, np.arange(BLOCK, image.max(initial=0) + 1, BLOCK), sorter=by_image)
+    for own in np.split(by_image, ends):  # few images at a time stay in the cache
+        own = own[np.argsort(-found["score"][own].astype(np.float32), kind="stable")]
+        sides = found["bbox"][own]
+        boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:] - 1], axis=1).astype(np.float32)
+        hit[own], left[own] = judge(image[own] * classes + found["category_id"][own] - 1, boxes, present)
+    return hit, left
 
 
 def whole_pixels(boxes: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import pytest
 
+import tests.bench.__main__ as bench
 from tests.bench.row import Measured, Row, alone, in_turn
 from tests.bench.table import COLUMNS, KEPT, PAGE, read, rows, table, write
 from workflow.reporting.publish import inserted
@@ -9,6 +10,14 @@ from workflow.reporting.publish import inserted
 
 def test_the_page_has_the_numbers_that_were_kept():
     assert inserted(PAGE, "bench", table(read(KEPT))) == PAGE.read_text(encoding="utf-8")
+
+
+def test_a_number_is_not_rounded_twice(monkeypatch, tmp_path):
+    monkeypatch.setattr(bench, "KEPT", tmp_path / "bench.csv")
+    monkeypatch.setattr(bench, "PAGE", tmp_path / "page.md")
+    (tmp_path / "page.md").write_text("<!-- table: bench -->\n<!-- end of table -->\n", encoding="utf-8")
+    bench.keep({next(iter(rows())): Measured(10.149, 10.149, 1)})  # 10.1; kept as 10.15, which is 10.2
+    assert inserted(tmp_path / "page.md", "bench", table(read(tmp_path / "bench.csv"))) == bench.PAGE.read_text()
 
 
 def test_every_row_was_measured():

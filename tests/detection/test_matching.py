@@ -1,4 +1,4 @@
-"""VOC's rule for a whole class at once against mmdet's `tpfp_default`, image by image."""
+"""VOC's rule for all images and classes at once against mmdet's `tpfp_default`, image by image."""
 
 import numpy as np
 import pytest
@@ -27,29 +27,28 @@ def annotation(draw: np.random.Generator) -> dict:
 def test_each_detection_is_judged_as_by_mmdet(seed):
     draw = np.random.default_rng(seed)
     truth = [annotation(draw) for _ in range(IMAGES)]
-    seen = set()
-    for label, present in enumerate(objects(truth, CLASSES)):
-        image, found = draw.integers(0, IMAGES, 400), boxes(draw, 400)
-        found[::2] += draw.normal(0, 1, (200, 4)).astype(np.float32)
-        hit, left = judge(image, found, present)
-        for place, one in enumerate(truth):
-            rows = np.flatnonzero(image == place)
-            falling = -np.arange(len(rows), dtype=np.float32)[:, None]
-            of_class = [one[f"bboxes{kind}"][one[f"labels{kind}"] == label] for kind in ("", "_ignore")]
-            table = np.hstack([found[rows], falling])
-            right, wrong = tpfp_default(table, *of_class, 0.5, use_legacy_coordinate=True)
-            assert hit[rows].tolist() == (right[0] > 0).tolist()
-            assert left[rows].tolist() == ((right[0] == 0) & (wrong[0] == 0)).tolist()
-        seen |= set(zip(hit.tolist(), left.tolist(), strict=True))
-    assert seen == {(True, False), (False, True), (False, False)}
+    image, label, found = draw.integers(0, IMAGES, 1200), draw.integers(0, CLASSES, 1200), boxes(draw, 1200)
+    found[::2] += draw.normal(0, 1, (600, 4)).astype(np.float32)
+    hit, left = judge(image * CLASSES + label, found, objects(truth, CLASSES))
+    for group in range(IMAGES * CLASSES):
+        place, which = divmod(group, CLASSES)
+        rows = np.flatnonzero((image == place) & (label == which))
+        falling = -np.arange(len(rows), dtype=np.float32)[:, None]
+        one = truth[place]
+        of_class = [one[f"bboxes{kind}"][one[f"labels{kind}"] == which] for kind in ("", "_ignore")]
+        table = np.hstack([found[rows], falling])
+        right, wrong = tpfp_default(table, *of_class, 0.5, use_legacy_coordinate=True)
+        assert hit[rows].tolist() == (right[0] > 0).tolist()
+        assert left[rows].tolist() == ((right[0] == 0) & (wrong[0] == 0)).tolist()
+    assert set(zip(hit.tolist(), left.tolist(), strict=True)) == {(True, False), (False, True), (False, False)}
 
 
 def test_without_objects_all_is_wrong_and_without_detections_there_is_nothing():
     empty = {key: np.zeros((0, *tail)) for key, tail in (("bboxes", (4,)), ("bboxes_ignore", (4,)))}
     empty |= {key: np.zeros(0, dtype=int) for key in ("labels", "labels_ignore")}
-    (none,) = objects([empty], 1)
+    none = objects([empty], 1)
     hit, left = judge(np.zeros(3, dtype=int), boxes(np.random.default_rng(0), 3), none)
     assert not hit.any()
     assert not left.any()
-    (some,) = objects([empty | {"bboxes": np.ones((1, 4)), "labels": np.zeros(1, dtype=int)}], 1)
+    some = objects([empty | {"bboxes": np.ones((1, 4)), "labels": np.zeros(1, dtype=int)}], 1)
     assert [len(part) for part in judge(np.zeros(0, dtype=int), np.zeros((0, 4), np.float32), some)] == [0, 0]

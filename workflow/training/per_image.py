@@ -20,8 +20,10 @@ LARGEST = 1 << 32  # bytes of all arrays: sixteen times what 40,000 images with 
 
 def write(path: str | Path, images: np.ndarray | list, **arrays: np.ndarray) -> None:
     """Write arrays about the test images `images` (N,), integers or texts, atomically. Equal arrays are equal bytes."""
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, images=np.asarray(images), **arrays)
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in {"images": np.asarray(images), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                npy.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
 def parse(path: Path, content: bytes) -> dict[str, np.ndarray]:
