@@ -36,7 +36,7 @@ define halves
 endef
 
 test: $(READY)
-	$(call halves,"not slow",tests/workflow tests/backbones)
+	$(call halves,"not slow",tests/workflow)
 
 test-all: $(READY)
 	$(call halves,slow,tests/test_*.py)

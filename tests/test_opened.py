@@ -86,6 +86,7 @@ def jobs(output: str) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
 
 
+@pytest.mark.slow
 def test_its_own_tests_and_the_laws_of_declarations_hold(opened):
     tests = [file for file in added() if Path(file).name.startswith("test_")]
     theirs = "probe or nearest_mean or dots or plainnet or own_files"

@@ -187,6 +187,7 @@ def test_what_timm_cannot_express_is_refused(imagenet, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_onnx_agrees_for_any_batch(pair, tmp_path):
     for operations in (torch.backends.cudnn.conv, torch.backends.cudnn.rnn):  # as torch starts, whatever tests left
         operations.fp32_precision = "tf32"

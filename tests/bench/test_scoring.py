@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("call", ["measure(300)", "measure_coco(20)"])
+@pytest.mark.parametrize("call", ["measure(30)", "measure_coco(20)"])
 def test_both_sides_give_the_same_numbers(call):
     """In a process of its own, as `eval_map` wants one that forks."""
     code = f"from tests.bench.scoring import measure, measure_coco; assert {call}.ratio > 0"

@@ -2,7 +2,7 @@
 plan is made without torch. Both stand only in the `@register(...)` of each file in backbones/regularizers."""
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,20 +24,22 @@ class Declared(NamedTuple):
 
 def declared() -> dict[str, Declared]:
     """All regularizers by name. ValueError (of `ast`) if the arguments of a `@register` are not written out."""
-    found = [declaration for file in sorted(FOLDER.glob("*.py")) for declaration in _declarations(file)]
-    return {each.name: each for each in found}
+    sources = [file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.py"))]
+    return {each.name: each for source in sources for each in _declarations(source)}
 
 
-def _declarations(file: Path) -> Iterator[Declared]:
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+@functools.cache  # a config asks for each of its rows
+def _declarations(source: str) -> tuple[Declared, ...]:
+    found = []
+    for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
             methods = tuple(part.name for part in node.body if isinstance(part, ast.FunctionDef))
-            doc = ast.get_docstring(node) or ""
             for call in node.decorator_list:
                 if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "register":
                     named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
                     one = Declared(*map(ast.literal_eval, call.args), **named)
-                    yield one._replace(doc=doc, methods=methods)
+                    found.append(one._replace(doc=ast.get_docstring(node) or "", methods=methods))
+    return tuple(found)
 
 
 def schema() -> dict[str, Any]:

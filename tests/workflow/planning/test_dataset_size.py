@@ -26,6 +26,7 @@ def config(imagenet, voc):
     return DEMO | {"data": data, "backbones": {"baseline": {}}, "pretrain": recipe, "tasks": tasks}
 
 
+@pytest.mark.slow
 def test_the_job_of_the_check_says_it(config, voc, snakemake, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = f"tasks.ssd_voc.batch_size: 17 is more than the 16 training images with an object in {voc.root}"

@@ -84,6 +84,7 @@ def test_a_detector_of_a_square_input_keeps_its_size(asked_of, voc):
     assert run.recipe["size"] == DEMO["tasks"]["ssd_voc"]["size"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "words"), [({"synthetic": {}}, range(20, 100)), ({"root": "x"}, [9956])])
 def test_a_captioner_is_measured_with_as_many_words_as_coco_has(data, words, asked_of, coco):
     given, cost = asked_of("captioning", "nic_coco", coco.check, {"finetune_encoder": True}, data=data)

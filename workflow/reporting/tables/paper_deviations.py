@@ -1,6 +1,7 @@
 """What differs from the paper: our choices, most of them where it is silent, and where a config departs from the
 shipped one that has the paper's settings on its pretraining set."""
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,10 +38,15 @@ def choices() -> list[tuple[str, str]]:
 def paper_config(config: dict[str, Any]) -> Path:
     """The shipped config with the paper's settings on the pretraining set of `config`; on others that on ImageNet."""
 
-    def layout(one: dict[str, Any]) -> str:
-        return registry.layout_of(one, registry.data_name(one, registry.PRETRAIN)).name
+    own = registry.layout_of(config, registry.data_name(config, registry.PRETRAIN)).name
+    return next((file for file in PAPERS if pretraining_layout(file) == own), PAPER)
 
-    return next((file for file in PAPERS if layout(load_yaml(file)) == layout(config)), PAPER)
+
+@functools.cache
+def pretraining_layout(file: Path) -> str:
+    """The layout of the set that a shipped config pretrains on."""
+    config = load_yaml(file)
+    return registry.layout_of(config, registry.data_name(config, registry.PRETRAIN)).name
 
 
 def departures(config: dict[str, Any]) -> list[Departure]:

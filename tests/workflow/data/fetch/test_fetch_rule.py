@@ -43,6 +43,7 @@ def snakemake(server, voc, voc_archives, voc_sources, coco_archives, coco_source
     return lambda *words: call(*words, "--configfile", "x.yaml")
 
 
+@pytest.mark.slow
 def test_snakemake_data(snakemake, server, tmp_path):
     """The real target: everything is fetched, from a server that breaks off too, and checked; what gets lost is fetched
     again when it is asked for, and nothing else. How the parts of a set are found missing: test_fetch.py."""

@@ -232,6 +232,7 @@ def test_a_run_that_is_none_is_refused(node):
     assert done.stderr.startswith("error: --run-spec is not the JSON of a run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "given", "taken"), [(1, [], 2), (3, [], 6), (1, ["--resources", "gpu=5"], 5)])
 def test_snakemake_begins_no_more_jobs_here_than_there_are_devices_for(share, given, taken, node, snakemake):
     node(2)
