@@ -196,8 +196,10 @@ ROWS = [
         what="our loop, loading included",
         reference="our bare step on a batch in memory",
         unit="images/s",
-        target=0.95,
+        target=0.97,
         measure=lambda: measure(bare, regularizers={}),
+        why="on two cores that both compute, an image takes 159 ms of them, and its decoding and colours 2.1 ms more "
+        "(1.3 %); the row moves between 0.95 and 0.97 when it is repeated",
         loads=True,
     ),
 ]
