@@ -90,6 +90,12 @@ class Batches:
         self.iterator.skip_iter(iterations)
 
 
+def ends_window(done: int, iterations: int, windows: int) -> bool:
+    """Whether the iterations up to `done` end one of the windows that `iterations` are cut into, all of one length but
+    for one iteration: a short last one would end a curve of means with a jump."""
+    return done * windows // iterations > (done - 1) * windows // iterations
+
+
 class History(Hook):
     """The curve of a run (`points`: mean loss and rate; `evaluations`: metrics), its `seconds` of training and how many
     of them it waited for data, kept across kills in its state."""
@@ -98,7 +104,6 @@ class History(Hook):
 
     def __init__(self, name: str, iterations: int, batch: int) -> None:
         self.name, self.iterations, self.batch = name, iterations, batch
-        self.every = max(1, iterations // POINTS_OF_A_CURVE)
         self.points: list[dict[str, float]] = []
         self.evaluations: list[dict[str, Any]] = []
         self.losses: list[torch.Tensor] = []
@@ -126,7 +131,7 @@ class History(Hook):
         done, now = runner.iter + 1, time.monotonic()
         self.seconds, self.tick = self.seconds + now - self.tick, now
         self.waited += self.batches.seconds  # here, where `seconds` grows: a state may be saved with a batch in hand
-        if done % self.every == 0 or done == self.iterations:
+        if ends_window(done, self.iterations, POINTS_OF_A_CURVE):
             loss = torch.stack(self.losses).mean().item()
             self.points.append({"iteration": done, "loss": loss, "lr": self.rate})
             self.losses.clear()

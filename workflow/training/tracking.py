@@ -4,6 +4,7 @@ Off by default (workflow/planning/tracking.py). A resumed training continues its
 """
 
 import contextlib
+import math
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from workflow.core.errors import UserError
 from workflow.core.files import atomic
 from workflow.planning.run_spec import RunSpec
 from workflow.planning.tracking import refuse_missing
-from workflow.training.hooks import History
+from workflow.training.hooks import POINTS_OF_A_CURVE, History, ends_window
 
 ITERATIONS = 50  # between two points at most: the losses of a GPU have to be waited for
 STEP = "iteration"  # the axis of Weights & Biases
@@ -126,7 +127,7 @@ class TrackingHook(Hook):
 
     def __init__(self, run: RunSpec, state: Path, history: History) -> None:
         self.run, self.state, self.history = run, state, history
-        self.every = min(history.every, ITERATIONS)
+        self.windows = max(POINTS_OF_A_CURVE, math.ceil(history.iterations / ITERATIONS))
         self.losses: list[dict[str, torch.Tensor]] = []
         self.point: dict[str, float] = {}  # the last one, with its iteration
         self.backend: Any = None  # of further processes
@@ -167,7 +168,7 @@ class TrackingHook(Hook):
         """Keep the losses; every so often write a point."""
         self.losses.append({key: value.detach() for key, value in outputs.items()})
         done, history = runner.iter + 1, self.history
-        if done % self.every and done != history.iterations:
+        if not ends_window(done, history.iterations, self.windows):
             return
         iteration, seconds, waited = self.since
         seconds = max(history.seconds - seconds, 1e-9)

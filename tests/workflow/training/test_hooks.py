@@ -1,6 +1,7 @@
 """The curve that a run keeps: each point is the mean of all losses since the point before, and no loss is left out.
 What it shows meanwhile: how far it is, and how long it will take."""
 
+import itertools
 import statistics
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from mmengine.hooks import Hook
 from tests.workflow.training.test_engine import Line, Points, die_after, run_of, task
 from workflow.training import hooks
 from workflow.training.engine import fit
-from workflow.training.hooks import History
+from workflow.training.hooks import History, ends_window
 from workflow.training.resume import checkpointing
 
 
@@ -24,14 +25,22 @@ class Losses(Hook):
         self.seen.append(outputs["loss"].item())
 
 
-@pytest.mark.parametrize(("iterations", "between"), [(1, 1), (199, 1), (205, 2), (310, 3)])
-def test_a_point_is_the_mean_of_all_losses_since_the_one_before(tmp_path, iterations, between):
+@pytest.mark.parametrize(("iterations", "points"), [(1, 1), (99, 99), (199, 100), (205, 100), (300, 100)])
+def test_a_point_is_the_mean_of_all_losses_since_the_one_before(tmp_path, iterations, points):
     run, losses = run_of(iterations=iterations, eval_interval=0), Losses()
     done = fit(run, task(run), 20, tmp_path, more=[losses])
     ends = [point["iteration"] for point in done.points]
-    assert ends == [*range(between, iterations, between), iterations]
+    assert (len(ends), ends[-1]) == (points, iterations)
     means = [statistics.fmean(losses.seen[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     assert [point["loss"] for point in done.points] == pytest.approx(means, rel=1e-5)
+
+
+@pytest.mark.parametrize("iterations", [101, 205, 625, 120_000])
+def test_no_point_is_the_mean_of_far_fewer_losses_than_the_others(iterations):
+    ends = [done for done in range(1, iterations + 1) if ends_window(done, iterations, 100)]
+    lengths = {end - start for start, end in itertools.pairwise([0, *ends])}
+    assert (len(ends), ends[-1]) == (100, iterations)
+    assert max(lengths) - min(lengths) <= 1
 
 
 def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, monkeypatch):
@@ -39,7 +48,7 @@ def test_a_run_that_is_killed_between_two_points_has_the_same_curve(tmp_path, mo
     whole = fit(run, task(run), 20, tmp_path / "whole")
     with monkeypatch.context() as patched:
         patched.setattr(checkpointing, "SECONDS_BETWEEN_SAVES", 0)
-        die_after(7, run, tmp_path / "killed")  # two iterations are a point
+        die_after(8, run, tmp_path / "killed")  # points are at 7 and 9
     assert fit(run, task(run), 20, tmp_path / "killed").points == whole.points
     rates = [point["lr"] for point in whole.points if point["iteration"] > 8]
     assert rates == pytest.approx([0.002] * len(rates)), "a tenth from iteration 8 on"

@@ -121,7 +121,7 @@ def test_a_run_that_was_not_tracked_before_shows_the_rest(tmp_path, monkeypatch)
 
 
 def test_points_of_a_long_run_are_not_far_apart():
-    assert tracking.TrackingHook(tracked_run(), Path("state"), tracking.History("run", 10**6, 4)).every == 50
+    assert tracking.TrackingHook(tracked_run(), Path("state"), tracking.History("run", 10**6, 4)).windows == 10**6 / 50
 
 
 def test_a_tracker_that_is_not_installed_is_refused(tmp_path, monkeypatch):
