@@ -21,7 +21,7 @@ from workflow.reporting.statistics.bootstrap import Resampled, resample
 from workflow.reporting.statistics.intervals import LEVEL
 from workflow.reporting.statistics.per_image import read
 
-ACROSS, WIDTH, HEIGHT = 4, 3.4, 2.7  # panels in a row; inches of one
+ACROSS, WIDTH, HEIGHT = 3, 3.6, 2.7  # panels in a row; inches of one
 
 
 @dataclass(frozen=True)
