@@ -12,6 +12,8 @@ from tests.demo import CONFIGS, demo
 from workflow.config.loading import load, overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
+from workflow.data.sets import SHAPES
+from workflow.data.synthetic import shapes
 from workflow.planning.cost import counts, images, numbers_of
 from workflow.planning.cost_images import made_of, synthetic_check
 from workflow.registry import datasets
@@ -49,6 +51,12 @@ def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
     check = DatasetInfo.read(synthetic_check(config, "mine", 2, tmp_path))
     assert (check.set, check.root) == ("voc", str(tmp_path / "mine"))
     assert len(check.classes) == 12, "as many as are drawn, where the real set has fewer"
+
+
+@pytest.mark.parametrize("name", ["imagenet", "cub", "cifar100"])
+def test_a_small_batch_leaves_no_class_without_an_image(name, tmp_path):
+    config = overlay(PAPER, {"data": {"cub": {"root": "data/cub"}, "cifar100": {"root": "data/cifar100"}}})
+    assert DatasetInfo.read(synthetic_check(config, name, 1, tmp_path)).counts["train"] == SHAPES == len(shapes.SHAPES)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Section = Mapping[str, Any]
+SHAPES = 12  # that a synthetic twin has at most: its classes
 
 
 def as_configured(*parts: str) -> Callable[[Section], dict[str, int]]:
@@ -12,9 +13,9 @@ def as_configured(*parts: str) -> Callable[[Section], dict[str, int]]:
     return lambda section: {part: section["synthetic"][part] for part in parts}
 
 
-def small_parts(test: str, least: int = 1) -> Callable[[Section, int], dict[str, int]]:
-    """`DataSet.small`: training images for some steps, `least` of them at least, and two batches of the part `test`."""
-    return lambda section, batch: {"train": max(least, batch), test: 2 * batch}
+def small_parts(test: str) -> Callable[[Section, int], dict[str, int]]:
+    """`DataSet.small`: training images for some steps and two batches of the part `test`, with one of each class."""
+    return lambda section, batch: {"train": max(SHAPES, batch), test: max(SHAPES, 2 * batch)}
 
 
 def two_batches(section: Section, batch: int) -> dict[str, int]:

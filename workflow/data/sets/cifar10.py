@@ -16,7 +16,7 @@ DATASET = DataSet(
     counts={"": {"train": 50_000, "test": 10_000}},
     generator="workflow.data.synthetic.cifar:make_ten",
     parts=PARTS,
-    small=small_parts("test", least=5),
+    small=small_parts("test"),
     made_counts=as_configured(*PARTS),
     fixed_size=True,
     hub="uoft-cs/cifar10",
