@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.core.escaping import say
-from workflow.data.sets import SHAPES
+from workflow.data.sets import DRAWN_CLASSES
 from workflow.planning.plan import Plan
 from workflow.registry import data_name, layout_of
 
@@ -42,7 +42,7 @@ def made_of(name: str, own: dict[str, Any], classes: int) -> dict[str, Any]:
         return {"photos": own["photos"]}
     if "photos" in own:
         say(f"data.{name}.synthetic.photos: no folder {own['photos']}: shapes in their place")
-    return {"classes": own.get("classes", min(SHAPES, classes))}
+    return {"classes": own.get("classes", min(DRAWN_CLASSES, classes))}
 
 
 def batch_sizes(todo: Plan) -> dict[str, int]:

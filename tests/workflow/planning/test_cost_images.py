@@ -12,7 +12,7 @@ from tests.demo import CONFIGS, demo
 from workflow.config.loading import load, overlay
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
-from workflow.data.sets import SHAPES
+from workflow.data.sets import DRAWN_CLASSES
 from workflow.data.synthetic import shapes
 from workflow.planning.cost import counts, images, numbers_of
 from workflow.planning.cost_images import made_of, synthetic_check
@@ -56,7 +56,8 @@ def test_a_set_of_another_name_is_counted_and_drawn_as_its_layout(tmp_path):
 @pytest.mark.parametrize("name", ["imagenet", "cub", "cifar100"])
 def test_a_small_batch_leaves_no_class_without_an_image(name, tmp_path):
     config = overlay(PAPER, {"data": {"cub": {"root": "data/cub"}, "cifar100": {"root": "data/cifar100"}}})
-    assert DatasetInfo.read(synthetic_check(config, name, 1, tmp_path)).counts["train"] == SHAPES == len(shapes.SHAPES)
+    check = DatasetInfo.read(synthetic_check(config, name, 1, tmp_path))
+    assert check.counts["train"] == DRAWN_CLASSES == len(shapes.SHAPES)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])

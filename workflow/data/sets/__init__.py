@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Section = Mapping[str, Any]
-SHAPES = 12  # that a synthetic twin has at most: its classes
+DRAWN_CLASSES = 12  # of a synthetic twin, at most: as many as there are shapes
 
 
 def as_configured(*parts: str) -> Callable[[Section], dict[str, int]]:
@@ -15,7 +15,7 @@ def as_configured(*parts: str) -> Callable[[Section], dict[str, int]]:
 
 def small_parts(test: str) -> Callable[[Section, int], dict[str, int]]:
     """`DataSet.small`: training images for some steps and two batches of the part `test`, with one of each class."""
-    return lambda section, batch: {"train": max(SHAPES, batch), test: max(SHAPES, 2 * batch)}
+    return lambda section, batch: {"train": max(DRAWN_CLASSES, batch), test: max(DRAWN_CLASSES, 2 * batch)}
 
 
 def two_batches(section: Section, batch: int) -> dict[str, int]:
