@@ -35,7 +35,10 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
     if "synthetic" not in run.data:  # the drawn sentences have fewer words than COCO's
         more = [f"word {n}" for n in range(len(words), WORDS)]
         vocabulary.Vocabulary(words + more).save(state / "vocabulary.json")
-    start = (lambda model: load_backbone(backbone, model.encoder.network)) if run.recipe["finetune_encoder"] else None
+    start = None
+    if run.recipe["finetune_encoder"]:
+        run = timing.few_images(run, run.recipe["crop_size"])
+        start = lambda model: load_backbone(backbone, model.encoder.network)  # noqa: E731
     config = task(run, check_file, backbone, out / "features", state, state)
     measured = timing.measure(run, config, samples, state, start)
     more = {"image": measured["image"] + caption, "timed": measured["timed"] + before}

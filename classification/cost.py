@@ -26,6 +26,7 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
     publish_untrained(backbone, network)
     if run.type not in CLASSIFY:
         whole = dataclasses.replace(run, recipe=run.recipe | {"fraction": 1.0})
+        whole = timing.few_images(whole, run.recipe["crop_size"])
         start = lambda model: model.load(backbone)  # noqa: E731
         config = task(whole, check, metadata(backbone), {}, state, held_out=0.0)
         return timing.measure(whole, config, labelled.train_count(check), state, start)

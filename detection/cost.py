@@ -25,6 +25,7 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
         long, short = SIDES
         run.recipe["min_size"] = round(sqrt(long / short) * run.recipe["min_size"])
         run.recipe["max_size"] = max(run.recipe["max_size"], run.recipe["min_size"])
+    run = timing.few_images(run, run.recipe.get("min_size") or run.recipe["size"])
     check, backbone, state = DatasetInfo.read(check_file), out / "backbone.safetensors", out / "state"
     config = task(run, check, publish_untrained(backbone, network), network_of(backbone), state)
     return timing.measure(run, config, samples(check), state, lambda model: load_backbone(backbone, *parts(model)))

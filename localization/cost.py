@@ -22,7 +22,7 @@ def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, f
     publish_untrained(backbone, network)
     dataset, meta = photos(check, {"synthetic": {}}), metadata(backbone)
     if tasks()[run.type].kind == "train":
-        start = lambda model: model.load(backbone)  # noqa: E731
+        run, start = timing.few_images(run, run.recipe["crop_size"]), lambda model: model.load(backbone)
         return timing.measure(run, task(run, check, meta, {}, dataset, state), check.counts["train"], state, start)
     configure_torch(run.threads)
     names = (*check.classes, *(f"class {n}" for n in range(IMAGENET_CLASSES)))[:IMAGENET_CLASSES]

@@ -14,5 +14,5 @@ from workflow.training import timing
 
 def cost(run: RunSpec, check_file: Path, out: Path, network: str) -> dict[str, float]:
     """A short pretraining of the network, which the recipe names too."""
-    check, state = DatasetInfo.read(check_file), out / "state"
+    check, state, run = DatasetInfo.read(check_file), out / "state", timing.few_images(run, run.recipe["crop_size"])
     return timing.measure(run, task(run, check, state), train_count(check), state)

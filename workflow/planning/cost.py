@@ -128,12 +128,18 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
         if status < 0:
             print(f"{named(todo, key)}: it was killed, often for want of memory", flush=True)
             continue
-        cost = read_json(out / "cost.json")
+        cost = whole_batch(read_json(out / "cost.json"), run)
         start = passed - cost["timed"] if "timed" in cost else 0.0
         found[key] = cost | {"start": start, "drawing": drawing[name]}
     if not found:
         raise UserError("no kind of run could be measured on this machine")
     return found
+
+
+def whole_batch(cost: dict[str, Any], run: PlannedRun) -> dict[str, Any]:
+    """The cost with the seconds of a whole step, where a CPU was given fewer images than the recipe's batch (`batch`):
+    there a step takes as long as its images."""
+    return cost | ({"step": cost["step"] * run.run["recipe"]["batch_size"] / cost["batch"]} if "batch" in cost else {})
 
 
 def spent(task: Task, run: PlannedRun, cost: dict[str, Any], parts: Parts) -> tuple[int, float, float]:
@@ -252,6 +258,11 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))
+    few = [
+        f"{named(todo, key)}: a step of {size} images is measured with {costs[key]['batch']}"
+        for key, runs in kinds(todo).items()
+        if key in costs and (size := runs[0].run["recipe"].get("batch_size")) != costs[key].get("batch", size)
+    ]
     missing = [named(todo, key) for key in kinds(todo) if key not in costs]
     todo = dataclasses.replace(todo, runs=[run for run in todo.jobs if kind(todo, run) in costs], weights=[])
     every = jobs(todo, costs, found)
@@ -268,6 +279,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     if todo.cores > here:
         lines.append(f"warning: a job is to have {todo.cores} cores (threads + workers): with them it is faster")
     lines += ["", *sizes(todo, found), "", *table(todo, costs, found)]
+    lines += ["", *few] * bool(few)
     lines += [f"{name}: not measured, and in no sum: it was killed, often for want of memory" for name in missing]
     return "\n".join([*lines, "", f"The whole of {len(every)} jobs by number of {what}:", together, NOT_COUNTED])
 

@@ -18,7 +18,9 @@ from workflow.training.hooks import History, autocast
 from workflow.training.resume.checkpointing import ResumeCheckpointHook
 
 WARM, MOST = 2, 100  # steps: not timed; timed at most
-SECONDS = 10.0  # of timed steps are enough: where a step takes as long, one
+SECONDS = 10.0  # of timed steps are enough, and of timed test images: where a step takes as long, one
+PIXELS = 16 * 224**2  # that a CPU is given at once: with as many, a step takes as long as its images
+LEAST = 2  # images of a batch: one is not enough for batch norm
 Cost = Callable[[RunSpec, Path, Path, str], dict[str, float]]
 
 
@@ -30,6 +32,15 @@ def shortened(run: RunSpec) -> RunSpec:
     kept = {key: value for key, value in run.recipe.items() if key != "epochs"}
     no_end = {"iterations": WARM + MOST + 1, "eval_interval": 0, "milestones": [], "warmup_iters": 0, "lr": 0.0}
     return dataclasses.replace(run, recipe=kept | no_end)
+
+
+def few_images(run: RunSpec, side: int) -> RunSpec:
+    """The run as a CPU measures it, with a batch of PIXELS at most where an image has `side` px squared: hundreds of
+    photos at once take minutes a step, and more memory than a machine has. A GPU is given the whole batch."""
+    if torch.cuda.is_available():
+        return run
+    most = max(LEAST, PIXELS // side**2)
+    return dataclasses.replace(run, recipe=run.recipe | {"batch_size": min(run.recipe["batch_size"], most)})
 
 
 def now() -> float:
@@ -81,7 +92,10 @@ class Clock(Hook):
             for batch in loader:
                 runner.model.val_step(batch)
                 ends.append(now())
-        self.image = (ends[-1] - ends[0]) / (len(loader.dataset) - loader.batch_size)
+                if ends[-1] - ends[0] >= SECONDS:
+                    break
+        passed = min(len(ends) * loader.batch_size, len(loader.dataset))
+        self.image = (ends[-1] - ends[0]) / (passed - loader.batch_size)
         self.timed = ends[-1] - self.begun
 
 
@@ -92,14 +106,16 @@ def measure(
     state: Path,
     start: Callable[[torch.nn.Module], None] | None = None,
 ) -> dict[str, float]:
-    """Seconds of a step, of a test image (more than one batch of whole ones is needed), for which a save stops the
-    training (`save`), and of all that is timed (`timed`): what else the process takes is the start of a job.
+    """Seconds of a step, whose images are `batch`, of a test image (more than one batch of whole ones is needed), for
+    which a save stops the training (`save`), and of all that is timed (`timed`): what else the process takes is the
+    start of a job.
 
     `run` is a shortened one; all else as in `fit`.
     """
     clock = Clock(run.recipe["precision"])
     fit(run, task, samples, state, start, [clock])
-    return {"step": clock.step, "image": clock.image, "save": clock.save, "timed": clock.timed}
+    batch = run.recipe["batch_size"]
+    return {"step": clock.step, "batch": batch, "image": clock.image, "save": clock.save, "timed": clock.timed}
 
 
 def device(run: RunSpec) -> str:
@@ -108,8 +124,9 @@ def device(run: RunSpec) -> str:
 
 
 def write_cost(cost: Cost, run: RunSpec, check_file: Path, out: Path, network: str) -> None:
-    """Write the seconds of a run to `out`/cost.json: of a step (`step`), of a test image (`image`), and of a unit of
-    each shared artifact (its name); of an evaluation's scoring (`score`), of a save, of all that was timed.
+    """Write the seconds of a run to `out`/cost.json: of a step (`step`) of `batch` images, of a test image (`image`),
+    and of a unit of each shared artifact (its name); of an evaluation's scoring (`score`), of a save, of all that was
+    timed.
 
     Args:
         cost: function(shortened run, check of its data, a folder to work in, name of the network) that gives them.

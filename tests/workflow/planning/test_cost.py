@@ -202,8 +202,8 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     assert found["image"] > 0
 
 
-@pytest.mark.parametrize(("seconds", "steps"), [(0.05, 102), (1.0, 12), (4.0, 5), (30.0, 3)])
-def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("seconds", "steps", "tested"), [(0.05, 102, 5), (1.0, 12, 5), (4.0, 5, 4), (30.0, 3, 2)])
+def test_ten_seconds_are_timed_without_the_first_two_steps_and_test_batch(seconds, steps, tested, monkeypatch, tmp_path):
     """By a clock on which a step, and a batch of four test images, take so long."""
     clock, calls, forward = [0.0], [], Line.forward
 
@@ -218,10 +218,10 @@ def test_ten_seconds_of_steps_are_timed_without_the_first_two(seconds, steps, mo
     assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch_size": 4, "warmup_iters": 0, "milestones": [],
                                                "lr": 0.0, "eval_interval": 0, "precision": "fp32"}  # fmt: skip
     found = timing.measure(run, task(run), 20, tmp_path) | {"device": timing.device(run)}
-    timed = 200 + (steps - 2) * seconds + 5 * seconds
+    timed = 200 + (steps - 2 + tested) * seconds
     assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads",
-                     "save": 0.0, "timed": pytest.approx(timed)}  # fmt: skip
-    assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * 5
+                     "batch": 4, "save": 0.0, "timed": pytest.approx(timed)}  # fmt: skip
+    assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * tested
 
 
 @pytest.mark.slow
@@ -241,16 +241,19 @@ def test_every_kind_of_run_is_measured(monkeypatch, tmp_path):
 
 @pytest.fixture
 def measured(monkeypatch, tmp_path):
-    """Stands in for the measuring of each kind: what became of it, by task; made-up seconds where all is well."""
+    """Stands in for the measuring of each kind: what became of it, by task; made-up seconds where all is well, of steps
+    of `batch` images."""
 
     check = tmp_path / "check.json"
     info(counts={"train": 1}).write(check)
 
-    def stand_in(**status):
+    def stand_in(batch=None, **status):
+        seconds = {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"} | ({"batch": batch} if batch else {})
+
         def run(call, **_):
             task = json.loads(call[call.index("--run-spec") + 1])["task"]
             if not status.get(task):
-                write_json(Path(call[-1]) / "cost.json", {"step": 1.0, "image": 0.1, "features": 0.01, "device": "GPU"})
+                write_json(Path(call[-1]) / "cost.json", seconds)
             return SimpleNamespace(returncode=status.get(task, 0))
 
         monkeypatch.setattr(cost_of_all, "synthetic_check", lambda *_: check)
@@ -272,6 +275,19 @@ def test_a_machine_that_is_too_small_for_all_is_said(measured):
     measured(**dict.fromkeys(["pretrain", *DEMO["tasks"]], -9))
     with pytest.raises(UserError, match="no kind of run could be measured on this machine"):
         report(DEMO, [1])
+
+
+def test_a_step_of_few_images_is_counted_as_one_of_the_whole_batch(measured):
+    measured(batch=2)
+    said = report(PAPER, [1])
+    assert "pretrain: a step of 256 images is measured with 2\n" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("pretrain ")]
+    assert line.split()[2] == "128,000.0"
+
+
+def test_steps_that_are_measured_whole_need_no_word(measured):
+    measured()
+    assert "is measured with" not in report(PAPER, [1])
 
 
 def test_a_kind_that_fails_ends_it(measured):

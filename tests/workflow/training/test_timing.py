@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
@@ -32,6 +33,29 @@ def test_a_cost_is_that_of_a_shortened_run(tmp_path):
 def test_a_run_that_trains_nothing_is_not_shortened():
     run = dataclasses.replace(RunSpec.parse(plan(DEMO).runs[0].json), recipe={"batch_size": 8})
     assert timing.shortened(run) == run
+
+
+@pytest.mark.parametrize(("side", "batch", "given"), [(64, 32, 32), (224, 8, 8), (224, 256, 16), (300, 32, 8), (924, 8, 2)])
+def test_a_cpu_is_given_as_many_images_as_fill_a_step(side, batch, given):
+    """A step on a CPU takes as long as its images: 256 photos take most of a minute, and 25 GB."""
+    run = dataclasses.replace(RunSpec.parse(plan(DEMO).runs[0].json), recipe={"batch_size": batch, "lr": 0.0})
+    assert timing.few_images(run, side).recipe == {"batch_size": given, "lr": 0.0}
+
+
+def test_a_gpu_is_given_the_whole_batch(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    run = dataclasses.replace(RunSpec.parse(plan(DEMO).runs[0].json), recipe={"batch_size": 256})
+    assert timing.few_images(run, 224) is run
+
+
+@pytest.mark.parametrize(("room", "task", "data", "changes", "given"), [
+    ("pretrain", "pretrain", "imagenet", {"crop_size": 224}, 16),
+    ("detection", "ssd_voc", "voc", {"size": 300}, 8),
+    ("detection", "faster_rcnn_voc", "voc", {"min_size": 600, "max_size": 1000}, 2),
+])  # fmt: skip
+def test_a_room_measures_few_images_of_a_large_size(room, task, data, changes, given, asked_of, request):
+    (run, config, *_), _ = asked_of(room, task, request.getfixturevalue(data).check, {"batch_size": 32, **changes})
+    assert (run.recipe["batch_size"], config["train_dataloader"]["batch_size"]) == (given, given)
 
 
 MEASURED = {"step": 1.0, "image": 0.1, "timed": 20.0}
