@@ -13,11 +13,12 @@ from mmengine.registry import DATASETS, FUNCTIONS
 from torch.nn.utils.rnn import pad_sequence
 
 from captioning import encoder
-from captioning.vocabulary import PAD
+from captioning.vocabulary import PAD, kept_captions
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.core.rng import rng
 from workflow.data import coco
+from workflow.data.held_out import part_of
 from workflow.training.shared_artifact import read_array
 
 
@@ -39,7 +40,7 @@ class CachedViews:
         return np.int64(row * self.views.shape[1] + view) if self.on_device else self.views[row, view]
 
     def test(self, row: int) -> np.ndarray:
-        """The only view of a test image."""
+        """The only view of a test image, the first one of a training image."""
         return self.views[row, 0]
 
 
@@ -73,42 +74,48 @@ class CaptionTrain:
     """Training samples by (index, epoch): {"inputs": one view of the image, or its place (CachedViews), "tokens":
     <start>, words, <end>}.
 
-    The view is drawn from (seed, epoch, index).
+    The view is drawn from (seed, epoch, place of the caption). `held_out`: without the held-out images.
     """
 
-    def __init__(self, captions: str, images: dict[str, Any], seed: int) -> None:
+    def __init__(self, captions: str, images: dict[str, Any], seed: int, held_out: bool = False) -> None:
         with np.load(captions) as arrays:
             self.words, self.ends, self.rows = (arrays[name] for name in ("words", "ends", "rows"))
+        self.places = kept_captions(self.rows, held_out)
         self.source = source("train", images)
         self.seed = seed
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.places)
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, np.ndarray | np.int64]:
         index, epoch = key
-        start = self.ends[index - 1] if index else 0
-        view = self.source.random(self.rows[index], rng(self.seed, "view", epoch, index))
-        return {"inputs": view, "tokens": self.words[start : self.ends[index]]}
+        place = int(self.places[index])
+        start = self.ends[place - 1] if place else 0
+        view = self.source.random(self.rows[place], rng(self.seed, "view", epoch, place))
+        return {"inputs": view, "tokens": self.words[start : self.ends[place]]}
 
     def name(self, index: int) -> str:
         """The image of a sample."""
-        return self.source.name(self.rows[index])
+        return self.source.name(self.rows[self.places[index]])
 
 
 @DATASETS.register_module()
 class CaptionTest:
-    """Test images: {"inputs": the one view, "image_ids": int}."""
+    """Test images: {"inputs": the one view, "image_ids": int}. `held_out`: the held-out training images in their place,
+    each by its first view where views are cached."""
 
-    def __init__(self, check: str, images: dict[str, Any]) -> None:
-        self.image_ids = [image.image_id for image in coco.read(DatasetInfo.read(check), "test")]
-        self.source = source("test", images)
+    def __init__(self, check: str, images: dict[str, Any], held_out: bool = False) -> None:
+        split = "train" if held_out else "test"
+        ids = [image.image_id for image in coco.read(DatasetInfo.read(check), split)]
+        self.rows = sorted(part_of(range(len(ids)), held_out or None))
+        self.image_ids = [ids[row] for row in self.rows]
+        self.source = source(split, images)
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"inputs": self.source.test(index), "image_ids": self.image_ids[index]}
+        return {"inputs": self.source.test(self.rows[index]), "image_ids": self.image_ids[index]}
 
 
 def places_of_words(tokens: torch.Tensor) -> torch.Tensor:

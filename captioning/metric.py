@@ -26,6 +26,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import write_json
 from workflow.data import coco
+from workflow.data.held_out import part_of
 from workflow.training import per_image
 
 Captions = dict[int, list[str]]
@@ -151,18 +152,21 @@ def evaluate(predictions: Sequence[dict[str, Any]], references: Captions) -> tup
     return score(references, tokenized({image_id: [caption] for image_id, caption in captions.items()}))
 
 
-def references(check: str | Path) -> Captions:
-    """The tokenized captions of the test images that the data check describes."""
-    return tokenized({image.image_id: image.captions for image in coco.read(DatasetInfo.read(check), "test")})
+def references(check: str | Path, held_out: bool = False) -> Captions:
+    """The tokenized captions of the test images that the data check describes, or of the held-out training images."""
+    listed = coco.read(DatasetInfo.read(check), "train" if held_out else "test")
+    rows = sorted(part_of(range(len(listed)), held_out or None))
+    return tokenized({listed[row].image_id: listed[row].captions for row in rows})
 
 
 @METRICS.register_module()
 class CaptionMetric(BaseMetric):
-    """Scores the captions of the whole test set; keeps them and the evidence of the scores in the folder `keep`."""
+    """Scores the captions of the whole test set, or of the held-out training images; keeps them and the evidence of the
+    scores in the folder `keep`."""
 
-    def __init__(self, check: str, keep: str) -> None:
+    def __init__(self, check: str, keep: str, held_out: bool = False) -> None:
         super().__init__(collect_dir=f"{keep}/parts")
-        self.check, self.keep = check, Path(keep)
+        self.check, self.keep, self.held_out = check, Path(keep), held_out
         self.references: Captions = {}
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict]) -> None:
@@ -171,7 +175,7 @@ class CaptionMetric(BaseMetric):
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """All batches."""
-        self.references = self.references or references(self.check)
+        self.references = self.references or references(self.check, self.held_out)
         metrics, each = evaluate(results, self.references)
         write_json(self.keep / "predictions.json", results)
         per_image.write(self.keep / "per_image.npz", list(self.references), **each)

@@ -19,8 +19,10 @@ from workflow.core import code_hash
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
 from workflow.planning.run_spec import RunSpec
+from workflow.registry import tasks
 from workflow.training import shared_artifact
-from workflow.training.engine import fit
+from workflow.training.engine import TrainResult, fit
+from workflow.training.lr_sweep import choose_lr
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
@@ -28,9 +30,16 @@ FROZEN = "frozen_encoder."  # before the names of a frozen encoder's weights in 
 
 
 def task(
-    run: RunSpec, check_file: Path, backbone: Path, features: Path, vocabulary: Path, state: Path
+    run: RunSpec,
+    check_file: Path,
+    backbone: Path,
+    features: Path,
+    vocabulary: Path,
+    state: Path,
+    held_out: bool = False,
 ) -> dict[str, Any]:
-    """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML."""
+    """The mmengine config of this run: the architecture of configs/, filled with the recipe of the YAML. `held_out`:
+    train without the held-out images, and test on these."""
     recipe, workers = run.recipe, {"num_workers": run.workers, "persistent_workers": run.workers > 0}
     images, check = {"folder": str(features)}, str(check_file)
     name = "nic_coco_finetune.py" if recipe["finetune_encoder"] else "nic_coco.py"
@@ -48,6 +57,9 @@ def task(
         cfg.model.features = str(features)
         cfg.train_dataloader.dataset.images = images | {"on_device": True}
     cfg.val_evaluator.update(check=check, keep=str(state))
+    if held_out:
+        for part in (cfg.train_dataloader.dataset, cfg.val_dataloader.dataset, cfg.val_evaluator):
+            part.held_out = True
     cfg.optim_wrapper.optimizer.update(lr=recipe["lr"])
     return cfg.to_dict()
 
@@ -116,12 +128,16 @@ def train(
         shared = {"vocabulary": verify(vocabulary, check, recipe["min_word_count"])}
         if not recipe["finetune_encoder"]:
             shared["features"] = feature_cache.verify(features, run, check, backbone)
-        words, samples = (vocabulary / "vocabulary.json").read_bytes(), captions(vocabulary)
-        config = task(run, check_file, backbone, features, vocabulary, state)
-        start = None
+        words, start = (vocabulary / "vocabulary.json").read_bytes(), None
         if recipe["finetune_encoder"]:
             start = lambda model: load_backbone(backbone, model.encoder.network, expected=of["backbone"])  # noqa: E731
-        done = fit(run, config, samples, state, start)
+
+        def trained(one: RunSpec, folder: Path, held_out: bool = True) -> TrainResult:
+            config = task(one, check_file, backbone, features, vocabulary, folder, held_out)
+            return fit(one, config, captions(vocabulary, held_out), folder, start, last=not held_out)
+
+        sweep = choose_lr(run, of, state, tasks()[run.type].headline, trained)
+        done = trained(sweep.run, state, held_out=False)
         for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
@@ -136,10 +152,11 @@ def train(
             done,
             of=of,
             metrics=done.metrics,
-            protocol=protocol(recipe, check, prepare, about, len(json.loads(words)) - len(SPECIAL)),
+            protocol=protocol(recipe, check, prepare, about, len(json.loads(words)) - len(SPECIAL)) | sweep.protocol,
             check=check_file,
             backbone=backbone,
             changed=[line for name in shared for line in shared_artifact.differences(folders[name], shared[name])],
             artifacts={name: {key: index[key] for key in ("files", "made_with")} for name, index in shared.items()},
-            best=best(done.evaluations, samples // recipe["batch_size"]),
+            best=best(done.evaluations, captions(vocabulary) // recipe["batch_size"]),
+            **sweep.more,
         )

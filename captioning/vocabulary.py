@@ -17,6 +17,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError
 from workflow.core.files import atomic, read_json, write_hashed, write_json
 from workflow.data import coco
+from workflow.data.held_out import part_of
 from workflow.training import shared_artifact
 
 PAD, BOS, EOS, UNK = range(4)
@@ -100,7 +101,17 @@ def verify(folder: Path, check: DatasetInfo, min_word_count: int) -> dict[str, A
     return shared_artifact.verify(folder, of, "captioning vocabulary")
 
 
-def captions(folder: Path) -> int:
-    """How many there are."""
+def kept_captions(rows: np.ndarray, held_out: bool) -> np.ndarray:
+    """Places of the captions to train on, (K,): all, or those of images that are not held out.
+
+    Args:
+        rows: of each caption, the place of its image among the training images, (N,). Each image has a caption.
+    """
+    images = part_of(rows.tolist(), False if held_out else None)
+    return np.flatnonzero(np.isin(rows, list(images)))
+
+
+def captions(folder: Path, held_out: bool = False) -> int:
+    """How many there are to train on."""
     with np.load(folder / "captions.npz") as arrays:
-        return len(arrays["rows"])
+        return len(kept_captions(arrays["rows"], held_out))

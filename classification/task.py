@@ -12,6 +12,7 @@ EMBEDDING_KEYS = ("resize_size", "crop_size", "precision")
 TOP1 = Metric("top1_error", better="lower", digits=2, headline=True)
 PER_CLASS = Metric("mean_per_class_error", better="lower", digits=2, table="terminal")
 PARTS = tuple(Metric(f"{part}_error", better="lower", digits=2) for part in ("val", "train"))
+VAL = PARTS[0]  # by which a learning rate is chosen
 BY_CLASS = Resampling(
     {"label": Array(("N",), "count"), "wrong": Array(("N",), "flag")}, "classification.scores:mean_per_class_error"
 )

@@ -14,11 +14,12 @@ from backbones.backbone import Preprocessing, metadata, pretraining_regularizers
 from backbones.trained_network import save_network
 from classification.dataset import split_of
 from classification.evaluate import protocol
-from classification.task import HELD_OUT
+from classification.task import HELD_OUT, VAL
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
 from workflow.planning.run_spec import RunSpec
-from workflow.training.engine import fit
+from workflow.training.engine import TrainResult, fit
+from workflow.training.lr_sweep import choose_lr
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
@@ -83,8 +84,13 @@ def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path
     with run_context(state, out, of):
         row = pretraining_regularizers(backbone) if recipe["regularizers"] == "as_pretrained" else {}
         drawn = split_of(check, recipe, run.seed)
-        start = lambda model: model.load(backbone, of["backbone"])  # noqa: E731
-        fitted = fit(run, task(run, check, meta, row, state), len(drawn.fit), state, start)
+
+        def trained(one: RunSpec, folder: Path, last: bool = False) -> TrainResult:
+            start = lambda model: model.load(backbone, of["backbone"])  # noqa: E731
+            return fit(one, task(one, check, meta, row, folder), len(drawn.fit), folder, start, last=last)
+
+        sweep = choose_lr(run, of, state, VAL, trained)
+        fitted = trained(sweep.run, state, last=True)
         for name in PUBLISHED:
             with atomic(out / name) as temporary:
                 shutil.copyfile(state / name, temporary)
@@ -95,7 +101,8 @@ def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path
             "images": f"{len(drawn.fit)} trained on, {len(drawn.val)} held out (val)",
             "regularizers": row,
             "epoch": f"last of {recipe['epochs']}",
+            **sweep.protocol,
         }
         best = min(fitted.evaluations, key=lambda evaluation: evaluation["top1_error"])
         write_record(out, run, fitted, of=of, metrics=fitted.metrics, protocol=words, check=check_file,
-                     backbone=backbone, best=best)  # fmt: skip
+                     backbone=backbone, best=best, **sweep.more)  # fmt: skip

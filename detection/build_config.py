@@ -32,19 +32,26 @@ PARTS = ["model", "train_dataloader", "val_dataloader", "val_evaluator", "optim_
 
 
 def task(
-    run: RunSpec, check: DatasetInfo, prepare: Preprocessing, network: Network, keep: Path, stride: str = STRIDE
+    run: RunSpec,
+    check: DatasetInfo,
+    prepare: Preprocessing,
+    network: Network,
+    keep: Path,
+    stride: str = STRIDE,
+    held_out: bool = False,
 ) -> dict[str, Any]:
     """The mmengine config of this run, as plain dicts; `keep` is the folder where each evaluation leaves its
     detections and its evidence.
 
-    `stride` is the backbone's. `load_backbone` places it too, but a resumed run is not loaded again.
+    `stride` is the backbone's. `load_backbone` places it too, but a resumed run is not loaded again. `held_out`: train
+    without the held-out images, and test on these.
     """
     cfg = config(Path(__file__).parent / "configs" / CONFIGS[run.type])
     backbone(cfg, run.recipe, network, stride)
     detector = {"ssd_voc": ssd, "faster_rcnn_voc": faster_rcnn_c4, "faster_rcnn_coco": faster_rcnn_c4}
     detector.get(run.type, pyramid)(cfg, run, len(check.classes), network)
     preprocess(cfg, prepare)
-    loaders(cfg, run, check)
+    loaders(cfg, run, check, held_out)
     cfg.val_evaluator.keep = str(keep)
     cfg.optim_wrapper.optimizer.update({key: run.recipe[key] for key in ("lr", "momentum", "weight_decay")})
     return {part: cfg.to_dict()[part] for part in PARTS}
@@ -158,13 +165,15 @@ def preprocess(cfg: Config, prepare: Preprocessing) -> None:
             step.update(mean=prepare.mean, to_rgb=rgb)
 
 
-def loaders(cfg: Config, run: RunSpec, check: DatasetInfo) -> None:
+def loaders(cfg: Config, run: RunSpec, check: DatasetInfo, held_out: bool = False) -> None:
     """Root, classes, pipelines, batch and seed."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
     whole = train.dataset.dataset
     if "datasets" in whole:  # VOC's two parts, of which other sets in its layout have one
         whole.datasets = [part for part in whole.datasets if check.counts[part.split]]
     parts = whole.get("datasets", [whole])
+    if held_out:
+        hold_out(cfg, parts[0])
     for part in [*parts, val.dataset]:
         part.update(data_root=check.root, metainfo={"classes": tuple(check.classes)})
     for part in parts:
@@ -176,3 +185,12 @@ def loaders(cfg: Config, run: RunSpec, check: DatasetInfo) -> None:
     val.update(batch_size=cfg.model.get("batch_size", 1), num_workers=run.workers, persistent_workers=run.workers > 0)
     train.dataset.seed = run.seed
     train.sampler.update(batch=run.recipe["batch_size"], seed=run.seed)
+
+
+def hold_out(cfg: Config, part: ConfigDict) -> None:
+    """Test on the held-out images of a training set (of VOC's two, the first, from which the test images are, too), and
+    train without them."""
+    cfg.val_dataloader.dataset = ConfigDict(part | {"held_out": True, "test_mode": True})
+    part.held_out = False
+    if cfg.val_evaluator.type == "COCOMetric":
+        cfg.val_evaluator.held_out = True

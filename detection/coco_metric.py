@@ -22,6 +22,7 @@ from detection.coco_results import Found, detections, joined
 from detection.metric import Matches, keep
 from workflow.data.coco import NAMES
 from workflow.data.coco_files import annotation_file, load
+from workflow.data.held_out import part_of
 
 
 def quiet() -> contextlib.AbstractContextManager:
@@ -29,10 +30,13 @@ def quiet() -> contextlib.AbstractContextManager:
     return contextlib.redirect_stdout(None)
 
 
-def ground_truth(root: str | Path) -> COCO:
-    """The objects of the test images."""
-    truth = COCO()
-    truth.dataset = load(annotation_file(root, NAMES["test"], "instances"), Path(root) / NAMES["test"], "instances")
+def ground_truth(root: str | Path, held_out: bool = False) -> COCO:
+    """The objects of the test images, or of the training images that are held out."""
+    truth, name = COCO(), NAMES["train" if held_out else "test"]
+    truth.dataset = load(annotation_file(root, name, "instances"), Path(root) / name, "instances")
+    if held_out:
+        part = part_of((image["id"] for image in truth.dataset["images"]), held_out)
+        truth.dataset |= {"images": [image for image in truth.dataset["images"] if image["id"] in part]}
     with quiet():
         truth.createIndex()
     return truth
@@ -108,7 +112,12 @@ def score(evaluation: Evaluated, classes: Sequence[str]) -> dict[str, Any]:
 
 @DATASETS.register_module()
 class QuietCocoDataset(CocoDataset):
-    """mmdet's CocoDataset, with the file as the check reads it, and without pycocotools' words on the terminal."""
+    """mmdet's CocoDataset, with the file as the check reads it, and without pycocotools' words on the terminal; all
+    images, or a part of them (`part_of`)."""
+
+    def __init__(self, held_out: bool | None = None, **kwargs: Any) -> None:
+        self.held_out = held_out
+        super().__init__(**kwargs)
 
     def COCOAPI(self, path: str) -> api_wrappers.COCO:  # noqa: N802  (mmdet's name: what it opens a file by)
         """The file's images and objects."""
@@ -121,21 +130,24 @@ class QuietCocoDataset(CocoDataset):
     def load_data_list(self) -> list[dict]:
         """The images and their objects."""
         with quiet():
-            return super().load_data_list()
+            listed = super().load_data_list()
+        part = part_of((image["img_id"] for image in listed), self.held_out)
+        return [image for image in listed if image["img_id"] in part]
 
 
 @METRICS.register_module()
 class COCOMetric(BaseMetric):
-    """The scores of the whole test set of the COCO folder `root`; detections and evidence are left in `keep`."""
+    """The scores of the whole test set of the COCO folder `root`, or of the held-out training images; detections and
+    evidence are left in `keep`."""
 
-    def __init__(self, root: str, keep: str) -> None:
+    def __init__(self, root: str, keep: str, held_out: bool = False) -> None:
         super().__init__(collect_dir=f"{keep}/parts")
-        self.root, self.keep = root, Path(keep)
+        self.root, self.keep, self.held_out = root, Path(keep), held_out
 
     @functools.cached_property
     def truth(self) -> COCO:
         """Read once."""
-        return ground_truth(self.root)
+        return ground_truth(self.root, self.held_out)
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict]) -> None:
         """One batch. Label n is the n-th category by id, as CocoDataset has it."""

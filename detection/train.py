@@ -19,7 +19,9 @@ from detection.build_config import task
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import atomic
 from workflow.planning.run_spec import RunSpec
-from workflow.training.engine import fit
+from workflow.registry import tasks
+from workflow.training.engine import TrainResult, fit
+from workflow.training.lr_sweep import choose_lr
 from workflow.training.record import made_of, write_record
 from workflow.training.resume.checkpointing import run_context
 
@@ -80,13 +82,17 @@ def protocol(run: RunSpec, scored: dict[str, str], prepare: Preprocessing, about
 def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path) -> None:
     """Train, leave `predictions.json` and `per_image.npz`, and write the record last."""
     check, prepare, about = DatasetInfo.read(check_file), load_weights(backbone)[1], metadata(backbone)
-    names = METRICS[check.set]
+    names, network = METRICS[check.set], network_of(backbone)
     of = made_of(run, check, backbone)
-    with run_context(state, out, of):
+
+    def trained(one: RunSpec, folder: Path, held_out: bool = True) -> TrainResult:
+        config = task(one, check, prepare, network, folder, about["stride"], held_out)
         start = lambda model: load_backbone(backbone, *parts(model), expected=of["backbone"])  # noqa: E731
-        done = fit(
-            run, task(run, check, prepare, network_of(backbone), state, about["stride"]), samples(check), state, start
-        )
+        return fit(one, config, samples(check), folder, start, last=not held_out)
+
+    with run_context(state, out, of):
+        sweep = choose_lr(run, of, state, tasks()[run.type].headline, trained)
+        done = trained(sweep.run, state, held_out=False)
         last, best = done.metrics, max(done.evaluations, key=lambda each: each[names[0]])
         for name in ("predictions.json", "per_image.npz"):
             with atomic(out / name) as temporary:
@@ -99,9 +105,10 @@ def train(run: RunSpec, backbone: Path, check_file: Path, state: Path, out: Path
             done,
             of=of,
             metrics={key: last[key] for key in names},
-            protocol=protocol(run, scoring(check, done.images), prepare, about),
+            protocol=protocol(run, scoring(check, done.images), prepare, about) | sweep.protocol,
             check=check_file,
             backbone=backbone,
             per_class=last["per_class"],
             best={key: best[key] for key in ("iteration", *names)},
+            **sweep.more,
         )

@@ -8,24 +8,26 @@ from mmdet.datasets import XMLDataset
 from mmdet.registry import DATASETS
 
 from workflow.data import voc
+from workflow.data.held_out import part_of
 from workflow.data.validation.voc_image_ids import voc_image_ids
 from workflow.data.voc_lists import members
 
 
 @DATASETS.register_module()
 class ListedVOCDataset(XMLDataset):
-    """The images of a split of VOC; `img_id` is the integer of predictions.json. On the devkit's files its list is that
-    of mmdet's VOCDataset (tests)."""
+    """The images of a split of VOC, or a part of them (`part_of`); `img_id` is the integer of predictions.json. On the
+    devkit's files its list is that of mmdet's VOCDataset (tests)."""
 
-    def __init__(self, split: str, **kwargs: Any) -> None:
-        self.split = split
+    def __init__(self, split: str, held_out: bool | None = None, **kwargs: Any) -> None:
+        self.split, self.held_out = split, held_out
         super().__init__(**kwargs)
 
     def load_data_list(self) -> list[dict]:
         """The images and their objects."""
         images = members(self.data_root, self.split)
         ids = voc_image_ids(list(images))
-        return [self._entry(name, image, number) for (name, image), number in zip(images.items(), ids, strict=True)]
+        listed, part = zip(images.items(), ids, strict=True), part_of(ids, self.held_out)
+        return [self._entry(name, image, number) for (name, image), number in listed if number in part]
 
     def _entry(self, name: str, image: Path, number: int) -> dict[str, Any]:
         """The devkit counts pixels from 1, mmdet from 0."""

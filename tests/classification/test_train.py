@@ -47,6 +47,16 @@ def test_a_fine_tuning_leaves_record_predictions_and_evidence(imagenet, backbone
     assert len(read_json(tmp_path / "out/predictions.json")) == 12
 
 
+def test_a_run_chooses_its_rate_by_the_held_out_images(imagenet, backbone, tmp_path):
+    rates = [1e-4, 0.05]
+    train(run("finetune", FINETUNE, lr=rates), backbone, imagenet.check, tmp_path / "state", tmp_path / "out")
+    record = read_json(tmp_path / "out/metrics.json")
+    tried, lr = record["chosen"]["held_out"], record["chosen"]["lr"]
+    assert lr == min(rates, key=lambda each: (tried[f"{each:g}"], each))
+    assert record["metrics"]["val_error"] == tried[f"{lr:g}"], "the held-out images are never trained on"
+    assert record["protocol"]["lr"] == "best of 2 by val_error on a held-out tenth of the training images"
+
+
 def test_parts_with_the_same_images_have_the_same_errors(imagenet, backbone, tmp_path, monkeypatch):
     """Test and held-out images go through one transform: the test set is made of the held-out images here."""
     check = DatasetInfo.read(imagenet.check)

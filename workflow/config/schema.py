@@ -155,6 +155,7 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
     """What the schema wants at this place."""
     if kind == "type":
         return "must be " + " or ".join(TYPES[each] for each in ([rule] if isinstance(rule, str) else rule))
+    least = "" if schema.get("maxItems") == rule else "at least "
     wording: dict[str, Callable[[], str]] = {
         "enum": lambda: f"must be {' or '.join(map(str, rule))}",
         "pattern": lambda: f"must be {schema['expected']}",
@@ -162,7 +163,7 @@ def demand(kind: str, rule: Any, schema: Mapping[str, Any]) -> str:
         "maximum": lambda: f"must be at most {rule}",
         "exclusiveMinimum": lambda: f"must be above {rule}",
         "exclusiveMaximum": lambda: f"must be below {rule}",
-        "minItems": lambda: "must not be empty" if rule == 1 else f"must have {rule} values",
+        "minItems": lambda: "must not be empty" if rule == 1 else f"must have {least}{rule} values",
         "maxItems": lambda: f"must have {rule} values",
         "minProperties": lambda: "must not be empty",
         "minLength": lambda: "must not be empty",

@@ -24,6 +24,7 @@ from workflow.core.dataset_info import DatasetInfo
 from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.files import read_json
 from workflow.core.job_environment import prepare_jobs, usable_cores
+from workflow.data.held_out import HELD_OUT
 from workflow.planning.cost_images import batch_sizes, synthetic_check
 from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, plan
@@ -148,10 +149,14 @@ def spent(task: Task, run: PlannedRun, cost: dict[str, Any], parts: Parts) -> tu
     trained, tested = task.sizes(run.run["recipe"], *parts)
     if task.kind == "evaluate":
         return 0, 0.0, (trained + tested) * cost["image"]
-    schedule = Schedule.of(run.run["recipe"], trained)
+    schedule, lr = Schedule.of(run.run["recipe"], trained), run.run["recipe"].get("lr")
     passes = math.ceil(schedule.iterations / schedule.eval_interval)
     training = schedule.iterations * cost["step"] * (1 + cost.get("save", 0.0) / SECONDS_BETWEEN_SAVES)
-    return schedule.iterations, training, passes * (tested * cost["image"] + cost.get("score", 0.0))
+    testing = passes * (tested * cost["image"] + cost.get("score", 0.0))
+    if isinstance(lr, list):  # each rate is tried (workflow/training/lr_sweep.py)
+        training *= 1 + len(lr)
+        testing += len(lr) * (HELD_OUT * trained * cost["image"] + cost.get("score", 0.0))
+    return schedule.iterations, training, testing
 
 
 def images(todo: Plan, task: str, found: dict[str, dict[str, int]]) -> Parts:

@@ -136,12 +136,13 @@ def fit(
     state: Path,
     start: Callable[[torch.nn.Module], None] | None = None,
     more: Sequence[Hook] = (),
+    last: bool = True,
 ) -> TrainResult:
     """Train `task` (a mmengine config dict: model, loaders, evaluator, optim_wrapper) to its end and return it.
 
     `samples` is the size of the training set, `state` the folder of the resume state (`.work/<hash>`), `start` gives
     a fresh network its weights, `more` are hooks that watch. A state found there is resumed: no data already seen are
-    loaded again. Of several processes the first alone returns.
+    loaded again. Of several processes the first alone returns; all do if this is not the `last` training of the run.
     """
     configure_torch(run.threads)
     cv2.setNumThreads(0)
@@ -160,7 +161,8 @@ def fit(
             runner.register_hook(hook)
         train(runner, run, saved, ending)
     waited = processes.reduce_mean(history.waited, "max")  # all wait for the slowest
-    processes.part()
+    if last:
+        processes.part()
     speed = budget.iterations * run.recipe["batch_size"] / max(history.seconds, 1e-9)
     return TrainResult(
         processes.unwrap_model(runner.model),

@@ -83,6 +83,18 @@ def test_a_training_saves_each_minute_and_scores_after_each_evaluation():
     assert cost_of_all.SECONDS_BETWEEN_SAVES == checkpointing.SECONDS_BETWEEN_SAVES
 
 
+def test_a_run_that_chooses_its_rate_trains_once_more_with_each():
+    todo = plan(PAPER)
+    run = next(run for run in todo.runs if run.task == "ssd_voc")
+    several = dataclasses.replace(run, run=run.run | {"recipe": run.run["recipe"] | {"lr": [0.001, 0.003]}})
+    unit, task = {"step": 0.5, "image": 0.1, "score": 7.0}, task_of(PAPER, "ssd_voc")
+    (steps, once, tested), (same, training, testing) = (
+        spent(task, each, unit, (16_551, 4952)) for each in (run, several)
+    )
+    assert (same, training) == (steps, 3 * once)
+    assert testing == pytest.approx(tested + 2 * (165.51 + 7))
+
+
 def test_out_of_distribution_detection_passes_noise_and_the_known_images_too():
     todo = plan(load(CONFIGS / "cifar.yaml"))
     numbers = {name: counts(todo.config, name, Path("nothing")) for name in todo.checks}
@@ -203,7 +215,7 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("seconds", "steps", "tested"), [(0.05, 102, 5), (1.0, 12, 5), (4.0, 5, 4), (30.0, 3, 2)])
-def test_ten_seconds_are_timed_without_the_first_two_steps_and_test_batch(seconds, steps, tested, monkeypatch, tmp_path):
+def test_ten_seconds_are_timed_without_what_warms_up(seconds, steps, tested, monkeypatch, tmp_path):
     """By a clock on which a step, and a batch of four test images, take so long."""
     clock, calls, forward = [0.0], [], Line.forward
 

@@ -35,7 +35,9 @@ def test_a_run_that_trains_nothing_is_not_shortened():
     assert timing.shortened(run) == run
 
 
-@pytest.mark.parametrize(("side", "batch", "given"), [(64, 32, 32), (224, 8, 8), (224, 256, 16), (300, 32, 8), (924, 8, 2)])
+@pytest.mark.parametrize(
+    ("side", "batch", "given"), [(64, 32, 32), (224, 8, 8), (224, 256, 16), (300, 32, 8), (924, 8, 2)]
+)
 def test_a_cpu_is_given_as_many_images_as_fill_a_step(side, batch, given):
     """A step on a CPU takes as long as its images: 256 photos take most of a minute, and 25 GB."""
     run = dataclasses.replace(RunSpec.parse(plan(DEMO).runs[0].json), recipe={"batch_size": batch, "lr": 0.0})

@@ -28,7 +28,7 @@ def sensitivities(summary: Summary) -> list[Sensitivity]:
     """One for each task that has several rates; none in most configs."""
     groups: dict[str, list[tuple[float, str]]] = {}
     for name, section in summary.config["tasks"].items():
-        if "lr" in section:
+        if isinstance(section.get("lr"), float | int):  # of a list, each run has its own
             groups.setdefault(_rest(summary.tasks[name].name, section), []).append((section["lr"], name))
     return [_table(summary, sorted(rates)) for rates in groups.values() if len(rates) > 1]
 
