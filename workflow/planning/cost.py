@@ -26,6 +26,7 @@ from workflow.core.files import read_json
 from workflow.core.job_environment import prepare_jobs, usable_cores
 from workflow.data.held_out import HELD_OUT
 from workflow.planning.cost_images import batch_sizes, synthetic_check
+from workflow.planning.cost_table import HEADING, aligned, row
 from workflow.planning.makespan import Job, makespan
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
@@ -46,9 +47,6 @@ IGNORED = {
 }
 IGNORED |= {"regularizers"}
 SECONDS_BETWEEN_SAVES = 60.0  # workflow/training/resume/checkpointing.py, which needs torch
-Cells = tuple[str, ...]  # of a line of the table
-HEADING: Cells = ("", "runs", "ms a step", "steps", "training", "testing", "a run", "all")
-WIDTHS = (28, 5, 11, 11, 11, 10, 11, 12)
 Parts = tuple[int, int]  # images to train on, and to test on
 Kind = tuple[str, str, str]  # of runs: task, network, and what of the recipe tells on the cost
 NOT_COUNTED = """
@@ -235,24 +233,6 @@ def table(todo: Plan, costs: dict[Kind, dict[str, Any]], found: dict[str, dict[s
         whole = sum(start + sum(seconds) for _, *seconds in each)
         lines.append(row(named(todo, key), len(runs), cost.get("step", 0.0), steps, training, testing, start, whole))
     return aligned(lines)
-
-
-def row(
-    name: str, runs: int, step: float, steps: int, training: float, testing: float, start: float, whole: float
-) -> Cells:
-    """One line of the table."""
-    hours = [f"{seconds / 3600:,.2f} h" for seconds in (training, testing, start + training + testing)]
-    return (name, str(runs), f"{1000 * step:,.1f}", f"{steps:,}", *hours, f"{whole / 3600:,.1f} h")
-
-
-def aligned(lines: list[Cells]) -> list[str]:
-    """Lines whose columns are as wide as their longest cell, with a space before it, and as WIDTHS at least."""
-    longest = [max(len(cell) for cell in column) + 1 for column in zip(*lines, strict=True)]
-    first, *others = map(max, longest, WIDTHS)
-    return [
-        f"{name:{first}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, others, strict=True))
-        for name, *cells in lines
-    ]
 
 
 def report(config: dict[str, Any], places: list[int]) -> str:

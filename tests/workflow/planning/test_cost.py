@@ -7,13 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 import workflow.planning.cost as cost_of_all
 from detection.cost import cost
 from tests.checks import info
 from tests.demo import CONFIGS, demo
-from tests.workflow.training.test_engine import Line, run_of, task
 from workflow.config.loading import load, overlay
 from workflow.core.errors import UserError
 from workflow.core.files import write_json
@@ -212,28 +210,6 @@ def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     )
     assert found["step"] > 0
     assert found["image"] > 0
-
-
-@pytest.mark.parametrize(("seconds", "steps", "tested"), [(0.05, 102, 5), (1.0, 12, 5), (4.0, 5, 4), (30.0, 3, 2)])
-def test_ten_seconds_are_timed_without_what_warms_up(seconds, steps, tested, monkeypatch, tmp_path):
-    """By a clock on which a step, and a batch of four test images, take so long."""
-    clock, calls, forward = [0.0], [], Line.forward
-
-    def passed(self, x, y, mode="tensor"):
-        clock[0] += 100.0 if len(calls) < 2 else seconds
-        calls.append((mode, self.training, torch.is_grad_enabled()))
-        return forward(self, x, y, mode)
-
-    monkeypatch.setattr(Line, "forward", passed)
-    monkeypatch.setattr(timing, "now", lambda: clock[0])
-    run = timing.shortened(run_of(iterations=7, milestones=[2]))
-    assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch_size": 4, "warmup_iters": 0, "milestones": [],
-                                               "lr": 0.0, "eval_interval": 0, "precision": "fp32"}  # fmt: skip
-    found = timing.measure(run, task(run), 20, tmp_path) | {"device": timing.device(run)}
-    timed = 200 + (steps - 2 + tested) * seconds
-    assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads",
-                     "batch": 4, "save": 0.0, "timed": pytest.approx(timed)}  # fmt: skip
-    assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * tested
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import re
 
-from workflow.planning.cost import HEADING, aligned, row
+from workflow.planning.cost_table import HEADING, aligned, row
 
 
 def test_a_line_of_the_table_has_milliseconds_and_hours():

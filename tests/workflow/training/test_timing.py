@@ -13,6 +13,8 @@ from mmengine.config import Config
 
 from backbones.backbone import publish_untrained
 from captioning.cost import view_seconds
+from tests.workflow.training.test_engine import Line, run_of
+from tests.workflow.training.test_engine import task as line_task
 from workflow.config.loading import load
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
@@ -58,6 +60,28 @@ def test_a_gpu_is_given_the_whole_batch(monkeypatch):
 def test_a_room_measures_few_images_of_a_large_size(room, task, data, changes, given, asked_of, request):
     (run, config, *_), _ = asked_of(room, task, request.getfixturevalue(data).check, {"batch_size": 32, **changes})
     assert (run.recipe["batch_size"], config["train_dataloader"]["batch_size"]) == (given, given)
+
+
+@pytest.mark.parametrize(("seconds", "steps", "tested"), [(0.05, 102, 5), (1.0, 12, 5), (4.0, 5, 4), (30.0, 3, 2)])
+def test_ten_seconds_are_timed_without_what_warms_up(seconds, steps, tested, monkeypatch, tmp_path):
+    """By a clock on which a step, and a batch of four test images, take so long."""
+    clock, calls, forward = [0.0], [], Line.forward
+
+    def passed(self, x, y, mode="tensor"):
+        clock[0] += 100.0 if len(calls) < 2 else seconds
+        calls.append((mode, self.training, torch.is_grad_enabled()))
+        return forward(self, x, y, mode)
+
+    monkeypatch.setattr(Line, "forward", passed)
+    monkeypatch.setattr(timing, "now", lambda: clock[0])
+    run = timing.shortened(run_of(iterations=7, milestones=[2]))
+    assert {**run.recipe, "iterations": 0} == {"iterations": 0, "batch_size": 4, "warmup_iters": 0, "milestones": [],
+                                               "lr": 0.0, "eval_interval": 0, "precision": "fp32"}  # fmt: skip
+    found = timing.measure(run, line_task(run), 20, tmp_path) | {"device": timing.device(run)}
+    timed = 200 + (steps - 2 + tested) * seconds
+    assert found == {"step": pytest.approx(seconds), "image": pytest.approx(seconds / 4), "device": "CPU, 1 threads",
+                     "batch": 4, "save": 0.0, "timed": pytest.approx(timed)}  # fmt: skip
+    assert calls == [("loss", True, True)] * steps + [("predict", False, False)] * tested
 
 
 MEASURED = {"step": 1.0, "image": 0.1, "timed": 20.0}
