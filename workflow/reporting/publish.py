@@ -2,7 +2,7 @@
 
 What the report needs of each run is copied from results/ to docs/results/, under its path, a block at a time: a
 pretraining seed with all its runs. Blocks of other seeds that are kept there stay. The table of
-docs/results/<experiment>/README.md and transfer.{csv,md} next to it are made from the copies only."""
+docs/results/<experiment>/README.md, transfer.{csv,md} and the forest plot next to it are made from the copies only."""
 
 import argparse
 import re
@@ -20,6 +20,7 @@ from workflow.planning.planned_run import PlannedRun
 from workflow.reporting.comparability import check_columns
 from workflow.reporting.metrics import heading, number
 from workflow.reporting.outcome import FinishedRun, Outcome
+from workflow.reporting.page.answer_figures import printed
 from workflow.reporting.records import read
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Summary, summarize
@@ -27,7 +28,7 @@ from workflow.reporting.tables.footnotes import one_machine
 from workflow.reporting.tables.text_tables import long_csv, markdown
 
 KEPT = ("metrics.json", "config.json", "per_image.npz")
-DOCS, PAGE = Path("docs"), "README.md"
+DOCS, PAGE, FOREST = Path("docs"), "README.md", "forest.svg"
 
 
 def place(run: PlannedRun, docs: Path) -> PlannedRun:
@@ -201,13 +202,12 @@ def main() -> None:
     inserted(out / PAGE, config["experiment"], "")
     todo = publish(config, DOCS)
     summary = stored_summary(todo, DOCS)
-    for path, content in (
-        (out / "transfer.csv", long_csv(summary)),
-        (out / "transfer.md", markdown(summary)),
-        (out / PAGE, inserted(out / PAGE, todo.experiment, table(summary))),
-    ):
-        with atomic(path) as temporary:
-            temporary.write_text(content, encoding="utf-8", newline="")
+    page = inserted(out / PAGE, todo.experiment, table(summary))
+    texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary), PAGE: page}
+    files = {name: text.encode() for name, text in texts.items()} | {FOREST: printed(summary, "forest", "svg")}
+    for name, content in files.items():
+        with atomic(out / name) as temporary:
+            temporary.write_bytes(content)
     count = sum(isinstance(outcome, FinishedRun) for outcome in summary.outcomes)
     print(f"{count} runs kept in {out.parent}; their table is in {out / PAGE}")
     if waiting := [str(seed) for seed in config["seeds"]["pretrain"] if seed not in todo.config["seeds"]["pretrain"]]:

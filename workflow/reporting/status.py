@@ -72,7 +72,7 @@ def artifact(run: PlannedRun, group: str) -> Status:
 def _run(run: PlannedRun, starts: Mapping[str, Status]) -> Status:
     """`starts`: the pretrainings of transfer runs, by their weights."""
     state, name = Path(run.state), f"{run.backbone} {run.seed_name}"
-    progress = Progress.read(state)
+    progress = Progress.read(state) or _of_a_rate(state)
     if locked(state):
         return Status(run.task, name, "running", running(progress, time.time()) if progress else "starting")
     if Path(run.record).is_file():
@@ -83,6 +83,11 @@ def _run(run: PlannedRun, starts: Mapping[str, Status]) -> Status:
     if progress:
         return Status(run.task, name, "stopped", f"near iteration {progress.iteration:,} of {progress.iterations:,}")
     return Status(run.task, name, "waiting")
+
+
+def _of_a_rate(state: Path) -> Progress | None:
+    """Of the learning rate that a run tries (workflow/training/lr_sweep.py), before its own training begins."""
+    return next((found for folder in state.glob("lr-*") if (found := Progress.read(folder))), None)
 
 
 def locked(folder: Path) -> bool:

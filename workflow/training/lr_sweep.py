@@ -4,6 +4,7 @@ images. The sweep is the same for every row, as it is a part of the recipe; what
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import numpy as np
 from mmengine.dist import is_main_process
 
 from workflow.contracts import Metric
+from workflow.core.errors import UserError
 from workflow.planning.run_spec import RunSpec
 from workflow.training.distributed import processes
 from workflow.training.engine import TrainResult
+from workflow.training.resume.interrupts import diverged
 from workflow.training.resume.parts import FinishedParts
 
+DIVERGED = "diverged"
 Train = Callable[[RunSpec, Path], TrainResult]
 
 
@@ -54,14 +58,23 @@ def choose_lr(run: RunSpec, of: Mapping[str, Any], state: Path, metric: Metric, 
         lr: _score(_with(run, lr), folder, parts, metric, train)
         for lr, folder in zip(run.recipe["lr"], tried, strict=True)
     }
+    return _best(run, scores, metric)
+
+
+def _best(run: RunSpec, scores: Mapping[float, float], metric: Metric) -> Sweep:
+    """Of the rates with a finite score."""
+    finite = {lr: score for lr, score in scores.items() if isfinite(score)}
+    if not finite:
+        raise UserError(f"{run.name}: no learning rate of {run.recipe['lr']} keeps the loss finite; try lower ones")
     sign = 1 if metric.better == "lower" else -1
-    best = min(scores, key=lambda lr: (sign * scores[lr], lr))
-    found = ", ".join(f"{lr:g}: {score:.{metric.digits}f}" for lr, score in scores.items())
+    best = min(finite, key=lambda lr: (sign * finite[lr], lr))
+    told = {f"{lr:g}": score if lr in finite else DIVERGED for lr, score in scores.items()}
+    if is_main_process():
+        shown = [f"{lr:g}: {f'{finite[lr]:.{metric.digits}f}' if lr in finite else DIVERGED}" for lr in scores]
+        what = f"{metric.name} on held-out training images"
+        print(f"[{run.name}] lr {best:g} is taken ({what}: {', '.join(shown)})", flush=True)
     words = f"best of {len(scores)} by {metric.name} on a held-out tenth of the training images"
-    if parts:
-        print(f"[{run.name}] lr {best:g} is taken ({metric.name} on held-out training images: {found})", flush=True)
-    chosen = {"lr": best, "held_out": {f"{lr:g}": score for lr, score in scores.items()}}
-    return Sweep(_with(run, best), {"lr": words}, {"chosen": chosen})
+    return Sweep(_with(run, best), {"lr": words}, {"chosen": {"lr": best, "held_out": told}})
 
 
 def _with(run: RunSpec, lr: float) -> RunSpec:
@@ -75,8 +88,18 @@ def _score(run: RunSpec, folder: Path, parts: FinishedParts | None, metric: Metr
         if parts:
             print(f"[{run.name}] lr {run.recipe['lr']:g}, without the held-out training images:", flush=True)
         one = replace(run, recipe=run.recipe | {"eval_interval": 0}, tracking={}, keep_network=False)
-        known = {"score": np.array(train(one, folder).metrics[metric.name])}
+        known = {"score": np.array(_tried(one, folder, metric, train))}
         if parts:
             parts.keep(folder.name, known)
             shutil.rmtree(folder)
     return processes.broadcast_from_main(lambda: float(known["score"]))
+
+
+def _tried(run: RunSpec, folder: Path, metric: Metric, train: Train) -> float:
+    """The score; NaN where the loss is not finite on the way: a rate that is too high is no reason to end."""
+    try:
+        return float(train(run, folder).metrics[metric.name])
+    except UserError:
+        if diverged(folder).exists():
+            return nan
+        raise

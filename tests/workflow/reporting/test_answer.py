@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 
 from tests.workflow.reporting.statistics.test_comparisons import scored  # noqa: F401 (a fixture)
 from workflow.reporting.answer import Correlation, compared, correlation, headlines, kendall, sentences, words
-from workflow.reporting.page.answer_figures import FIGURES, pdf, svg
+from workflow.reporting.page.answer_figures import FIGURES, printed, svg
 from workflow.reporting.summary import summarize
 
 COLUMN = "nic_coco"
@@ -95,8 +95,8 @@ def test_the_figures_are_drawings_with_a_mark_for_each_row(scored, levels, seeds
 def test_the_figures_for_papers_are_vectors_in_black_with_letters_of_a_font(scored):  # noqa: F811
     summary = summarize(scored({"baseline": 50, "a": 60}, seeds=(3, 1)).plan)
     for name in FIGURES:
-        drawn = pdf(summary, name)
-        assert drawn == pdf(summary, name), "the same records give the same bytes"
+        drawn = printed(summary, name)
+        assert drawn == printed(summary, name), "the same records give the same bytes"
         assert drawn.startswith(b"%PDF")
         assert b"/Subtype /Type0" in drawn, "TrueType, which stays text"
         assert not re.search(rb"/Subtype /Image|/Type3|CreationDate", drawn)
@@ -104,6 +104,18 @@ def test_the_figures_for_papers_are_vectors_in_black_with_letters_of_a_font(scor
         inks = set(re.findall(rb"([\d.]+(?: [\d.]+ [\d.]+ RG| G))", b"\n".join(streams)))
         assert b"0 G" in inks, "black"
         assert not [ink for ink in inks if ink.startswith(b"0.070588")], "that of the page, which stands for another"
+
+
+def test_the_figures_for_a_hub_are_on_white_with_their_words(scored):  # noqa: F811
+    """An image of a README stands on a dark page too, and takes no ink from it."""
+    summary = summarize(scored({"baseline": 50, "a": 60}, seeds=(3, 1)).plan)
+    for name in FIGURES:
+        drawn = printed(summary, name, "svg")
+        assert drawn == printed(summary, name, "svg"), "the same records give the same bytes"
+        root = ElementTree.fromstring(drawn)
+        assert root.find("{*}title").text in svg(summary, name)
+        assert b"fill: #ffffff" in drawn, "white behind it"
+        assert b"currentColor" not in drawn
 
 
 def test_a_verdict_fills_the_marker(scored):  # noqa: F811

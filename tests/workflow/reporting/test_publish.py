@@ -15,7 +15,8 @@ from workflow.config.loading import load
 from workflow.core.errors import UserError
 from workflow.planning.plan import plan
 from workflow.reporting import publish
-from workflow.reporting.publish import insert, inserted, stored_summary, table
+from workflow.reporting.answer import compared
+from workflow.reporting.publish import insert, inserted, kept_seeds, stored_summary, table, with_seeds, without_records
 from workflow.reporting.publish import main as publish_door
 from workflow.reporting.summary import summarize
 from workflow.reporting.tables.text_tables import long_csv, markdown
@@ -26,25 +27,30 @@ PAGES = {path.parent.name: path for path in sorted((HOUSE / "docs/results").glob
 EXPERIMENTS = [name for name, page in PAGES.items() if f"<!-- table: {name} -->" in page.read_text(encoding="utf-8")]
 
 
-def test_the_demo_has_its_page():
-    assert EXPERIMENTS == ["demo"]
+def test_the_demo_and_the_study_have_their_pages():
+    assert EXPERIMENTS == ["demo", "tiny"]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_tables_are_those_of_the_records(name, monkeypatch):
     monkeypatch.chdir(HOUSE)
-    todo = plan(load(Path(f"config/{name}.yaml")))
+    config = load(Path(f"config/{name}.yaml"))
+    kept = sorted(kept_seeds(Path(f"docs/results/{name}")))
+    assert set(kept) <= set(config["seeds"]["pretrain"])
+    todo = plan(with_seeds(without_records(config), kept))
     summary = stored_summary(todo, Path("docs"))
     assert [outcome.why for outcome in summary.outcomes if outcome.status != "done"] == [], "every planned run is there"
     assert inserted(PAGES[name], name, table(summary)) == PAGES[name].read_text(encoding="utf-8")
     assert (HOUSE / f"docs/results/{name}/transfer.csv").read_text() == long_csv(summary)
     assert (HOUSE / f"docs/results/{name}/transfer.md").read_text() == markdown(summary)
+    forest = (HOUSE / f"docs/results/{name}/forest.svg").read_text()
+    assert all(f">{row}<" in forest for row in compared(summary))
     assert set(Path(f"docs/results/{name}").rglob("metrics.json")) <= {Path("docs") / run.record for run in todo.runs}
 
 
 def test_the_frozen_study_has_its_trail_and_says_what_it_is():
     """Its records are of an earlier version, so nothing but their means is taken from the files beside the page."""
-    folder = HOUSE / "docs/results/tiny"
+    folder = HOUSE / "docs/results/tiny_5_epochs"
     with (folder / "transfer.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["mean"]]
     assert len(rows) == 31
@@ -66,7 +72,7 @@ def test_the_readme_shows_the_frozen_study_as_such_and_without_its_control():
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0] for line in lines] == ["| backbone", "| baseline", "| cutmix"]
     assert "frozen" in section
-    page = (HOUSE / "docs/results/tiny/README.md").read_text(encoding="utf-8").replace("-", "−")
+    page = (HOUSE / "docs/results/tiny_5_epochs/README.md").read_text(encoding="utf-8").replace("-", "−")
     for number in re.findall(r"[+−]?\d+\.\d+(?: ± \d+\.\d+)?|\[.*?\]", " ".join(lines)):
         assert number in page
 

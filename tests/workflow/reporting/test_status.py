@@ -93,6 +93,15 @@ def test_a_running_run_is_told_from_a_killed_one(small, holding):
     assert status_of(small, run) == ("stopped", "near iteration 120 of 300")
 
 
+def test_a_run_that_tries_learning_rates_tells_how_far_the_one_is(small, holding):
+    run = small.run("ssd_voc", "cutmix")
+    small.remove(run)
+    holding(run.state)
+    (Path(run.state) / "lr-1").mkdir()
+    Progress(120, 300, False, 12.34, 200.0, time.time()).write(Path(run.state) / "lr-1")
+    assert status_of(small, run)[1].startswith("120/300   40 %")
+
+
 def test_a_run_that_is_repeated_runs_whatever_an_earlier_one_has_left(small, holding):
     run = small.run("ssd_voc", "cutmix")
     holding(run.state)

@@ -7,8 +7,10 @@ import pytest
 from tests.killed import Killed
 from tests.workflow.training.test_engine import run_of, task
 from workflow.contracts import Metric
+from workflow.core.errors import UserError
 from workflow.training.engine import fit
 from workflow.training.lr_sweep import choose_lr
+from workflow.training.resume.interrupts import diverged
 
 OF = {"recipe": "a", "backbone": "b", "data": "c"}
 ERROR = Metric("error", better="lower", digits=2)
@@ -81,6 +83,37 @@ def test_after_a_kill_no_rate_is_tried_again(tmp_path):
     assert sweep.more["chosen"] == {"lr": 0.1, "held_out": {"0.001": 30.0, "0.01": 20.0, "0.1": 10.0}}
 
 
+def diverging(run, folder):
+    """A training whose loss is not finite at rates above 0.01."""
+    if run.recipe["lr"] > 0.01:
+        folder.mkdir(parents=True)
+        diverged(folder).write_text("the loss is not finite")
+        raise UserError("the loss is not finite")
+    return Trainings({0.001: 30.0, 0.01: 20.0})(run, folder)
+
+
+def test_a_rate_at_which_the_loss_is_not_finite_is_no_reason_to_end(tmp_path, capsys):
+    sweep = chosen(tmp_path, diverging)
+    assert sweep.more == {"chosen": {"lr": 0.01, "held_out": {"0.001": 30.0, "0.01": 20.0, "0.1": "diverged"}}}
+    assert "0.01: 20.00, 0.1: diverged)" in capsys.readouterr().out
+    assert chosen(tmp_path, Trainings({})).more == sweep.more, "and it is not tried again"
+
+
+def test_if_no_rate_keeps_it_finite_that_is_said(tmp_path):
+    with pytest.raises(
+        UserError, match=r"^ssd_voc cutmix p0s1: no learning rate of \[0.1, 0.3\] keeps the loss finite"
+    ):
+        choose_lr(run_of(lr=[0.1, 0.3]), OF, tmp_path, ERROR, diverging)
+
+
+def test_another_error_ends_it(tmp_path):
+    def broken(run, folder):
+        raise UserError("no such file")
+
+    with pytest.raises(UserError, match="no such file"):
+        chosen(tmp_path, broken)
+
+
 def test_of_another_backbone_all_are_tried_again(tmp_path):
     chosen(tmp_path, Trainings(dict.fromkeys(RATES, 5.0)))
     again = Trainings(dict.fromkeys(RATES, 5.0))
@@ -94,7 +127,8 @@ def test_a_real_training_is_tried_at_each_rate(tmp_path):
         work["optim_wrapper"]["optimizer"]["lr"] = run.recipe["lr"]
         return fit(run, work, 20, folder, last=False)
 
-    sweep = choose_lr(run_of(lr=[1e-6, 0.02]), OF, tmp_path, ERROR, train)
-    slow, quick = sweep.more["chosen"]["held_out"].values()
+    sweep = choose_lr(run_of(lr=[1e-6, 0.02, 1e30]), OF, tmp_path, ERROR, train)
+    slow, quick, too_high = sweep.more["chosen"]["held_out"].values()
     assert slow != quick
+    assert too_high == "diverged"
     assert sweep.run.recipe["lr"] == (1e-6 if slow < quick else 0.02)

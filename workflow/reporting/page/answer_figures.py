@@ -2,7 +2,7 @@
 transfer metric."""
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workflow.reporting.answer import classification, compared, correlation, counted, headlines, trained_rows, words
 from workflow.reporting.metrics import heading, number
@@ -29,14 +29,15 @@ def svg(summary: Summary, name: str, across: int = ACROSS) -> str:
         return as_svg(figure, label)
 
 
-def pdf(summary: Summary, name: str) -> bytes:
-    """The same figure for a paper: black ink, letters as TrueType (journals refuse Type 3), no date."""
+def printed(summary: Summary, name: str, kind: Literal["pdf", "svg"] = "pdf") -> bytes:
+    """The same figure as a file for a paper or a page on a hub: black ink on white, no date; in a PDF, letters as
+    TrueType (journals refuse Type 3)."""
     import matplotlib as mpl
 
-    buffer = io.BytesIO()
+    buffer, date = io.BytesIO(), {"pdf": "CreationDate", "svg": "Date"}[kind]
     with mpl.rc_context({**style(name, PAPER_INK), "pdf.fonttype": 42}):
         figure, label = FIGURES[name](summary, ACROSS)
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Title": label})
+        figure.savefig(buffer, format=kind, metadata={date: None, "Title": label})
     return buffer.getvalue()
 
 

@@ -9,7 +9,7 @@ import zipfile
 from markupsafe import Markup
 
 from workflow.reporting.outcome import FinishedRun
-from workflow.reporting.page.answer_figures import FIGURES, pdf
+from workflow.reporting.page.answer_figures import FIGURES, printed
 from workflow.reporting.summary import Summary
 from workflow.reporting.tables.json_table import json_table
 from workflow.reporting.tables.latex import latex
@@ -23,7 +23,7 @@ def downloads(summary: Summary) -> dict[str, bytes]:
     """Their contents by file name."""
     tables = {"csv": long_csv(summary), "tex": latex(summary), "json": json_table(summary)}
     files = {f"transfer.{kind}": text.encode() for kind, text in tables.items()}
-    return files | {f"{name}.pdf": pdf(summary, name) for name in FIGURES} | {RECORDS: records(summary)}
+    return files | {f"{name}.pdf": printed(summary, name) for name in FIGURES} | {RECORDS: records(summary)}
 
 
 def records(summary: Summary) -> bytes:
