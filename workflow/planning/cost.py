@@ -243,11 +243,11 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     found = {name: counts(todo.config, name, Path(check)) for name, check in todo.checks.items()}
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))
-    few = [
-        f"{named(todo, key)}: a step of {size} images is measured with {costs[key]['batch']}"
+    few = dict.fromkeys(
+        f"{key[0]}: a step of {size} images is measured with {costs[key]['batch']}"
         for key, runs in kinds(todo).items()
         if key in costs and (size := runs[0].run["recipe"].get("batch_size")) != costs[key].get("batch", size)
-    ]
+    )
     missing = [named(todo, key) for key in kinds(todo) if key not in costs]
     todo = dataclasses.replace(todo, runs=[run for run in todo.jobs if kind(todo, run) in costs], weights=[])
     every = jobs(todo, costs, found)
