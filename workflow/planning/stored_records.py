@@ -18,6 +18,7 @@ from workflow.planning.rerun import changes, is_outdated
 from workflow.registry import PRETRAIN
 
 KEY = "[0-9a-f]" * 10  # of a backbone's folder
+FORMAT = (KeyError, TypeError, AttributeError)  # what the records of another version lead to
 Row = tuple[str, int]  # a backbone and its pretraining seed
 
 
@@ -139,19 +140,29 @@ def _transfers(run: PlannedRun, folders: Sequence[str], published: dict[str, str
 def _adopted(run: PlannedRun, folder: str, record: Path) -> PlannedRun:
     """A run with its record in a folder; `refused` says why it is not the plan's."""
     _read(record)
-    config = read_json(record.with_name("config.json"), *run.compared)
+    weights = str(record.with_name(Path(run.weights).name))
     try:
-        spec = {
-            "data": run.run["data"] | _same(run.run["data"], config["data"], "root"),
-            "recipe": run.run["recipe"] | _same(run.run["recipe"], config["recipe"], "checkpoint"),
-        }
-        weights = str(record.with_name(Path(run.weights).name))
-        one = replace(run, record=str(record), weights=weights, run=run.run | spec, stored=folder)
+        one = with_recorded_paths(replace(run, record=str(record), weights=weights, stored=folder))
         differs = changes(one)
-    except (KeyError, TypeError, AttributeError):
+    except FORMAT:
         raise UserError(f"{record}: not a record of this version") from None
     words = "; ".join(f"{key} {plain(there)}, here {plain(here)}" for key, (there, here) in differs.items())
     return replace(one, refused=f"{folder} has it with {words}" if words else "")
+
+
+def with_recorded_paths(run: PlannedRun) -> PlannedRun:
+    """A run whose data and imported file lie where its record says: no result depends on these paths, and that of a
+    drawn set follows from its photos, which need not be here.
+
+    Raises:
+        UserError: its `config.json` cannot be read. Of another version it may be any of FORMAT.
+    """
+    config = read_json(Path(run.record).with_name("config.json"), *run.compared)
+    spec = {
+        "data": run.run["data"] | _same(run.run["data"], config["data"], "root"),
+        "recipe": run.run["recipe"] | _same(run.run["recipe"], config["recipe"], "checkpoint"),
+    }
+    return replace(run, run=run.run | spec)
 
 
 def _same(here: dict[str, Any], there: dict[str, Any], key: str) -> dict[str, Any]:

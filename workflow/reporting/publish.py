@@ -5,6 +5,7 @@ pretraining seed with all its runs. Blocks of other seeds that are kept there st
 docs/results/<experiment>/README.md, transfer.{csv,md} and the forest plot next to it are made from the copies only."""
 
 import argparse
+import contextlib
 import re
 import shutil
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from workflow.core.errors import UserError, cli_entry_point
 from workflow.core.files import atomic, read_json
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
+from workflow.planning.stored_records import FORMAT, with_recorded_paths
 from workflow.reporting.comparability import check_columns
 from workflow.reporting.metrics import heading, number
 from workflow.reporting.outcome import FinishedRun, Outcome
@@ -34,7 +36,10 @@ DOCS, PAGE, FOREST = Path("docs"), "README.md", "forest.svg"
 def place(run: PlannedRun, docs: Path) -> PlannedRun:
     """A planned run where its record is kept. Weights and data are not, and what lies in results/ says nothing of the
     copies."""
-    return replace(run, record=str(docs / run.record), weights=str(docs / run.weights), check=str(docs / run.check))
+    run = replace(run, record=str(docs / run.record), weights=str(docs / run.weights), check=str(docs / run.check))
+    with contextlib.suppress(UserError, *FORMAT):  # of a record that is missing or damaged, which the report says
+        return with_recorded_paths(run)
+    return run
 
 
 def keep(folders: Mapping[Path, Path], root: Path) -> None:

@@ -28,7 +28,10 @@ ROWS = list(CONFIG["backbones"])
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     """A folder with the demo's published records, and nothing else."""
-    shutil.copytree(PROJECT / "docs/results", tmp_path / "docs/results", ignore=shutil.ignore_patterns("tiny", "*.md"))
+    starts = {Path(run.weights).parents[1].name for run in plan(CONFIG | {"records": []}).runs}
+    for folder in ("demo", *(f"backbones/{name}" for name in sorted(starts))):
+        source = PROJECT / "docs/results" / folder
+        shutil.copytree(source, tmp_path / "docs/results" / folder, ignore=shutil.ignore_patterns("*.md"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
