@@ -133,6 +133,16 @@ def test_one_command_makes_records_tables_and_page_of_one_piece(published):
     assert PAGE.read_text().startswith("before\n<!-- table: small -->\n| backbone |")
 
 
+def test_kept_records_need_no_data_here(published):
+    """The folder of a drawn set is named by its photos, which a checkout of the records alone has not."""
+    made, call = published
+    call()
+    for file in Path("docs/results").rglob("config.json"):
+        content = json.loads(file.read_text())
+        file.write_text(json.dumps(content | {"data": content["data"] | {"root": "results/data/of-other-photos"}}))
+    assert {outcome.status for outcome in stored_summary(made.plan, Path("docs")).outcomes} == {"done"}
+
+
 def block(made, monkeypatch, *seeds):
     """The config of a machine that has these pretraining seeds."""
     config = made.plan.config | {"seeds": {"pretrain": list(seeds), "transfer": [0]}}
