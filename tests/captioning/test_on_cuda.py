@@ -28,8 +28,8 @@ def test_a_run_survives_a_kill(finetune, artifacts, run, tmp_path, monkeypatch):
     run = replace(run, recipe={**run.recipe, **changes, "precision": "bf16" if finetune else "fp32"})
     fit = engine.fit
 
-    def fitted(*args):
-        done = fit(*args)
+    def fitted(*args, **more):
+        done = fit(*args, **more)
         assert done.model.embed.weight.is_cuda
         pieces = {weight.untyped_storage().data_ptr() for weight in done.model.lstm._flat_weights}
         assert len(pieces) == 1, "or cuDNN copies the LSTM's weights into one piece in each step"

@@ -165,7 +165,7 @@ def test_vocabulary_is_of_the_training_captions_alone(artifacts, run, tmp_path):
 def test_fine_tuning_trains_the_encoder_from_photos(finished, artifacts, run, tmp_path, monkeypatch):
     kept = {}
     fit = engine.fit
-    monkeypatch.setattr("captioning.train.fit", lambda *a: kept.setdefault("fit", fit(*a)))
+    monkeypatch.setattr("captioning.train.fit", lambda *a, **more: kept.setdefault("fit", fit(*a, **more)))
     tuned = replace(run, recipe={**run.recipe, "finetune_encoder": True, "epochs": 1, "batch_size": 20})
     save_backbone(tmp_path / "caffe.safetensors", read_backbone(artifacts.backbone)[0], IMAGENET, "resnet50", "1x1")
     artifacts = replaced(artifacts, backbone=tmp_path / "caffe.safetensors", features=tmp_path / "nowhere")

@@ -62,7 +62,7 @@ def test_a_fine_tuning_counts_what_it_passes():
     [
         ("knn", KNN, {"embeddings", "image", "timed"}),
         ("linear_probe", PROBE, {"embeddings", "image", "timed"}),
-        pytest.param("finetune", FINETUNE, {"step", "image", "save", "timed"}, marks=pytest.mark.slow),
+        pytest.param("finetune", FINETUNE, {"step", "batch", "image", "save", "timed"}, marks=pytest.mark.slow),
     ],
 )
 def test_the_seconds_are_measured(task, recipe, measured, imagenet, tmp_path, monkeypatch):
