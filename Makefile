@@ -36,7 +36,7 @@ define halves
 endef
 
 test: $(READY)
-	$(call halves,"not slow",tests/workflow)
+	$(call halves,"not slow",tests/workflow tests/captioning tests/robustness tests/localization tests/classification)
 
 test-all: $(READY)
 	$(call halves,slow,tests/test_*.py)

@@ -58,6 +58,7 @@ def test_no_core_is_an_error_and_nothing_that_waits_for_ever(capsys):
     assert capsys.readouterr().err == "error: --cores 0: no job could ever begin\n"
 
 
+@pytest.mark.slow
 def test_snakemake_starts_no_job(config, snakemake, tmp_path):
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(config))
     status, said = snakemake("--cores", "1", "--keep-going", "--configfile", "x.yaml")

@@ -191,6 +191,7 @@ def test_without_pretraining_there_is_no_gallery(dry_run):
     assert "gallery" not in jobs(dry_run(SMALL | {"backbones": {"baseline": {"checkpoint": "w.pth"}}}))
 
 
+@pytest.mark.slow
 def test_a_gallery_of_nothing_is_refused_before_any_photo_is_looked_at(snakemake, tmp_path):
     alone = SMALL | {"backbones": {"scratch": {"init": "random"}}}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(alone))

@@ -198,6 +198,7 @@ def test_a_row_with_its_own_epochs_costs_its_own_and_is_measured_with_the_others
     assert pretraining.endswith(f"{hours:.1f} h")
 
 
+@pytest.mark.slow
 def test_ssd_is_measured_at_its_own_batch_of_test_images(monkeypatch, tmp_path):
     monkeypatch.setattr(timing, "MOST", 3)
     config = overlay(DEMO, {"tasks": {"ssd_voc": {"size": 64}}, "data": {"voc": {"synthetic": {"size": 64}}}})

@@ -145,7 +145,7 @@ MARKS = {
 }
 
 
-@pytest.mark.parametrize("kind", MARKS)
+@pytest.mark.parametrize("kind", ["answers", *(pytest.param(kind, marks=pytest.mark.slow) for kind in list(MARKS)[1:])])
 def test_a_mark_of_another_user_blocks_nobody(kind, node, stranger):
     start = node(2)
     process = stranger(MARKS[kind].replace("{}", UUIDS[0]))
