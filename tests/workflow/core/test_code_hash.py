@@ -101,11 +101,11 @@ def main():
     edit("captioning/beam_search.py")  # before anybody asks
     first = code.hashes()
     print(*first)
-    edit("workflow/core/rng.py")
-    import workflow.core.rng
+    edit("workflow/core/compare.py")
+    import workflow.core.compare
     later = code.hashes()
     assert {name: later[name] for name in first} == first, "what was loaded counts"
-    print(later["workflow/core/rng.py"])
+    print(later["workflow/core/compare.py"])
     print(*code.edited(later))
 
 main()
@@ -119,11 +119,11 @@ def test_a_process_knows_what_it_imported_and_when(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", HOUSE], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    names, rng, changed = done.stdout.splitlines()
+    names, compare, changed = done.stdout.splitlines()
     assert "captioning/beam_search.py" in names.split()
     assert not [name for name in names.split() if name.startswith("detection/") or "/cost.py" in name]
-    assert rng == code_hash.now(tmp_path / "workflow/core/rng.py"), "as it was when it was imported"
-    assert rng != code_hash.now(PROJECT / "workflow/core/rng.py")
+    assert compare == code_hash.now(tmp_path / "workflow/core/compare.py"), "as it was when it was imported"
+    assert compare != code_hash.now(PROJECT / "workflow/core/compare.py")
     assert changed == "captioning/beam_search.py"
 
 
