@@ -137,7 +137,7 @@ def measure(todo: Plan, folder: Path) -> dict[Kind, dict[str, Any]]:
 
 def whole_batch(cost: dict[str, Any], run: PlannedRun) -> dict[str, Any]:
     """The cost with the seconds of a whole step, where a CPU was given fewer images than the recipe's batch (`batch`):
-    there a step takes as long as its images."""
+    there a step takes about as long as its images."""
     return cost | ({"step": cost["step"] * run.run["recipe"]["batch_size"] / cost["batch"]} if "batch" in cost else {})
 
 
@@ -244,7 +244,7 @@ def report(config: dict[str, Any], places: list[int]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         costs = measure(todo, Path(folder))
     few = dict.fromkeys(
-        f"{key[0]}: a step of {size} images is measured with {costs[key]['batch']}"
+        f"{key[0]}: a step of {size} images is measured with {costs[key]['batch']}: a whole one may take a third longer"
         for key, runs in kinds(todo).items()
         if key in costs and (size := runs[0].run["recipe"].get("batch_size")) != costs[key].get("batch", size)
     )

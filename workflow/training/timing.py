@@ -19,7 +19,7 @@ from workflow.training.resume.checkpointing import ResumeCheckpointHook
 
 WARM, MOST = 2, 100  # steps: not timed; timed at most
 SECONDS = 10.0  # of timed steps are enough, and of timed test images: where a step takes as long, one
-PIXELS = 16 * 224**2  # that a CPU is given at once: with as many, a step takes as long as its images
+PIXELS = 16 * 224**2  # that a CPU is given at once: with as many, a step takes about as long as its images
 LEAST = 2  # images of a batch: one is not enough for batch norm
 Cost = Callable[[RunSpec, Path, Path, str], dict[str, float]]
 

@@ -269,7 +269,7 @@ def test_a_machine_that_is_too_small_for_all_is_said(measured):
 def test_a_step_of_few_images_is_counted_as_one_of_the_whole_batch(measured):
     measured(batch=2)
     said = report(PAPER, [1])
-    assert "pretrain: a step of 256 images is measured with 2\n" in said
+    assert "pretrain: a step of 256 images is measured with 2: a whole one may take a third longer\n" in said
     (line,) = [line for line in said.splitlines() if line.startswith("pretrain ")]
     assert line.split()[2] == "128,000.0"
 
