@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS, FUNCTIONS
 from torch.nn.utils.rnn import pad_sequence
 
 from captioning import encoder
-from captioning.vocabulary import PAD, kept_captions
+from captioning.vocabulary import PAD, captions_of
 from workflow.core.dataset_info import DatasetInfo
 from workflow.core.files import read_json
 from workflow.core.rng import rng
@@ -74,13 +74,13 @@ class CaptionTrain:
     """Training samples by (index, epoch): {"inputs": one view of the image, or its place (CachedViews), "tokens":
     <start>, words, <end>}.
 
-    The view is drawn from (seed, epoch, place of the caption). `held_out`: without the held-out images.
+    The view is drawn from (seed, epoch, place of the caption); of all images, or of a part of them (`part_of`).
     """
 
-    def __init__(self, captions: str, images: dict[str, Any], seed: int, held_out: bool = False) -> None:
+    def __init__(self, captions: str, images: dict[str, Any], seed: int, held_out: bool | None = None) -> None:
         with np.load(captions) as arrays:
             self.words, self.ends, self.rows = (arrays[name] for name in ("words", "ends", "rows"))
-        self.places = kept_captions(self.rows, held_out)
+        self.places = captions_of(self.rows, held_out)
         self.source = source("train", images)
         self.seed = seed
 

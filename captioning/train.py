@@ -58,8 +58,8 @@ def task(
         cfg.train_dataloader.dataset.images = images | {"on_device": True}
     cfg.val_evaluator.update(check=check, keep=str(state))
     if held_out:
-        for part in (cfg.train_dataloader.dataset, cfg.val_dataloader.dataset, cfg.val_evaluator):
-            part.held_out = True
+        cfg.train_dataloader.dataset.held_out = False
+        cfg.val_dataloader.dataset.held_out = cfg.val_evaluator.held_out = True
     cfg.optim_wrapper.optimizer.update(lr=recipe["lr"])
     return cfg.to_dict()
 
@@ -134,7 +134,7 @@ def train(
 
         def trained(one: RunSpec, folder: Path, held_out: bool = True) -> TrainResult:
             config = task(one, check_file, backbone, features, vocabulary, folder, held_out)
-            return fit(one, config, captions(vocabulary, held_out), folder, start, last=not held_out)
+            return fit(one, config, captions(vocabulary, False if held_out else None), folder, start, last=not held_out)
 
         sweep = choose_lr(run, of, state, tasks()[run.type].headline, trained)
         done = trained(sweep.run, state, held_out=False)

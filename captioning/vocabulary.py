@@ -101,17 +101,17 @@ def verify(folder: Path, check: DatasetInfo, min_word_count: int) -> dict[str, A
     return shared_artifact.verify(folder, of, "captioning vocabulary")
 
 
-def kept_captions(rows: np.ndarray, held_out: bool) -> np.ndarray:
-    """Places of the captions to train on, (K,): all, or those of images that are not held out.
+def captions_of(rows: np.ndarray, held_out: bool | None) -> np.ndarray:
+    """Places of the captions of all images, or of a part of them (`part_of`), (K,).
 
     Args:
         rows: of each caption, the place of its image among the training images, (N,). Each image has a caption.
     """
-    images = part_of(rows.tolist(), False if held_out else None)
+    images = part_of(np.unique(rows).tolist(), held_out)
     return np.flatnonzero(np.isin(rows, list(images)))
 
 
-def captions(folder: Path, held_out: bool = False) -> int:
-    """How many there are to train on."""
+def captions(folder: Path, held_out: bool | None = None) -> int:
+    """How many there are of all images, or of a part of them."""
     with np.load(folder / "captions.npz") as arrays:
-        return len(kept_captions(arrays["rows"], held_out))
+        return len(captions_of(arrays["rows"], held_out))

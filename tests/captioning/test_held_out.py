@@ -25,20 +25,20 @@ def images(request, artifacts):
 
 def test_a_tenth_of_the_images_is_scored_and_none_of_its_captions_trained_on(images, artifacts):
     file = str(artifacts.vocabulary / "captions.npz")
-    whole, kept = CaptionTrain(file, images, seed=0), CaptionTrain(file, images, seed=0, held_out=True)
+    whole, kept = CaptionTrain(file, images, seed=0), CaptionTrain(file, images, seed=0, held_out=False)
     scored = CaptionTest(str(artifacts.check), images, held_out=True)
     listed = [image.image_id for image in coco.read(DatasetInfo.read(artifacts.check), "train")]
     used = {listed[kept.rows[place]] for place in kept.places}
     assert used | set(scored.image_ids) == set(listed)
     assert used & set(scored.image_ids) == set()
     assert len(scored) == round(0.1 * len(listed))
-    assert captions(artifacts.vocabulary, held_out=True) == len(kept) < len(whole) == captions(artifacts.vocabulary)
+    assert captions(artifacts.vocabulary, held_out=False) == len(kept) < len(whole) == captions(artifacts.vocabulary)
     assert list(references(artifacts.check, held_out=True)) == scored.image_ids
 
 
 def test_a_sample_is_the_same_with_and_without_the_others(images, artifacts):
     file = str(artifacts.vocabulary / "captions.npz")
-    whole, kept = CaptionTrain(file, images, seed=0), CaptionTrain(file, images, seed=0, held_out=True)
+    whole, kept = CaptionTrain(file, images, seed=0), CaptionTrain(file, images, seed=0, held_out=False)
     for index in (0, len(kept) - 1):
         one, other = kept[index, 3], whole[int(kept.places[index]), 3]
         assert all(np.array_equal(one[key], other[key]) for key in ("inputs", "tokens"))
@@ -57,5 +57,5 @@ def test_a_run_chooses_its_rate_and_says_which(finetune, run, artifacts, tmp_pat
     tried, lr = found["chosen"]["held_out"], found["chosen"]["lr"]
     assert list(tried) == ["1e-05", "0.1"]
     assert lr == (1e-5 if tried["1e-05"] >= tried["0.1"] else 0.1)
-    assert found["protocol"]["lr"] == "best of 2 by CIDEr on a held-out tenth of the training images"
+    assert found["protocol"]["lr"] == "best of 2 by CIDEr on held-out training images"
     assert record(lr, "one")["metrics"] == found["metrics"], "as with this rate alone"

@@ -54,7 +54,7 @@ def test_a_run_chooses_its_rate_by_the_held_out_images(imagenet, backbone, tmp_p
     tried, lr = record["chosen"]["held_out"], record["chosen"]["lr"]
     assert lr == min(rates, key=lambda each: (tried[f"{each:g}"], each))
     assert record["metrics"]["val_error"] == tried[f"{lr:g}"], "the held-out images are never trained on"
-    assert record["protocol"]["lr"] == "best of 2 by val_error on a held-out tenth of the training images"
+    assert record["protocol"]["lr"] == "best of 2 by val_error on held-out training images"
 
 
 def test_parts_with_the_same_images_have_the_same_errors(imagenet, backbone, tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ def test_a_run_chooses_its_rate_and_says_which(name, checks, tiny, tmp_path, cap
     assert lr == min(RATES, key=lambda each: (-tried[f"{each:g}"], each))
     assert record["history"]["points"][-1]["lr"] == pytest.approx(lr / 10), "after its milestone"
     metric = "mAP" if name == "ssd_voc" else "AP"
-    assert record["protocol"]["lr"] == f"best of 2 by {metric} on a held-out tenth of the training images"
+    assert record["protocol"]["lr"] == f"best of 2 by {metric} on held-out training images"
     assert read_json(out / "config.json")["recipe"]["lr"] == RATES, "the recipe is the sweep, for every row"
     one = tmp_path / "one"
     train(make_run(name, lr=lr), tiny, checks[name], tmp_path / "state", one)

@@ -73,7 +73,7 @@ def _best(run: RunSpec, scores: Mapping[float, float], metric: Metric) -> Sweep:
         shown = [f"{lr:g}: {f'{finite[lr]:.{metric.digits}f}' if lr in finite else DIVERGED}" for lr in scores]
         what = f"{metric.name} on held-out training images"
         print(f"[{run.name}] lr {best:g} is taken ({what}: {', '.join(shown)})", flush=True)
-    words = f"best of {len(scores)} by {metric.name} on a held-out tenth of the training images"
+    words = f"best of {len(scores)} by {metric.name} on held-out training images"
     return Sweep(_with(run, best), {"lr": words}, {"chosen": {"lr": best, "held_out": told}})
 
 

@@ -57,7 +57,7 @@ def test_of_equals_the_lowest_is_taken(tmp_path):
 
 def test_the_record_names_it_and_all_scores(tmp_path, capsys):
     sweep = chosen(tmp_path, Trainings(dict(zip(RATES, (30.0, 20.125, 40.0), strict=True))))
-    assert sweep.protocol == {"lr": "best of 3 by error on a held-out tenth of the training images"}
+    assert sweep.protocol == {"lr": "best of 3 by error on held-out training images"}
     assert sweep.more == {"chosen": {"lr": 0.01, "held_out": {"0.001": 30.0, "0.01": 20.125, "0.1": 40.0}}}
     last = "lr 0.01 is taken (error on held-out training images: 0.001: 30.00, 0.01: 20.12, 0.1: 40.00)\n"
     assert capsys.readouterr().out.endswith(last)

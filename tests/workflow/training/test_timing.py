@@ -41,7 +41,7 @@ def test_a_run_that_trains_nothing_is_not_shortened():
     ("side", "batch", "given"), [(64, 32, 32), (224, 8, 8), (224, 256, 16), (300, 32, 8), (924, 8, 2)]
 )
 def test_a_cpu_is_given_as_many_images_as_fill_a_step(side, batch, given):
-    """A step on a CPU takes as long as its images: 256 photos take most of a minute, and 25 GB."""
+    """A step on a CPU takes about as long as its images, of which 256 take most of a minute."""
     run = dataclasses.replace(RunSpec.parse(plan(DEMO).runs[0].json), recipe={"batch_size": batch, "lr": 0.0})
     assert timing.few_images(run, side).recipe == {"batch_size": given, "lr": 0.0}
 
