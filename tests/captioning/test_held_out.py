@@ -36,6 +36,17 @@ def test_a_tenth_of_the_images_is_scored_and_none_of_its_captions_trained_on(ima
     assert list(references(artifacts.check, held_out=True)) == scored.image_ids
 
 
+def test_a_rate_is_tried_without_the_held_out_images_and_scored_on_them(run, artifacts, tmp_path):
+    def parts(**held_out):
+        given = (artifacts.check, artifacts.backbone, artifacts.features, artifacts.vocabulary, tmp_path)
+        found = train.task(run, *given, **held_out)
+        sets = (found["train_dataloader"]["dataset"], found["val_dataloader"]["dataset"], found["val_evaluator"])
+        return [each.get("held_out") for each in sets]
+
+    assert parts(held_out=True) == [False, True, True]
+    assert parts() == [None, None, None]
+
+
 def test_a_sample_is_the_same_with_and_without_the_others(images, artifacts):
     file = str(artifacts.vocabulary / "captions.npz")
     whole, kept = CaptionTrain(file, images, seed=0), CaptionTrain(file, images, seed=0, held_out=False)
