@@ -10,7 +10,7 @@ from workflow.registry import PRETRAIN
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Column, Summary
 
-DRAWS, FEWEST, ENOUGH = 1000, 3, 5  # draws of an interval of τ; rows from which there is a τ, and an interval
+DRAWS, FEWEST = 1000, 3  # draws of an interval of τ; rows from which there is a τ
 NORMAL = 1.96  # half widths of a 95 % interval in standard deviations
 
 
@@ -65,8 +65,7 @@ def correlation(summary: Summary, column: Column) -> Correlation:
     if len(pairs) < FEWEST or any(len(set(side)) == 1 for side in values.T):
         return Correlation(None, len(pairs))
     tau = float(kendall(values))
-    known = all(cell.limits or cell.change is None for pair in pairs for cell in pair)
-    if len(pairs) < ENOUGH or not known:
+    if not all(cell.limits or cell.change is None for pair in pairs for cell in pair):
         return Correlation(tau, len(pairs))
     errors = np.array([[half_width(cell) / NORMAL for cell in pair] for pair in pairs])
     noise = rng("tau", column[0], len(pairs)).standard_normal((DRAWS, *errors.shape))
@@ -112,13 +111,13 @@ def sentences(summary: Summary) -> list[str]:
     rest = [row for row in rows if row not in (*better, *worse)]
     parts = (("is better with", better), ("is worse with", worse), ("has no verdict for", rest))
     first = "Classification " + "; it ".join(f"{verb} {', '.join(names)}" for verb, names in parts if names) + "."
-    if not better:
+    if not better and not worse:
         return [first, "So the table does not tell yet whether a better classifier makes a better backbone."]
-    return [first, " ".join(transferred(summary, row) for row in better)]
+    return [first, " ".join(transferred(summary, row) for row in (*better, *worse))]
 
 
 def transferred(summary: Summary, row: str) -> str:
-    """How a row that classifies better transfers."""
+    """How a row that classifies better or worse transfers."""
     verdicts = {column[0]: summary.cell(row, column).verdict for column in headlines(summary)}
     parts = []
     for word in ("better", "worse"):

@@ -2,7 +2,7 @@
 
 What the report needs of each run is copied from results/ to docs/results/, under its path, a block at a time: a
 pretraining seed with all its runs. Blocks of other seeds that are kept there stay. The table of
-docs/results/<experiment>/README.md, transfer.{csv,md} and the forest plot next to it are made from the copies only."""
+docs/results/<experiment>/README.md, transfer.{csv,md} and the figures next to it are made from the copies only."""
 
 import argparse
 import contextlib
@@ -19,10 +19,11 @@ from workflow.core.files import atomic, read_json
 from workflow.planning.plan import Plan, plan
 from workflow.planning.planned_run import PlannedRun
 from workflow.planning.stored_records import FORMAT, with_recorded_paths
+from workflow.reporting.answer import sentences
 from workflow.reporting.comparability import check_columns
 from workflow.reporting.metrics import heading, number
 from workflow.reporting.outcome import FinishedRun, Outcome
-from workflow.reporting.page.answer_figures import printed
+from workflow.reporting.page.answer_figures import FIGURES, printed
 from workflow.reporting.records import read
 from workflow.reporting.statistics.cells import Cell
 from workflow.reporting.summary import Summary, summarize
@@ -30,7 +31,7 @@ from workflow.reporting.tables.footnotes import one_machine
 from workflow.reporting.tables.text_tables import long_csv, markdown
 
 KEPT = ("metrics.json", "config.json", "per_image.npz")
-DOCS, PAGE, FOREST = Path("docs"), "README.md", "forest.svg"
+DOCS, PAGE = Path("docs"), "README.md"
 
 
 def place(run: PlannedRun, docs: Path) -> PlannedRun:
@@ -144,7 +145,7 @@ def with_seeds(config: dict[str, Any], pretrain: list[int]) -> dict[str, Any]:
 
 def table(summary: Summary) -> str:
     """A Markdown table: a row a backbone, the headline metric of each task, its change, interval and verdict; and below
-    it the machine."""
+    it what the verdicts say, and the machine."""
     columns = [(name, task.headline) for name, task in summary.tasks.items()]
     heads = [f"{task.title}<br>`{name}` {heading(task.headline)}" for name, task in summary.tasks.items()]
     lines = ["| backbone | " + " | ".join(heads) + " |", "|:--|" + ":--|" * len(columns)]
@@ -153,7 +154,7 @@ def table(summary: Summary) -> str:
         network = f"<br>{summary.network(backbone).words}" if summary.several else ""
         lines.append(f"| {backbone}{network} | " + " | ".join(cells) + " |")
     machine = one_machine(summary.outcomes)
-    return "\n".join([*lines, *(["", machine] if machine else [])])
+    return "\n".join([*lines, "", *sentences(summary), *(["", machine] if machine else [])])
 
 
 def _cell(cell: Cell) -> str:
@@ -209,7 +210,8 @@ def main() -> None:
     summary = stored_summary(todo, DOCS)
     page = inserted(out / PAGE, todo.experiment, table(summary))
     texts = {"transfer.csv": long_csv(summary), "transfer.md": markdown(summary), PAGE: page}
-    files = {name: text.encode() for name, text in texts.items()} | {FOREST: printed(summary, "forest", "svg")}
+    figures = {f"{name}.svg": printed(summary, name, "svg") for name in FIGURES}
+    files = {name: text.encode() for name, text in texts.items()} | figures
     for name, content in files.items():
         with atomic(out / name) as temporary:
             temporary.write_bytes(content)

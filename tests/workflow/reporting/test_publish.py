@@ -15,7 +15,7 @@ from workflow.config.loading import load
 from workflow.core.errors import UserError
 from workflow.planning.plan import plan
 from workflow.reporting import publish
-from workflow.reporting.answer import compared
+from workflow.reporting.answer import compared, trained_rows
 from workflow.reporting.publish import insert, inserted, kept_seeds, stored_summary, table, with_seeds, without_records
 from workflow.reporting.publish import main as publish_door
 from workflow.reporting.summary import summarize
@@ -43,8 +43,9 @@ def test_the_tables_are_those_of_the_records(name, monkeypatch):
     assert inserted(PAGES[name], name, table(summary)) == PAGES[name].read_text(encoding="utf-8")
     assert (HOUSE / f"docs/results/{name}/transfer.csv").read_text() == long_csv(summary)
     assert (HOUSE / f"docs/results/{name}/transfer.md").read_text() == markdown(summary)
-    forest = (HOUSE / f"docs/results/{name}/forest.svg").read_text()
-    assert all(f">{row}<" in forest for row in compared(summary))
+    for figure, rows in (("forest", compared(summary)), ("scatter", trained_rows(summary))):
+        drawn = (HOUSE / f"docs/results/{name}/{figure}.svg").read_text()
+        assert all(f">{row}<" in drawn for row in rows)
     assert set(Path(f"docs/results/{name}").rglob("metrics.json")) <= {Path("docs") / run.record for run in todo.runs}
 
 
@@ -251,7 +252,8 @@ def test_what_is_not_finished_or_stale_is_not_published_and_nothing_is_changed(p
 def test_a_row_has_mean_spread_and_change_of_each_task(experiment):
     lines = table(summarize(experiment(seeds=(3, 1)).plan)).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:4]] == ["| baseline", "| cutmix"]
-    assert lines[4:] == ["", "Made on x86_64 CPU."]
+    undecided = "So the table does not tell yet whether a better classifier makes a better backbone."
+    assert lines[4:] == ["", "Classification has no verdict for cutmix.", undecided, "", "Made on x86_64 CPU."]
     assert lines[0].count("|") == lines[3].count("|") == 6
     for name in ("`pretrain` top1_error ↓", "`ssd_voc` mAP ↑", "`faster_rcnn_voc` mAP ↑", "`nic_coco` CIDEr ↑"):
         assert name in lines[0]
