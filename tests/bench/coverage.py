@@ -115,19 +115,29 @@ def _line(case: Case, metric: str, n: int, values: np.ndarray) -> str:
 
 class Design(NamedTuple):
     """How seeds were run, and what they do: `n` pretraining and `m` transfer seeds, whose effects on two rows
-    correlate, or that are not the same in both (nested)."""
+    correlate, or that are not the same in both (nested). Standard deviations of what a seed and a pair of seeds do."""
 
     n: int
     m: int
     correlation: float
     transfer: float
     nested: bool = False
+    seed: float = 0.3
+    pair: float = 0.0
+
+    @property
+    def transfers(self) -> str:
+        """What a transfer seed does, in words."""
+        if self.pair:
+            return "interaction with the pretraining seed only"
+        return "as a pretraining seed" if self.transfer else "none"
 
 
 DESIGNS = [
     *(Design(n, 1, correlation, 0.0) for correlation in (0.0, 0.5, 0.95) for n in (3, 5, 10)),
     *(Design(n, 1, 0.0, 0.0, nested=True) for n in (3, 5, 10)),
     *(Design(n, m, 0.5, 0.3) for m in (1, 2, 3, 5) for n in (3, 5)),
+    *(Design(n, m, 0.0, 0.0, seed=0.0, pair=0.3) for m in (2, 3, 5) for n in (3, 5)),
 ]
 PHOTOS, GAP, TRIES = 200, 0.3, 2000  # images of a test set, true gap, pairs of rows
 
@@ -141,8 +151,10 @@ def rows_of(design: Design, random: np.random.Generator) -> list[list[list[Resam
         return size * (design.correlation**0.5 * alike + (1 - design.correlation) ** 0.5 * apart)
 
     values = 3 * random.standard_normal(PHOTOS) + 0.5 * random.standard_normal((2, 1, 1, PHOTOS))
-    values = values + effects(design.n, 0.3)[:, :, None, None] + effects(design.m, design.transfer)[:, None, :, None]
-    values = values + 0.5 * random.standard_normal(shape)
+    values = (
+        values + effects(design.n, design.seed)[:, :, None, None] + effects(design.m, design.transfer)[:, None, :, None]
+    )
+    values = values + 0.5 * random.standard_normal(shape) + design.pair * random.standard_normal((*shape[:3], 1))
     values[0] += GAP
     drawn = random.multinomial(PHOTOS, np.full(PHOTOS, 1 / PHOTOS), size=200).T / PHOTOS
     means, draws = values.mean(axis=-1), values @ drawn
@@ -167,8 +179,7 @@ def design_line(design: Design) -> str:
         held.append((found.low <= GAP <= found.high, found.high - found.low))
     share, width = np.mean(held, axis=0)
     seeds = "nested" if design.nested else f"crossed, correlation {design.correlation:g}"
-    effect = "as a pretraining seed" if design.transfer else "none"
-    return f"| {seeds} | {design.n} | {design.m} | {effect} | {100 * share:.1f} % | {width:.2f} |"
+    return f"| {seeds} | {design.n} | {design.m} | {design.transfers} | {100 * share:.1f} % | {width:.2f} |"
 
 
 COLUMNS = ("seeds", "pretraining seeds", "transfer seeds", "a transfer seed's effect", "contains the gap", "mean width")

@@ -20,7 +20,7 @@ def test_the_measured_coverage_keeps_the_promise():
     assert len(lines) == len(DESIGNS)
     for _, _, transfers, effect, share, _ in lines:
         value = float(share.removesuffix(" %"))
-        if effect == "none" or int(transfers) > 2:
+        if effect != "as a pretraining seed" or int(transfers) > 2:
             assert 91 <= value <= 98.5
         elif int(transfers) == 1:
             assert value < 90, "what one transfer seed hides"

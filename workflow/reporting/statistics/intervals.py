@@ -72,21 +72,23 @@ def shared_covariance(draws: np.ndarray) -> float:
 def crossed(differences: np.ndarray, shared: float, delta: float, covers: str) -> Interval:
     """The interval of differences (n pretraining seeds, m transfer seeds) with the covariance `shared` by the images.
 
-    Mean squares of a two-way layout of random factors; each is at least the error's in expectation, so their sum less
-    the error is never taken below one of them. Degrees of freedom: Satterthwaite's, which with m = 1 are Hillis'.
+    Mean squares of a two-way layout of random factors: those of both kinds of seeds less what is left, in expectation
+    the variance of n m means. Where less is left of it than the larger of the two, the seeds of the other kind do no
+    more than pairs of seeds do, and that one alone stands. Degrees of freedom are those of the mean squares that stand
+    (Satterthwaite, Biometrics 2, 1946; with m = 1 Hillis'): what is taken off does not make the rest less known.
     """
     n, m = differences.shape
     rows, columns = differences.mean(axis=1), differences.mean(axis=0)
-    squares = [m * float(np.var(rows, ddof=1))]
-    freedoms = [n - 1.0]
-    seeds = squares[0]
+    squares = [(m * float(np.var(rows, ddof=1)), n - 1)]
+    seeds = squares[0][0]
     if m > 1:
-        rest = differences - rows[:, None] - columns + differences.mean()
-        squares += [n * float(np.var(columns, ddof=1)), float((rest**2).sum() / ((n - 1) * (m - 1)))]
-        freedoms += [m - 1.0, (n - 1.0) * (m - 1)]
-        seeds = max(squares[0] + squares[1] - squares[2], squares[0], squares[1])
+        squares.append((n * float(np.var(columns, ddof=1)), m - 1))
+        pairs = float(((differences - rows[:, None] - columns + differences.mean()) ** 2).sum() / ((n - 1) * (m - 1)))
+        seeds = sum(square for square, _ in squares) - pairs
+        if seeds < (larger := max(squares))[0]:
+            seeds, squares = larger[0], [larger]
     variance = seeds / (n * m) + max(shared, 0.0)
-    spread = sum((square / (n * m)) ** 2 / freedom for square, freedom in zip(squares, freedoms, strict=True))
+    spread = sum((square / (n * m)) ** 2 / freedom for square, freedom in squares)
     return _student(delta, variance, variance**2 / spread if spread else np.inf, covers)
 
 

@@ -124,6 +124,26 @@ def test_transfer_seeds_are_a_chance_of_their_own():
     assert 0.92 <= found[3] <= 0.99
 
 
+def test_seeds_that_matter_only_in_pairs_do_not_make_it_endless():
+    """The mean squares of either kind of seed can then be far below what is taken off."""
+    rng, found = np.random.default_rng(6), []
+    for _ in range(2000):
+        differences = rng.standard_normal((3, 3))
+        found.append(crossed(differences, 0.0, float(differences.mean()), "all"))
+    assert np.mean([one.low <= 0 <= one.high for one in found]) >= 0.95
+    widths = [one.high - one.low for one in found]
+    assert max(widths) < 6 * np.median(widths)
+
+
+def test_of_two_kinds_of_seeds_the_one_that_does_more_than_pairs_stands_alone():
+    """It is the t test of the pretraining seeds' means."""
+    differences = np.array([[1.0, 2.0, 0.9], [4.0, 3.1, 4.0], [7.0, 7.9, 7.1]])
+    means = differences.mean(axis=1)
+    found, alone = crossed(differences, 0.0, float(means.mean()), "all"), stats.ttest_1samp(means, 0.0)
+    assert found.p == pytest.approx(alone.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(alone.confidence_interval()))
+
+
 @pytest.mark.parametrize("n", [3, 5])
 def test_resamples_that_are_too_high_do_not_move_it(n):
     own, base = simulate(np.random.default_rng(5), n)
