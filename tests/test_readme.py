@@ -174,16 +174,12 @@ def test_the_readme_has_ten_kilobytes_at_most():
 def test_the_citation_is_that_of_the_project():
     cff = yaml.safe_load((HOUSE / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    software, paper = re.findall(r"@\w+\{.*?^\}", README, re.M | re.S)
-    fields = [dict(re.findall(r"^ *(\w+) += \{+([^{}]+)\}+", entry, re.M)) for entry in (software, paper)]
+    (software,) = re.findall(r"@\w+\{.*?^\}", README, re.M | re.S)
+    fields = dict(re.findall(r"^ *(\w+) += \{+([^{}]+)\}+", software, re.M))
     ours = {"title": cff["title"], "author": cff["authors"][0]["name"], "version": cff["version"]}
-    assert fields[0] == {**ours, "license": cff["license"]}
+    assert fields == {**ours, "license": cff["license"]}
     assert (cff["version"], cff["license"]) == (project["version"], project["license"])
-    (theirs,) = cff["references"]
-    authors = " and ".join(f"{author['family-names']}, {author['given-names']}" for author in theirs["authors"])
-    pages = f"{theirs['start']}--{theirs['end']}"
-    assert fields[1] == {"title": theirs["title"], "author": authors, "booktitle": theirs["collection-title"],
-                         "pages": pages, "year": str(theirs["year"])}  # fmt: skip
+    assert [paper["title"].split(":")[0] for paper in cff["references"]] == ["CutMix"], "the paper whose table this is"
 
 
 @pytest.mark.parametrize(

@@ -108,23 +108,26 @@ def sentences(summary: Summary) -> list[str]:
         return ["No trained row is compared with another one."]
     said = {row: summary.cell(row, classification(summary)).verdict for row in rows}
     better, worse = ([row for row in rows if said[row] == word] for word in ("better", "worse"))
-    rest = [row for row in rows if row not in (*better, *worse)]
-    parts = (("is better with", better), ("is worse with", worse), ("has no verdict for", rest))
+    open_rows = [row for row in rows if row not in (*better, *worse)]
+    parts = (("is better with", better), ("is worse with", worse), ("has no verdict for", open_rows))
     first = "Classification " + "; it ".join(f"{verb} {', '.join(names)}" for verb, names in parts if names) + "."
     if not better and not worse:
         return [first, "So the table does not tell yet whether a better classifier makes a better backbone."]
-    return [first, " ".join(transferred(summary, row) for row in (*better, *worse))]
+    found = {row: transferred(summary, row) for row in (*better, *worse)}
+    silent = [row for row, text in found.items() if not text]
+    rest = [f"Of {', '.join(silent)}, no transfer has a verdict."] if silent else []
+    return [first, " ".join([*filter(None, found.values()), *rest])]
 
 
 def transferred(summary: Summary, row: str) -> str:
-    """How a row that classifies better or worse transfers."""
+    """How a row that classifies better or worse transfers; empty if no transfer has a verdict."""
     verdicts = {column[0]: summary.cell(row, column).verdict for column in headlines(summary)}
     parts = []
     for word in ("better", "worse"):
         tasks = [task for task, verdict in verdicts.items() if verdict == word]
         parts += [f"{word} in {', '.join(tasks)}"] if tasks else []
     if not parts:
-        return f"Of {row}, no transfer has a verdict."
+        return ""
     open_tasks = sum(verdict not in ("better", "worse") for verdict in verdicts.values())
     tail = f"; {counted(open_tasks, 'task')} without a verdict" if open_tasks else ""
     return f"{row} transfers {' and '.join(parts)}{tail}."

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from tests.workflow.reporting.statistics.test_comparisons import scored  # noqa: F401 (a fixture)
+from tests.workflow.reporting.statistics.test_comparisons import IMAGES, give, scored  # noqa: F401 (a fixture)
 from workflow.reporting.answer import Correlation, compared, correlation, headlines, kendall, sentences, words
 from workflow.reporting.page.answer_figures import FIGURES, printed, svg
 from workflow.reporting.summary import summarize
@@ -74,6 +74,16 @@ def test_the_sentences_say_what_the_verdicts_say(scored, levels, seeds, expected
     transferred = {"better": "a transfers worse in nic_coco.", "worse": "a transfers better in nic_coco."}
     assert second.startswith(transferred.get(first.split()[2], undecided))
     assert second.endswith("b transfers better in nic_coco.") == ("b" in levels)
+
+
+def test_rows_without_a_verdict_in_transfer_are_named_together(scored):  # noqa: F811
+    small = scored({"baseline": 50, "a": 60, "b": 40, "c": 70}, seeds=(3, 1))
+    for k, run in enumerate(small.plan.runs):
+        if run.task != "pretrain" and run.backbone in "ab":
+            give(small, run, "CIDEr", np.random.default_rng(k).normal(50, 10, IMAGES))
+    first, second = sentences(summarize(small.plan))
+    assert first == "Classification is better with b; it is worse with a, c."
+    assert second == "c transfers better in nic_coco. Of b, a, no transfer has a verdict."
 
 
 def test_a_table_of_one_row_answers_nothing(scored):  # noqa: F811
