@@ -113,14 +113,14 @@ def sentences(summary: Summary) -> list[str]:
     first = "Classification " + "; it ".join(f"{verb} {', '.join(names)}" for verb, names in parts if names) + "."
     if not better and not worse:
         return [first, "So the table does not tell yet whether a better classifier makes a better backbone."]
-    found = {row: transferred(summary, row) for row in (*better, *worse)}
+    found = {row: in_other_tasks(summary, row) for row in (*better, *worse)}
     silent = [row for row, text in found.items() if not text]
-    rest = [f"Of {', '.join(silent)}, no transfer has a verdict."] if silent else []
+    rest = [f"Of {', '.join(silent)}, no other task has a verdict."] if silent else []
     return [first, " ".join([*filter(None, found.values()), *rest])]
 
 
-def transferred(summary: Summary, row: str) -> str:
-    """How a row that classifies better or worse transfers; empty if no transfer has a verdict."""
+def in_other_tasks(summary: Summary, row: str) -> str:
+    """How a row that classifies better or worse does in the other tasks; empty if none has a verdict."""
     verdicts = {column[0]: summary.cell(row, column).verdict for column in headlines(summary)}
     parts = []
     for word in ("better", "worse"):
@@ -130,7 +130,7 @@ def transferred(summary: Summary, row: str) -> str:
         return ""
     open_tasks = sum(verdict not in ("better", "worse") for verdict in verdicts.values())
     tail = f"; {counted(open_tasks, 'task')} without a verdict" if open_tasks else ""
-    return f"{row} transfers {' and '.join(parts)}{tail}."
+    return f"{row} is {' and '.join(parts)}{tail}."
 
 
 def counted(count: int, noun: str) -> str:

@@ -71,19 +71,19 @@ def test_the_sentences_say_what_the_verdicts_say(scored, levels, seeds, expected
     first, second = sentences(summarize(scored(levels, seeds=(seeds, 1)).plan))
     assert first == expected
     undecided = "So the table does not tell yet whether a better classifier makes a better backbone."
-    transferred = {"better": "a transfers worse in nic_coco.", "worse": "a transfers better in nic_coco."}
+    transferred = {"better": "a is worse in nic_coco.", "worse": "a is better in nic_coco."}
     assert second.startswith(transferred.get(first.split()[2], undecided))
-    assert second.endswith("b transfers better in nic_coco.") == ("b" in levels)
+    assert second.endswith("b is better in nic_coco.") == ("b" in levels)
 
 
-def test_rows_without_a_verdict_in_transfer_are_named_together(scored):  # noqa: F811
+def test_rows_without_a_verdict_in_other_tasks_are_named_together(scored):  # noqa: F811
     small = scored({"baseline": 50, "a": 60, "b": 40, "c": 70}, seeds=(3, 1))
     for k, run in enumerate(small.plan.runs):
         if run.task != "pretrain" and run.backbone in "ab":
             give(small, run, "CIDEr", np.random.default_rng(k).normal(50, 10, IMAGES))
     first, second = sentences(summarize(small.plan))
     assert first == "Classification is better with b; it is worse with a, c."
-    assert second == "c transfers better in nic_coco. Of b, a, no transfer has a verdict."
+    assert second == "c is better in nic_coco. Of b, a, no other task has a verdict."
 
 
 def test_a_table_of_one_row_answers_nothing(scored):  # noqa: F811
