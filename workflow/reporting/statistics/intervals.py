@@ -72,9 +72,10 @@ def shared_covariance(draws: np.ndarray) -> float:
 def crossed(differences: np.ndarray, shared: float, delta: float, covers: str) -> Interval:
     """The interval of differences (n pretraining seeds, m transfer seeds) with the covariance `shared` by the images.
 
-    Mean squares of a two-way layout of random factors: those of both kinds of seeds less what is left, in expectation
+    Mean squares of a two-way layout of random factors: those of both kinds of seeds less that of pairs, in expectation
     the variance of n m means. Where less is left of it than the larger of the two, the seeds of the other kind do no
-    more than pairs of seeds do, and that one alone stands. Degrees of freedom are those of the mean squares that stand
+    more than pairs do, and the larger one alone stands. Where neither is above that of pairs, no kind of seeds shows an
+    effect, and all n m differences are pooled. Degrees of freedom are those of the mean squares that stand
     (Satterthwaite, Biometrics 2, 1946; with m = 1 Hillis'): what is taken off does not make the rest less known.
     """
     n, m = differences.shape
@@ -85,7 +86,9 @@ def crossed(differences: np.ndarray, shared: float, delta: float, covers: str) -
         squares.append((n * float(np.var(columns, ddof=1)), m - 1))
         pairs = float(((differences - rows[:, None] - columns + differences.mean()) ** 2).sum() / ((n - 1) * (m - 1)))
         seeds = sum(square for square, _ in squares) - pairs
-        if seeds < (larger := max(squares))[0]:
+        if pairs > (larger := max(squares))[0]:
+            larger = float(np.var(differences, ddof=1)), n * m - 1
+        if seeds < larger[0]:
             seeds, squares = larger[0], [larger]
     variance = seeds / (n * m) + max(shared, 0.0)
     spread = sum((square / (n * m)) ** 2 / freedom for square, freedom in squares)

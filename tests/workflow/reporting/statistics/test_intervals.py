@@ -144,6 +144,17 @@ def test_of_two_kinds_of_seeds_the_one_that_does_more_than_pairs_stands_alone():
     assert (found.low, found.high) == pytest.approx(tuple(alone.confidence_interval()))
 
 
+def test_where_no_kind_of_seeds_does_more_than_pairs_all_differences_are_pooled():
+    """Means of seeds that lie together by chance make no narrow interval."""
+    differences = np.array([[1.0, 5.0, 9.0], [5.0, 9.0, 1.0], [9.0, 1.0, 5.1]])
+    found, all_of_them = (
+        crossed(differences, 0.0, float(differences.mean()), ""),
+        stats.ttest_1samp(differences.ravel(), 0),
+    )
+    assert found.p == pytest.approx(all_of_them.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(all_of_them.confidence_interval()))
+
+
 @pytest.mark.parametrize("n", [3, 5])
 def test_resamples_that_are_too_high_do_not_move_it(n):
     own, base = simulate(np.random.default_rng(5), n)
