@@ -13,6 +13,7 @@ from workflow.core.errors import UserError
 from workflow.planning.plan import plan
 from workflow.reporting import publish
 from workflow.reporting.answer import compared, trained_rows
+from workflow.reporting.page.answer_figures import FIGURES, printed
 from workflow.reporting.publish import insert, inserted, kept_seeds, stored_summary, table, with_seeds, without_records
 from workflow.reporting.publish import main as publish_door
 from workflow.reporting.summary import summarize
@@ -112,6 +113,8 @@ def test_one_command_makes_records_tables_and_page_of_one_piece(published):
     assert Path("docs/results/small/transfer.csv").read_text() == long_csv(summary)
     assert Path("docs/results/small/transfer.md").read_text() == markdown(summary)
     assert inserted(PAGE, "small", table(summary)) == PAGE.read_text()
+    for name in FIGURES:
+        assert Path(f"docs/results/small/{name}.svg").read_bytes() == printed(summary, name, "svg")
     assert PAGE.read_text().startswith("before\n<!-- table: small -->\n| backbone |")
 
 

@@ -69,6 +69,18 @@ def shared_covariance(draws: np.ndarray) -> float:
     return float(products / pairs / (count - 1))
 
 
+def mean_squares(differences: np.ndarray) -> list[float]:
+    """Of differences (n pretraining seeds, m transfer seeds): of the pretraining seeds and, with several transfer
+    seeds, of these and of what pairs of both do beyond them."""
+    n, m = differences.shape
+    rows, columns = differences.mean(axis=1), differences.mean(axis=0)
+    found = [m * float(np.var(rows, ddof=1))]
+    if m > 1:
+        pairs = differences - rows[:, None] - columns + differences.mean()
+        found += [n * float(np.var(columns, ddof=1)), float((pairs**2).sum() / ((n - 1) * (m - 1)))]
+    return found
+
+
 def crossed(differences: np.ndarray, shared: float, delta: float, covers: str) -> Interval:
     """The interval of differences (n pretraining seeds, m transfer seeds) with the covariance `shared` by the images.
 
@@ -79,13 +91,12 @@ def crossed(differences: np.ndarray, shared: float, delta: float, covers: str) -
     (Satterthwaite, Biometrics 2, 1946; with m = 1 Hillis'): what is taken off does not make the rest less known.
     """
     n, m = differences.shape
-    rows, columns = differences.mean(axis=1), differences.mean(axis=0)
-    squares = [(m * float(np.var(rows, ddof=1)), n - 1)]
-    seeds = squares[0][0]
-    if m > 1:
-        squares.append((n * float(np.var(columns, ddof=1)), m - 1))
-        pairs = float(((differences - rows[:, None] - columns + differences.mean()) ** 2).sum() / ((n - 1) * (m - 1)))
-        seeds = sum(square for square, _ in squares) - pairs
+    seeds, *others = mean_squares(differences)
+    squares = [(seeds, n - 1)]
+    if others:
+        transfers, pairs = others
+        squares.append((transfers, m - 1))
+        seeds += transfers - pairs
         if pairs > (larger := max(squares))[0]:
             larger = float(np.var(differences, ddof=1)), n * m - 1
         if seeds < larger[0]:

@@ -9,7 +9,7 @@ import numpy as np
 from workflow.contracts import Task
 from workflow.core.rng import rng
 from workflow.reporting.outcome import FinishedRun
-from workflow.reporting.statistics.intervals import ENOUGH, crossed, shared_covariance
+from workflow.reporting.statistics.intervals import ENOUGH, crossed, mean_squares, shared_covariance
 from workflow.reporting.statistics.levels import draws_of
 from workflow.reporting.statistics.pairing import pairing_of
 
@@ -52,12 +52,10 @@ def spread_of(own: Sequence[FinishedRun], base: Sequence[FinishedRun], metric: s
 def estimated(differences: np.ndarray, shared: float) -> Spread:
     """The components of differences (n pretraining seeds, m transfer seeds) of which images share `shared`."""
     n, m = differences.shape
-    rows, columns = differences.mean(axis=1), differences.mean(axis=0)
-    seeds = m * float(np.var(rows, ddof=1))
-    if m == 1:
+    seeds, *others = mean_squares(differences)
+    if not others:
         return Spread(seeds**0.5, shared**0.5)
-    rest = float(((differences - rows[:, None] - columns + differences.mean()) ** 2).sum() / ((n - 1) * (m - 1)))
-    transfers = n * float(np.var(columns, ddof=1))
+    transfers, rest = others
     parts = max((seeds - rest) / m, 0.0), max((transfers - rest) / n, 0.0)
     return Spread(parts[0] ** 0.5, shared**0.5, parts[1] ** 0.5, rest**0.5)
 
